@@ -1,0 +1,45 @@
+# Needs GNU make and Python 3.11 or newer, nothing else: each target installs what it runs into $(VENV).
+
+PYTHON = python3
+VENV = .venv
+EXTRAS =
+ARGS =
+
+python = $(VENV)/bin/python
+with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
+
+.PHONY: help demos test lint bench clean
+.NOTPARALLEL:
+
+help:  ## print this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/; s/^/make /' | expand -t 16
+	@echo 'ARGS="..." is passed on to the command, EXTRAS="torch cuda12 cuda13" names further extras to install first.'
+
+demos: $(call with,demos)  ## run every experiment of the lesson and write figures and a report (ARGS=--quick for a look)
+	$(python) -m demos $(ARGS)
+
+test: $(call with,test demos)  ## run every test (EXTRAS=torch compares with PyTorch too)
+	$(python) -m pytest -n auto $(ARGS)
+
+lint: $(call with,dev)  ## check style, formatting and types
+	$(python) -m ruff check .
+	$(python) -m ruff format --check .
+	$(python) -m mypy
+
+bench: $(call with,demos)  ## time minigrad (EXTRAS=torch puts PyTorch beside it)
+	$(python) -m benchmarks $(ARGS)
+
+clean:  ## remove the environment and every cache, keep what the demos wrote
+	rm -rf $(VENV) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find minigrad nn demos tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# One stamp for each extra; a change of the dependencies makes them all stale.
+$(VENV)/with-%: setup.cfg pyproject.toml | $(VENV)/bin/python
+	@echo 'Installing minigrad with [$*] into $(VENV) ...'
+	@$(python) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@touch $@
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo 'No $(PYTHON) here: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3'; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("minigrad needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Name a newer one: make PYTHON=python3.12" % sys.version_info[:2])'
+	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
