@@ -1,0 +1,207 @@
+"""What must be true of the source itself: imports run one way, files stay short, a rule says only words that a GPU
+knows, no file names a machine, and the README's commands and code work."""
+
+import ast
+import graphlib
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from minigrad.array import NUMPY, VOCABULARY
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = {
+    path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+    for part in ("minigrad", "nn", "demos", "tests", "benchmarks")
+    for path in sorted((ROOT / part).rglob("*.py"))
+}
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def in_part(*parts: str) -> dict[str, str]:
+    """The files of these folders (named with a slash at the end) or with these names."""
+    return {name: text for name, text in SOURCE.items() if name.startswith(parts)}
+
+
+# Imports run downwards. A module lives in the room with its longest prefix; what has no room of its own in minigrad/
+# stands above the core.
+
+ROOMS = [
+    {"minigrad.array"},
+    {"minigrad.errors"},
+    {"minigrad.autograd"},
+    {"minigrad.tensor", "minigrad.ops"},
+    {"minigrad.functional"},
+    {"minigrad.steps"},
+    {"minigrad.fused"},
+    {"minigrad"},
+    {"nn"},
+    {"demos"},
+]
+MODULES = {
+    name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): ast.parse(text)
+    for name, text in in_part("minigrad/", "nn/", "demos/").items()
+}
+
+
+def height(module: str) -> int:
+    parts = module.split(".")
+    prefixes = [".".join(parts[:n]) for n in range(len(parts), 0, -1)]
+    return next(i for prefix in prefixes for i, room in enumerate(ROOMS) if prefix in room)
+
+
+def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node under `node`, except what stands under `if TYPE_CHECKING:`."""
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test)):
+            yield child
+            yield from at_run_time(child)
+
+
+def imported(module: str) -> set[str]:
+    """The modules of this repository that `module` imports, also inside functions."""
+    found = set()
+    for node in at_run_time(MODULES[module]):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: name in full the module that {ast.unparse(node)!r} means"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else str(node.module) for name in names}
+    return found & MODULES.keys()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_downwards(module: str) -> None:
+    upwards = [name for name in imported(module) if height(name) > height(module)]
+    assert not upwards, f"{module} must not know {', '.join(upwards)}, which stands on it"
+
+
+def test_imports_have_no_cycle() -> None:
+    graphlib.TopologicalSorter({module: imported(module) - {module} for module in MODULES}).prepare()
+
+
+# It stays small.
+
+
+def lines(*parts: str) -> int:
+    return sum(len(text.splitlines()) for text in in_part(*parts).values())
+
+
+def test_the_core_is_short() -> None:
+    assert lines("minigrad/array.py", "minigrad/autograd.py", "minigrad/tensor.py", "minigrad/ops/") < 1200
+
+
+def test_the_library_is_short() -> None:
+    assert lines("minigrad/", "nn/") < 4000
+
+
+@pytest.mark.parametrize("name", SOURCE)
+def test_a_file_is_short(name: str) -> None:
+    assert lines(name) <= 350
+
+
+# A rule says only words that a GPU knows. CuPy's names are frozen (14.2, every public one, and of the ufuncs' methods
+# those that it implements), because its wheel has 137 MB.
+
+CUPY = set((ROOT / "tests" / "cupy14_names.txt").read_text("utf-8").split())
+RULES = in_part("minigrad/", "nn/")
+
+
+def words(code: str, namespace: str) -> set[str]:
+    """The words that `code` takes from `namespace`: xp.add.at gives both add and add.at."""
+    dotted = (ast.unparse(node) for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Attribute))
+    return {name.removeprefix(f"{namespace}.") for name in dotted if re.fullmatch(rf"{namespace}(\.\w+)+", name)}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_keeps_to_the_vocabulary(name: str) -> None:
+    known = vars(NUMPY).keys() | {word for word in CUPY if "." in word}
+    unknown = words(RULES[name], "xp") - known
+    assert not unknown, f"{sorted(unknown)}: not a word of minigrad.array, or one that CuPy lacks"
+
+
+def test_cupy_knows_the_vocabulary_and_all_that_array_builds_on() -> None:
+    array = RULES["minigrad/array.py"]
+    assert {*VOCABULARY, *words(array, "module"), *words(array, "cupy")} <= CUPY
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rule_never_names_a_library(name: str) -> None:
+    for node in ast.walk(ast.parse(RULES[name])):
+        if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg == "xp":
+            names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+            assert not names & {"np", "numpy", "cupy"}, f"{node.name}: take the word from xp"
+
+
+def test_the_frozen_names_are_cupys() -> None:
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed; its names are taken from cupy14_names.txt")
+    for word in CUPY:
+        place = cupy
+        for part in word.split("."):
+            assert hasattr(place, part), f"{word}: CuPy {cupy.__version__} lacks it"
+            place = getattr(place, part)
+
+
+# No file names a machine.
+
+
+@pytest.mark.skipif(not (shutil.which("git") and (ROOT / ".git").exists()), reason="git knows which files are ours")
+def test_no_file_names_a_machine() -> None:
+    git = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    place = re.compile(rb"(?<![\w.])/(?:home|root|Users|work|farm|tmp|mnt|opt)/|\b(?!127\.)(?:\d{1,3}\.){3}\d{1,3}\b")
+    for path in map(ROOT.joinpath, git.stdout.split("\0")):
+        found = place.search(path.read_bytes()) if path.is_file() and path.suffix != ".png" else None
+        assert not found, f"{path.name}: {found.group().decode()} is a path or an address of one machine"
+
+
+# The README is true.
+
+
+def blocks(*languages: str) -> list[str]:
+    fenced = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    return [code for language, code in fenced if language in languages]
+
+
+def commands() -> list[list[str]]:
+    """The commands in the README's shell blocks and in its running text."""
+    shell = [line.removeprefix("$ ") for code in blocks("sh", "bash", "console") for line in code.splitlines()]
+    inline = re.findall(r"`((?:make|python3?|pip) [^`\n]+)`", README)
+    return [tokens for line in [*shell, *inline] if (tokens := shlex.split(line, comments=True))]
+
+
+def python(*arguments: str, cwd: Path = ROOT) -> str:
+    """What a new Python, where a warning is an error, prints."""
+    run = [sys.executable, "-W", "error", *arguments]
+    done = subprocess.run(run, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_code_in_the_readme_runs(tmp_path: Path) -> None:
+    python("-c", "\n".join(code for code in blocks("python") if ">>>" not in code), cwd=tmp_path)
+    python("-m", "doctest", str(ROOT / "README.md"), cwd=tmp_path)
+
+
+def test_the_commands_in_the_readme_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    demos = {"list", *python("-m", "demos", "list").split()}
+    for command, *rest in commands():
+        if command == "make":
+            assert {word for word in rest if "=" not in word} <= targets, f"make {' '.join(rest)}: no such target"
+        elif command in ("python", "python3") and rest[0] == "-m":
+            assert importlib.util.find_spec(rest[1]), f"python -m {rest[1]}: no such module"
+            if rest[1] == "demos":
+                assert {word for word in rest[2:3] if word[0] != "-"} <= demos, f"{rest[2]}: no such demo"
+        elif command in ("python", "python3"):
+            assert (ROOT / rest[0]).is_file(), f"python {rest[0]}: no such file"
+        else:
+            assert command in ("cd", "git", "pip"), f"{command}: no test knows whether this command works"
