@@ -68,14 +68,16 @@ def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
 
 def imported(module: str) -> set[str]:
     """The modules of this repository that `module` imports, also inside functions."""
+    is_package = module.replace(".", "/") + "/__init__.py" in SOURCE
+    package = module if is_package else module.rpartition(".")[0]
     found = set()
     for node in at_run_time(MODULES[module]):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: name in full the module that {ast.unparse(node)!r} means"
-            names = {f"{node.module}.{alias.name}" for alias in node.names}
-            found |= {name if name in MODULES else str(node.module) for name in names}
+            source = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            names = {f"{source}.{alias.name}" for alias in node.names}
+            found |= {name if name in MODULES else source for name in names}
     return found & MODULES.keys()
 
 
