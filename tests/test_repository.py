@@ -23,7 +23,6 @@ SOURCE = {
     for part in ("minigrad", "nn", "demos", "tests", "benchmarks")
     for path in sorted((ROOT / part).rglob("*.py"))
 }
-README = (ROOT / "README.md").read_text("utf-8")
 
 
 def in_part(*parts: str) -> dict[str, str]:
@@ -168,15 +167,19 @@ def test_no_file_names_a_machine() -> None:
 # The README is true.
 
 
+def readme() -> str:
+    return (ROOT / "README.md").read_text("utf-8")
+
+
 def blocks(*languages: str) -> list[str]:
-    fenced = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    fenced = re.findall(r"^```(\w+)\n(.*?)^```", readme(), re.MULTILINE | re.DOTALL)
     return [code for language, code in fenced if language in languages]
 
 
 def commands() -> list[list[str]]:
     """The commands in the README's shell blocks and in its running text."""
     shell = [line.removeprefix("$ ") for code in blocks("sh", "bash", "console") for line in code.splitlines()]
-    inline = re.findall(r"`((?:make|python3?|pip) [^`\n]+)`", README)
+    inline = re.findall(r"`((?:make|python3?|pip) [^`\n]+)`", readme())
     return [tokens for line in [*shell, *inline] if (tokens := shlex.split(line, comments=True))]
 
 
