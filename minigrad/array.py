@@ -1,0 +1,217 @@
+"""Arrays: NumPy's, or CuPy's on a GPU. The only file that knows both.
+
+A rule never says `np.`. It is handed a namespace `xp`, a library cut down to the words below, so that the same
+lines run on either; a word outside the vocabulary fails at once, also on a machine that has no GPU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
+Array = Any  # numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
+
+VOCABULARY = """
+    abs absolute add all amax amin any argmax argmin array asarray ascontiguousarray broadcast_to concatenate copyto
+    cos cumsum divide dot einsum empty empty_like exp expand_dims expm1 flip full full_like isfinite isnan log log1p
+    matmul maximum mean minimum moveaxis multiply negative ones ones_like reshape result_type roll sign sin sqrt square
+    squeeze stack subtract sum swapaxes take tanh transpose where zeros zeros_like
+""".split()
+
+
+class Namespace(SimpleNamespace):
+    """A vocabulary bound to one array library."""
+
+    def __getattr__(self, word: str) -> Any:
+        raise AttributeError(f"{word!r} is not in the vocabulary of minigrad.array, which every device must speak")
+
+
+def namespace(module: Any) -> Namespace:
+    """`module` (numpy, cupy) cut down to the vocabulary, plus the words that it lacks or that need care."""
+
+    def astype(x: Array, dtype: Any) -> Array:
+        return x.astype(dtype, copy=False)
+
+    def move(x: Array, name: str) -> Array:
+        return to_device(x, device(name))
+
+    def scatter_add(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
+        """The adjoint of x[index]: zeros of `shape` with `g` added at `index`; repeated places add up."""
+        out = module.zeros(shape, g.dtype)
+        add_at(out, index, g)
+        return out
+
+    def add_at(out: Array, index: Any, g: Array) -> None:
+        if not any(isinstance(i, module.ndarray) for i in (index if isinstance(index, tuple) else (index,))):
+            out[index] += g  # integers and slices name each place once
+        elif isinstance(index, module.ndarray) and index.dtype.kind == "i" and out.ndim == 2:
+            add_rows(out, index.ravel(), g.reshape(-1, out.shape[1]))
+        else:
+            module.add.at(out, index, g)
+
+    def add_rows(out: Array, ids: Array, rows: Array) -> None:
+        # ufunc.at takes one number at a time: sorted by id, each run of equal ids is one sum (10 times faster)
+        if len(ids):
+            order = module.argsort(ids, kind="stable")
+            ids, rows = ids[order], rows[order]
+            starts = module.flatnonzero(module.concatenate([module.ones(1, bool), ids[1:] != ids[:-1]]))
+            out[ids[starts]] += module.add.reduceat(rows, starts, axis=0)
+
+    words = {word: getattr(module, word) for word in VOCABULARY}
+    own = {
+        "astype": astype,
+        "scatter_add": scatter_add,
+        "add_at": add_at,
+        "clone": module.copy,
+        "move": move,
+        "permute": module.transpose,
+    }
+    own |= {"scattered": Scattered, "cat": module.concatenate, "ndarray": module.ndarray}
+    return Namespace(**words, **own)
+
+
+class Scattered:
+    """zeros(shape) with `g` added at `index`, not yet carried out.
+
+    The gradient of one x[t] is this: added T times into one array it costs T rows, and not T whole arrays.
+    """
+
+    def __init__(self, g: Array, index: Any, shape: tuple[int, ...]):
+        self.g, self.index, self.shape = g, index, shape
+
+    def add_to(self, out: Array) -> None:
+        NAMESPACES[type(out)].add_at(out, self.index, self.g)
+
+    def dense(self) -> Array:
+        return NAMESPACES[type(self.g)].scatter_add(self.g, self.index, self.shape)
+
+
+class device:
+    """Where an array lives: `device("cpu")`, `device("cuda")`, `device("cuda:1")`.
+
+    >>> device("cuda:1").type, device("cuda:1").index
+    ('cuda', 1)
+    """
+
+    def __init__(self, name: str | device = "cpu", index: int | None = None):
+        text = str(name)
+        self.type, _, number = text.partition(":")
+        if self.type not in DEVICES or not (number.isdigit() or not number):
+            raise ValueError(f"device: {text!r} is unknown; known are {', '.join(map(repr, DEVICES))} and 'cuda:1'")
+        self.index = int(number) if number else index
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __repr__(self) -> str:
+        return f"device(type={self.type!r}" + (")" if self.index is None else f", index={self.index})")
+
+    def __eq__(self, other: object) -> bool:
+        return str(self) == str(other) if isinstance(other, (device, str)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+class Backend(SimpleNamespace):
+    """One kind of device: its namespace, and how a NumPy array travels there and back."""
+
+    xp: Namespace
+    upload: Callable[[Any], Array]
+    download: Callable[[Array], Any]
+
+
+def cuda_is_available() -> bool:
+    """Whether CuPy is installed and finds a GPU. `getDeviceCount` would raise where there is no driver."""
+    try:
+        import cupy
+    except ImportError:
+        return False
+    return bool(cupy.is_available())
+
+
+def open_cpu() -> Backend:
+    return Backend(xp=namespace(np), upload=np.asarray, download=np.asarray)
+
+
+def open_cuda() -> Backend:
+    if not cuda_is_available():
+        raise RuntimeError(
+            "device 'cuda': no GPU is usable here; install CuPy (pip install 'minigrad-nn[cuda12]') "
+            "on a machine with an NVIDIA driver, or use device='cpu'"
+        )
+    import cupy
+
+    return Backend(xp=namespace(cupy), upload=cupy.asarray, download=cupy.asnumpy)
+
+
+# A test registers its strict stand-in for a GPU here, beside the two real devices.
+DEVICES: dict[str, Callable[[], Backend]] = {"cpu": open_cpu, "cuda": open_cuda}
+BACKENDS: dict[str, Backend] = {}  # the devices opened so far, by name
+NAMESPACES: dict[type, Namespace] = {}  # array type -> the namespace that serves it
+DEVICE_OF: dict[type, str] = {}
+
+
+def backend(name: str) -> Backend:
+    """The backend of device type `name`, opened at its first use (importing CuPy takes most of a second)."""
+    if name not in BACKENDS:
+        found = BACKENDS[name] = DEVICES[name]()
+        NAMESPACES[found.xp.ndarray], DEVICE_OF[found.xp.ndarray] = found.xp, name
+    return BACKENDS[name]
+
+
+NUMPY = backend("cpu").xp
+
+
+def device_of(array: Array) -> device:
+    return device(DEVICE_OF.get(type(array)) or array.device)
+
+
+def to_numpy(array: Array) -> np.ndarray[Any, Any]:
+    """`array` on the host; the array itself where it is there already."""
+    return array if type(array) is np.ndarray else BACKENDS[DEVICE_OF[type(array)]].download(array)
+
+
+def to_device(array: Array, where: device) -> Array:
+    """`array` on `where`; the array itself where it is there already."""
+    return array if DEVICE_OF[type(array)] == where.type else backend(where.type).upload(to_numpy(array))
+
+
+float32, float64, int64, int32, bool_ = map(np.dtype, ("float32", "float64", "int64", "int32", "bool"))
+
+
+_default_dtype = float32
+
+
+def set_default_dtype(dtype: Any) -> None:
+    """Make `dtype` (float32 or float64) what `tensor(1.5)`, `zeros(3)` and new parameters get."""
+    global _default_dtype
+    if np.dtype(dtype) not in (float32, float64):
+        raise TypeError(f"set_default_dtype: {dtype} is no floating dtype that minigrad has; use float32 or float64")
+    _default_dtype = np.dtype(dtype)
+
+
+def get_default_dtype() -> np.dtype[Any]:
+    """The dtype that floats get when nobody names one."""
+    return _default_dtype
+
+
+# All random numbers are drawn on the host: CuPy's generator has another stream and lacks half of the methods, and
+# so a run on a GPU can be held against the same run on a CPU.
+_generator = np.random.default_rng()
+
+
+def generator() -> np.random.Generator:
+    """The one source of random numbers."""
+    return _generator
+
+
+def manual_seed(seed: int) -> np.random.Generator:
+    """Start the one generator again from `seed`."""
+    global _generator
+    _generator = np.random.default_rng(seed)
+    return _generator

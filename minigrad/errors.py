@@ -1,0 +1,71 @@
+"""What the engine says when something does not fit: what came, what was wanted, the way out."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.array import NAMESPACES, DEVICE_OF, Array
+
+FREED = (
+    "{}: this part of the graph was already differentiated and freed; to go back through it again pass "
+    "retain_graph=True to the first backward, and to start afresh from a value (a hidden state, say) use .detach()"
+)
+CHANGED = (
+    "{}: its argument {} of shape {} was changed in place after the op had used it, so its gradient would be wrong; "
+    "change a copy (.clone()), or call backward before the change"
+)
+NO_GRAPH = (
+    "{}: the output of shape {} has no graph behind it: none of its inputs requires a gradient, or it was made under "
+    "no_grad or detached; set requires_grad=True on a leaf before computing it"
+)
+NOT_SCALAR = (
+    "{}: the output has shape {}, and only a scalar has a gradient without saying of what; reduce it (.sum(), .mean()) "
+    "or pass a gradient of its shape"
+)
+
+
+def admit(name: str, a: Any) -> Any:
+    """An argument of an op that is no Tensor: a number, an array of a known kind, or None."""
+    if a is None or type(a) in (float, int, bool, complex) or type(a) in NAMESPACES:
+        return a
+    if isinstance(a, np.generic):
+        return a.item()  # NumPy would let a float64 scalar turn a float32 array into float64
+    if isinstance(a, numbers.Number):
+        return a
+    raise TypeError(f"{name}: cannot take a {type(a).__name__}; make a tensor of it first, with minigrad.tensor(...)")
+
+
+def describe(a: Any) -> str:
+    return f"{a.dtype}{tuple(a.shape)}" if hasattr(a, "dtype") else repr(a)
+
+
+def explain(name: str, arrays: Sequence[Array], settings: dict[str, Any], error: Exception) -> Exception:
+    """`error`, which the array library raised inside op `name`, as a sentence of the same kind."""
+    shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
+    devices = {DEVICE_OF[type(a)] for a in arrays if type(a) in DEVICE_OF}
+    given = ", ".join([*map(describe, arrays), *(f"{k}={v!r}" for k, v in settings.items() if v is not None)])
+    text = str(error)
+    kind: type[Exception] = type(error)
+    if text.startswith(f"{name}:"):
+        return error
+    if len(devices) > 1:
+        kind, why = RuntimeError, f"its tensors are on {' and '.join(sorted(devices))}; move one with .to(...)"
+    elif isinstance(error, np.exceptions.AxisError):
+        kind, n = IndexError, error.ndim
+        why = f"dim {error.axis} does not exist in a tensor of {n} dimensions" + (f" ({-n} to {n - 1})" if n else "")
+    elif "broadcast" in text and len(shapes) > 1:
+        why = f"shapes {' and '.join(map(str, shapes))} do not fit: sizes must be equal or 1, counted from the right"
+    elif name in ("matmul", "linear") and "mismatch" in text:
+        why = f"the inner sizes of {' and '.join(map(str, shapes[:2]))} differ"
+    elif "unexpected keyword" in text or "positional argument" in text:
+        kind, why = TypeError, text.replace(f"{name}() ", "")
+    else:
+        why = text
+    try:
+        return kind(f"{name}({given}): {why}")
+    except TypeError:  # an exception class that wants more than a message
+        return ValueError(f"{name}({given}): {why}")

@@ -1,0 +1,284 @@
+"""What is composed from the rules: no derivative is written here."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.autograd import OPS, Variable
+from minigrad.ops.reduction import Dim
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+class Extreme(NamedTuple):
+    """What max and min along a dimension return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def count(x: Tensor, dim: Dim) -> int:
+    """How many elements of x fall together when `dim` is reduced."""
+    dims = range(x.ndim) if dim is None or dim == () else [dim] if isinstance(dim, int) else dim
+    return math.prod(x.shape[d] for d in dims)
+
+
+def square(x: Tensor) -> Tensor:
+    """x²."""
+    return x * x
+
+
+def reciprocal(x: Tensor) -> Tensor:
+    """1/x."""
+    return 1.0 / x
+
+
+def rsqrt(x: Tensor) -> Tensor:
+    """1/√x."""
+    return 1.0 / ops.sqrt(x)
+
+
+def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Σ x / n over `dim`; floats only, as for var and std."""
+    if x.dtype.kind not in "fc":
+        raise TypeError(f"mean: {x.dtype} has no mean of its own kind; say .float() first")
+    n = count(x, dim)
+    return ops.sum(x, dim=dim, keepdim=keepdim) / (n if n else float("nan"))
+
+
+def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """Σ (x - x̄)² / (n - correction) over `dim`."""
+    centred = x - mean(x, dim, keepdim=True)
+    n = count(x, dim) - correction
+    return ops.sum(centred * centred, dim=dim, keepdim=keepdim) / (n if n > 0 else float("nan"))
+
+
+def std(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
+    """√var."""
+    return ops.sqrt(var(x, dim, correction, keepdim))
+
+
+def norm(x: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """(Σ |x|ᵖ)^(1/p) over `dim`; p may be 1, 2, any other positive number, or ±∞. At 0 its gradient is 0 (p = 2)."""
+    p = 2 if p == "fro" else p
+    if isinstance(p, str) or p == 0:
+        raise ValueError(f"norm: p={p!r} is not supported; use a positive number, inf or -inf")
+    if p == math.inf:
+        return ops.amax(ops.abs(x), dim=dim, keepdim=keepdim)
+    if p == -math.inf:
+        return ops.amin(ops.abs(x), dim=dim, keepdim=keepdim)
+    if p == 1:
+        return ops.sum(ops.abs(x), dim=dim, keepdim=keepdim)
+    power = ops.sum(x * x if p == 2 else ops.abs(x) ** p, dim=dim, keepdim=keepdim)
+    # √0 has an infinite slope: where the sum is 0, take the root of 1 and give 0, so that the gradient is 0 too
+    zero = power == 0
+    return ops.where(zero, 0.0, ops.where(zero, 1.0, power) ** (1 / p))
+
+
+def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """Π x over `dim`, by halves: log n multiplications, whose gradient is right also where an element is 0."""
+    ndim = x.ndim
+    x = ops.reshape(x, (-1,)) if dim is None else movedim(x, dim, -1)
+    while (n := x.shape[-1]) > 1:
+        half = x[..., : n // 2] * x[..., n // 2 : 2 * (n // 2)]
+        x = cat([half, x[..., 2 * (n // 2) :]], -1) if n % 2 else half
+    x = ops.squeeze(x, -1) if n else ops.ones_like(ops.sum(x, dim=-1))
+    if not keepdim:
+        return x
+    return ops.reshape(x, (1,) * ndim) if dim is None else ops.expand_dims(x, dim)
+
+
+def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The maximum; along `dim` (values, indices), where the gradient goes to the first of equal ones."""
+    return extreme(x, dim, keepdim, ops.amax, ops.argmax, ops.maximum)
+
+
+def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+    """The minimum; along `dim` (values, indices), where the gradient goes to the first of equal ones."""
+    return extreme(x, dim, keepdim, ops.amin, ops.argmin, ops.minimum)
+
+
+def extreme(x: Tensor, dim: Any, keepdim: bool, whole: Any, where: Any, pairwise: Any) -> Any:
+    if dim is None:
+        return whole(x)
+    if isinstance(dim, Variable):
+        return pairwise(x, dim)
+    indices = where(x, dim=dim, keepdim=True) if x.ndim else where(x)
+    values = gather(x, dim, indices) if x.ndim else x
+    return Extreme(*(t if keepdim or not t.ndim else ops.squeeze(t, dim) for t in (values, indices)))
+
+
+def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """y[i, j, ..] = x[i, index[i, j, ..], ..]: along `dim` by `index`, elsewhere by position."""
+    if index.ndim != x.ndim or index.dtype.kind != "i":
+        raise ValueError(
+            f"gather: index {index.dtype}{tuple(index.shape)} must be integer, with {x.ndim} dimensions as x has"
+        )
+    grid = list(np.ix_(*map(range, index.shape)))
+    grid[dim] = index.data
+    return ops.getitem(x, tuple(grid))
+
+
+def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
+    """gather, with the other dimensions broadcast; along the flattened tensor if `dim` is None."""
+    if dim is None:
+        return gather(ops.reshape(x, (-1,)), 0, ops.reshape(indices, (-1,)))
+    shape = list(
+        np.broadcast_shapes(
+            *(tuple(1 if d == dim % x.ndim else n for d, n in enumerate(t.shape)) for t in (x, indices))
+        )
+    )
+    shape[dim] = x.shape[dim]
+    x = ops.broadcast_to(x, shape)
+    shape[dim] = indices.shape[dim]
+    return gather(x, dim, ops.broadcast_to(indices, shape))
+
+
+def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
+    """The slices of x along `dim` that the 1-d `index` names."""
+    return ops.getitem(x, (slice(None),) * (dim % x.ndim) + (index.data,))
+
+
+def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
+    """`value` where the mask is True, x elsewhere."""
+    return ops.where(mask, value, x)
+
+
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    """x with a dimension of size 1 at `dim`."""
+    return ops.expand_dims(x, dim)
+
+
+def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
+    """x with two dimensions exchanged."""
+    return ops.swapaxes(x, dim0, dim1)
+
+
+def movedim(x: Tensor, source: int, destination: int) -> Tensor:
+    """x with the dimension `source` at place `destination`, the others in order."""
+    order = [d for d in range(x.ndim) if d != source % x.ndim]
+    order.insert(destination % x.ndim, source % x.ndim)
+    return ops.permute(x, order)
+
+
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """x with the dimensions from start_dim to end_dim made one."""
+    if not x.ndim:
+        return ops.reshape(x, (1,))
+    first, last = start_dim % x.ndim, end_dim % x.ndim
+    if first > last:
+        raise ValueError(
+            f"flatten: start_dim {start_dim} lies behind end_dim {end_dim} in a tensor of shape {tuple(x.shape)}"
+        )
+    return ops.reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+
+
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors one behind the other along `dim`."""
+    return ops.concatenate(*tensors, dim=dim)
+
+
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+    """The tensors side by side along a new `dim`."""
+    return ops.stack(*tensors, dim=dim)
+
+
+def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+    """Pieces of x along `dim`: of one size (the last may be smaller), or of the sizes given."""
+    n, size = x.shape[dim], split_size_or_sections
+    sizes = [size] * (n // size) + [n % size] * (n % size > 0) if isinstance(size, int) else list(size)
+    if builtins.sum(sizes) != n:
+        raise ValueError(f"split: the sections {sizes} add up to {builtins.sum(sizes)}, but dimension {dim} has {n}")
+    ends = np.cumsum([0, *sizes]).tolist()
+    lead = (slice(None),) * (dim % x.ndim)
+    return tuple([ops.getitem(x, (*lead, slice(a, b))) for a, b in zip(ends, ends[1:], strict=False)])
+
+
+def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` pieces of x along `dim`, all of one size but perhaps the last."""
+    return split(x, builtins.max(1, -(-x.shape[dim] // chunks)), dim)
+
+
+def tril(x: Tensor, diagonal: int = 0) -> Tensor:
+    """x with 0 above its diagonal."""
+    rows, columns = x.shape[-2:]
+    return masked_fill(x, x.new(np.arange(columns) > np.arange(rows)[:, None] + diagonal), 0.0)
+
+
+def triu(x: Tensor, diagonal: int = 0) -> Tensor:
+    """x with 0 below its diagonal."""
+    rows, columns = x.shape[-2:]
+    return masked_fill(x, x.new(np.arange(columns) < np.arange(rows)[:, None] + diagonal), 0.0)
+
+
+def tile(x: Tensor, dims: Sequence[int]) -> Tensor:
+    """x laid beside itself dims[d] times along each dimension."""
+    ndim = builtins.max(len(dims), x.ndim)
+    shape = (1,) * (ndim - x.ndim) + tuple(x.shape)
+    times = (1,) * (ndim - len(dims)) + tuple(dims)
+    x = ops.reshape(x, tuple(k for n in shape for k in (1, n)))
+    x = ops.broadcast_to(x, tuple(k for pair in zip(times, shape, strict=True) for k in pair))
+    return ops.reshape(x, tuple(t * n for t, n in zip(times, shape, strict=True)))
+
+
+def repeat_interleave(x: Tensor, repeats: int, dim: int | None = None) -> Tensor:
+    """Each slice of x along `dim` `repeats` times in a row; each element of the flattened tensor if None."""
+    x, dim = (ops.reshape(x, (-1,)), 0) if dim is None else (x, dim)
+    return index_select(x, dim, x.new(np.repeat(np.arange(x.shape[dim]), repeats)))
+
+
+def product_of(name: str, a: Tensor, b: Tensor, ndims: tuple[int, int]) -> Tensor:
+    if (a.ndim, b.ndim) != ndims:
+        raise ValueError(
+            f"{name}: wants {ndims[0]}-d and {ndims[1]}-d tensors, and {tuple(a.shape)} and {tuple(b.shape)} came"
+        )
+    return ops.matmul(a, b)
+
+
+def mm(a: Tensor, b: Tensor) -> Tensor:
+    """(m, k) (k, n) -> (m, n)."""
+    return product_of("mm", a, b, (2, 2))
+
+
+def bmm(a: Tensor, b: Tensor) -> Tensor:
+    """(B, m, k) (B, k, n) -> (B, m, n)."""
+    return product_of("bmm", a, b, (3, 3))
+
+
+def mv(a: Tensor, b: Tensor) -> Tensor:
+    """(m, k) (k) -> (m)."""
+    return product_of("mv", a, b, (2, 1))
+
+
+def dot(a: Tensor, b: Tensor) -> Tensor:
+    """(k) (k) -> ()."""
+    return product_of("dot", a, b, (1, 1))
+
+
+def outer(a: Tensor, b: Tensor) -> Tensor:
+    """(m) (n) -> (m, n)."""
+    return ops.expand_dims(a, 1) * b
+
+
+def einsum(equation: str, *operands: Tensor) -> Tensor:
+    """Einstein summation: `einsum("bij,bjk->bik", a, b)`; '...' stands for leading dimensions."""
+    return OPS["einsum"](*operands, equation=equation)
+
+
+def equal(a: Tensor, b: Tensor) -> bool:
+    """Whether a and b have one shape and the same elements."""
+    return tuple(a.shape) == tuple(b.shape) and bool(ops.all(a == b))
+
+
+def allclose(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bool:
+    """Whether |a - b| ≤ atol + rtol |b| everywhere."""
+    a, b = a.detach(), b.detach()
+    close = ops.logical_or(a == b, ops.abs(a - b) <= atol + rtol * ops.abs(b))
+    return bool(ops.all(close))

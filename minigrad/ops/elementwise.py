@@ -1,0 +1,241 @@
+"""Rules that work element by element: a value, then one line per derivative. Broadcasting is the engine's affair."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.array import XP, Array, device_of
+from minigrad.autograd import Rule, op, plain
+
+
+@op
+def add(xp: XP, a: Array, b: Array) -> Rule:
+    """y = a + b,    dy/da = 1,  dy/db = 1."""
+    return a + b, (lambda g: g, lambda g: g)
+
+
+@op
+def sub(xp: XP, a: Array, b: Array) -> Rule:
+    """y = a - b,    dy/da = 1,  dy/db = -1."""
+    return a - b, (lambda g: g, lambda g: -g)
+
+
+@op
+def mul(xp: XP, a: Array, b: Array) -> Rule:
+    """y = a b,    dy/da = b,  dy/db = a."""
+    return a * b, (lambda g: g * b, lambda g: g * a)
+
+
+@op
+def div(xp: XP, a: Array, b: Array) -> Rule:
+    """y = a / b,    dy/da = 1/b,  dy/db = -a/b²."""
+    y = a / b
+    return y, (lambda g: g / b, lambda g: -g * y / b)
+
+
+@op
+def pow(xp: XP, a: Array, b: Array) -> Rule:
+    """y = aᵇ,    dy/da = b aᵇ⁻¹ (0 where b = 0),  dy/db = aᵇ log a (0 where a = 0)."""
+    y = a**b
+
+    def pull_base(g: Array) -> Array:
+        if isinstance(b, (int, float)):
+            return g * (b * a ** (b - 1)) if b else g * 0.0
+        return g * (b * a ** (xp.where(b == 0, 1, b) - 1))
+
+    return y, (pull_base, lambda g: g * y * xp.log(xp.where(a == 0, 1.0, a)))
+
+
+@op
+def neg(xp: XP, x: Array) -> Rule:
+    """y = -x,    dy/dx = -1."""
+    return -x, (lambda g: -g,)
+
+
+@op
+def abs(xp: XP, x: Array) -> Rule:
+    """y = |x|,    dy/dx = sign x, which is 0 at the kink."""
+    return xp.abs(x), (lambda g: g * xp.sign(x),)
+
+
+@op
+def exp(xp: XP, x: Array) -> Rule:
+    """y = eˣ,    dy/dx = y."""
+    y = xp.exp(x)
+    return y, (lambda g: g * y,)
+
+
+@op
+def expm1(xp: XP, x: Array) -> Rule:
+    """y = eˣ - 1, exact near 0,    dy/dx = y + 1."""
+    y = xp.expm1(x)
+    return y, (lambda g: g * (y + 1),)
+
+
+@op
+def log(xp: XP, x: Array) -> Rule:
+    """y = log x,    dy/dx = 1/x."""
+    return xp.log(x), (lambda g: g / x,)
+
+
+@op
+def log1p(xp: XP, x: Array) -> Rule:
+    """y = log(1 + x), exact near 0,    dy/dx = 1/(1 + x)."""
+    return xp.log1p(x), (lambda g: g / (1 + x),)
+
+
+@op
+def sqrt(xp: XP, x: Array) -> Rule:
+    """y = √x,    dy/dx = 1/(2y), which is infinite at 0."""
+    y = xp.sqrt(x)
+    return y, (lambda g: g / (2 * y),)
+
+
+@op
+def sin(xp: XP, x: Array) -> Rule:
+    """y = sin x,    dy/dx = cos x."""
+    return xp.sin(x), (lambda g: g * xp.cos(x),)
+
+
+@op
+def cos(xp: XP, x: Array) -> Rule:
+    """y = cos x,    dy/dx = -sin x."""
+    return xp.cos(x), (lambda g: -g * xp.sin(x),)
+
+
+@op
+def tanh(xp: XP, x: Array) -> Rule:
+    """y = tanh x,    dy/dx = 1 - y²."""
+    y = xp.tanh(x)
+    return y, (lambda g: g * (1 - y * y),)
+
+
+@op
+def sigmoid(xp: XP, x: Array) -> Rule:
+    """y = 1/(1 + e⁻ˣ) = ½ tanh(x/2) + ½, which cannot overflow,    dy/dx = y (1 - y)."""
+    y = 0.5 * xp.tanh(0.5 * x) + 0.5
+    return y, (lambda g: g * (y * (1 - y)),)
+
+
+@op
+def relu(xp: XP, x: Array) -> Rule:
+    """y = max(x, 0),    dy/dx = 1 where x > 0, and 0 elsewhere, also at the kink."""
+    return xp.maximum(x, 0), (lambda g: g * (x > 0),)
+
+
+@op
+def maximum(xp: XP, a: Array, b: Array) -> Rule:
+    """y = max(a, b),    dy/da = 1 where a > b, ½ at a tie."""
+    return xp.maximum(a, b), (
+        lambda g: xp.where(a > b, g, xp.where(a == b, 0.5 * g, 0.0)),
+        lambda g: xp.where(b > a, g, xp.where(a == b, 0.5 * g, 0.0)),
+    )
+
+
+@op
+def minimum(xp: XP, a: Array, b: Array) -> Rule:
+    """y = min(a, b),    dy/da = 1 where a < b, ½ at a tie."""
+    return xp.minimum(a, b), (
+        lambda g: xp.where(a < b, g, xp.where(a == b, 0.5 * g, 0.0)),
+        lambda g: xp.where(b < a, g, xp.where(a == b, 0.5 * g, 0.0)),
+    )
+
+
+@op
+def clamp(xp: XP, x: Array, *, min: float | None = None, max: float | None = None) -> Rule:
+    """y = x kept within [min, max],    dy/dx = 1 inside, the ends included, 0 outside."""
+    if min is None and max is None:
+        raise ValueError("neither min nor max came; give at least one")
+    low, high = -float("inf") if min is None else min, float("inf") if max is None else max
+    y = x if min is None else xp.maximum(x, min)
+    y = y if max is None else xp.minimum(y, max)
+    return y, (lambda g: xp.where((x >= low) & (x <= high), g, 0.0),)
+
+
+@op
+def where(xp: XP, condition: Array, a: Array, b: Array) -> Rule:
+    """y = a where the condition holds, else b,    dy/da = 1 there,  dy/db = 1 elsewhere."""
+    return xp.where(condition, a, b), (
+        None,
+        lambda g: xp.where(condition, g, 0.0),
+        lambda g: xp.where(condition, 0.0, g),
+    )
+
+
+@op
+def astype(xp: XP, x: Array, *, dtype: Any) -> Rule:
+    """y = x in another dtype,    dy/dx = 1, in x's dtype."""
+    return xp.astype(x, dtype), (lambda g: xp.astype(g, x.dtype),)
+
+
+@op
+def move(xp: XP, x: Array, *, device: str) -> Rule:
+    """y = x on another device,    dy/dx = 1, on x's device."""
+    home = str(device_of(x))
+    return xp.move(x, device), (lambda g: xp.move(g, home),)
+
+
+@op
+def clone(xp: XP, x: Array) -> Rule:
+    """y = x in memory of its own,    dy/dx = 1."""
+    return xp.clone(x), (lambda g: g,)
+
+
+@plain
+def sign(xp: XP, x: Array) -> Array:
+    return xp.sign(x)
+
+
+@plain
+def eq(xp: XP, a: Array, b: Array) -> Array:
+    return a == b
+
+
+@plain
+def ne(xp: XP, a: Array, b: Array) -> Array:
+    return a != b
+
+
+@plain
+def lt(xp: XP, a: Array, b: Array) -> Array:
+    return a < b
+
+
+@plain
+def le(xp: XP, a: Array, b: Array) -> Array:
+    return a <= b
+
+
+@plain
+def gt(xp: XP, a: Array, b: Array) -> Array:
+    return a > b
+
+
+@plain
+def ge(xp: XP, a: Array, b: Array) -> Array:
+    return a >= b
+
+
+@plain
+def logical_and(xp: XP, a: Array, b: Array) -> Array:
+    return a & b
+
+
+@plain
+def logical_or(xp: XP, a: Array, b: Array) -> Array:
+    return a | b
+
+
+@plain
+def logical_not(xp: XP, x: Array) -> Array:
+    return ~x
+
+
+@plain
+def isnan(xp: XP, x: Array) -> Array:
+    return xp.isnan(x)
+
+
+@plain
+def isfinite(xp: XP, x: Array) -> Array:
+    return xp.isfinite(x)
