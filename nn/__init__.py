@@ -1,0 +1,45 @@
+"""Neural networks over minigrad, with PyTorch's names, arguments, shapes and state_dict keys.
+
+>>> import minigrad as mg, nn
+>>> model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 2))
+>>> model
+Sequential(
+  (0): Linear(in_features=3, out_features=8, bias=True)
+  (1): Tanh()
+  (2): Linear(in_features=8, out_features=2, bias=True)
+)
+>>> loss = nn.CrossEntropyLoss()(model(mg.randn(5, 3)), mg.tensor([0, 1, 1, 0, 1]))
+>>> loss.backward()
+>>> nn.optim.Adam(model.parameters(), lr=0.01).step()
+"""
+
+from . import data, functional, init, io, optim, utils
+from .activation import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)  # fmt: skip
+from .attention import AdditiveAttention, AttentionPooling, MultiheadAttention
+from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, unroll
+from .dropout import Dropout, LockedDropout
+from .embedding import Embedding
+from .linear import Identity, Linear
+from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
+from .module import Module, ModuleList, Parameter, Sequential
+from .norm import LayerNorm
+from .recurrent import GRU, LSTM, RNN, gates
+
+__all__ = """
+    AdditiveAttention AttentionPooling BCEWithLogitsLoss CrossEntropyLoss Dropout ELU Embedding GELU GRU GRUCell
+    HuberLoss Identity L1Loss LSTM LSTMCell LayerNorm LeakyReLU Linear LockedDropout LogSigmoid LogSoftmax MSELoss
+    Module ModuleList MultiheadAttention NLLLoss Parameter PeepholeLSTMCell RNN RNNCell ReLU Sequential SiLU Sigmoid
+    Softmax Softplus Tanh data functional gates init io optim unroll utils
+""".split()

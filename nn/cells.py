@@ -1,0 +1,185 @@
+"""Recurrent cells: one step of an RNN, LSTM or GRU, and `unroll`, which runs any cell over time.
+
+B batch, I input size, H hidden size; k blocks in a weight: 1 (RNN), 4 (LSTM: i, f, g, o), 3 (GRU: r, z, n).
+Every cell holds weight_ih (kH,I), weight_hh (kH,H), bias_ih and bias_hh (kH,), all U(-1/√H, 1/√H) at first.
+The equations are in `minigrad.steps`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from minigrad import Tensor, no_grad, ones_like, sigmoid, steps, tanh, zeros, zeros_like
+from minigrad.steps import Lengths, States
+
+from . import init
+from .functional import dropout as drop
+from .functional import linear
+from .module import Module, Parameter
+
+
+class Cell(Module):
+    """What the cells share. A subclass says how many blocks its weights have and what its state consists of."""
+
+    blocks = 1
+    states = 1  # tensors in the state: h, or h and c
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        rows = self.blocks * hidden_size
+        self.weight_ih = Parameter(zeros(rows, input_size))
+        self.weight_hh = Parameter(zeros(rows, hidden_size))
+        self.bias_ih = Parameter(zeros(rows)) if bias else None
+        self.bias_hh = Parameter(zeros(rows)) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        for param in self.parameters():
+            init.uniform_(param, -1 / math.sqrt(self.hidden_size), 1 / math.sqrt(self.hidden_size))
+
+    def weights(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
+        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+
+    def start(self, x: Tensor, hx: Tensor | States | None) -> States:
+        """The state to start from: `hx`, or zeros of the shape that x (B,I) or (I,) asks for."""
+        shape = (*x.shape[:-1], self.hidden_size)
+        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
+            raise ValueError(
+                f"{type(self).__name__}: input of shape {tuple(x.shape)} came; give (batch, {self.input_size}), one step"
+            )
+        if hx is None:
+            return (zeros(*shape, dtype=x.dtype, device=x.device),) * self.states
+        state = hx if isinstance(hx, tuple | list) else (hx,)
+        if [tuple(s.shape) for s in state] != [shape] * self.states:
+            raise ValueError(
+                f"{type(self).__name__}: a state of shape {', '.join(str(tuple(s.shape)) for s in state)} came; "
+                f"an input of shape {tuple(x.shape)} wants {' and '.join([str(shape)] * self.states)}"
+            )
+        return tuple(state)
+
+    def extra_repr(self) -> str:
+        return f"{self.input_size}, {self.hidden_size}" + (", bias=False" if not self.bias else "")
+
+
+class RNNCell(Cell):
+    """h' = tanh(W x + b + U h + b): x (B,I), h (B,H) or None for zeros; without B too. nonlinearity: tanh or relu.
+
+    >>> from minigrad import ones
+    >>> tuple(RNNCell(3, 4)(ones(2, 3)).shape)
+    (2, 4)
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"):
+        self.nonlinearity = checked_nonlinearity("RNNCell", nonlinearity)
+        super().__init__(input_size, hidden_size, bias)
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        (h,) = self.start(input, hx)
+        return steps.rnn_cell(input, h, *self.weights(), nonlinearity=self.nonlinearity)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
+
+
+class LSTMCell(Cell):
+    """c' = f c + i g, h' = o tanh c': x (B,I), (h, c) each (B,H) or None; returns (h', c').
+
+    forget_bias sets the sum of the forget gate's two biases.
+    """
+
+    blocks, states = 4, 2
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None):
+        super().__init__(input_size, hidden_size, bias)
+        if forget_bias is not None:
+            init.forget_bias_(self, forget_bias)
+
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        h, c = self.start(input, hx)
+        return steps.lstm_cell(input, h, c, *self.weights())
+
+
+class GRUCell(Cell):
+    """h' = z h + (1 - z) n: x (B,I), h (B,H) or None. The lesson's z is this 1 - z.
+
+    reset_after=True is PyTorch's GRU; reset_after=False resets h before its product (Cho et al. 2014).
+    """
+
+    blocks = 3
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, reset_after: bool = True):
+        super().__init__(input_size, hidden_size, bias)
+        self.reset_after = reset_after
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        (h,) = self.start(input, hx)
+        return steps.gru_cell(input, h, *self.weights(), reset_after=self.reset_after)
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+
+
+class PeepholeLSTMCell(LSTMCell):
+    """An LSTM whose gates see the cell, each unit its own    (Gers & Schmidhuber 2000; Graves 2013, eq. 7-11):
+
+    i = σ(W x + b + U h + b + p_i c),    f = σ(... + p_f c),    c' = f c + i g,
+    o = σ(... + p_o c'),    h' = o tanh c'
+
+    weight_peephole (3H,) holds p_i, p_f, p_o; with zeros there the cell is an LSTMCell. Run it with `unroll`.
+    """
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None):
+        self.weight_peephole = Parameter(zeros(3 * hidden_size))
+        super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias)
+
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+        h, c = self.start(input, hx)
+        w_ih, w_hh, b_ih, b_hh = self.weights()
+        i, f, g, o = (linear(input, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, dim=-1)
+        p_i, p_f, p_o = self.weight_peephole.chunk(3)
+        c = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
+        return sigmoid(o + p_o * c) * tanh(c), c
+
+
+def checked_nonlinearity(name: str, nonlinearity: str) -> str:
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"{name}: nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
+    return nonlinearity
+
+
+def unroll(
+    cell: Callable[..., Any], input: Tensor, hx: Any = None, *, lengths: Lengths = None, reverse: bool = False,
+    batch_first: bool = False, dropout: float = 0.0,
+) -> tuple[Tensor, Any]:  # fmt: skip
+    """Run any cell over time: `cell(x_t, state)` gives the next state, h or a tuple (h, ...) of tensors.
+
+    input (T,B,I), or (B,T,I) with `batch_first`; hx the first state, zeros by default. `lengths` (B,) and `reverse` as
+    for the layers. `dropout`: h is multiplied by one mask before every step, the same for all steps and fresh at every
+    call (Gal & Ghahramani 2016), while `cell.training`. Returns (hs, state): hs (T,B,H) or (B,T,H), and the last state.
+
+    >>> from minigrad import ones
+    >>> hs, (h, c) = unroll(PeepholeLSTMCell(3, 4), ones(5, 2, 3))
+    >>> tuple(hs.shape), tuple(c.shape)
+    ((5, 2, 4), (2, 4))
+    """
+    x = input.transpose(0, 1) if batch_first else input
+    if x.ndim != 3 or not len(x):
+        raise ValueError(f"unroll: input of shape {tuple(input.shape)} came; give (time, batch, size), time above 0")
+    if hx is None:
+        with no_grad():
+            like = cell(x[0], None)  # the shape of the state is the cell's to say
+        hx = tuple(map(zeros_like, like)) if isinstance(like, tuple) else zeros_like(like)
+    single = isinstance(hx, Tensor)
+    state = (hx,) if single else tuple(hx)
+    mask = drop(ones_like(state[0]), dropout, training=getattr(cell, "training", False)) if dropout else None
+
+    def step(x: Tensor, *state: Tensor) -> States:
+        h, *rest = state
+        h = h if mask is None else h * mask
+        new = cell(x, h if single else (h, *rest))
+        return (new,) if single else tuple(new)
+
+    hs, *last = steps.unroll(step, x, state, lengths=lengths, reverse=reverse)
+    return hs.transpose(0, 1) if batch_first else hs, last[0] if single else tuple(last)

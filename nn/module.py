@@ -1,0 +1,297 @@
+"""Module: a tree of parameters with a forward method; and the containers Sequential and ModuleList."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from minigrad import Tensor, as_tensor, no_grad
+
+
+class Parameter(Tensor):
+    """A tensor that a module learns: assigned as an attribute, it is found by `parameters()`.
+
+    >>> Parameter([1.0, 2.0]).requires_grad
+    True
+    """
+
+    def __init__(self, data: Any, requires_grad: bool = True):
+        super().__init__(as_tensor(data).data)
+        self.requires_grad_(requires_grad)
+
+    def __reduce__(self) -> Any:
+        return Parameter, (as_array(self), self.requires_grad)
+
+    def __repr__(self) -> str:
+        return "Parameter containing:\n" + super().__repr__()
+
+
+class Incompatible(NamedTuple):
+    """What `load_state_dict(strict=False)` left out."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """A tree: its parameters and children are those of its attributes that are Parameters and Modules, in order.
+
+    A subclass makes them in `__init__` and computes with them in `forward`; calling the module calls `forward`.
+
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = Parameter(2.0)
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> Scale()(as_tensor(3.0)).item(), [name for name, _ in Scale().named_parameters()]
+    (6.0, ['factor'])
+    """
+
+    training: bool = True
+    _buffers: Mapping[str, bool] = {}  # name of each buffer -> whether state_dict holds it
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
+            raise TypeError(f"{type(self).__name__}.{name} is a Parameter and cannot become a {type(value).__name__}: "
+                            f"assign nn.Parameter(...), or {name}.copy_(...) under minigrad.no_grad()")  # fmt: skip
+        super().__setattr__(name, value)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} has no forward method: define `def forward(self, ...)`")
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Let `tensor` move and (if `persistent`) be saved with the module, without being learned."""
+        self._buffers = {**self._buffers, name: persistent}
+        setattr(self, name, tensor)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        setattr(self, name, param)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        setattr(self, name, module)
+
+    # Walking the tree: every name is the dotted path to an attribute; what is shared comes once.
+
+    @property
+    def _modules(self) -> dict[str, Module]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+
+    @property
+    def _parameters(self) -> dict[str, Parameter]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        seen: set[Module] = set()
+        for name, child in self._modules.items():
+            if child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        return (child for _, child in self.named_children())
+
+    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """Every module of the tree, this one first."""
+        seen: set[Module] = set()
+        todo = [(prefix, self)]
+        while todo:
+            path, module = todo.pop()
+            if not (remove_duplicate and module in seen):
+                seen.add(module)
+                yield path, module
+                todo += [(dotted(path, name), child) for name, child in module._modules.items()][::-1]
+
+    def modules(self) -> Iterator[Module]:
+        return (module for _, module in self.named_modules())
+
+    def _tensors(
+        self, pick: Callable[[Module], Iterable[str]], prefix: str = "", recurse: bool = True, once: bool = True
+    ) -> Iterator[tuple[str, Any]]:
+        """The tensors whose attributes `pick` names in each module."""
+        seen = set()
+        for path, module in self.named_modules(prefix, once) if recurse else [(prefix, self)]:
+            for name in pick(module):
+                tensor = vars(module)[name]
+                if tensor is not None and not (once and id(tensor) in seen):
+                    seen.add(id(tensor))
+                    yield dotted(path, name), tensor
+
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
+        return self._tensors(lambda module: module._parameters, prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        return (param for _, param in self.named_parameters(recurse=recurse))
+
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        return self._tensors(lambda module: module._buffers, prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        return (buffer for _, buffer in self.named_buffers(recurse=recurse))
+
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
+        """Call `fn` on every module of the tree, children before parents."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
+    def train(self, mode: bool = True) -> Self:
+        """Switch dropout and its like on, or with mode=False off."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        return self.train(False)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        for param in self.parameters():
+            param.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        forget_gradients(self.parameters(), set_to_none)
+
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move or cast the parameters and buffers in place: `to("cuda")`, `to(minigrad.float64)`, `to(device, dtype)`.
+
+        They stay the same objects, so an optimizer keeps its hold on them. Integer buffers keep their dtype.
+        """
+        for tensor in [*self.parameters(), *self.buffers()]:
+            for part in (tensor, tensor.grad):
+                if part is not None:
+                    moved = part.detach().to(*args, **kwargs)
+                    part.data = moved.to(dtype=None if part.dtype.kind == "f" else part.dtype).data
+            tensor.bump()
+        return self
+
+    def float(self) -> Self:
+        return self.to(np.dtype("float32"))
+
+    def double(self) -> Self:
+        return self.to(np.dtype("float64"))
+
+    def cpu(self) -> Self:
+        return self.to("cpu")
+
+    def cuda(self) -> Self:
+        return self.to("cuda")
+
+    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
+        """Every parameter and persistent buffer by its dotted name. The tensors share the module's memory."""
+        return {name: t.detach() for name, t in self._tensors(saved, prefix.rstrip("."), once=False)}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Incompatible:
+        """Copy values in by name: tensors of minigrad or PyTorch, or arrays.
+
+        Raises RuntimeError, and changes nothing, where shapes differ or (if `strict`) names are missing or unexpected.
+        """
+        own = dict(self._tensors(saved, once=False))
+        given = {name: as_array(value) for name, value in state_dict.items()}
+        missing, unexpected = [n for n in own if n not in given], [n for n in given if n not in own]
+        faults = [f"{n} has shape {given[n].shape} where {tuple(t.shape)} is wanted"
+                  for n, t in own.items() if n in given and given[n].shape != tuple(t.shape)]  # fmt: skip
+        if strict:
+            faults += [f"{n} is missing" for n in missing] + [f"{n} is unexpected" for n in unexpected]
+        if faults:
+            raise RuntimeError(f"{type(self).__name__}.load_state_dict: {', '.join(faults)}")
+        with no_grad():
+            for name in own.keys() & given.keys():
+                own[name].copy_(given[name])
+        return Incompatible(missing, unexpected)
+
+    def extra_repr(self) -> str:
+        """What stands between the brackets of the module's own line."""
+        return ""
+
+    def _child_lines(self) -> list[str]:
+        return [f"({name}): {child!r}" for name, child in self._modules.items()]
+
+    def __repr__(self) -> str:
+        name, extra, lines = type(self).__name__, self.extra_repr(), self._child_lines()
+        body = "\n".join([extra] * bool(extra) + lines).replace("\n", "\n  ")
+        return f"{name}(\n  {body}\n)" if lines else f"{name}({extra})"
+
+
+def dotted(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def saved(module: Module) -> list[str]:
+    return [*module._parameters, *(name for name, persistent in module._buffers.items() if persistent)]
+
+
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """A tensor of minigrad or PyTorch, on any device, or an array, as a NumPy array."""
+    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
+
+
+def forget_gradients(params: Iterable[Tensor], set_to_none: bool) -> None:
+    for p in params:
+        if set_to_none:
+            p.grad = None
+        elif p.grad is not None:
+            p.grad.zero_()
+
+
+class Row(Module):
+    """Children numbered from 0."""
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._modules.values())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        found = list(self)[index]
+        return found if isinstance(found, Module) else type(self)(dict(list(self._modules.items())[index]))
+
+    def append(self, module: Module) -> Self:
+        setattr(self, str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        for module in modules:
+            self.append(module)
+        return self
+
+
+class Sequential(Row):
+    """Modules applied one after the other: Sequential(a, b)(x) = b(a(x)); or named ones, Sequential({"first": a})."""
+
+    def __init__(self, *modules: Any):
+        named = modules[0].items() if modules and isinstance(modules[0], Mapping) else enumerate(modules)
+        for name, module in named:
+            setattr(self, str(name), module)
+
+    def forward(self, x: Any) -> Any:
+        for module in self:
+            x = module(x)
+        return x
+
+
+class ModuleList(Row):
+    """A list of modules whose parameters are found; a plain list would hide them."""
+
+    def __init__(self, modules: Iterable[Module] | Mapping[str, Module] = ()):
+        self.extend(modules.values() if isinstance(modules, Mapping) else modules)
+
+    def _child_lines(self) -> list[str]:
+        """Equal neighbours on one line: `(0-2): 3 x Linear(...)`."""
+        lines, start = [], 0
+        for text, run in groupby(map(repr, self)):
+            count = len(list(run))
+            lines.append(f"({start}): {text}" if count == 1 else f"({start}-{start + count - 1}): {count} x {text}")
+            start += count
+        return lines

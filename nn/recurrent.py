@@ -1,0 +1,264 @@
+"""RNN, LSTM and GRU over whole sequences: layers and directions, each one fused op of `minigrad.fused`.
+
+T time, B batch, I input size, H hidden size, L layers, D directions (1 or 2); k blocks in a weight: 1 (RNN),
+4 (LSTM: i, f, g, o), 3 (GRU: r, z, n). Parameters carry PyTorch's names: weight_ih_l0 (kH,I), weight_hh_l0 (kH,H),
+bias_ih_l0 and bias_hh_l0 (kH,), then ..._l0_reverse, ..._l1 (where the input is D·H wide). All start as U(-1/√H, 1/√H).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad import Tensor, as_tensor, cat, fused, stack, steps, where, zeros
+from minigrad.steps import Lengths, States
+
+from . import init
+from .cells import checked_nonlinearity
+from .functional import dropout
+from .module import Module, Parameter
+
+
+class Run(NamedTuple):
+    """What one layer did in one direction."""
+
+    name: str  # "l0", "l0_reverse", "l1" ...
+    x: Tensor  # (T,B,I), what it read
+    start: States  # (B,H) each, the state it started from
+    hs: Tensor  # (T,B,H), the state after each step
+    last: States  # (B,H) each, the state at the end
+
+
+class RNNBase(Module):
+    """What RNN, LSTM and GRU share.
+
+    input_size, hidden_size: I and H. num_layers: each reads the outputs of the one below. bias: whether there are any.
+    batch_first: input and output are (B,T,·) instead of (T,B,·). dropout: probability of dropping an output between
+    layers, in training. bidirectional: a second run from the end to the start, its outputs beside the first's.
+
+    layer(input, hx, lengths) -> output, h_n        (LSTM: hx = (h_0, c_0), and it returns output, (h_n, c_n))
+    input   (T,B,I), or (T,I) without a batch, in the dtype of the parameters
+    hx      (L·D,B,H), zeros by default, layer by layer, forward before backward
+    lengths (B,), optional: row b ends after lengths[b] steps. Its outputs are 0 from there, its last state is that of
+            its own last step, and its backward run starts there: it gets what it gets alone.
+    output  (T,B,D·H), the last layer's state after each step;    h_n (L·D,B,H)
+    """
+
+    blocks = 1
+    states = 1
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
+        dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0,
+    ):  # fmt: skip
+        name = type(self).__name__
+        if proj_size:
+            raise NotImplementedError(f"{name}: proj_size is not supported; put a Linear after the layer")
+        if hidden_size < 1 or num_layers < 1:
+            raise ValueError(f"{name}: hidden_size {hidden_size} and num_layers {num_layers} must be 1 or more")
+        if not 0 <= dropout <= 1:
+            raise ValueError(f"{name}: dropout is a probability, between 0 and 1, not {dropout}")
+        if dropout and num_layers == 1:
+            warnings.warn(f"{name}: dropout acts between layers, and num_layers=1 has no between", stacklevel=3)
+        self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
+        self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
+        rows = self.blocks * hidden_size
+        for layer, run in self.names():
+            columns = input_size if layer == 0 else hidden_size * (1 + bidirectional)
+            setattr(self, f"weight_ih_{run}", Parameter(zeros(rows, columns)))
+            setattr(self, f"weight_hh_{run}", Parameter(zeros(rows, hidden_size)))
+            if bias:
+                setattr(self, f"bias_ih_{run}", Parameter(zeros(rows)))
+                setattr(self, f"bias_hh_{run}", Parameter(zeros(rows)))
+        self.reset_parameters()
+
+    def names(self) -> list[tuple[int, str]]:
+        """Layer number and suffix of each run, in PyTorch's order."""
+        ends = ("", "_reverse") if self.bidirectional else ("",)
+        return [(layer, f"l{layer}{end}") for layer in range(self.num_layers) for end in ends]
+
+    def reset_parameters(self) -> None:
+        k = 1 / math.sqrt(self.hidden_size)
+        for param in self.parameters():
+            init.uniform_(param, -k, k)
+
+    def flatten_parameters(self) -> None:
+        """Nothing: PyTorch's cuDNN wants its weights in one piece, and code written for it may call this."""
+
+    def weights(self, run: str) -> list[Any]:
+        return [getattr(self, f"{kind}_{run}", None) for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
+    def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
+        """One layer in one direction: (hs, *last)."""
+        raise NotImplementedError
+
+    def runs(self, x: Tensor, hx: list[States], lengths: Lengths) -> Iterator[Run]:
+        """Run after run over x (T,B,I), each from its state in `hx`."""
+        outputs: list[Tensor] = []
+        for start, (layer, name) in zip(hx, self.names(), strict=True):
+            if layer and len(outputs) == 1 + self.bidirectional:  # the layer below is complete
+                x, outputs = dropout(cat(outputs, dim=-1), self.dropout, self.training), []
+            hs, *last = self.scan(x, start, self.weights(name), lengths, name.endswith("_reverse"))
+            outputs.append(hs)
+            yield Run(name, x, start, hs, tuple(last))
+
+    def enter(self, input: Tensor, hx: Any, lengths: Any) -> tuple[Tensor, list[States], Lengths]:
+        """Input as (T,B,I), a state for each run, and lengths as an array; refused where they do not fit."""
+        name, batched = type(self).__name__, input.ndim == 3
+        if (
+            input.ndim not in (2, 3)
+            or input.shape[-1] != self.input_size
+            or not input.shape[self.batch_first and batched]
+        ):
+            order = "batch, time" if self.batch_first else "time, batch"
+            raise ValueError(f"{name}: input of shape {tuple(input.shape)} came; give ({order}, {self.input_size}), "
+                             f"or (time, {self.input_size}) without a batch, with at least one step")  # fmt: skip
+        dtype = self.weight_hh_l0.dtype
+        if input.dtype != dtype:
+            raise TypeError(f"{name}: input is {input.dtype} and the parameters are {dtype}; embed integers first, and "
+                            f"bring floats together with input.to({dtype}) or layer.double()")  # fmt: skip
+        x = input[:, None] if not batched else input.transpose(0, 1) if self.batch_first else input
+        T, B = x.shape[:2]
+        count, H = len(self.names()), self.hidden_size
+        if hx is None:
+            zero = zeros(B, H, dtype=x.dtype, device=x.device)
+            state = [(zero,) * self.states] * count
+        else:
+            given = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+            want = (count, B, H) if batched else (count, H)
+            if [tuple(s.shape) for s in given] != [want] * self.states:
+                raise ValueError(f"{name}: an initial state of shape {', '.join(str(tuple(s.shape)) for s in given)} came; "
+                                 f"wanted is {' and '.join([str(want)] * self.states)}: (layers · directions, batch, "
+                                 "hidden)")  # fmt: skip
+            state = list(zip(*[(s if batched else s[:, None]).unbind(0) for s in given], strict=True))
+        if lengths is not None:
+            lengths = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
+            if lengths.shape != (B,) or lengths.dtype.kind != "i" or lengths.min() < 0 or lengths.max() > T:
+                raise ValueError(f"{name}: lengths {lengths.tolist()} came; give {B} integers, one for each row, "
+                                 f"from 0 to {T}")  # fmt: skip
+        return x, state, lengths
+
+    def forward(self, input: Tensor, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+        runs = list(self.runs(*self.enter(input, hx, lengths)))
+        top = [run.hs for run in runs[-1 - self.bidirectional :]]
+        output = cat(top, dim=-1) if self.bidirectional else top[0]  # (T,B,D·H)
+        finals = [stack(parts) for parts in zip(*[run.last for run in runs], strict=True)]  # (L·D,B,H) each
+        if input.ndim == 2:
+            output, finals = output[:, 0], [final[:, 0] for final in finals]
+        elif self.batch_first:
+            output = output.transpose(0, 1)
+        return output, finals[0] if self.states == 1 else tuple(finals)
+
+    def extra_repr(self) -> str:
+        parts = [f"{self.input_size}, {self.hidden_size}"]
+        parts += [f"num_layers={self.num_layers}"] if self.num_layers != 1 else []
+        parts += ["bias=False"] if not self.bias else []
+        parts += ["batch_first=True"] if self.batch_first else []
+        parts += [f"dropout={self.dropout}"] if self.dropout else []
+        parts += ["bidirectional=True"] if self.bidirectional else []
+        return ", ".join(parts)
+
+
+class RNN(RNNBase):
+    """h_t = tanh(W x_t + b + U h_{t-1} + b), or relu: `steps.rnn_cell` over time. Arguments: see RNNBase.
+
+    >>> from minigrad import ones
+    >>> output, h_n = RNN(3, 4, num_layers=2, bidirectional=True)(ones(7, 5, 3))
+    >>> tuple(output.shape), tuple(h_n.shape)
+    ((7, 5, 8), (4, 5, 4))
+    """
+
+    def __init__(
+        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
+        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0,
+    ):  # fmt: skip
+        self.nonlinearity = checked_nonlinearity("RNN", nonlinearity)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size)
+
+    def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
+        return fused.rnn(  # type: ignore[no-any-return]
+            x, *start, *weights, lengths=lengths, reverse=reverse, nonlinearity=self.nonlinearity
+        )
+
+
+class LSTM(RNNBase):
+    """c_t = f c_{t-1} + i g, h_t = o tanh c_t: `steps.lstm_cell` over time. Arguments: see RNNBase.
+
+    forget_bias: the sum of the two biases of every forget gate; 1 lets them start open (Jozefowicz et al. 2015).
+    chrono: the longest dependency of the task, for `init.chrono_`, which starts gates that remember that long.
+    """
+
+    blocks, states = 4, 2
+
+    def __init__(self, *args: Any, forget_bias: float | None = None, chrono: int | None = None, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if forget_bias is not None and chrono is not None:
+            raise ValueError("LSTM: forget_bias and chrono both set the forget gates' biases; give one of them")
+        if forget_bias is not None:
+            init.forget_bias_(self, forget_bias)
+        if chrono is not None:
+            init.chrono_(self, chrono)
+
+    def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
+        return fused.lstm(x, *start, *weights, lengths=lengths, reverse=reverse)  # type: ignore[no-any-return]
+
+
+class GRU(RNNBase):
+    """h_t = z h_{t-1} + (1 - z) n: `steps.gru_cell` over time; the lesson's z is this 1 - z. Arguments: see RNNBase.
+
+    reset_after=True is PyTorch's GRU; reset_after=False resets the state before its product, as in Cho et al. 2014.
+    """
+
+    blocks = 3
+
+    def __init__(self, *args: Any, reset_after: bool = True, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.reset_after = reset_after
+
+    def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
+        return fused.gru(  # type: ignore[no-any-return]
+            x, *start, *weights, lengths=lengths, reverse=reverse, reset_after=self.reset_after
+        )
+
+    def extra_repr(self) -> str:
+        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
+
+
+def gates(layer: RNNBase, input: Tensor, hx: Any = None, lengths: Any = None) -> dict[str, dict[str, Tensor]]:
+    """The gates of a run of an LSTM (i, f, g, o) or GRU (r, z, n), each (T,B,H), for every layer and direction.
+
+    The arguments are those of the layer's own call. The gates depend on x_t and h_{t-1} alone, so they are computed
+    from the finished run, all steps at once; a run that nobody asks is not slowed. Between layers in training mode
+    dropout draws a new mask: call `layer.eval()` first. Where `lengths` ends a row, its gates are 0.
+
+    >>> from minigrad import ones
+    >>> found = gates(LSTM(3, 4, bidirectional=True), ones(7, 5, 3))
+    >>> list(found), list(found["l0"]), tuple(found["l0_reverse"]["f"].shape)
+    (['l0', 'l0_reverse'], ['i', 'f', 'g', 'o'], (7, 5, 4))
+    """
+    if not isinstance(layer, LSTM | GRU):
+        raise TypeError(f"gates: {layer!r} has none; give an LSTM or a GRU")
+    x, states, lengths = layer.enter(input, hx, lengths)
+    T = len(x)
+    ends = np.full(x.shape[1], T) if lengths is None else np.asarray(lengths)
+    found = {}
+    for run in layer.runs(x, states, lengths):
+        first = run.start[0][None]
+        reverse = run.name.endswith("_reverse")
+        before = cat([run.hs[1:], first] if reverse else [first, run.hs[:-1]])  # (T,B,H), h_{t-1}
+        time = np.arange(T)[:, None, None]
+        alive, begins = (as_tensor(mask, device=x.device) for mask in (time < ends[:, None], time == ends[:, None] - 1))
+        if reverse:
+            before = where(begins, first, before)
+        weights = layer.weights(run.name)
+        values = (
+            steps.lstm_gates(run.x, before, *weights)
+            if isinstance(layer, LSTM)
+            else steps.gru_gates(run.x, before, *weights, reset_after=layer.reset_after)
+        )
+        found[run.name] = {name: where(alive, v, 0.0) for name, v in zip("ifgo" if len(values) == 4 else "rzn", values)}
+    return found
