@@ -8,7 +8,6 @@
 tensor([-12., -18.])
 """
 
-# ruff: noqa: I001
 # fmt: off
 
 from types import SimpleNamespace
@@ -18,24 +17,26 @@ from minigrad.array import (
     bool_ as bool, cuda_is_available, device, float32, float64, get_default_dtype, int32, int64, manual_seed,
     set_default_dtype,
 )
-from minigrad.autograd import OPS, enable_grad, grad, is_grad_enabled, no_grad, op, set_grad_enabled
+from minigrad.autograd import OPS, enable_grad, is_grad_enabled, no_grad, op, set_grad_enabled
+from minigrad.backward import grad
 from minigrad.check import gradcheck
 from minigrad.creation import (
     arange, as_tensor, empty, eye, from_dlpack, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like,
     randint, randn, randn_like, randperm, tensor, where, zeros, zeros_like,
 )
+from minigrad.einsum import einsum
 from minigrad.functional import (
-    allclose, bmm, cat, chunk, dot, einsum, equal, flatten, gather, index_select, masked_fill, max, mean, min, mm,
-    movedim, mv, norm, outer, prod, reciprocal, repeat_interleave, rsqrt, split, square, stack, std, take_along_dim,
-    tile, transpose, tril, triu, unsqueeze, var,
+    allclose, amin, bmm, chunk, clamp, dot, equal, flatten, gather, index_select, logsumexp, masked_fill, max, mean,
+    min, minimum, mm, movedim, mv, norm, outer, prod, reciprocal, repeat_interleave, roll, rsqrt, split, square,
+    squeeze, std, take_along_dim, tile, transpose, tril, triu, unsqueeze, var,
 )
 from minigrad.ops import (
-    abs, add, all, amax, amin, any, argmax, argmin, broadcast_to, clamp, clone, cos, cumsum, div, embedding, eq, exp,
-    expm1, flip, ge, gt, isfinite, isnan, le, linear, log, log1p, log_softmax, logical_and, logical_not, logical_or,
-    logsumexp, lt, matmul, maximum, minimum, mul, ne, neg, permute, pow, relu, reshape, roll, sigmoid, sign, sin,
-    softmax, sqrt, squeeze, sub, sum, swapaxes, tanh, unbind,
+    abs, add, all, amax, any, argmax, argmin, broadcast_to, cat, clone, cos, cumsum, div, embedding, eq, exp, expm1,
+    flip, ge, gt, isfinite, isnan, le, linear, log, log1p, log_softmax, logical_and, logical_not, logical_or, lt,
+    matmul, maximum, mul, ne, neg, permute, pow, relu, reshape, sigmoid, sign, sin, softmax, sqrt, stack, sub, sum,
+    swapaxes, tanh, unbind,
 )
 from minigrad.tensor import Tensor
 
 cuda = SimpleNamespace(is_available=cuda_is_available)
-float, double, long, int = float32, float64, int64, int32  # noqa: A001  the field's other names of the dtypes
+float, double, long, int = float32, float64, int64, int32  # the field's other names of the dtypes

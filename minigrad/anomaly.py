@@ -55,8 +55,9 @@ class detect_anomaly:
             for value in values:
                 self.refuse_bad(f"{name}: the value", value, caller())
 
-    def backward(self, node: Node, g: Any) -> None:
-        self.refuse_bad(f"{node.op.__name__}: the gradient", g, node.where)
+    def backward(self, node: Node, gradients: Sequence[Any]) -> None:
+        for g in gradients:
+            self.refuse_bad(f"{node.op.__name__}: the gradient", g, node.where)
 
     def refuse_bad(self, what: str, array: Any, where: str) -> None:
         if not is_finite(array):

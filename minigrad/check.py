@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from minigrad.array import to_numpy
-from minigrad.autograd import Variable, grad
+from minigrad.autograd import Variable
+from minigrad.backward import grad
 from minigrad.tensor import Tensor
 
 STEP = 6e-6  # about ∛eps of float64, where rounding and truncation are equally small
@@ -101,7 +102,7 @@ def gradient_of(f: Callable[..., Any], cotangents: Sequence[Any]) -> Callable[..
     def gradient(*xs: Tensor) -> list[Tensor]:
         leaves = [x if x.requires_grad else x.requires_grad_() for x in xs]
         value = f(*leaves)
-        outputs = [value] if isinstance(value, Variable) else list(value)
+        outputs: list[Any] = [value] if isinstance(value, Variable) else list(value)
         pairs = [
             (y, Tensor(np.asarray(u, y.dtype))) for y, u in zip(outputs, cotangents, strict=True) if y.requires_grad
         ]

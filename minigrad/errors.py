@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import numbers
 from collections.abc import Sequence
 from typing import Any
@@ -27,6 +28,15 @@ NOT_SCALAR = (
     "or pass a gradient of its shape"
 )
 
+NO_LEAF = "grad: input {} of shape {} does not require a gradient; set requires_grad=True before it is used"
+NO_PATH = "grad: no path leads from the outputs to input {} of shape {}; pass allow_unused=True to get None for it"
+
+
+def signature(op: Any) -> str:
+    """How an op is called, as a reader would write it."""
+    names = [p.name for p in inspect.signature(op.rule).parameters.values()][1:]
+    return f"{op.__name__}({', '.join(names)})"
+
 
 def admit(name: str, a: Any) -> Any:
     """An argument of an op that is no Tensor: a number, an array of a known kind, or None."""
@@ -50,7 +60,7 @@ def explain(name: str, arrays: Sequence[Array], settings: dict[str, Any], error:
     given = ", ".join([*map(describe, arrays), *(f"{k}={v!r}" for k, v in settings.items() if v is not None)])
     text = str(error)
     kind: type[Exception] = type(error)
-    if text.startswith(f"{name}:"):
+    if text.startswith(f"{name}:") and name != "matmul":
         return error
     if len(devices) > 1:
         kind, why = RuntimeError, f"its tensors are on {' and '.join(sorted(devices))}; move one with .to(...)"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minigrad import ops
-from minigrad.autograd import OPS, Variable
+from minigrad.autograd import Variable
 from minigrad.ops.reduction import Dim
 
 if TYPE_CHECKING:
@@ -28,6 +28,19 @@ def count(x: Tensor, dim: Dim) -> int:
     """How many elements of x fall together when `dim` is reduced."""
     dims = range(x.ndim) if dim is None or dim == () else [dim] if isinstance(dim, int) else dim
     return math.prod(x.shape[d] for d in dims)
+
+
+def minimum(a: Tensor, b: Tensor) -> Tensor:
+    """The smaller of a and b; the gradient goes half to each at a tie."""
+    return -ops.maximum(-a, -b)
+
+
+def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
+    """x kept within [min, max]; the gradient passes inside, the ends included."""
+    if min is None and max is None:
+        raise ValueError("clamp: neither min nor max came; give at least one")
+    x = x if min is None else ops.where(x < min, min, x)
+    return x if max is None else ops.where(x > max, max, x)
 
 
 def square(x: Tensor) -> Tensor:
@@ -73,7 +86,7 @@ def norm(x: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) 
     if p == math.inf:
         return ops.amax(ops.abs(x), dim=dim, keepdim=keepdim)
     if p == -math.inf:
-        return ops.amin(ops.abs(x), dim=dim, keepdim=keepdim)
+        return amin(ops.abs(x), dim=dim, keepdim=keepdim)
     if p == 1:
         return ops.sum(ops.abs(x), dim=dim, keepdim=keepdim)
     power = ops.sum(x * x if p == 2 else ops.abs(x) ** p, dim=dim, keepdim=keepdim)
@@ -82,14 +95,27 @@ def norm(x: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) 
     return ops.where(zero, 0.0, ops.where(zero, 1.0, power) ** (1 / p))
 
 
+def logsumexp(x: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
+    """log Σ eˣ over `dim`, shifted by the maximum so that nothing overflows."""
+    m = ops.amax(x.detach(), dim=dim, keepdim=True)
+    m = ops.where(ops.isfinite(m), m, 0.0)
+    y = ops.log(ops.sum(ops.exp(x - m), dim=dim, keepdim=True)) + m
+    return y if keepdim else squeeze(y, dim)
+
+
+def amin(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """min x over `dim`; the gradient is shared evenly among ties."""
+    return -ops.amax(-x, dim=dim, keepdim=keepdim)
+
+
 def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Π x over `dim`, by halves: log n multiplications, whose gradient is right also where an element is 0."""
     ndim = x.ndim
     x = ops.reshape(x, (-1,)) if dim is None else movedim(x, dim, -1)
     while (n := x.shape[-1]) > 1:
         half = x[..., : n // 2] * x[..., n // 2 : 2 * (n // 2)]
-        x = cat([half, x[..., 2 * (n // 2) :]], -1) if n % 2 else half
-    x = ops.squeeze(x, -1) if n else ops.ones_like(ops.sum(x, dim=-1))
+        x = ops.cat([half, x[..., 2 * (n // 2) :]], -1) if n % 2 else half
+    x = squeeze(x, -1) if n else ops.ones_like(ops.sum(x, dim=-1))
     if not keepdim:
         return x
     return ops.reshape(x, (1,) * ndim) if dim is None else ops.expand_dims(x, dim)
@@ -102,7 +128,7 @@ def max(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """The minimum; along `dim` (values, indices), where the gradient goes to the first of equal ones."""
-    return extreme(x, dim, keepdim, ops.amin, ops.argmin, ops.minimum)
+    return extreme(x, dim, keepdim, amin, ops.argmin, minimum)
 
 
 def extreme(x: Tensor, dim: Any, keepdim: bool, whole: Any, where: Any, pairwise: Any) -> Any:
@@ -112,7 +138,7 @@ def extreme(x: Tensor, dim: Any, keepdim: bool, whole: Any, where: Any, pairwise
         return pairwise(x, dim)
     indices = where(x, dim=dim, keepdim=True) if x.ndim else where(x)
     values = gather(x, dim, indices) if x.ndim else x
-    return Extreme(*(t if keepdim or not t.ndim else ops.squeeze(t, dim) for t in (values, indices)))
+    return Extreme(*(t if keepdim or not t.ndim else squeeze(t, dim) for t in (values, indices)))
 
 
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -151,6 +177,26 @@ def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
     return ops.where(mask, value, x)
 
 
+def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
+    """x without its dimensions of size 1; without those in `dim` alone, where they are of size 1."""
+    dims = range(x.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    for d in dims:
+        if not -x.ndim <= d < x.ndim and (x.ndim or d not in (-1, 0)):
+            raise IndexError(f"squeeze: dim {d} does not exist in a tensor of {x.ndim} dimensions")
+    gone = {d % x.ndim for d in dims if x.ndim and x.shape[d] == 1}
+    return ops.reshape(x, tuple(n for d, n in enumerate(x.shape) if d not in gone))
+
+
+def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """x turned round by `shifts` along `dims`; what leaves at one end comes in at the other."""
+    if dims is None:
+        return ops.reshape(roll(ops.reshape(x, (-1,)), shifts, 0), x.shape)
+    for shift, d in zip(np.atleast_1d(shifts).tolist(), np.atleast_1d(dims).tolist(), strict=True):
+        cut = x.shape[d] - shift % builtins.max(x.shape[d], 1)
+        x = ops.cat(list(reversed(split(x, [cut, x.shape[d] - cut], d))), d)
+    return x
+
+
 def unsqueeze(x: Tensor, dim: int) -> Tensor:
     """x with a dimension of size 1 at `dim`."""
     return ops.expand_dims(x, dim)
@@ -178,16 +224,6 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
             f"flatten: start_dim {start_dim} lies behind end_dim {end_dim} in a tensor of shape {tuple(x.shape)}"
         )
     return ops.reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
-
-
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors one behind the other along `dim`."""
-    return ops.concatenate(*tensors, dim=dim)
-
-
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """The tensors side by side along a new `dim`."""
-    return ops.stack(*tensors, dim=dim)
 
 
 def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
@@ -265,11 +301,6 @@ def dot(a: Tensor, b: Tensor) -> Tensor:
 def outer(a: Tensor, b: Tensor) -> Tensor:
     """(m) (n) -> (m, n)."""
     return ops.expand_dims(a, 1) * b
-
-
-def einsum(equation: str, *operands: Tensor) -> Tensor:
-    """Einstein summation: `einsum("bij,bjk->bik", a, b)`; '...' stands for leading dimensions."""
-    return OPS["einsum"](*operands, equation=equation)
 
 
 def equal(a: Tensor, b: Tensor) -> bool:

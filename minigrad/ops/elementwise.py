@@ -133,26 +133,6 @@ def maximum(xp: XP, a: Array, b: Array) -> Rule:
 
 
 @op
-def minimum(xp: XP, a: Array, b: Array) -> Rule:
-    """y = min(a, b),    dy/da = 1 where a < b, ½ at a tie."""
-    return xp.minimum(a, b), (
-        lambda g: xp.where(a < b, g, xp.where(a == b, 0.5 * g, 0.0)),
-        lambda g: xp.where(b < a, g, xp.where(a == b, 0.5 * g, 0.0)),
-    )
-
-
-@op
-def clamp(xp: XP, x: Array, *, min: float | None = None, max: float | None = None) -> Rule:
-    """y = x kept within [min, max],    dy/dx = 1 inside, the ends included, 0 outside."""
-    if min is None and max is None:
-        raise ValueError("neither min nor max came; give at least one")
-    low, high = -float("inf") if min is None else min, float("inf") if max is None else max
-    y = x if min is None else xp.maximum(x, min)
-    y = y if max is None else xp.minimum(y, max)
-    return y, (lambda g: xp.where((x >= low) & (x <= high), g, 0.0),)
-
-
-@op
 def where(xp: XP, condition: Array, a: Array, b: Array) -> Rule:
     """y = a where the condition holds, else b,    dy/da = 1 there,  dy/db = 1 elsewhere."""
     return xp.where(condition, a, b), (
@@ -181,61 +161,16 @@ def clone(xp: XP, x: Array) -> Rule:
     return xp.clone(x), (lambda g: g,)
 
 
-@plain
-def sign(xp: XP, x: Array) -> Array:
-    return xp.sign(x)
-
-
-@plain
-def eq(xp: XP, a: Array, b: Array) -> Array:
-    return a == b
-
-
-@plain
-def ne(xp: XP, a: Array, b: Array) -> Array:
-    return a != b
-
-
-@plain
-def lt(xp: XP, a: Array, b: Array) -> Array:
-    return a < b
-
-
-@plain
-def le(xp: XP, a: Array, b: Array) -> Array:
-    return a <= b
-
-
-@plain
-def gt(xp: XP, a: Array, b: Array) -> Array:
-    return a > b
-
-
-@plain
-def ge(xp: XP, a: Array, b: Array) -> Array:
-    return a >= b
-
-
-@plain
-def logical_and(xp: XP, a: Array, b: Array) -> Array:
-    return a & b
-
-
-@plain
-def logical_or(xp: XP, a: Array, b: Array) -> Array:
-    return a | b
-
-
-@plain
-def logical_not(xp: XP, x: Array) -> Array:
-    return ~x
-
-
-@plain
-def isnan(xp: XP, x: Array) -> Array:
-    return xp.isnan(x)
-
-
-@plain
-def isfinite(xp: XP, x: Array) -> Array:
-    return xp.isfinite(x)
+# Words without a derivative: comparisons, logic, tests.
+eq = plain("eq", lambda xp, a, b: a == b)
+ne = plain("ne", lambda xp, a, b: a != b)
+lt = plain("lt", lambda xp, a, b: a < b)
+le = plain("le", lambda xp, a, b: a <= b)
+gt = plain("gt", lambda xp, a, b: a > b)
+ge = plain("ge", lambda xp, a, b: a >= b)
+logical_and = plain("logical_and", lambda xp, a, b: a & b)
+logical_or = plain("logical_or", lambda xp, a, b: a | b)
+logical_not = plain("logical_not", lambda xp, x: ~x)
+sign = plain("sign", lambda xp, x: xp.sign(x))
+isnan = plain("isnan", lambda xp, x: xp.isnan(x))
+isfinite = plain("isfinite", lambda xp, x: xp.isfinite(x))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op, plain
 
@@ -26,23 +24,14 @@ def sum(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
 @op
 def amax(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
     """y = max x over `dim`,    dy/dx = 1 at the maximum, shared evenly among ties."""
-    return extreme(xp, x, xp.amax, None if dim == () else dim, keepdim)
-
-
-@op
-def amin(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
-    """y = min x over `dim`,    dy/dx = 1 at the minimum, shared evenly among ties."""
-    return extreme(xp, x, xp.amin, None if dim == () else dim, keepdim)
-
-
-def extreme(xp: XP, x: Array, pick: Any, dim: Dim, keepdim: bool) -> Rule:
-    y = pick(x, axis=dim, keepdims=True)
+    dim = None if dim == () else dim
+    y = xp.amax(x, axis=dim, keepdims=True)
 
     def pull(g: Array) -> Array:
         ties = xp.astype(x == y, x.dtype)
         return stretch(xp, g, dim, keepdim) * ties / xp.sum(ties, axis=dim, keepdims=True)
 
-    return y if keepdim else pick(x, axis=dim), (pull,)
+    return y if keepdim else xp.amax(x, axis=dim), (pull,)
 
 
 @op
@@ -51,17 +40,16 @@ def cumsum(xp: XP, x: Array, *, dim: int) -> Rule:
     return xp.cumsum(x, axis=dim), (lambda g: xp.flip(xp.cumsum(xp.flip(g, dim), axis=dim), dim),)
 
 
-def shifted(xp: XP, x: Array, dim: Dim) -> tuple[Array, Array]:
-    """x minus its maximum, so that exp cannot overflow, and that maximum (0 for a slice that is all -∞)."""
+def shifted(xp: XP, x: Array, dim: Dim) -> Array:
+    """x minus its maximum, so that exp cannot overflow; a slice that is all -∞ stays so."""
     m = xp.amax(x, axis=dim, keepdims=True)
-    m = xp.where(xp.isfinite(m), m, 0.0)
-    return x - m, m
+    return x - xp.where(xp.isfinite(m), m, 0.0)
 
 
 @op
 def softmax(xp: XP, x: Array, *, dim: int) -> Rule:
     """y = eˣ / Σ eˣ along `dim` (all 0 for a slice that is all -∞),    x' = y (g - Σ g y)."""
-    e = xp.exp(shifted(xp, x, dim)[0])
+    e = xp.exp(shifted(xp, x, dim))
     total = xp.sum(e, axis=dim, keepdims=True)
     y = e / xp.where(total == 0, 1.0, total)
     return y, (lambda g: y * (g - xp.sum(g * y, axis=dim, keepdims=True)),)
@@ -70,44 +58,13 @@ def softmax(xp: XP, x: Array, *, dim: int) -> Rule:
 @op
 def log_softmax(xp: XP, x: Array, *, dim: int) -> Rule:
     """y = x - log Σ eˣ along `dim`,    x' = g - eʸ Σ g."""
-    z, _ = shifted(xp, x, dim)
+    z = shifted(xp, x, dim)
     y = z - xp.log(xp.sum(xp.exp(z), axis=dim, keepdims=True))
     return y, (lambda g: g - xp.exp(y) * xp.sum(g, axis=dim, keepdims=True),)
 
 
-@op
-def logsumexp(xp: XP, x: Array, *, dim: Dim, keepdim: bool = False) -> Rule:
-    """y = log Σ eˣ over `dim`,    dy/dx = softmax x."""
-    z, m = shifted(xp, x, dim)
-    e = xp.exp(z)
-    total = xp.sum(e, axis=dim, keepdims=True)
-    y = xp.log(total) + m
-
-    def pull(g: Array) -> Array:
-        return stretch(xp, g, dim, keepdim) * (e / xp.where(total == 0, 1.0, total))
-
-    return y if keepdim else xp.squeeze(y, dim), (pull,)
-
-
-@plain
-def argmax(xp: XP, x: Array, *, dim: int | None = None, keepdim: bool = False) -> Array:
-    """Where the maximum is along `dim` (the first of equal ones); in the flattened tensor if None."""
-    return xp.argmax(x, axis=dim, keepdims=keepdim)
-
-
-@plain
-def argmin(xp: XP, x: Array, *, dim: int | None = None, keepdim: bool = False) -> Array:
-    """Where the minimum is along `dim` (the first of equal ones); in the flattened tensor if None."""
-    return xp.argmin(x, axis=dim, keepdims=keepdim)
-
-
-@plain
-def any(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
-    """Whether some element is not zero."""
-    return xp.any(x, axis=dim, keepdims=keepdim)
-
-
-@plain
-def all(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Array:
-    """Whether no element is zero."""
-    return xp.all(x, axis=dim, keepdims=keepdim)
+# Words without a derivative. argmax and argmin give the first of equal ones, in the flattened tensor if dim is None.
+argmax = plain("argmax", lambda xp, x, *, dim=None, keepdim=False: xp.argmax(x, axis=dim, keepdims=keepdim))
+argmin = plain("argmin", lambda xp, x, *, dim=None, keepdim=False: xp.argmin(x, axis=dim, keepdims=keepdim))
+any = plain("any", lambda xp, x, *, dim=None, keepdim=False: xp.any(x, axis=dim, keepdims=keepdim))
+all = plain("all", lambda xp, x, *, dim=None, keepdim=False: xp.all(x, axis=dim, keepdims=keepdim))

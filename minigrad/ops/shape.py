@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op, plain
@@ -42,27 +41,15 @@ def expand_dims(xp: XP, x: Array, *, dim: int | Sequence[int]) -> Rule:
 
 
 @op
-def squeeze(xp: XP, x: Array, *, dim: int | Sequence[int] | None = None) -> Rule:
-    """y = x without its dimensions of size 1 (those in `dim`, where they are of size 1),    x' = g with them."""
-    n = len(x.shape)
-    dims = range(n) if dim is None else [dim] if isinstance(dim, int) else dim
-    for d in dims:
-        if not -n <= d < n and (n or d not in (-1, 0)):
-            raise IndexError(f"dim {d} does not exist in a tensor of {n} dimensions")
-    gone = {d % n for d in dims if n and x.shape[d] == 1}
-    return xp.reshape(x, tuple(m for d, m in enumerate(x.shape) if d not in gone)), (lambda g: xp.reshape(g, x.shape),)
-
-
-@op
 def broadcast_to(xp: XP, x: Array, *, shape: Sequence[int]) -> Rule:
     """y = x repeated to `shape`,    x' = Σ g over the repeats, which the engine does for every op."""
     return xp.broadcast_to(x, tuple(shape)), (lambda g: g,)
 
 
 @op
-def concatenate(xp: XP, *xs: Array, dim: int = 0) -> Rule:
+def cat(xp: XP, *xs: Array, dim: int = 0) -> Rule:
     """y = the xs one behind the other along `dim`,    each x' is its own stretch of g."""
-    y = xp.concatenate(xs, axis=dim)
+    y = xp.cat(xs, axis=dim)
 
     def pull(g: Array) -> list[Array]:
         ends, parts = 0, []
@@ -100,18 +87,6 @@ def flip(xp: XP, x: Array, *, dims: int | Sequence[int]) -> Rule:
     return xp.flip(x, dims), (lambda g: xp.flip(g, dims),)
 
 
-@op
-def roll(xp: XP, x: Array, *, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Rule:
-    """y = x turned round by `shifts`,    x' = g turned back."""
-    back = -shifts if isinstance(shifts, int) else tuple([-s for s in shifts])
-    return xp.roll(x, shifts, dims), (lambda g: xp.roll(g, back, dims),)
-
-
-@plain
-def zeros_like(xp: XP, x: Array, *, dtype: Any = None) -> Array:
-    return xp.zeros_like(x, dtype=dtype)
-
-
-@plain
-def ones_like(xp: XP, x: Array, *, dtype: Any = None) -> Array:
-    return xp.ones_like(x, dtype=dtype)
+# Words without a derivative.
+zeros_like = plain("zeros_like", lambda xp, x: xp.zeros_like(x))
+ones_like = plain("ones_like", lambda xp, x: xp.ones_like(x))
