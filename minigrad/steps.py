@@ -29,7 +29,13 @@ def rnn_cell(
 ) -> Tensor:  # fmt: skip
     """h' = tanh(W x + b + U h + b)    (Graves 2013, eq. 1; Elman 1990); or relu in place of tanh."""
     z = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
-    return tanh(z) if nonlinearity == "tanh" else relu(z)
+    return tanh(z) if check_nonlinearity(nonlinearity) == "tanh" else relu(z)
+
+
+def check_nonlinearity(name: str) -> str:
+    if name not in ("tanh", "relu"):
+        raise ValueError(f"nonlinearity is 'tanh' or 'relu', not {name!r}")
+    return name
 
 
 def lstm_gates(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights = None, b_hh: Weights = None) -> States:

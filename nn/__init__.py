@@ -13,20 +13,9 @@ Sequential(
 >>> nn.optim.Adam(model.parameters(), lr=0.01).step()
 """
 
+# fmt: off
 from . import data, functional, init, io, optim, utils
-from .activation import (
-    ELU,
-    GELU,
-    LeakyReLU,
-    LogSigmoid,
-    LogSoftmax,
-    ReLU,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)  # fmt: skip
+from .activation import ELU, GELU, LeakyReLU, LogSigmoid, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .attention import AdditiveAttention, AttentionPooling, MultiheadAttention
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, unroll
 from .dropout import Dropout, LockedDropout
@@ -36,10 +25,3 @@ from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELos
 from .module import Module, ModuleList, Parameter, Sequential
 from .norm import LayerNorm
 from .recurrent import GRU, LSTM, RNN, gates
-
-__all__ = """
-    AdditiveAttention AttentionPooling BCEWithLogitsLoss CrossEntropyLoss Dropout ELU Embedding GELU GRU GRUCell
-    HuberLoss Identity L1Loss LSTM LSTMCell LayerNorm LeakyReLU Linear LockedDropout LogSigmoid LogSoftmax MSELoss
-    Module ModuleList MultiheadAttention NLLLoss Parameter PeepholeLSTMCell RNN RNNCell ReLU Sequential SiLU Sigmoid
-    Softmax Softplus Tanh data functional gates init io optim unroll utils
-""".split()

@@ -6,7 +6,7 @@ a query that may look nowhere gets zeros, and gives zero gradients.
 
 from __future__ import annotations
 
-from minigrad import Tensor, tanh, zeros
+from minigrad import Tensor, tanh, where, zeros
 
 from . import init
 from .functional import attend, linear, masked_softmax
@@ -19,14 +19,15 @@ class NonDynamicallyQuantizableLinear(Linear):
 
 
 class MultiheadAttention(Module):
-    """softmax(Q Kᵀ / √(E/H)) V in each of H heads of width E/H, side by side, then a Linear (Vaswani et al. 2017, 3.2.2).
+    """softmax(Q Kᵀ / √(E/H)) V in each of H heads of width E/H, beside each other, then a Linear.
 
     in_proj_weight (3E,E) makes Q, K, V of query, key, value. dropout: probability of dropping a weight in training.
+    Source: Vaswani et al. 2017, section 3.2.2.
 
-    forward(query, key, value): (L,B,E), (S,B,E), (S,B,E), or (B,L,E) ... with `batch_first`, or (L,E) ... without B.
-    attn_mask (L,S) or (B·H,L,S): True, or -inf among floats that are added, where attention may not look.
-    Returns the output, in query's shape, and the weights (B,L,S), the mean over heads, or (B,H,L,S) with
-    average_attn_weights=False, or None with need_weights=False.
+    forward(query, key, value): (L,B,E), (S,B,E), (S,B,E); (B,L,E) ... with `batch_first`; (L,E) ... without a batch.
+    attn_mask (L,S) or (B·H,L,S): True, or -inf among floats that are added, where attention may not look. Returns the
+    output, shaped as query, and the weights: (B,L,S), the mean over heads; (B,H,L,S) with average_attn_weights=False;
+    None with need_weights=False.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class MultiheadAttention(Module):
         if embed_dim % num_heads:
             raise ValueError(f"MultiheadAttention: embed_dim {embed_dim} does not divide among {num_heads} heads")
         self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
-        self.in_proj_weight = init.xavier_uniform_(Parameter(zeros(3 * embed_dim, embed_dim)))
+        self.in_proj_weight = Parameter(zeros(3 * embed_dim, embed_dim))
         self.in_proj_bias = Parameter(zeros(3 * embed_dim)) if bias else None
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias)
+        init.xavier_uniform_(self.in_proj_weight)
         if self.out_proj.bias is not None:
             init.zeros_(self.out_proj.bias)
 
@@ -48,51 +50,40 @@ class MultiheadAttention(Module):
     ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
         if is_causal and attn_mask is None:
             raise ValueError("MultiheadAttention: is_causal only says what attn_mask holds; give the mask too")
+        shapes = [tuple(t.shape) for t in (query, key, value)]
+        if {len(s) for s in shapes} not in ({2}, {3}) or {s[-1] for s in shapes} != {self.embed_dim}:
+            raise ValueError(f"MultiheadAttention: query, key, value of shapes {shapes} came; each has 3 dimensions, "
+                             f"or 2 without a batch, the last of size {self.embed_dim}")  # fmt: skip
         batched = query.ndim == 3
-        if {query.ndim, key.ndim, value.ndim} not in ({2}, {3}) or query.shape[-1] != self.embed_dim:
-            raise ValueError(f"MultiheadAttention: query {tuple(query.shape)}, key {tuple(key.shape)}, value "
-                             f"{tuple(value.shape)} came; all want {self.embed_dim} in the last of 3 dimensions, or of 2 "
-                             "without a batch")  # fmt: skip
         inputs = [t[None] if not batched else t if self.batch_first else t.transpose(0, 1) for t in (query, key, value)]
-        B, L, S, E, H = *inputs[0].shape[:2], inputs[1].shape[1], self.embed_dim, self.num_heads
-        weights = self.in_proj_weight.chunk(3)
+        (B, L, E), S, H = inputs[0].shape, inputs[1].shape[1], self.num_heads
         biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
         q, k, v = (
             linear(t, w, b).reshape(B, -1, H, E // H).transpose(1, 2)  # (B,H,L or S,E/H)
-            for t, w, b in zip(inputs, weights, biases, strict=True)
+            for t, w, b in zip(inputs, self.in_proj_weight.chunk(3), biases, strict=True)
         )
-        mask = None
-        if attn_mask is not None:
-            mask = allowed(attn_mask.reshape(B, H, L, S) if attn_mask.ndim == 3 else attn_mask)
+        mask = None if attn_mask is None else additive(attn_mask)
+        if mask is not None and mask.ndim == 3:
+            mask = mask.reshape(B, H, L, S)
         if key_padding_mask is not None:
-            keys = allowed(key_padding_mask.reshape(B, 1, 1, S))
-            mask = keys if mask is None else combined(mask, keys)
-        y, a = attend(q, k, v, mask, self.dropout if self.training else 0.0, False)
+            keys = additive(key_padding_mask.reshape(B, 1, 1, S))
+            mask = keys if mask is None else mask + keys
+        y, a = attend(q, k, v, mask, self.dropout if self.training else 0.0)
         y = self.out_proj(y.transpose(1, 2).reshape(B, L, E))
         y = y[0] if not batched else y if self.batch_first else y.transpose(0, 1)
-        if not need_weights:
-            return y, None
         a = a.mean(1) if average_attn_weights else a
-        return y, a if batched else a[0]
+        return y, (a if batched else a[0]) if need_weights else None
 
 
-def allowed(mask: Tensor) -> Tensor:
-    """A mask in the convention of scaled_dot_product_attention: True where one may look; floats as they are."""
-    return mask if mask.dtype.kind == "f" else ~mask
-
-
-def combined(a: Tensor, b: Tensor) -> Tensor:
-    """Two such masks as one."""
-    if a.dtype.kind == b.dtype.kind:
-        return a + b if a.dtype.kind == "f" else a & b
-    floats, bools = (a, b) if a.dtype.kind == "f" else (b, a)
-    return bools.where(floats, float("-inf"))
+def additive(mask: Tensor) -> Tensor:
+    """A mask that forbids where it is True, as floats to add to the scores; floats as they are."""
+    return mask if mask.dtype.kind == "f" else where(mask, -float("inf"), 0.0)
 
 
 class AdditiveAttention(Module):
-    """c_i = Σ_j α_ij h_j (eq. 5), α_ij = softmax_j e_ij (eq. 6), e_ij = vᵀ tanh(W s_i + U h_j)    (Bahdanau et al. 2015).
+    """c_i = Σ_j α_ij h_j (eq. 5), α_ij = softmax_j e_ij (eq. 6), e_ij = vᵀ tanh(W s_i + U h_j) (appendix A.1.2).
 
-    The score is that of appendix A.1.2. forward(query, keys): query s (B,Q), or (B,L,Q); keys h (B,S,K), which are the
+    Equations of Bahdanau et al. 2015. forward(query, keys): query s (B,Q), or (B,L,Q); keys h (B,S,K), which are the
     values too unless `values` (B,S,·) come. Returns c (B,K) or (B,L,K), and α (B,S) or (B,L,S).
     """
 

@@ -1,8 +1,8 @@
 """Recurrent cells: one step of an RNN, LSTM or GRU, and `unroll`, which runs any cell over time.
 
 B batch, I input size, H hidden size; k blocks in a weight: 1 (RNN), 4 (LSTM: i, f, g, o), 3 (GRU: r, z, n).
-Every cell holds weight_ih (kH,I), weight_hh (kH,H), bias_ih and bias_hh (kH,), all U(-1/√H, 1/√H) at first.
-The equations are in `minigrad.steps`.
+Every cell holds weight_ih (kH,I), weight_hh (kH,H), bias_ih and bias_hh (kH,), all U(-1/√H, 1/√H) at first, and reads
+x (B,I), or (I,) without a batch. The equations are in `minigrad.steps`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ from .module import Module, Parameter
 
 
 class Cell(Module):
-    """What the cells share. A subclass says how many blocks its weights have and what its state consists of."""
+    """What the cells share. A subclass says how many blocks its weights have, and tensors its state: h, or h and c."""
 
-    blocks = 1
-    states = 1  # tensors in the state: h, or h and c
+    blocks, states = 1, 1
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
@@ -43,28 +42,24 @@ class Cell(Module):
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
 
     def start(self, x: Tensor, hx: Tensor | States | None) -> States:
-        """The state to start from: `hx`, or zeros of the shape that x (B,I) or (I,) asks for."""
-        shape = (*x.shape[:-1], self.hidden_size)
+        """The state to start from: `hx`, or zeros."""
+        name = type(self).__name__
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
-            raise ValueError(
-                f"{type(self).__name__}: input of shape {tuple(x.shape)} came; give (batch, {self.input_size}), one step"
-            )
+            raise ValueError(f"{name}: input of shape {tuple(x.shape)} came; one step is (batch, {self.input_size})")
+        shape = (*x.shape[:-1], self.hidden_size)
         if hx is None:
-            return (zeros(*shape, dtype=x.dtype, device=x.device),) * self.states
-        state = hx if isinstance(hx, tuple | list) else (hx,)
-        if [tuple(s.shape) for s in state] != [shape] * self.states:
-            raise ValueError(
-                f"{type(self).__name__}: a state of shape {', '.join(str(tuple(s.shape)) for s in state)} came; "
-                f"an input of shape {tuple(x.shape)} wants {' and '.join([str(shape)] * self.states)}"
-            )
-        return tuple(state)
+            return (zeros(shape, dtype=x.dtype, device=x.device),) * self.states
+        state = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+        if (came := [tuple(s.shape) for s in state]) != [shape] * self.states:
+            raise ValueError(f"{name}: a state of shapes {came} came where {[shape] * self.states} is wanted")
+        return state
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + (", bias=False" if not self.bias else "")
 
 
 class RNNCell(Cell):
-    """h' = tanh(W x + b + U h + b): x (B,I), h (B,H) or None for zeros; without B too. nonlinearity: tanh or relu.
+    """h' = tanh(W x + b + U h + b), or relu: cell(x, h) -> h', h (B,H), zeros if None.
 
     >>> from minigrad import ones
     >>> tuple(RNNCell(3, 4)(ones(2, 3)).shape)
@@ -72,8 +67,8 @@ class RNNCell(Cell):
     """
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"):
-        self.nonlinearity = checked_nonlinearity("RNNCell", nonlinearity)
         super().__init__(input_size, hidden_size, bias)
+        self.nonlinearity = steps.check_nonlinearity(nonlinearity)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         (h,) = self.start(input, hx)
@@ -84,9 +79,9 @@ class RNNCell(Cell):
 
 
 class LSTMCell(Cell):
-    """c' = f c + i g, h' = o tanh c': x (B,I), (h, c) each (B,H) or None; returns (h', c').
+    """c' = f c + i g, h' = o tanh c': cell(x, (h, c)) -> (h', c'), h and c (B,H), zeros if None.
 
-    forget_bias sets the sum of the forget gate's two biases.
+    forget_bias: the sum of the forget gate's two biases.
     """
 
     blocks, states = 4, 2
@@ -102,7 +97,7 @@ class LSTMCell(Cell):
 
 
 class GRUCell(Cell):
-    """h' = z h + (1 - z) n: x (B,I), h (B,H) or None. The lesson's z is this 1 - z.
+    """h' = z h + (1 - z) n: cell(x, h) -> h', h (B,H), zeros if None. The lesson's z is this 1 - z.
 
     reset_after=True is PyTorch's GRU; reset_after=False resets h before its product (Cho et al. 2014).
     """
@@ -143,12 +138,6 @@ class PeepholeLSTMCell(LSTMCell):
         return sigmoid(o + p_o * c) * tanh(c), c
 
 
-def checked_nonlinearity(name: str, nonlinearity: str) -> str:
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"{name}: nonlinearity is 'tanh' or 'relu', not {nonlinearity!r}")
-    return nonlinearity
-
-
 def unroll(
     cell: Callable[..., Any], input: Tensor, hx: Any = None, *, lengths: Lengths = None, reverse: bool = False,
     batch_first: bool = False, dropout: float = 0.0,
@@ -157,7 +146,7 @@ def unroll(
 
     input (T,B,I), or (B,T,I) with `batch_first`; hx the first state, zeros by default. `lengths` (B,) and `reverse` as
     for the layers. `dropout`: h is multiplied by one mask before every step, the same for all steps and fresh at every
-    call (Gal & Ghahramani 2016), while `cell.training`. Returns (hs, state): hs (T,B,H) or (B,T,H), and the last state.
+    call, while `cell.training` (Gal & Ghahramani 2016). Returns (hs, state): hs (T,B,H) or (B,T,H), and the last state.
 
     >>> from minigrad import ones
     >>> hs, (h, c) = unroll(PeepholeLSTMCell(3, 4), ones(5, 2, 3))
@@ -166,20 +155,18 @@ def unroll(
     """
     x = input.transpose(0, 1) if batch_first else input
     if x.ndim != 3 or not len(x):
-        raise ValueError(f"unroll: input of shape {tuple(input.shape)} came; give (time, batch, size), time above 0")
+        raise ValueError(f"unroll: input of shape {tuple(input.shape)} came; it is (time, batch, size), time above 0")
     if hx is None:
         with no_grad():
             like = cell(x[0], None)  # the shape of the state is the cell's to say
         hx = tuple(map(zeros_like, like)) if isinstance(like, tuple) else zeros_like(like)
-    single = isinstance(hx, Tensor)
-    state = (hx,) if single else tuple(hx)
-    mask = drop(ones_like(state[0]), dropout, training=getattr(cell, "training", False)) if dropout else None
+    several = isinstance(hx, tuple | list)
+    start = tuple(hx) if several else (hx,)
+    mask = drop(ones_like(start[0]), dropout, getattr(cell, "training", False))
 
-    def step(x: Tensor, *state: Tensor) -> States:
-        h, *rest = state
-        h = h if mask is None else h * mask
-        new = cell(x, h if single else (h, *rest))
-        return (new,) if single else tuple(new)
+    def step(x: Tensor, h: Tensor, *rest: Tensor) -> States:
+        h = h * mask if dropout else h
+        return tuple(cell(x, (h, *rest))) if several else (cell(x, h),)
 
-    hs, *last = steps.unroll(step, x, state, lengths=lengths, reverse=reverse)
-    return hs.transpose(0, 1) if batch_first else hs, last[0] if single else tuple(last)
+    hs, *last = steps.unroll(step, x, start, lengths=lengths, reverse=reverse)
+    return hs.transpose(0, 1) if batch_first else hs, tuple(last) if several else last[0]

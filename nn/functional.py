@@ -1,26 +1,21 @@
 """The functions behind the modules, under PyTorch's names: activations, dropout, losses, attention, padding.
 
-`reduction` of a loss: "mean" (of all elements), "sum" or "none".
+`reduction` of a loss: "mean" (of all elements), "sum" or "none". C classes; "..." any number of dimensions.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 import minigrad as mg
-from minigrad import Tensor, abs, exp, expm1, fused, log1p, log_softmax, sigmoid, softmax, tanh, where
+from minigrad import Tensor, abs, exp, expm1, fused, log1p, log_softmax, ops, softmax, where
 from minigrad.array import generator
 
-__all__ = """
-    binary_cross_entropy_with_logits cross_entropy dropout elu embedding gelu huber_loss l1_loss layer_norm leaky_relu
-    linear log_softmax logsigmoid mse_loss nll_loss one_hot pad relu scaled_dot_product_attention sigmoid silu softmax
-    softplus tanh
-""".split()
-
-# ---- linear and embedding
+relu, sigmoid, tanh = ops.relu, ops.sigmoid, ops.tanh
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -29,7 +24,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """y = weight[ids]: ids (...) integers, weight (V, E), y (..., E). Row `padding_idx` gets no gradient."""
+    """y = weight[ids]: ids (...) integers, weight (V, E), y (..., E). Row `padding_idx` of weight gets no gradient."""
     rows = len(weight)
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ValueError(f"embedding: padding_idx {padding_idx} is not among the {rows} rows")
@@ -42,15 +37,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     >>> one_hot(mg.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
-    count = int(tensor.max()) + 1 if num_classes < 0 else num_classes
-    if tensor.numel() and not (0 <= int(tensor.min()) and int(tensor.max()) < count):
-        raise ValueError(
-            f"one_hot: classes go from {int(tensor.min())} to {int(tensor.max())}; wanted is 0 to {count - 1}"
-        )
+    low, high = (int(tensor.min()), int(tensor.max())) if tensor.numel() else (0, -1)
+    count = high + 1 if num_classes < 0 else num_classes
+    if low < 0 or high >= count:
+        raise ValueError(f"one_hot: classes go from {low} to {high}; {count} classes are 0 to {count - 1}")
     return (tensor.unsqueeze(-1) == mg.arange(count, device=tensor.device)).long()
-
-
-# ---- activations
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
@@ -82,27 +73,23 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """y = log σ(x) = -log(1 + e⁻ˣ) = min(x, 0) - log(1 + e^-|x|), which cannot overflow."""
-    return input.clamp(max=0.0) - log1p(exp(-abs(input)))
-
-
-# ---- dropout and layer norm
+    """y = log σ(x) = min(x, 0) - log(1 + e^-|x|), which cannot overflow."""
+    return where(input < 0, input, 0.0) - log1p(exp(-abs(input)))
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, shape: Sequence[int] | None = None) -> Tensor:
-    """y = x m / (1 - p), where m is 0 with probability p, else 1, fresh at every call; y = x if not training.
+    """y = x m / (1 - p), m = 0 with probability p, else 1, fresh at every call; y = x if not training.
 
-    shape: that of m, by default x's; a 1 in it shares m along that dimension. Source: Srivastava et al. 2014.
+    shape: that of m, by default x's; a 1 in it shares m along that dimension. (Srivastava et al. 2014)
     """
     if not 0 <= p <= 1:
         raise ValueError(f"dropout: p is a probability, between 0 and 1, not {p}")
     if not training or p == 0:
         return input
-    mask = (generator().random(tuple(input.shape if shape is None else shape), dtype=np.float32) >= p).astype(
-        input.dtype
-    )
+    kept = generator().random(tuple(input.shape if shape is None else shape), dtype=np.float32) >= p
+    mask = kept.astype(input.dtype)
     mask *= 1 / ((1 - p) or 1)
-    return input * mg.as_tensor(mask, device=input.device)
+    return input * input.new(mask)
 
 
 def layer_norm(
@@ -112,54 +99,51 @@ def layer_norm(
     """y = w (x - mean) / √(var + eps) + b over the last dimensions, whose sizes are `normalized_shape`."""
     ndim = len(normalized_shape)
     if tuple(input.shape[-ndim:]) != tuple(normalized_shape):
-        raise ValueError(f"layer_norm: input of shape {tuple(input.shape)} came; its last dimensions must be "
-                         f"{tuple(normalized_shape)}")  # fmt: skip
-    return fused.layer_norm(input, weight, bias, ndim=ndim, eps=eps)  # type: ignore[no-any-return]
+        raise ValueError(f"layer_norm: the last dimensions of {tuple(input.shape)} must be {tuple(normalized_shape)}")
+    return fused.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
 
 
-# ---- losses
-
-
-def reduce(loss: Tensor, reduction: str, name: str) -> Tensor:
+def reduce(loss: Tensor, reduction: str, count: Any = None) -> Tensor:
+    """The loss as `reduction` says; "mean" divides by `count`, by default the number of elements."""
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{name}: reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    return loss.mean() if reduction == "mean" else loss.sum() if reduction == "sum" else loss
+        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
+    if reduction == "mean":
+        return loss.mean() if count is None else loss.sum() / count
+    return loss.sum() if reduction == "sum" else loss
 
 
-def same_shape(input: Tensor, target: Tensor, name: str) -> None:
+def difference(name: str, input: Tensor, target: Tensor) -> Tensor:
     if input.shape != target.shape:
-        raise ValueError(f"{name}: input {tuple(input.shape)} and target {tuple(target.shape)} differ in shape; "
-                         "reshape one: broadcasting here is nearly always a mistake")  # fmt: skip
+        raise ValueError(f"{name}: input {tuple(input.shape)} and target {tuple(target.shape)} differ in shape; reshape"
+                         " one of them: to broadcast here is nearly always a mistake")  # fmt: skip
+    return input - target
 
 
 def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """(x - y)²."""
-    same_shape(input, target, "mse_loss")
-    return reduce((input - target) ** 2, reduction, "mse_loss")
+    return reduce(mg.square(difference("mse_loss", input, target)), reduction)
 
 
 def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     """|x - y|."""
-    same_shape(input, target, "l1_loss")
-    return reduce(abs(input - target), reduction, "l1_loss")
+    return reduce(abs(difference("l1_loss", input, target)), reduction)
 
 
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
     """½ d² where d = |x - y| < delta, else delta (d - ½ delta)    (Huber 1964)."""
-    same_shape(input, target, "huber_loss")
-    d = abs(input - target)
-    return reduce(where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction, "huber_loss")
+    d = abs(difference("huber_loss", input, target))
+    return reduce(where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
 def binary_cross_entropy_with_logits(
     input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """-(p y log σ(x) + (1 - y) log(1 - σ(x))), y in [0, 1], p = pos_weight; times `weight`."""
-    same_shape(input, target, "binary_cross_entropy_with_logits")
+    """-w (p y log σ(x) + (1 - y) log(1 - σ(x))), y in [0, 1], p = pos_weight, w = weight."""
+    difference("binary_cross_entropy_with_logits", input, target)
     positive = logsigmoid(input) if pos_weight is None else pos_weight * logsigmoid(input)
     loss = -(target * positive + (1 - target) * logsigmoid(-input))
-    return reduce(loss if weight is None else loss * weight, reduction, "binary_cross_entropy_with_logits")
+    return reduce(loss if weight is None else loss * weight, reduction)
 
 
 def nll_loss(
@@ -169,46 +153,43 @@ def nll_loss(
 
     weight (C,): w. A target of `ignore_index` counts for nothing. "mean" divides by the sum of the w_y.
     """
-    dim, y, w = classes(input, target, weight, ignore_index, "nll_loss")
-    loss = -w * input.take_along_dim(y.unsqueeze(dim), dim).squeeze(dim)
-    return loss.sum() / w.sum() if reduction == "mean" else reduce(loss, reduction, "nll_loss")
+    dim, y, w = classes("nll_loss", input, target, weight, ignore_index)
+    return reduce(-w * input.take_along_dim(y.unsqueeze(dim), dim).squeeze(dim), reduction, w.sum())
 
 
 def cross_entropy(
     input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:  # fmt: skip
-    """-Σ_c w_c q_c log softmax(x)_c: input (B, C, ...) scores or (C,), target classes (B, ...) or (), or probabilities.
+    """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,), target classes (B, ...) or (), or probabilities as x.
 
-    q is 1 at the class y, or the given probabilities; label_smoothing eps makes it (1 - eps) q + eps/C (Szegedy et al. 2016).
+    q is 1 at the class y, or the probabilities; label_smoothing s makes it (1 - s) q + s/C (Szegedy et al. 2016).
     weight (C,): w. A class of `ignore_index` counts for nothing. "mean" divides by the sum of the w_y, or by the
     number of rows where probabilities are given.
     """
-    dim, eps = min(1, input.ndim - 1), label_smoothing
+    dim, s = min(1, input.ndim - 1), label_smoothing
     C = input.shape[dim]
-    each = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))  # w along dim
+    each = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))  # w along the classes
     if target.dtype.kind == "f":
-        same_shape(input, target, "cross_entropy")
-        q = (1 - eps) * target + eps / C
-        return reduce(-(each * q * log_softmax(input, dim)).sum(dim), reduction, "cross_entropy")
-    dim, y, w = classes(input, target, weight, ignore_index, "cross_entropy")
+        difference("cross_entropy", input, target)
+        return reduce(-(each * ((1 - s) * target + s / C) * log_softmax(input, dim)).sum(dim), reduction)
+    _, y, w = classes("cross_entropy", input, target, weight, ignore_index)
     rows = input if input.ndim == 2 else input.movedim(dim, -1).reshape(-1, C)
-    loss = w * fused.softmax_cross_entropy(rows, y.reshape(-1)).reshape(target.shape)
-    if eps:
-        smooth = -(each * log_softmax(input, dim)).sum(dim) * (target != ignore_index)
-        loss = (1 - eps) * loss + eps / C * smooth
-    return loss.sum() / w.sum() if reduction == "mean" else reduce(loss, reduction, "cross_entropy")
+    loss = w * fused.softmax_cross_entropy(rows, y.reshape(-1)).reshape(y.shape)
+    if s:
+        loss = (1 - s) * loss - s / C * (target != ignore_index) * (each * log_softmax(input, dim)).sum(dim)
+    return reduce(loss, reduction, w.sum())
 
 
 def classes(
-    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int, name: str
+    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
 ) -> tuple[int, Tensor, Tensor]:
-    """The dimension of the classes; the targets y, 0 in place of those to ignore; and their w_y, 0 for those."""
+    """The dimension of the classes; the targets y, with 0 for those to ignore; and their w_y, 0 for those."""
     dim = min(1, input.ndim - 1)
     wanted = (*input.shape[:dim], *input.shape[dim + 1 :])
     if tuple(target.shape) != wanted or target.dtype.kind != "i":
-        raise ValueError(f"{name}: input {tuple(input.shape)} wants integer targets of shape {wanted}, or probabilities in "
-                         f"its own; {target.dtype} of shape {tuple(target.shape)} came")  # fmt: skip
+        raise ValueError(f"{name}: for input {tuple(input.shape)} targets are integers of shape {wanted}; "
+                         f"{target.dtype} of shape {tuple(target.shape)} came")  # fmt: skip
     kept = target != ignore_index
     y = where(kept, target, 0)
     if y.numel() and not (0 <= int(y.min()) and int(y.max()) < input.shape[dim]):
@@ -216,9 +197,6 @@ def classes(
             f"{name}: targets go from {int(y.min())} to {int(y.max())}; classes are 0 to {input.shape[dim] - 1}"
         )
     return dim, y, kept.to(input.dtype) if weight is None else weight[y] * kept
-
-
-# ---- attention
 
 
 def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
@@ -229,42 +207,33 @@ def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
     return where(allowed, softmax(where(allowed, scores, lowest), -1), 0.0)
 
 
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, p: float = 0.0, scale: float | None = None
+) -> tuple[Tensor, Tensor]:
+    """`scaled_dot_product_attention` and its weights (..., L, S)."""
+    scores = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale) @ key.transpose(-2, -1)
+    if mask is not None and mask.dtype.kind == "f":
+        mask, added = mask != -math.inf, mask
+        scores = scores + where(mask, added, 0.0)
+    weights = dropout(masked_softmax(scores, mask), p)
+    return weights @ value, weights
+
+
 def scaled_dot_product_attention(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
     is_causal: bool = False, scale: float | None = None,
 ) -> Tensor:  # fmt: skip
-    """softmax(Q Kᵀ / √E + mask) V    (Vaswani et al. 2017, eq. 1).
+    """softmax(Q Kᵀ scale + mask) V, scale = 1/√E    (Vaswani et al. 2017, eq. 1).
 
     query (..., L, E), key (..., S, E), value (..., S, F) -> (..., L, F). attn_mask, broadcast to (..., L, S): boolean,
     True where attention may look, or floats added to the scores; -inf forbids. is_causal: position l looks at s <= l.
     A row that may look nowhere gives 0. dropout_p drops attention weights, whatever the mode.
     """
-    return attend(query, key, value, attn_mask, dropout_p, is_causal, scale)[0]
-
-
-def attend(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, p: float, causal: bool, scale: float | None = None
-) -> tuple[Tensor, Tensor]:
-    """`scaled_dot_product_attention` and its weights (..., L, S)."""
-    L, S, E = query.shape[-2], key.shape[-2], query.shape[-1]
-    scores = (query * (1 / math.sqrt(E) if scale is None else scale)) @ key.transpose(-2, -1)
-    allowed = None
-    if causal:
-        if mask is not None:
-            raise ValueError(
-                "scaled_dot_product_attention: attn_mask and is_causal both came; put the triangle in the mask"
-            )
-        mask = mg.ones(L, S, device=query.device).tril() > 0
-    if mask is not None and mask.dtype.kind == "f":
-        allowed = mask != -math.inf
-        scores = scores + where(allowed, mask, 0.0)
-    elif mask is not None:
-        allowed = mask
-    weights = dropout(masked_softmax(scores, allowed), p)
-    return weights @ value, weights
-
-
-# ---- padding
+    if is_causal:
+        if attn_mask is not None:
+            raise ValueError("scaled_dot_product_attention: give attn_mask or is_causal, not both")
+        attn_mask = query.new(np.tri(query.shape[-2], key.shape[-2], dtype=bool))
+    return attend(query, key, value, attn_mask, dropout_p, scale)[0]
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
@@ -274,17 +243,12 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     [0, 1, 2, 0, 0]
     """
     if mode != "constant" or len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(f"pad: mode {mode!r}, pad {tuple(pad)} came for {input.ndim} dimensions; only 'constant' is "
-                         "supported, with a pair (before, after) for each of the last dimensions")  # fmt: skip
-    for k in range(len(pad) // 2):
+        raise ValueError(f"pad: mode {mode!r} and pad {tuple(pad)} came for {input.ndim} dimensions; the mode is "
+                         "'constant', pad a pair (before, after) for each of the last dimensions")  # fmt: skip
+    for k, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
         dim = input.ndim - 1 - k
-        before, after = pad[2 * k : 2 * k + 2]
-        size = input.shape[dim]
-        index = (slice(None),) * dim + (slice(max(-before, 0), size - max(-after, 0)),)
-        parts = [mg.full(blank(input, dim, n), value, dtype=input.dtype, device=input.device) for n in (before, after)]
-        input = mg.cat([parts[0], input[index], parts[1]], dim=dim)
+        lead, size, tail = input.shape[:dim], input.shape[dim], input.shape[dim + 1 :]
+        left, right = (input.new(np.full((*lead, max(n, 0), *tail), value, input.dtype)) for n in (before, after))
+        inner = input[(slice(None),) * dim + (slice(max(-before, 0), size - max(-after, 0)),)]
+        input = mg.cat([left, inner, right], dim)
     return input
-
-
-def blank(input: Tensor, dim: int, size: int) -> tuple[int, ...]:
-    return (*input.shape[:dim], max(size, 0), *input.shape[dim + 1 :])

@@ -53,8 +53,8 @@ def pack(obj: Any, path: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
             raise ValueError(f"save: two tensors would have the key {path!r}; rename one")
         arrays[path] = np.asarray(as_array(obj), order="C")
         return ["tensor", path]
-    raise TypeError(f"save: {path or 'the object'} is a {type(obj).__name__}; only dicts, lists, tuples, tensors, arrays, "
-                    "numbers and strings can be saved")  # fmt: skip
+    raise TypeError(f"save: {path or 'the object'} is a {type(obj).__name__}; it can save dicts, lists, tuples, "
+                    "tensors, arrays, numbers and strings")  # fmt: skip
 
 
 def unpack(node: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:

@@ -7,7 +7,7 @@ from .activation import FunctionModule
 
 
 class Loss(FunctionModule):
-    order = ("weight",)
+    order: tuple[str, ...] | None = ("weight",)
 
     def extra_repr(self) -> str:
         return ""

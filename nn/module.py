@@ -247,6 +247,9 @@ def forget_gradients(params: Iterable[Tensor], set_to_none: bool) -> None:
 class Row(Module):
     """Children numbered from 0."""
 
+    def __init__(self, modules: Any = ()):
+        self.extend(modules.values() if isinstance(modules, Mapping) else modules)
+
     def __len__(self) -> int:
         return len(self._modules)
 
@@ -254,8 +257,9 @@ class Row(Module):
         return iter(self._modules.values())
 
     def __getitem__(self, index: int | slice) -> Any:
-        found = list(self)[index]
-        return found if isinstance(found, Module) else type(self)(dict(list(self._modules.items())[index]))
+        if isinstance(index, slice):
+            return type(self)(dict(list(self._modules.items())[index]))
+        return list(self)[index]
 
     def append(self, module: Module) -> Self:
         setattr(self, str(len(self)), module)
@@ -283,9 +287,6 @@ class Sequential(Row):
 
 class ModuleList(Row):
     """A list of modules whose parameters are found; a plain list would hide them."""
-
-    def __init__(self, modules: Iterable[Module] | Mapping[str, Module] = ()):
-        self.extend(modules.values() if isinstance(modules, Mapping) else modules)
 
     def _child_lines(self) -> list[str]:
         """Equal neighbours on one line: `(0-2): 3 x Linear(...)`."""

@@ -2,7 +2,7 @@
 
 T time, B batch, I input size, H hidden size, L layers, D directions (1 or 2); k blocks in a weight: 1 (RNN),
 4 (LSTM: i, f, g, o), 3 (GRU: r, z, n). Parameters carry PyTorch's names: weight_ih_l0 (kH,I), weight_hh_l0 (kH,H),
-bias_ih_l0 and bias_hh_l0 (kH,), then ..._l0_reverse, ..._l1 (where the input is D·H wide). All start as U(-1/√H, 1/√H).
+bias_ih_l0 and bias_hh_l0 (kH,), then ..._l0_reverse, ..._l1 (whose input is D·H wide). All start as U(-1/√H, 1/√H).
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad import Tensor, as_tensor, cat, fused, stack, steps, where, zeros
+from minigrad import Tensor, cat, fused, stack, steps, where, zeros
 from minigrad.steps import Lengths, States
 
 from . import init
-from .cells import checked_nonlinearity
-from .functional import dropout
+from .functional import dropout as drop
 from .module import Module, Parameter
 
 
@@ -29,7 +28,7 @@ class Run(NamedTuple):
     name: str  # "l0", "l0_reverse", "l1" ...
     x: Tensor  # (T,B,I), what it read
     start: States  # (B,H) each, the state it started from
-    hs: Tensor  # (T,B,H), the state after each step
+    hs: Tensor  # (T,B,H), its output at each step
     last: States  # (B,H) each, the state at the end
 
 
@@ -40,7 +39,7 @@ class RNNBase(Module):
     batch_first: input and output are (B,T,·) instead of (T,B,·). dropout: probability of dropping an output between
     layers, in training. bidirectional: a second run from the end to the start, its outputs beside the first's.
 
-    layer(input, hx, lengths) -> output, h_n        (LSTM: hx = (h_0, c_0), and it returns output, (h_n, c_n))
+    layer(input, hx, lengths) -> output, h_n        (LSTM: hx is (h_0, c_0), and it returns output, (h_n, c_n))
     input   (T,B,I), or (T,I) without a batch, in the dtype of the parameters
     hx      (L·D,B,H), zeros by default, layer by layer, forward before backward
     lengths (B,), optional: row b ends after lengths[b] steps. Its outputs are 0 from there, its last state is that of
@@ -48,8 +47,7 @@ class RNNBase(Module):
     output  (T,B,D·H), the last layer's state after each step;    h_n (L·D,B,H)
     """
 
-    blocks = 1
-    states = 1
+    blocks, states = 1, 1
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
@@ -58,22 +56,20 @@ class RNNBase(Module):
         name = type(self).__name__
         if proj_size:
             raise NotImplementedError(f"{name}: proj_size is not supported; put a Linear after the layer")
-        if hidden_size < 1 or num_layers < 1:
-            raise ValueError(f"{name}: hidden_size {hidden_size} and num_layers {num_layers} must be 1 or more")
-        if not 0 <= dropout <= 1:
-            raise ValueError(f"{name}: dropout is a probability, between 0 and 1, not {dropout}")
+        if hidden_size < 1 or num_layers < 1 or not 0 <= dropout <= 1:
+            raise ValueError(f"{name}: hidden_size {hidden_size} and num_layers {num_layers} must be 1 or more, "
+                             f"dropout {dropout} a probability")  # fmt: skip
         if dropout and num_layers == 1:
             warnings.warn(f"{name}: dropout acts between layers, and num_layers=1 has no between", stacklevel=3)
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
         rows = self.blocks * hidden_size
         for layer, run in self.names():
-            columns = input_size if layer == 0 else hidden_size * (1 + bidirectional)
+            columns = hidden_size * (1 + bidirectional) if layer else input_size
             setattr(self, f"weight_ih_{run}", Parameter(zeros(rows, columns)))
             setattr(self, f"weight_hh_{run}", Parameter(zeros(rows, hidden_size)))
-            if bias:
-                setattr(self, f"bias_ih_{run}", Parameter(zeros(rows)))
-                setattr(self, f"bias_hh_{run}", Parameter(zeros(rows)))
+            for kind in ("bias_ih", "bias_hh") if bias else ():
+                setattr(self, f"{kind}_{run}", Parameter(zeros(rows)))
         self.reset_parameters()
 
     def names(self) -> list[tuple[int, str]]:
@@ -81,16 +77,15 @@ class RNNBase(Module):
         ends = ("", "_reverse") if self.bidirectional else ("",)
         return [(layer, f"l{layer}{end}") for layer in range(self.num_layers) for end in ends]
 
-    def reset_parameters(self) -> None:
-        k = 1 / math.sqrt(self.hidden_size)
-        for param in self.parameters():
-            init.uniform_(param, -k, k)
-
-    def flatten_parameters(self) -> None:
-        """Nothing: PyTorch's cuDNN wants its weights in one piece, and code written for it may call this."""
-
     def weights(self, run: str) -> list[Any]:
         return [getattr(self, f"{kind}_{run}", None) for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
+    def reset_parameters(self) -> None:
+        for param in self.parameters():
+            init.uniform_(param, -1 / math.sqrt(self.hidden_size), 1 / math.sqrt(self.hidden_size))
+
+    def flatten_parameters(self) -> None:
+        """Nothing: cuDNN wants PyTorch's weights in one piece, and code written for it may call this."""
 
     def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
         """One layer in one direction: (hs, *last)."""
@@ -99,48 +94,45 @@ class RNNBase(Module):
     def runs(self, x: Tensor, hx: list[States], lengths: Lengths) -> Iterator[Run]:
         """Run after run over x (T,B,I), each from its state in `hx`."""
         outputs: list[Tensor] = []
-        for start, (layer, name) in zip(hx, self.names(), strict=True):
-            if layer and len(outputs) == 1 + self.bidirectional:  # the layer below is complete
-                x, outputs = dropout(cat(outputs, dim=-1), self.dropout, self.training), []
-            hs, *last = self.scan(x, start, self.weights(name), lengths, name.endswith("_reverse"))
+        for start, (_, name) in zip(hx, self.names(), strict=True):
+            if len(outputs) == 1 + self.bidirectional:  # the layer below is complete
+                x, outputs = drop(cat(outputs, dim=-1), self.dropout, self.training), []
+            hs, *last = self.scan(x, start, self.weights(name), lengths, name.endswith("reverse"))
             outputs.append(hs)
             yield Run(name, x, start, hs, tuple(last))
 
     def enter(self, input: Tensor, hx: Any, lengths: Any) -> tuple[Tensor, list[States], Lengths]:
         """Input as (T,B,I), a state for each run, and lengths as an array; refused where they do not fit."""
-        name, batched = type(self).__name__, input.ndim == 3
-        if (
-            input.ndim not in (2, 3)
-            or input.shape[-1] != self.input_size
-            or not input.shape[self.batch_first and batched]
-        ):
+        name, batched, runs, dtype = (
+            type(self).__name__,
+            input.ndim == 3,
+            len(self.names()),
+            self.weights("l0")[0].dtype,
+        )
+        if input.ndim not in (2, 3) or input.shape[-1] != self.input_size or 0 in input.shape[:-1]:
             order = "batch, time" if self.batch_first else "time, batch"
-            raise ValueError(f"{name}: input of shape {tuple(input.shape)} came; give ({order}, {self.input_size}), "
-                             f"or (time, {self.input_size}) without a batch, with at least one step")  # fmt: skip
-        dtype = self.weight_hh_l0.dtype
+            raise ValueError(f"{name}: input of shape {tuple(input.shape)} came; wanted is ({order}, {self.input_size}), "
+                             f"or (time, {self.input_size}) without a batch, no size 0")  # fmt: skip
         if input.dtype != dtype:
             raise TypeError(f"{name}: input is {input.dtype} and the parameters are {dtype}; embed integers first, and "
-                            f"bring floats together with input.to({dtype}) or layer.double()")  # fmt: skip
+                            f"cast floats: input.to(minigrad.{dtype}) or layer.double()")  # fmt: skip
         x = input[:, None] if not batched else input.transpose(0, 1) if self.batch_first else input
         T, B = x.shape[:2]
-        count, H = len(self.names()), self.hidden_size
         if hx is None:
-            zero = zeros(B, H, dtype=x.dtype, device=x.device)
-            state = [(zero,) * self.states] * count
+            start = [(zeros(B, self.hidden_size, dtype=x.dtype, device=x.device),) * self.states] * runs
         else:
             given = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
-            want = (count, B, H) if batched else (count, H)
-            if [tuple(s.shape) for s in given] != [want] * self.states:
-                raise ValueError(f"{name}: an initial state of shape {', '.join(str(tuple(s.shape)) for s in given)} came; "
-                                 f"wanted is {' and '.join([str(want)] * self.states)}: (layers · directions, batch, "
-                                 "hidden)")  # fmt: skip
-            state = list(zip(*[(s if batched else s[:, None]).unbind(0) for s in given], strict=True))
+            want = (runs, *([B] * batched), self.hidden_size)
+            if (came := [tuple(s.shape) for s in given]) != [want] * self.states:
+                raise ValueError(f"{name}: a state of shapes {came} came where {[want] * self.states} is wanted")
+            start = list(zip(*[(s if batched else s[:, None]).unbind(0) for s in given], strict=True))
         if lengths is not None:
             lengths = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
             if lengths.shape != (B,) or lengths.dtype.kind != "i" or lengths.min() < 0 or lengths.max() > T:
-                raise ValueError(f"{name}: lengths {lengths.tolist()} came; give {B} integers, one for each row, "
-                                 f"from 0 to {T}")  # fmt: skip
-        return x, state, lengths
+                raise ValueError(
+                    f"{name}: lengths {lengths.tolist()} came; one integer from 0 to {T} for each of {B} rows is wanted"
+                )
+        return x, start, lengths
 
     def forward(self, input: Tensor, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
         runs = list(self.runs(*self.enter(input, hx, lengths)))
@@ -151,16 +143,12 @@ class RNNBase(Module):
             output, finals = output[:, 0], [final[:, 0] for final in finals]
         elif self.batch_first:
             output = output.transpose(0, 1)
-        return output, finals[0] if self.states == 1 else tuple(finals)
+        return output, tuple(finals) if len(finals) > 1 else finals[0]
 
     def extra_repr(self) -> str:
-        parts = [f"{self.input_size}, {self.hidden_size}"]
-        parts += [f"num_layers={self.num_layers}"] if self.num_layers != 1 else []
-        parts += ["bias=False"] if not self.bias else []
-        parts += ["batch_first=True"] if self.batch_first else []
-        parts += [f"dropout={self.dropout}"] if self.dropout else []
-        parts += ["bidirectional=True"] if self.bidirectional else []
-        return ", ".join(parts)
+        names = ("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0), ("bidirectional", False)
+        changed = [f", {name}={getattr(self, name)}" for name, usual in names if getattr(self, name) != usual]
+        return f"{self.input_size}, {self.hidden_size}" + "".join(changed)
 
 
 class RNN(RNNBase):
@@ -173,23 +161,21 @@ class RNN(RNNBase):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
-        batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, proj_size: int = 0,
+        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", *args: Any,
+        **kwargs: Any,
     ):  # fmt: skip
-        self.nonlinearity = checked_nonlinearity("RNN", nonlinearity)
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, proj_size)
+        super().__init__(input_size, hidden_size, num_layers, *args, **kwargs)
+        self.nonlinearity = steps.check_nonlinearity(nonlinearity)
 
     def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
-        return fused.rnn(  # type: ignore[no-any-return]
-            x, *start, *weights, lengths=lengths, reverse=reverse, nonlinearity=self.nonlinearity
-        )
+        return fused.rnn(x, *start, *weights, lengths=lengths, reverse=reverse, nonlinearity=self.nonlinearity)
 
 
 class LSTM(RNNBase):
     """c_t = f c_{t-1} + i g, h_t = o tanh c_t: `steps.lstm_cell` over time. Arguments: see RNNBase.
 
     forget_bias: the sum of the two biases of every forget gate; 1 lets them start open (Jozefowicz et al. 2015).
-    chrono: the longest dependency of the task, for `init.chrono_`, which starts gates that remember that long.
+    chrono: the longest dependency of the task, for `init.chrono_`, whose gates remember that long from the start.
     """
 
     blocks, states = 4, 2
@@ -197,14 +183,14 @@ class LSTM(RNNBase):
     def __init__(self, *args: Any, forget_bias: float | None = None, chrono: int | None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
         if forget_bias is not None and chrono is not None:
-            raise ValueError("LSTM: forget_bias and chrono both set the forget gates' biases; give one of them")
+            raise ValueError("LSTM: forget_bias and chrono both set the biases of the forget gates; give one of them")
         if forget_bias is not None:
             init.forget_bias_(self, forget_bias)
         if chrono is not None:
             init.chrono_(self, chrono)
 
     def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
-        return fused.lstm(x, *start, *weights, lengths=lengths, reverse=reverse)  # type: ignore[no-any-return]
+        return fused.lstm(x, *start, *weights, lengths=lengths, reverse=reverse)
 
 
 class GRU(RNNBase):
@@ -220,9 +206,7 @@ class GRU(RNNBase):
         self.reset_after = reset_after
 
     def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
-        return fused.gru(  # type: ignore[no-any-return]
-            x, *start, *weights, lengths=lengths, reverse=reverse, reset_after=self.reset_after
-        )
+        return fused.gru(x, *start, *weights, lengths=lengths, reverse=reverse, reset_after=self.reset_after)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
@@ -231,9 +215,9 @@ class GRU(RNNBase):
 def gates(layer: RNNBase, input: Tensor, hx: Any = None, lengths: Any = None) -> dict[str, dict[str, Tensor]]:
     """The gates of a run of an LSTM (i, f, g, o) or GRU (r, z, n), each (T,B,H), for every layer and direction.
 
-    The arguments are those of the layer's own call. The gates depend on x_t and h_{t-1} alone, so they are computed
-    from the finished run, all steps at once; a run that nobody asks is not slowed. Between layers in training mode
-    dropout draws a new mask: call `layer.eval()` first. Where `lengths` ends a row, its gates are 0.
+    Called as the layer is. The gates depend on x_t and h_{t-1} alone, so they are computed from the finished run, all
+    steps at once; a run that nobody asks is not slowed. Where `lengths` ends a row its gates are 0. In training mode
+    dropout between layers draws a new mask: call `layer.eval()` first.
 
     >>> from minigrad import ones
     >>> found = gates(LSTM(3, 4, bidirectional=True), ones(7, 5, 3))
@@ -242,23 +226,21 @@ def gates(layer: RNNBase, input: Tensor, hx: Any = None, lengths: Any = None) ->
     """
     if not isinstance(layer, LSTM | GRU):
         raise TypeError(f"gates: {layer!r} has none; give an LSTM or a GRU")
-    x, states, lengths = layer.enter(input, hx, lengths)
-    T = len(x)
-    ends = np.full(x.shape[1], T) if lengths is None else np.asarray(lengths)
+    x, start, lengths = layer.enter(input, hx, lengths)
+    T, B = x.shape[:2]
+    left = (np.full(B, T) if lengths is None else lengths)[:, None] - np.arange(T)[:, None, None]  # (T,B,1), steps left
+    alive, at_end = x.new(left > 0), x.new(left == 1)
     found = {}
-    for run in layer.runs(x, states, lengths):
+    for run in layer.runs(x, start, lengths):
         first = run.start[0][None]
-        reverse = run.name.endswith("_reverse")
-        before = cat([run.hs[1:], first] if reverse else [first, run.hs[:-1]])  # (T,B,H), h_{t-1}
-        time = np.arange(T)[:, None, None]
-        alive, begins = (as_tensor(mask, device=x.device) for mask in (time < ends[:, None], time == ends[:, None] - 1))
-        if reverse:
-            before = where(begins, first, before)
+        if run.name.endswith("reverse"):
+            before = where(at_end, first, cat([run.hs[1:], first]))  # (T,B,H), the h that each step started from
+        else:
+            before = cat([first, run.hs[:-1]])
         weights = layer.weights(run.name)
-        values = (
-            steps.lstm_gates(run.x, before, *weights)
-            if isinstance(layer, LSTM)
-            else steps.gru_gates(run.x, before, *weights, reset_after=layer.reset_after)
-        )
-        found[run.name] = {name: where(alive, v, 0.0) for name, v in zip("ifgo" if len(values) == 4 else "rzn", values)}
+        if isinstance(layer, LSTM):
+            named = zip("ifgo", steps.lstm_gates(run.x, before, *weights), strict=True)
+        else:
+            named = zip("rzn", steps.gru_gates(run.x, before, *weights, reset_after=layer.reset_after), strict=True)
+        found[run.name] = {name: where(alive, gate, 0.0) for name, gate in named}
     return found

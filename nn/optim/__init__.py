@@ -1,13 +1,26 @@
 """Optimizers, with PyTorch's names, defaults and numbers. They write into the parameters' arrays, in place.
 
-`params`: an iterable of parameters, or of groups `{"params": [...], "lr": 0.01}` whose settings override the common
-ones. In the formulas p is a parameter, g its gradient (its negative with maximize=True), t the step, from 1.
+`SGD(params, lr=0.1, momentum=0.9)`: params is an iterable of parameters, or of groups `{"params": [...], "lr": 0.01}`
+whose settings override the common ones. Each class names its settings, in PyTorch's order, in `settings`; all take
+`maximize` too. In the formulas p is a parameter, g its gradient (its negative with maximize=True), t the step, from 1.
+
+>>> import minigrad as mg, nn
+>>> w = nn.Parameter([1.0])
+>>> optimizer = SGD([w], lr=0.5)
+>>> for _ in range(2):
+...     optimizer.zero_grad()
+...     (w * w).sum().backward()
+...     optimizer.step()
+>>> w.item()
+0.0
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any
+
+import numpy as np
 
 from minigrad import Tensor, as_tensor, enable_grad
 from minigrad.array import NAMESPACES, XP, Array
@@ -19,47 +32,45 @@ __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_schedu
 
 
 class Optimizer:
-    """Parameters in groups, each with its settings, and what the method remembers of each parameter.
+    """Parameters in groups, each with its settings, and in `state` what the method remembers of each parameter.
 
-    A subclass gives its settings to `__init__` and says in `update` what one step does to one parameter.
+    A subclass names its settings, and says in `update` what one step does to one parameter.
     """
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
-        name = type(self).__name__
-        low = [
-            key for key, value in defaults.items() for v in (value if isinstance(value, tuple) else (value,)) if v < 0
-        ]
-        high = [b for b in defaults.get("betas", ()) if b >= 1]
-        if low or high:
-            raise ValueError(f"{name}: {defaults} came; {', '.join(low) or 'each of betas'} is out of range: settings "
-                             "are 0 or more, betas below 1")  # fmt: skip
-        self.defaults = defaults
+    settings: dict[str, Any] = {}
+
+    def __init__(self, params: Iterable[Any], *args: Any, **settings: Any):
+        self.name = type(self).__name__
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        if isinstance(params, Tensor):
-            raise TypeError(f"{name}: a single tensor came for params; give an iterable, such as model.parameters()")
-        given = list(params)
-        if not given:
-            raise ValueError(f"{name}: params is empty; a generator such as model.parameters() can be used only once")
-        for group in given if isinstance(given[0], dict) else [{"params": given}]:
-            self.add_param_group(group)
+        if isinstance(params, Tensor) or not (groups := list(params)) or len(args) > len(self.settings):
+            raise TypeError(f"{self.name}: give params, an iterable such as model.parameters(), not one tensor and not empty "
+                            f"(a generator serves once), and then settings {', '.join(self.settings)}")  # fmt: skip
+        given = {**dict(zip(self.settings, args, strict=False)), **settings}
+        self.defaults = {**self.settings, "maximize": False}
+        for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
+            self.add_param_group({**given, **group})
+        self.defaults.update(given)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Also optimize `param_group["params"]`, with the settings that stand beside them."""
         params = param_group["params"]
         group = {**self.defaults, **param_group, "params": [params] if isinstance(params, Tensor) else list(params)}
-        unknown = group.keys() - self.defaults.keys() - {"params", "initial_lr"}
-        if unknown:
-            raise ValueError(f"{type(self).__name__}: a group sets {', '.join(sorted(unknown))}, which is not among its "
-                             f"settings {', '.join(self.defaults)}")  # fmt: skip
-        known = {id(p) for g in self.param_groups for p in g["params"]}
+        if unknown := group.keys() - self.defaults.keys() - {"params", "initial_lr"}:
+            raise TypeError(
+                f"{self.name}: {', '.join(sorted(unknown))} is not supported; settings are {list(self.defaults)}"
+            )
+        for key in self.defaults:
+            if np.min(group[key]) < 0 or key == "betas" and np.max(group[key]) >= 1:
+                raise ValueError(
+                    f"{self.name}: {key}={group[key]} is out of range: settings are 0 or more, betas below 1"
+                )
+        known = {p for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
-            if not (isinstance(p, Tensor) and p.is_leaf and p.data.dtype.kind == "f"):
-                raise TypeError(f"{type(self).__name__}: it optimizes floating tensors without history; {type(p).__name__}"
-                                f" {getattr(p, 'shape', '')} is none")  # fmt: skip
-            if id(p) in known:
-                raise ValueError(f"{type(self).__name__}: a parameter of shape {tuple(p.shape)} came twice")
-            known.add(id(p))
+            if not (isinstance(p, Tensor) and p.is_leaf and p.dtype.kind == "f") or p in known:
+                raise ValueError(f"{self.name}: it optimizes float tensors without history, each once; {p!r} is none, or "
+                                 "came before")  # fmt: skip
+            known.add(p)
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -68,19 +79,16 @@ class Optimizer:
             forget_gradients(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient. `closure` computes the loss anew, and its value is returned."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
+        """Change every parameter that has a gradient. `closure` computes the loss anew; its value is returned."""
+        with enable_grad():
+            loss = None if closure is None else closure()
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    xp = NAMESPACES[type(p.data)]
-                    g = xp.negative(p.grad.data) if group["maximize"] else p.grad.data
                     state = self.state.setdefault(p, {"step": 0})
                     state["step"] += 1
-                    self.update(xp, p.data, g, state, group)
+                    g = -p.grad.data if group["maximize"] else p.grad.data
+                    self.update(NAMESPACES[type(p.data)], p.data, g, state, group)
                     p.bump()
         return loss
 
@@ -89,71 +97,61 @@ class Optimizer:
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a later `load_state_dict` needs to go on; parameters are named by their number."""
+        """All that `load_state_dict` needs to go on later; parameters go by their number."""
         numbers = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
         return {
-            "state": {numbers[p]: {k: Tensor(v) if hasattr(v, "dtype") else v for k, v in state.items()}
+            "state": {numbers[p]: {k: v if k == "step" else Tensor(v) for k, v in state.items()}
                       for p, state in self.state.items()},
             "param_groups": [{**group, "params": [numbers[p] for p in group["params"]]} for group in self.param_groups],
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken: an optimizer of this class over parameters of these shapes."""
-        saved, params = state_dict["param_groups"], [p for group in self.param_groups for p in group["params"]]
-        if [len(g["params"]) for g in saved] != [len(g["params"]) for g in self.param_groups]:
-            raise ValueError(f"{type(self).__name__}.load_state_dict: groups of {[len(g['params']) for g in saved]} "
-                             f"parameters came; wanted are {[len(g['params']) for g in self.param_groups]}")  # fmt: skip
-        for group, new in zip(self.param_groups, saved, strict=True):
+        """Go on from where `state_dict` was taken, by an optimizer of this class over parameters of these shapes."""
+        own, saved = ([len(g["params"]) for g in groups] for groups in (self.param_groups, state_dict["param_groups"]))
+        if own != saved:
+            raise ValueError(f"{self.name}.load_state_dict: groups of {saved} parameters came where {own} are wanted")
+        for group, new in zip(self.param_groups, state_dict["param_groups"], strict=True):
             group.update({key: value for key, value in new.items() if key != "params"})
-        self.state = {params[int(i)]: {k: owned(v, params[int(i)]) for k, v in state.items()}
+        params = [p for group in self.param_groups for p in group["params"]]
+        self.state = {params[i]: {k: int(v) if k == "step" else as_tensor(v).to(params[i]).clone().data
+                                  for k, v in state.items()}
                       for i, state in state_dict["state"].items()}  # fmt: skip
 
     def __repr__(self) -> str:
-        groups = "".join(
-            f"Parameter Group {i}\n" + "".join(f"    {k}: {group[k]}\n" for k in sorted(group) if k != "params")
-            for i, group in enumerate(self.param_groups)
-        )
-        return f"{type(self).__name__} (\n{groups})"
-
-
-def owned(value: Any, p: Tensor) -> Any:
-    """A saved number as it is; a saved array as this parameter's own: a copy in its dtype, on its device."""
-    if not p.data.shape == getattr(value, "shape", None):
-        return int(value)
-    return (value if isinstance(value, Tensor) else as_tensor(value)).to(p).clone().data
+        lines = []
+        for i, group in enumerate(self.param_groups):
+            lines += [f"Parameter Group {i}", *(f"    {key}: {group[key]}" for key in sorted(group) if key != "params")]
+        return "\n".join([f"{self.name} (", *lines, ")"])
 
 
 def keep(xp: XP, state: dict[str, Any], name: str, p: Array, start: float = 0.0) -> Array:
-    """The array that is remembered under `name`, at first `start` in the shape of p."""
+    """The array remembered under `name`: at first `start` in the shape of p."""
     if name not in state:
         state[name] = xp.full_like(p, start)
     return state[name]
 
 
 def blend(xp: XP, mean: Array, new: Array, beta: float, buffer: Array) -> None:
-    """mean = beta mean + (1 - beta) new, in place; buffer = new is allowed."""
+    """mean = beta mean + (1 - beta) new, in place; `new` may be the buffer."""
     mean *= beta
     mean += xp.multiply(new, 1 - beta, out=buffer)
 
 
-class SGD(Optimizer):
-    """v = momentum v + (1 - dampening) g,  p -= lr v    (Polyak 1964); nesterov: p -= lr (g + momentum v).
+def decayed(g: Array, p: Array, weight_decay: float) -> Array:
+    """The gradient together with that of ½ weight_decay |p|²."""
+    return g + weight_decay * p if weight_decay else g
 
-    weight_decay adds weight_decay · p to g. The first v is g itself.
+
+class SGD(Optimizer):
+    """v = momentum v + (1 - dampening) g, at first g;  p -= lr v, or with nesterov lr (g + momentum v).
+
+    Polyak 1964; Sutskever et al. 2013. weight_decay · p is added to g.
     """
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
-        weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False,
-    ):  # fmt: skip
-        if nesterov and (not momentum or dampening):
-            raise ValueError("SGD: nesterov wants a momentum above 0 and no dampening")
-        settings = {"momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov}
-        super().__init__(params, {"lr": lr, **settings, "maximize": maximize})
+    settings = {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g = decayed(g, p, group["weight_decay"])
         if group["momentum"]:
             v = keep(xp, state, "momentum_buffer", p)
             v *= group["momentum"]
@@ -165,106 +163,68 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """m = β₁ m + (1 - β₁) g,  v = β₂ v + (1 - β₂) g²,  p -= lr m̂ / (√v̂ + eps)    (Kingma & Ba 2015, algorithm 1),
 
-    with m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ). The first step is lr g / (|g| + eps). weight_decay adds
-    weight_decay · p to g; AdamW takes lr · weight_decay · p from p instead (Loshchilov & Hutter 2019).
+    with m̂ = m / (1 - β₁ᵗ), v̂ = v / (1 - β₂ᵗ). The first step is lr g / (|g| + eps). weight_decay · p is added to g.
     """
 
-    decoupled = False
-
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-        weight_decay: float = 0.0, *, maximize: bool = False,
-    ):  # fmt: skip
-        settings = {"betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
-        super().__init__(params, {"lr": lr, **settings, "maximize": maximize})
+    settings = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        m, v = keep(xp, state, "exp_avg", p), keep(xp, state, "exp_avg_sq", p)
-        (beta1, beta2), lr, t = group["betas"], group["lr"], state["step"]
-        if group["weight_decay"]:
-            if self.decoupled:
-                p *= 1 - lr * group["weight_decay"]
-            else:
-                g = g + group["weight_decay"] * p
-        buffer = xp.empty_like(p)
+        (beta1, beta2), t = group["betas"], state["step"]
+        g = decayed(g, p, group["weight_decay"])
+        m, v, buffer = keep(xp, state, "exp_avg", p), keep(xp, state, "exp_avg_sq", p), xp.empty_like(p)
         blend(xp, m, g, beta1, buffer)
         blend(xp, v, xp.multiply(g, g, out=buffer), beta2, buffer)
-        # lr m̂ / (√v̂ + eps) = step m / (√v + eps √(1 - β₂ᵗ)): two passes over the array less
-        root = (1 - beta2**t) ** 0.5
+        # lr m̂ / (√v̂ + eps) = lr r/(1 - β₁ᵗ) · m / (√v + eps r) with r = √(1 - β₂ᵗ): two passes over memory less
+        r = (1 - beta2**t) ** 0.5
         xp.sqrt(v, out=buffer)
-        buffer += group["eps"] * root
+        buffer += group["eps"] * r
         xp.divide(m, buffer, out=buffer)
-        buffer *= lr * root / (1 - beta1**t)
+        buffer *= group["lr"] * r / (1 - beta1**t)
         p -= buffer
 
 
 class AdamW(Adam):
     """Adam whose weight decay acts on p alone: p -= lr · weight_decay · p    (Loshchilov & Hutter 2019)."""
 
-    decoupled = True
+    settings = {**Adam.settings, "weight_decay": 1e-2}
 
-    def __init__(self, params: Iterable[Any], *args: Any, **kwargs: Any):
-        if len(args) < 4:
-            kwargs.setdefault("weight_decay", 0.01)
-        super().__init__(params, *args, **kwargs)
+    def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+        p *= 1 - group["lr"] * group["weight_decay"]
+        super().update(xp, p, g, state, {**group, "weight_decay": 0.0})
 
 
 class RMSprop(Optimizer):
-    """v = α v + (1 - α) g²,  p -= lr g / (√v + eps)    (Tieleman & Hinton 2012).
+    """v = α v + (1 - α) g²,  p -= lr g / (√v + eps)    (Tieleman & Hinton 2012). weight_decay · p is added to g.
 
-    centered: √(v - m²) with m = α m + (1 - α) g. momentum: b = momentum b + g / (...), p -= lr b.
+    centered: √(v - m²) in place of √v, with m = α m + (1 - α) g. momentum: b = momentum b + g / (...),  p -= lr b.
     """
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
-        weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False, *, maximize: bool = False,
-    ):  # fmt: skip
-        settings = {
-            "alpha": alpha,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "centered": centered,
-        }
-        super().__init__(params, {"lr": lr, **settings, "maximize": maximize})
+    settings = {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0, "centered": False}
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
-        v = keep(xp, state, "square_avg", p)
-        buffer = xp.empty_like(p)
+        g = decayed(g, p, group["weight_decay"])
+        v, buffer = keep(xp, state, "square_avg", p), xp.empty_like(p)
         blend(xp, v, xp.multiply(g, g, out=buffer), group["alpha"], buffer)
         if group["centered"]:
             m = keep(xp, state, "grad_avg", p)
             blend(xp, m, g, group["alpha"], buffer)
-            xp.sqrt(v - m * m, out=buffer)
-        else:
-            xp.sqrt(v, out=buffer)
-        buffer += group["eps"]
-        xp.divide(g, buffer, out=buffer)
+            v = v - m * m
+        step = xp.divide(g, xp.sqrt(v) + group["eps"], out=buffer)
         if group["momentum"]:
             b = keep(xp, state, "momentum_buffer", p)
             b *= group["momentum"]
-            b += buffer
-            buffer[...] = b
-        buffer *= group["lr"]
-        p -= buffer
+            b += step
+            step = b
+        p -= group["lr"] * step
 
 
 class Adagrad(Optimizer):
-    """s = s + g²,  p -= lr / (1 + (t - 1) lr_decay) · g / (√s + eps)    (Duchi et al. 2011)."""
+    """s = s + g²,  p -= lr / (1 + (t - 1) lr_decay) · g / (√s + eps)    (Duchi et al. 2011). weight_decay as for SGD."""
 
-    def __init__(
-        self, params: Iterable[Any], lr: float = 1e-2, lr_decay: float = 0.0, weight_decay: float = 0.0,
-        initial_accumulator_value: float = 0.0, eps: float = 1e-10, *, maximize: bool = False,
-    ):  # fmt: skip
-        settings = {"lr_decay": lr_decay, "weight_decay": weight_decay, "eps": eps}
-        settings["initial_accumulator_value"] = initial_accumulator_value
-        super().__init__(params, {"lr": lr, **settings, "maximize": maximize})
+    settings = {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10}
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        if group["weight_decay"]:
-            g = g + group["weight_decay"] * p
+        g = decayed(g, p, group["weight_decay"])
         s = keep(xp, state, "sum", p, group["initial_accumulator_value"])
         s += g * g
-        p -= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]) * g / (xp.sqrt(s) + group["eps"])
+        p -= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]) * (g / (xp.sqrt(s) + group["eps"]))

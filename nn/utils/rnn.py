@@ -21,8 +21,8 @@ def pad_sequence(
     [[1, 2, 3], [4, 0, 0]]
     """
     if not sequences or padding_side not in ("left", "right"):
-        raise ValueError(f"pad_sequence: {len(sequences)} sequences, padding_side {padding_side!r} came; give at least one, "
-                         "and 'left' or 'right'")  # fmt: skip
+        raise ValueError(f"pad_sequence: {len(sequences)} sequences and padding_side {padding_side!r} came; give at "
+                         "least one, and 'left' or 'right'")  # fmt: skip
     T = max(map(len, sequences))
     padded = []
     for s in sequences:
