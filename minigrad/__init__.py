@@ -26,14 +26,14 @@ from minigrad.creation import (
 )
 from minigrad.einsum import einsum
 from minigrad.functional import (
-    allclose, amin, bmm, chunk, clamp, dot, equal, flatten, gather, index_select, logsumexp, masked_fill, max, mean,
-    min, minimum, mm, movedim, mv, norm, outer, prod, reciprocal, repeat_interleave, roll, rsqrt, split, square,
-    squeeze, std, take_along_dim, tile, transpose, tril, triu, unsqueeze, var,
+    allclose, amin, bmm, chunk, clamp, dot, equal, flatten, flip, gather, index_select, log_softmax, logsumexp,
+    masked_fill, matmul, max, mean, min, minimum, mm, movedim, mv, norm, outer, prod, reciprocal, repeat_interleave,
+    roll, rsqrt, split, square, squeeze, std, take_along_dim, tile, transpose, tril, triu, unsqueeze, var,
 )
 from minigrad.ops import (
     abs, add, all, amax, any, argmax, argmin, broadcast_to, cat, clone, cos, cumsum, div, embedding, eq, exp, expm1,
-    flip, ge, gt, isfinite, isnan, le, linear, log, log1p, log_softmax, logical_and, logical_not, logical_or, lt,
-    matmul, maximum, mul, ne, neg, permute, pow, relu, reshape, sigmoid, sign, sin, softmax, sqrt, stack, sub, sum,
+    ge, gt, isfinite, isnan, le, linear, log, log1p, logical_and, logical_not, logical_or, lt,
+    maximum, mul, ne, neg, permute, pow, relu, reshape, sigmoid, sign, sin, softmax, sqrt, stack, sub, sum,
     swapaxes, tanh, unbind,
 )
 from minigrad.tensor import Tensor

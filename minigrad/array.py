@@ -16,10 +16,10 @@ XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
 Array = Any  # numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
 
 VOCABULARY = """
-    abs absolute add all amax amin any argmax argmin array asarray ascontiguousarray broadcast_to concatenate copyto
+    abs add all amax amin any arange argmax argmin array asarray ascontiguousarray broadcast_to concatenate copyto
     cos cumsum divide dot einsum empty empty_like exp expand_dims expm1 flip full full_like isfinite isnan log log1p
-    matmul maximum mean minimum moveaxis multiply negative ones ones_like reshape result_type roll sign sin sqrt square
-    squeeze stack subtract sum swapaxes take tanh transpose where zeros zeros_like
+    matmul maximum mean minimum moveaxis multiply negative ones ones_like reshape result_type roll sign sin sqrt
+    square squeeze stack subtract sum swapaxes take tanh transpose where zeros zeros_like
 """.split()
 
 
@@ -35,9 +35,6 @@ def namespace(module: Any) -> Namespace:
 
     def astype(x: Array, dtype: Any) -> Array:
         return x.astype(dtype, copy=False)
-
-    def move(x: Array, name: str) -> Array:
-        return to_device(x, device(name))
 
     def scatter_add(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
         """The adjoint of x[index]: zeros of `shape` with `g` added at `index`; repeated places add up."""
@@ -61,17 +58,18 @@ def namespace(module: Any) -> Namespace:
             starts = module.flatnonzero(module.concatenate([module.ones(1, bool), ids[1:] != ids[:-1]]))
             out[ids[starts]] += module.add.reduceat(rows, starts, axis=0)
 
-    words = {word: getattr(module, word) for word in VOCABULARY}
-    own = {
-        "astype": astype,
-        "scatter_add": scatter_add,
-        "add_at": add_at,
-        "clone": module.copy,
-        "move": move,
-        "permute": module.transpose,
-    }
-    own |= {"scattered": Scattered, "cat": module.concatenate, "ndarray": module.ndarray}
-    return Namespace(**words, **own)
+    return Namespace(
+        **{word: getattr(module, word) for word in VOCABULARY},
+        ndarray=module.ndarray,
+        cat=module.concatenate,
+        permute=module.transpose,
+        clone=module.copy,
+        astype=astype,
+        scatter_add=scatter_add,
+        add_at=add_at,
+        scattered=Scattered,
+        move=lambda x, name: to_device(x, device(name)),
+    )
 
 
 class Scattered:
@@ -90,31 +88,24 @@ class Scattered:
         return NAMESPACES[type(self.g)].scatter_add(self.g, self.index, self.shape)
 
 
-class device:
-    """Where an array lives: `device("cpu")`, `device("cuda")`, `device("cuda:1")`.
+class device(str):
+    """Where an array lives: `device("cpu")`, `device("cuda")`, `device("cuda:1")`, which is `device("cuda", 1)`.
 
     >>> device("cuda:1").type, device("cuda:1").index
     ('cuda', 1)
     """
 
-    def __init__(self, name: str | device = "cpu", index: int | None = None):
-        text = str(name)
-        self.type, _, number = text.partition(":")
-        if self.type not in DEVICES or not (number.isdigit() or not number):
-            raise ValueError(f"device: {text!r} is unknown; known are {', '.join(map(repr, DEVICES))} and 'cuda:1'")
-        self.index = int(number) if number else index
+    type = property(lambda self: self.partition(":")[0])
+    index = property(lambda self: int(self.partition(":")[2]) if ":" in self else None)
 
-    def __str__(self) -> str:
-        return self.type if self.index is None else f"{self.type}:{self.index}"
+    def __new__(cls, name: str = "cpu", index: int | None = None) -> device:
+        kind, colon, number = str(name).partition(":")
+        if kind not in DEVICES or number.isdigit() != bool(colon):
+            raise ValueError(f"device: {name!r} is unknown; known are {', '.join(map(repr, DEVICES))} and 'cuda:1'")
+        return super().__new__(cls, name if index is None else f"{name}:{index}")
 
     def __repr__(self) -> str:
         return f"device(type={self.type!r}" + (")" if self.index is None else f", index={self.index})")
-
-    def __eq__(self, other: object) -> bool:
-        return str(self) == str(other) if isinstance(other, (device, str)) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(str(self))
 
 
 class Backend(SimpleNamespace):
@@ -134,10 +125,6 @@ def cuda_is_available() -> bool:
     return bool(cupy.is_available())
 
 
-def open_cpu() -> Backend:
-    return Backend(xp=namespace(np), upload=np.asarray, download=np.asarray)
-
-
 def open_cuda() -> Backend:
     if not cuda_is_available():
         raise RuntimeError(
@@ -150,7 +137,10 @@ def open_cuda() -> Backend:
 
 
 # A test registers its strict stand-in for a GPU here, beside the two real devices.
-DEVICES: dict[str, Callable[[], Backend]] = {"cpu": open_cpu, "cuda": open_cuda}
+DEVICES: dict[str, Callable[[], Backend]] = {
+    "cpu": lambda: Backend(xp=namespace(np), upload=np.asarray, download=np.asarray),
+    "cuda": open_cuda,
+}
 BACKENDS: dict[str, Backend] = {}  # the devices opened so far, by name
 NAMESPACES: dict[type, Namespace] = {}  # array type -> the namespace that serves it
 DEVICE_OF: dict[type, str] = {}
@@ -182,8 +172,6 @@ def to_device(array: Array, where: device) -> Array:
 
 
 float32, float64, int64, int32, bool_ = map(np.dtype, ("float32", "float64", "int64", "int32", "bool"))
-
-
 _default_dtype = float32
 
 

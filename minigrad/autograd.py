@@ -84,9 +84,7 @@ class Variable:
         self.data = data
         self.changed = [0]  # when the array was last written to; shared with every view of it
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.data.shape
+    shape = property(lambda self: self.data.shape)
 
 
 class Node:

@@ -111,10 +111,8 @@ def pull_back(
     with set_grad_enabled(graph):
         for node in order:
             needs = [needed(a) for a in node.args]
-            for i, ref in node.retained.items():
-                alive = ref()
-                if alive is not None and (g := gradients.tensor(alive)) is not None:
-                    alive.grad = g if alive.grad is None else alive.grad + g
+            for ref in node.retained.values():
+                deposit(ref(), gradients)
             gs = [gradients.at.pop((node, i), None) for i in range(node.width or 1)]
             found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted})
             if any(needs) and any([g is not None for g in gs]):
@@ -190,13 +188,9 @@ def start(name: str, outputs: list[Any], seeds: Any, graph: bool) -> list[Any]:
 
 
 def grad(
-    outputs: Any,
-    inputs: Any,
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool = False,
-) -> tuple[Any, ...]:
+    outputs: Any, inputs: Any, grad_outputs: Any = None,
+    retain_graph: bool | None = None, create_graph: bool = False, allow_unused: bool = False,
+) -> tuple[Any, ...]:  # fmt: skip
     """The gradients of `outputs` with respect to each of `inputs`; no .grad is touched.
 
     outputs, inputs: a Tensor or a sequence of them; grad_outputs: the weight of each output, of its shape (1 for a
@@ -228,5 +222,10 @@ def backward(outputs: Any, gradient: Any, retain_graph: bool | None, create_grap
     seeds = start("backward", outputs, gradient, create_graph)
     gradients = pull_back(outputs, seeds, inputs, create_graph, bool(retain_graph) or create_graph)
     for t in [t for t in gradients.at if isinstance(t, Variable)] if inputs is None else inputs:
-        if (g := gradients.tensor(t)) is not None:
-            t.grad = g if t.grad is None else t.grad + g
+        deposit(t, gradients)
+
+
+def deposit(t: Variable | None, gradients: Gradients) -> None:
+    """Add what has arrived for t to its .grad."""
+    if t is not None and (g := gradients.tensor(t)) is not None:
+        t.grad = g if t.grad is None else t.grad + g

@@ -11,6 +11,25 @@ from minigrad import array, ops
 from minigrad.autograd import Variable
 
 
+class Size(tuple[int, ...]):
+    """A shape; it prints as PyTorch's does."""
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    def numel(self) -> int:
+        return int(np.prod(self, dtype=int))
+
+
+def raw_index(index: Any) -> Any:
+    """An index with the arrays of its tensors."""
+    if isinstance(index, tuple):
+        return tuple([raw_index(i) for i in index])
+    if isinstance(index, Variable):
+        return index.data
+    return np.asarray(index) if isinstance(index, (list, range)) else index
+
+
 class Convertible(Variable):
     """The part of Tensor that turns it into other forms."""
 

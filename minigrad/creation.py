@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ import numpy as np
 from minigrad import array, ops
 from minigrad.array import generator, get_default_dtype, int64, to_device, to_numpy
 from minigrad.autograd import Variable
-from minigrad.tensor import Tensor, sizes
+from minigrad.functional import sizes
+from minigrad.tensor import Tensor
 
 
 def finish(values: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
@@ -43,7 +43,7 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     if values.dtype.kind not in "fibc" or values.dtype == np.float16:
         if values.dtype.kind != "u" and dtype is None:
             raise TypeError(
-                f"tensor: cannot make a tensor of {values.dtype} from a {type(data).__name__}; give numbers of equal depth"
+                f"tensor: cannot make a tensor of {values.dtype} from a {type(data).__name__}; want numbers"
             )
         values = values.astype(dtype or int64)
     return finish(values, dtype, device, requires_grad)

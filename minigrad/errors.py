@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.array import NAMESPACES, DEVICE_OF, Array
+from minigrad.array import DEVICE_OF, NAMESPACES, Array
 
 FREED = (
     "{}: this part of the graph was already differentiated and freed; to go back through it again pass "
@@ -28,6 +28,10 @@ NOT_SCALAR = (
     "or pass a gradient of its shape"
 )
 
+IN_PLACE = (
+    "{}: a tensor that requires a gradient can neither be changed in place nor be written into another; build a new "
+    "one with where, cat or stack, or change it under minigrad.no_grad()"
+)
 NO_LEAF = "grad: input {} of shape {} does not require a gradient; set requires_grad=True before it is used"
 NO_PATH = "grad: no path leads from the outputs to input {} of shape {}; pass allow_unused=True to get None for it"
 

@@ -24,6 +24,11 @@ class Extreme(NamedTuple):
     indices: Tensor
 
 
+def sizes(arguments: tuple[Any, ...]) -> Any:
+    """The numbers in f(2, 3) or in f((2, 3))."""
+    return arguments[0] if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)) else arguments
+
+
 def count(x: Tensor, dim: Dim) -> int:
     """How many elements of x fall together when `dim` is reduced."""
     dims = range(x.ndim) if dim is None or dim == () else [dim] if isinstance(dim, int) else dim
@@ -101,6 +106,11 @@ def logsumexp(x: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     m = ops.where(ops.isfinite(m), m, 0.0)
     y = ops.log(ops.sum(ops.exp(x - m), dim=dim, keepdim=True)) + m
     return y if keepdim else squeeze(y, dim)
+
+
+def log_softmax(x: Tensor, dim: int) -> Tensor:
+    """x - log Σ eˣ along `dim`."""
+    return x - logsumexp(x, dim, keepdim=True)
 
 
 def amin(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -187,6 +197,12 @@ def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
     return ops.reshape(x, tuple(n for d, n in enumerate(x.shape) if d not in gone))
 
 
+def flip(x: Tensor, dims: Any) -> Tensor:
+    """x read backwards along `dims`."""
+    backwards = {d % x.ndim for d in ([dims] if isinstance(dims, int) else dims)}
+    return ops.getitem(x, tuple(slice(None, None, -1) if d in backwards else slice(None) for d in range(x.ndim)))
+
+
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """x turned round by `shifts` along `dims`; what leaves at one end comes in at the other."""
     if dims is None:
@@ -264,10 +280,35 @@ def tile(x: Tensor, dims: Sequence[int]) -> Tensor:
     return ops.reshape(x, tuple(t * n for t, n in zip(times, shape, strict=True)))
 
 
+def repeat(x: Tensor, *repeats: Any) -> Tensor:
+    """x laid beside itself repeats[d] times along each dimension; more numbers than dimensions add leading ones."""
+    if len(sizes(repeats)) < x.ndim:
+        raise ValueError(f"repeat: {sizes(repeats)} gives no number for some dimension of shape {tuple(x.shape)}")
+    return tile(x, sizes(repeats))
+
+
+def expand(x: Tensor, *shape: Any) -> Tensor:
+    """x with its dimensions of size 1 repeated to `shape`, without a copy; -1 keeps a size."""
+    wanted = tuple(sizes(shape))
+    lead = len(wanted) - x.ndim
+    return ops.broadcast_to(x, [x.shape[d - lead] if n == -1 and d >= lead else n for d, n in enumerate(wanted)])
+
+
 def repeat_interleave(x: Tensor, repeats: int, dim: int | None = None) -> Tensor:
     """Each slice of x along `dim` `repeats` times in a row; each element of the flattened tensor if None."""
     x, dim = (ops.reshape(x, (-1,)), 0) if dim is None else (x, dim)
     return index_select(x, dim, x.new(np.repeat(np.arange(x.shape[dim]), repeats)))
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """(.., m, k) (.., k, n) -> (.., m, n); a vector on the left is a row, on the right a column, and leaves again."""
+    if not (len(a.shape) and len(b.shape)):
+        raise ValueError(f"matmul: {tuple(a.shape)} times {tuple(b.shape)}: a 0-d tensor is no matrix; multiply with *")
+    if len(a.shape) == 1:
+        return squeeze(matmul(ops.reshape(a, (1, -1)), b), -2 if len(b.shape) > 1 else 0)
+    if len(b.shape) == 1:
+        return squeeze(ops.matmul(a, ops.reshape(b, (-1, 1))), -1)
+    return ops.matmul(a, b)
 
 
 def product_of(name: str, a: Tensor, b: Tensor, ndims: tuple[int, int]) -> Tensor:
@@ -275,7 +316,7 @@ def product_of(name: str, a: Tensor, b: Tensor, ndims: tuple[int, int]) -> Tenso
         raise ValueError(
             f"{name}: wants {ndims[0]}-d and {ndims[1]}-d tensors, and {tuple(a.shape)} and {tuple(b.shape)} came"
         )
-    return ops.matmul(a, b)
+    return matmul(a, b)
 
 
 def mm(a: Tensor, b: Tensor) -> Tensor:

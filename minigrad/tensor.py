@@ -9,33 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import array, backward, functional, ops
+from minigrad import array, backward, errors, functional, ops
 from minigrad.autograd import Variable, clock, mode
-from minigrad.convert import Convertible
-
-
-class Size(tuple[int, ...]):
-    """A shape; it prints as PyTorch's does."""
-
-    def __repr__(self) -> str:
-        return f"torch.Size({list(self)})"
-
-    def numel(self) -> int:
-        return int(np.prod(self, dtype=int))
-
-
-def sizes(arguments: tuple[Any, ...]) -> Any:
-    """The numbers in f(2, 3) or in f((2, 3))."""
-    return arguments[0] if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)) else arguments
-
-
-def raw_index(index: Any) -> Any:
-    """An index with the arrays of its tensors."""
-    if isinstance(index, tuple):
-        return tuple([raw_index(i) for i in index])
-    if isinstance(index, Variable):
-        return index.data
-    return np.asarray(index) if isinstance(index, (list, range)) else index
+from minigrad.convert import Convertible, Size, raw_index
+from minigrad.functional import sizes
 
 
 class Tensor(Convertible):
@@ -53,24 +30,16 @@ class Tensor(Convertible):
     __array_ufunc__ = None  # so that ndarray * Tensor asks Tensor.__rmul__
     __hash__ = object.__hash__
 
-    @property
-    def shape(self) -> Size:
-        return Size(self.data.shape)
-
+    shape = property(lambda self: Size(self.data.shape))
     ndim = property(lambda self: self.data.ndim)
     is_leaf = property(lambda self: self.node is None)
     grad_fn = property(lambda self: self.node and f"<{self.node.op.__name__}>")
     T = property(lambda self: self.permute(*reversed(range(self.ndim))))
     mT = property(lambda self: ops.swapaxes(self, -1, -2))
 
-    def dim(self) -> int:
-        return len(self.shape)
-
-    def numel(self) -> int:
-        return int(self.data.size)
-
-    def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[dim]
+    dim: Any = lambda self: self.data.ndim
+    numel: Any = lambda self: self.data.size
+    size: Any = lambda self, dim=None: self.shape if dim is None else self.shape[dim]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -79,9 +48,6 @@ class Tensor(Convertible):
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(ops.unbind(self) if len(self) else ())
-
-    def __contains__(self, value: Any) -> Any:
-        return bool(ops.any(self == value))
 
     # Gradients
 
@@ -120,10 +86,6 @@ class Tensor(Convertible):
 
     # Changes in place: only of tensors without history, and never unseen
 
-    @property
-    def _version(self) -> int:
-        return self.changed[0]
-
     def bump(self) -> None:
         """Say that .data was written to, so that no op that used it before is differentiated."""
         self.changed[0] = next(clock)
@@ -131,14 +93,12 @@ class Tensor(Convertible):
     def write(self, name: str, index: Any, value: Any) -> Tensor:
         """data[index] = value, where that cannot make a gradient wrong."""
         if mode.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
-            raise RuntimeError(f"{name}: a tensor that requires a gradient can neither be changed in place nor be written "
-                               "into another; build a new one with where, cat or stack, or work under no_grad()")  # fmt: skip
-        value = (
-            np.asarray(value) if not hasattr(value, "dtype") else value.data if isinstance(value, Variable) else value
-        )
-        if not np.can_cast(value.dtype, self.dtype, "same_kind") and not (
+            raise RuntimeError(errors.IN_PLACE.format(name))
+        value = value.data if isinstance(value, Variable) else value if hasattr(value, "dtype") else np.asarray(value)
+        kept = np.can_cast(value.dtype, self.dtype, "same_kind") or (
             value.ndim == 0 and value == value.astype(self.dtype)
-        ):
+        )
+        if not kept:
             raise TypeError(f"{name}: a tensor of {self.dtype} cannot hold {value.dtype} as it is; convert it first")
         try:
             self.data[index] = array.to_device(value, self.device)
@@ -164,7 +124,7 @@ class Tensor(Convertible):
     __mul__ = __rmul__ = ops.mul
     __truediv__, __rtruediv__ = ops.div, lambda self, other: ops.div(other, self)
     __pow__, __rpow__ = ops.pow, lambda self, other: ops.pow(other, self)
-    __matmul__, __rmatmul__ = ops.matmul, lambda self, other: ops.matmul(other, self)
+    __matmul__, __rmatmul__ = functional.matmul, lambda self, other: functional.matmul(other, self)
     __neg__, __abs__, __invert__ = ops.neg, ops.abs, ops.logical_not
     __eq__, __ne__, __and__, __or__ = ops.eq, ops.ne, ops.logical_and, ops.logical_or
     __lt__, __le__, __gt__, __ge__ = ops.lt, ops.le, ops.gt, ops.ge
@@ -179,8 +139,8 @@ class Tensor(Convertible):
     sum, amax, cumsum, argmax, argmin, any, all = (
         ops.sum, ops.amax, ops.cumsum, ops.argmax, ops.argmin, ops.any, ops.all,
     )  # fmt: skip
-    softmax, log_softmax, matmul, unbind = ops.softmax, ops.log_softmax, ops.matmul, ops.unbind
-    swapaxes, clone, broadcast_to = ops.swapaxes, ops.clone, ops.broadcast_to
+    softmax, log_softmax, unbind = ops.softmax, functional.log_softmax, ops.unbind
+    swapaxes, broadcast_to = ops.swapaxes, ops.broadcast_to
     square, reciprocal, rsqrt = functional.square, functional.reciprocal, functional.rsqrt
     clamp, minimum, amin, logsumexp = functional.clamp, functional.minimum, functional.amin, functional.logsumexp
     mean, var, std, norm, prod = functional.mean, functional.var, functional.std, functional.norm, functional.prod
@@ -189,29 +149,16 @@ class Tensor(Convertible):
     squeeze, unsqueeze, transpose = functional.squeeze, functional.unsqueeze, functional.transpose
     movedim, flatten, split, chunk = functional.movedim, functional.flatten, functional.split, functional.chunk
     tril, triu, repeat_interleave = functional.tril, functional.triu, functional.repeat_interleave
+    matmul, repeat, expand = functional.matmul, functional.repeat, functional.expand
     mm, bmm, mv, dot, outer = functional.mm, functional.bmm, functional.mv, functional.dot, functional.outer
     equal, allclose = functional.equal, functional.allclose
     where: Any = lambda self, condition, other: ops.where(condition, self, other)
     reshape: Any = lambda self, *shape: ops.reshape(self, sizes(shape))
     view = reshape  # also where PyTorch refuses, since the memory is not in that order
     permute: Any = lambda self, *dims: ops.permute(self, sizes(dims))
-    flip: Any = lambda self, *dims: ops.flip(self, sizes(dims))
+    flip: Any = lambda self, *dims: functional.flip(self, sizes(dims))
     tile: Any = lambda self, *dims: functional.tile(self, sizes(dims))
     contiguous: Any = lambda self: self if self.data.flags.c_contiguous else ops.clone(self)
-
-    def repeat(self, *repeats: Any) -> Tensor:
-        """self laid beside itself repeats[d] times along each dimension; more numbers than dimensions add leading ones."""
-        if len(sizes(repeats)) < len(self.shape):
-            raise ValueError(
-                f"repeat: {sizes(repeats)} has fewer numbers than the tensor of shape {tuple(self.shape)} dimensions"
-            )
-        return functional.tile(self, sizes(repeats))
-
-    def expand(self, *shape: Any) -> Tensor:
-        """Repeat the dimensions of size 1 to `shape`; -1 keeps a size."""
-        shape = tuple(sizes(shape))
-        lead = len(shape) - self.ndim
-        return ops.broadcast_to(self, [self.shape[d - lead] if n == -1 else n for d, n in enumerate(shape)])
 
 
 Variable.kind = Tensor

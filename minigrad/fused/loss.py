@@ -12,7 +12,7 @@ def cross_entropy_by_steps(logits: Tensor, targets: Tensor, *, ignore_index: int
     """-log softmax(logits)[n, targets[n]] for each row n; 0 for a row to ignore."""
     kept = targets.data != ignore_index
     rows = logits.new(range(len(targets)))
-    chosen = ops.log_softmax(logits, -1)[rows, ops.where(Tensor(kept), targets, 0)]
+    chosen = logits.log_softmax(-1)[rows, ops.where(Tensor(kept), targets, 0)]
     return ops.where(Tensor(kept), -chosen, 0.0)
 
 

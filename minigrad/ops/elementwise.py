@@ -135,11 +135,8 @@ def maximum(xp: XP, a: Array, b: Array) -> Rule:
 @op
 def where(xp: XP, condition: Array, a: Array, b: Array) -> Rule:
     """y = a where the condition holds, else b,    dy/da = 1 there,  dy/db = 1 elsewhere."""
-    return xp.where(condition, a, b), (
-        None,
-        lambda g: xp.where(condition, g, 0.0),
-        lambda g: xp.where(condition, 0.0, g),
-    )
+    y = xp.where(condition, a, b)
+    return y, (None, lambda g: xp.where(condition, g, 0.0), lambda g: xp.where(condition, 0.0, g))
 
 
 @op

@@ -37,30 +37,19 @@ def amax(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
 @op
 def cumsum(xp: XP, x: Array, *, dim: int) -> Rule:
     """y_t = Σ_{s ≤ t} x_s,    the gradient is summed from the other end."""
-    return xp.cumsum(x, axis=dim), (lambda g: xp.flip(xp.cumsum(xp.flip(g, dim), axis=dim), dim),)
-
-
-def shifted(xp: XP, x: Array, dim: Dim) -> Array:
-    """x minus its maximum, so that exp cannot overflow; a slice that is all -∞ stays so."""
-    m = xp.amax(x, axis=dim, keepdims=True)
-    return x - xp.where(xp.isfinite(m), m, 0.0)
+    y = xp.cumsum(x, axis=dim)
+    backwards = (slice(None),) * (dim % max(len(x.shape), 1)) + (slice(None, None, -1),)
+    return y, (lambda g: xp.cumsum(g[backwards], axis=dim)[backwards],)
 
 
 @op
 def softmax(xp: XP, x: Array, *, dim: int) -> Rule:
     """y = eˣ / Σ eˣ along `dim` (all 0 for a slice that is all -∞),    x' = y (g - Σ g y)."""
-    e = xp.exp(shifted(xp, x, dim))
+    m = xp.amax(x, axis=dim, keepdims=True)
+    e = xp.exp(x - xp.where(xp.isfinite(m), m, 0.0))  # shifted by the maximum, exp cannot overflow
     total = xp.sum(e, axis=dim, keepdims=True)
     y = e / xp.where(total == 0, 1.0, total)
     return y, (lambda g: y * (g - xp.sum(g * y, axis=dim, keepdims=True)),)
-
-
-@op
-def log_softmax(xp: XP, x: Array, *, dim: int) -> Rule:
-    """y = x - log Σ eˣ along `dim`,    x' = g - eʸ Σ g."""
-    z = shifted(xp, x, dim)
-    y = z - xp.log(xp.sum(xp.exp(z), axis=dim, keepdims=True))
-    return y, (lambda g: g - xp.exp(y) * xp.sum(g, axis=dim, keepdims=True),)
 
 
 # Words without a derivative. argmax and argmin give the first of equal ones, in the flattened tensor if dim is None.

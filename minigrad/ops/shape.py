@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op, plain
@@ -52,11 +53,8 @@ def cat(xp: XP, *xs: Array, dim: int = 0) -> Rule:
     y = xp.cat(xs, axis=dim)
 
     def pull(g: Array) -> list[Array]:
-        ends, parts = 0, []
-        for x in xs:
-            start, ends = ends, ends + x.shape[dim]
-            parts.append(g[(slice(None),) * (dim % len(g.shape)) + (slice(start, ends),)])
-        return parts
+        lead, ends = (slice(None),) * (dim % len(g.shape)), accumulate(x.shape[dim] for x in xs)
+        return [g[(*lead, slice(end - x.shape[dim], end))] for x, end in zip(xs, ends, strict=True)]
 
     return y, pull
 
@@ -81,12 +79,5 @@ def unbind(xp: XP, x: Array, *, dim: int = 0) -> Rule:
     return parts, pull
 
 
-@op
-def flip(xp: XP, x: Array, *, dims: int | Sequence[int]) -> Rule:
-    """y = x read backwards along `dims`,    x' = g read backwards."""
-    return xp.flip(x, dims), (lambda g: xp.flip(g, dims),)
-
-
-# Words without a derivative.
 zeros_like = plain("zeros_like", lambda xp, x: xp.zeros_like(x))
 ones_like = plain("ones_like", lambda xp, x: xp.ones_like(x))
