@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,13 +13,14 @@ import numpy as np
 from minigrad.array import NAMESPACES, Array
 from minigrad.autograd import Node, Variable, mode
 
-INSIDE = ("minigrad", "nn")  # the packages whose own lines no caller asks about
+HOME = Path(__file__).resolve().parent
+INSIDE = (f"{HOME}{os.sep}", f"{HOME.parent / 'nn'}{os.sep}")  # code whose own lines no caller asks about
 
 
 def caller() -> str:
     """The innermost line outside minigrad and nn, as ` (file.py, line 7, in train)`."""
     frame = sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in INSIDE:
+    while frame.f_back and frame.f_code.co_filename.startswith(INSIDE):
         frame = frame.f_back
     return f" ({frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name})"
 
@@ -48,9 +51,9 @@ class detect_anomaly:
         self.quiet = np.errstate(all="ignore")  # what NumPy would only warn of is named here
         self.quiet.__enter__()
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, *exception: Any) -> None:
         mode.watch = self.before
-        self.quiet.__exit__()
+        self.quiet.__exit__(*exception)
 
     def made(self, node: Node) -> None:
         node.where = caller()
