@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.array import XP, Array
-from minigrad.autograd import Rule, op
+from minigrad.autograd import PLAIN, Rule, op
 
 
 @op
@@ -15,9 +15,12 @@ def getitem(xp: XP, x: Array, *, index: Any) -> Rule:
 
 
 @op
-def scattered(xp: XP, g: Array, *, index: Any, shape: tuple[int, ...]) -> Rule:
+def scatter_add(xp: XP, g: Array, *, index: Any, shape: tuple[int, ...]) -> Rule:
     """y = zeros of `shape` with g added at `index`,    g' = what comes back there."""
     return xp.scatter_add(g, index, shape), (lambda gg: gg[index],)
+
+
+PLAIN["scattered"] = scatter_add  # over Tensors nothing is put off
 
 
 @op
