@@ -181,7 +181,8 @@ def sort_out(op: Op, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[t
         arrays, extra = args[: op.arity], args[op.arity :]
     if not arrays or len(extra) > len(op.words) or any(word in settings for word in op.words[: len(extra)]):
         raise TypeError(f"{errors.signature(op)}: called with {len(args)} positional arguments")
-    return arrays, settings | dict(zip(op.words, extra, strict=False))
+    settings |= zip(op.words, extra, strict=False)
+    return arrays, {key: value.data if isinstance(value, Variable) else value for key, value in settings.items()}
 
 
 def wrap(value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any]) -> Variable:
