@@ -95,7 +95,7 @@ class device(str):
     ('cuda', 1)
     """
 
-    type = property(lambda self: self.partition(":")[0])
+    type = property(lambda self: str(self.partition(":")[0]))  # partition may return the device itself
     index = property(lambda self: int(self.partition(":")[2]) if ":" in self else None)
 
     def __new__(cls, name: str = "cpu", index: int | None = None) -> device:

@@ -22,7 +22,7 @@ STEP = 6e-6  # about ∛eps of float64, where rounding and truncation are equall
 
 def values_of(f: Callable[..., Any], arrays: Sequence[Any]) -> list[Tensor]:
     """f's results on fresh leaves; f may return one Tensor or several."""
-    value = f(*[Tensor(a) for a in arrays])
+    value = f(*[Tensor(np.asarray(a)) for a in arrays])  # NumPy makes numbers of 0-d arrays
     return [value] if isinstance(value, Variable) else list(value)  # type: ignore[list-item]
 
 
