@@ -90,11 +90,13 @@ class Variable:
 class Node:
     """One application of an op."""
 
-    __slots__ = ("op", "args", "settings", "pullback", "width", "birth", "retained", "where")
+    __slots__ = ("op", "args", "settings", "pullback", "several", "clocks", "birth", "retained", "where")
 
-    def __init__(self, op: Op, args: tuple[Any, ...], settings: dict[str, Any], pullback: Any, width: int | None):
+    def __init__(self, op: Op, args: tuple[Any, ...], settings: dict[str, Any], pullback: Any, several: bool):
         self.op, self.args, self.settings, self.pullback = op, args, settings, pullback
-        self.width, self.birth = width, next(clock)  # width: how many values, None where the rule gives one alone
+        self.several = several  # whether the rule gives a tuple of values
+        self.clocks: list[list[int]] = []  # when each value was last written to
+        self.birth = next(clock)
         self.retained: dict[int, weakref.ref[Variable]] = {}  # values that want their own .grad
         self.where = ""  # the caller's line, known under detect_anomaly
 
@@ -135,7 +137,7 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
             args, settings = sort_out(apply, args, settings)
         arrays = [a.data if isinstance(a, Variable) else errors.admit(name, a) for a in args]
         xp = NAMESPACES.get(type(arrays[0])) or next(
-            (NAMESPACES[type(a)] for a in arrays if type(a) in NAMESPACES), NUMPY
+            (NAMESPACES[t] for t in map(type, arrays) if t in NAMESPACES), NUMPY
         )
         try:
             value, pullback = rule(xp, *arrays, **settings)
@@ -144,8 +146,9 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
         several = type(value) is tuple
         outs = [wrap(v, xp, arrays, args) for v in (value if several else (value,))]
         if pullback and mode.recording and any([isinstance(a, Variable) and a.requires_grad for a in args]):
-            node = Node(apply, args, settings, pullback, len(outs) if several else None)
+            node = Node(apply, args, settings, pullback, several)
             for i, out in enumerate(outs):
+                node.clocks.append(out.changed)
                 if out.data.dtype.kind in "fc":
                     out.node, out.index, out.requires_grad = node, i, True
             if mode.watch:

@@ -113,7 +113,7 @@ def pull_back(
             needs = [needed(a) for a in node.args]
             for ref in node.retained.values():
                 deposit(ref(), gradients)
-            gs = [gradients.at.pop((node, i), None) for i in range(node.width or 1)]
+            gs = [gradients.at.pop((node, i), None) for i in range(len(node.clocks))]
             found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted})
             if any(needs) and any([g is not None for g in gs]):
                 for a, g in zip(node.args, pull_through(node, gs, needs, graph), strict=True):
@@ -127,9 +127,10 @@ def pull_back(
 
 def pull_through(node: Node, gs: list[Any], needs: list[bool], graph: bool) -> list[Any]:
     """The gradient of each argument of the node; None where none is needed, or none arrives."""
-    for i, a in enumerate(node.args):
-        if isinstance(a, Variable) and a.changed[0] > node.birth:
-            raise RuntimeError(errors.CHANGED.format(node.op.__name__, i, tuple(a.shape)))
+    for what, clocks in ("argument", [a.changed for a in node.args if isinstance(a, Variable)]), ("value", node.clocks):
+        for changed in clocks:
+            if changed[0] > node.birth:
+                raise RuntimeError(errors.CHANGED.format(node.op.__name__, what))
     try:
         pullback = node.pullback
         if graph and node.op.composed:
@@ -137,7 +138,7 @@ def pull_through(node: Node, gs: list[Any], needs: list[bool], graph: bool) -> l
         elif graph:
             pullback = node.op.rule(TENSORS, *node.args, **node.settings)[1]  # the same lines, now over Tensors
         if callable(pullback):
-            pulled = pullback(gs[0] if node.width is None else tuple(gs))
+            pulled = pullback(tuple(gs) if node.several else gs[0])
             pulled = [(g() if callable(g) else g) if need else None for g, need in zip(pulled, needs, strict=True)]
         else:
             pulled = [pull(gs[0]) if need else None for pull, need in zip(pullback, needs, strict=True)]
@@ -156,7 +157,7 @@ def pull_composed(node: Node, needs: list[bool], gs: Any) -> list[Any]:
     """
     args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(node.args, needs, strict=True)]
     value = node.op.composed(*args, **node.settings)
-    pairs = [(value, gs)] if node.width is None else zip(value, gs, strict=True)
+    pairs = zip(value, gs, strict=True) if node.several else [(value, gs)]
     outputs, seeds = zip(*[(y, g) for y, g in pairs if g is not None], strict=True)
     inputs = [a for a, need in zip(args, needs, strict=True) if need]
     found = iter(grad(outputs, inputs, seeds, create_graph=True, allow_unused=True))
@@ -180,9 +181,7 @@ def start(name: str, outputs: list[Any], seeds: Any, graph: bool) -> list[Any]:
         xp = NAMESPACES[type(y.data)]
         g = xp.ones_like(y.data) if seed is None else seed.data if isinstance(seed, Variable) else xp.asarray(seed)
         if g.shape != y.data.shape:
-            raise ValueError(
-                f"{name}: a gradient of shape {tuple(g.shape)} came for an output of shape {tuple(y.shape)}"
-            )
+            raise ValueError(errors.WRONG_SEED.format(name, tuple(g.shape), tuple(y.shape)))
         seeds[i] = (seed if isinstance(seed, Variable) else Variable.kind(g)) if graph else g
     return seeds
 

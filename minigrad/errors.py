@@ -16,9 +16,10 @@ FREED = (
     "retain_graph=True to the first backward, and to start afresh from a value (a hidden state, say) use .detach()"
 )
 CHANGED = (
-    "{}: its argument {} of shape {} was changed in place after the op had used it, so its gradient would be wrong; "
-    "change a copy (.clone()), or call backward before the change"
+    "{}: its {} was changed in place after the op had run, so the gradient would be wrong; change a copy (.clone()), "
+    "or call backward before the change"
 )
+WRONG_SEED = "{}: a gradient of shape {} came for an output of shape {}; it must have that shape"
 NO_GRAPH = (
     "{}: the output of shape {} has no graph behind it: none of its inputs requires a gradient, or it was made under "
     "no_grad or detached; set requires_grad=True on a leaf before computing it"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from functools import partialmethod
 from typing import Any
 
@@ -46,8 +45,7 @@ class Tensor(Convertible):
             raise TypeError("a 0-d tensor has no length, and cannot be iterated over; .item() is its number")
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(ops.unbind(self) if len(self) else ())
+    __iter__: Any = lambda self: iter(ops.unbind(self) if len(self) else ())
 
     # Gradients
 
@@ -55,7 +53,7 @@ class Tensor(Convertible):
         """Ask for a gradient of this leaf; integers have none."""
         if requires_grad and self.dtype.kind not in "fc":
             raise RuntimeError(
-                f"requires_grad: a tensor of {self.dtype} has no gradient; make it one of floats: .float()"
+                f"requires_grad: a tensor of {self.dtype} has no gradient; turn it into floats: .float()"
             )
         if self.node is not None and not requires_grad:
             raise RuntimeError("requires_grad_: only a leaf can stop to require a gradient; use .detach()")
@@ -92,13 +90,10 @@ class Tensor(Convertible):
 
     def write(self, name: str, index: Any, value: Any) -> Tensor:
         """data[index] = value, where that cannot make a gradient wrong."""
-        if mode.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
+        if self.node or mode.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError(errors.IN_PLACE.format(name))
         value = value.data if isinstance(value, Variable) else value if hasattr(value, "dtype") else np.asarray(value)
-        kept = np.can_cast(value.dtype, self.dtype, "same_kind") or (
-            value.ndim == 0 and value == value.astype(self.dtype)
-        )
-        if not kept:
+        if not np.can_cast(value.dtype, self.dtype, "same_kind") and not (value == value.astype(self.dtype)).all():
             raise TypeError(f"{name}: a tensor of {self.dtype} cannot hold {value.dtype} as it is; convert it first")
         try:
             self.data[index] = array.to_device(value, self.device)
