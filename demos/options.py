@@ -1,0 +1,97 @@
+"""The command line that all demos share."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+HERE = Path(__file__).parent
+SCRIPTS = {path.stem.split("_")[0]: path for path in sorted(HERE.glob("[sx][0-9]*_*.py"))}  # name -> script
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run: what `--help` says."""
+
+    names: tuple[str, ...] = ()
+    quick: bool = False
+    seeds: int | None = None
+    jobs: int = os.cpu_count() or 1
+    device: str = "cpu"
+    out: Path = Path("out")
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one sentence, with the nearest word that would have been right."""
+
+    def error(self, message: str) -> NoReturn:
+        if unknown := re.match(r"unrecognized arguments: (\S+)", message):
+            message = f"there is no option {unknown[1]}{nearest(unknown[1], self._option_string_actions)}"
+        message = message.removeprefix("argument ").removeprefix("NAME: ").rstrip("?.") + (
+            "?" if message.endswith("?") else "."
+        )
+        print(f"{self.prog}: {message} ({self.prog} --help shows what there is.)", file=sys.stderr)
+        sys.exit(2)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    close = difflib.get_close_matches(word, list(words), n=1)
+    return f": did you mean {close[0]}?" if close else ""
+
+
+def script_name(text: str) -> str:
+    """s6 for s6, s6_copy_task and demos/s6_copy_task.py; list for list."""
+    known = {"list": "list"} | {word: name for name, path in SCRIPTS.items() for word in (name, path.stem)}
+    if Path(text).stem not in known:
+        raise argparse.ArgumentTypeError(
+            f"there is no demo {text!r}{nearest(text, known) or '; there are ' + ', '.join(SCRIPTS)}"
+        )
+    return known[Path(text).stem]
+
+
+def count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is wanted, not {text!r}")
+    return int(text)
+
+
+def device(text: str) -> str:
+    import minigrad as mg
+
+    if text.split(":")[0] not in ("cpu", "cuda"):
+        raise argparse.ArgumentTypeError(f"a device is cpu, cuda or cuda:1, not {text!r}")
+    if text != "cpu" and not mg.cuda.is_available():
+        raise argparse.ArgumentTypeError(f"{text} is wanted, but CuPy finds no GPU here; leave the option out")
+    return text
+
+
+def folder(text: str) -> Path:
+    path = Path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a file; name a folder")
+    return path
+
+
+def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Options:
+    """Options from the words of a command line; ends the program with one sentence where a word is wrong."""
+    parser = Parser(
+        prog=prog, allow_abbrev=False, description="Run the lesson's experiments and report what they show."
+    )
+    if with_names:
+        parser.add_argument(
+            "names", nargs="*", type=script_name, metavar="NAME", help="demos to run, or: list (default: all)"
+        )
+    parser.add_argument("--quick", action="store_true", help="small versions, to see that everything runs")
+    parser.add_argument("--seeds", type=count, metavar="N", help="independent runs of each training (default: 1)")
+    parser.add_argument("--jobs", type=count, metavar="N", help="runs at a time, one core each (default: all cores)")
+    parser.add_argument("--device", type=device, help="cpu or cuda (default: cpu)")
+    parser.add_argument("--out", type=folder, metavar="DIR", help="where everything is written (default: out)")
+    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    return Options(**{**given, "names": tuple(given.get("names", ()))})

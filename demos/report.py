@@ -1,0 +1,174 @@
+"""results.json and report.html from what the sections have shown."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from demos import store
+
+Section = dict[str, Any]
+VERDICTS = {"holds": "✓", "holds only if": "◐", "does not hold": "✗", "cannot be tested": "?"}
+
+
+def write(out: Path) -> str:
+    """Gather the sections kept in `out` into results.json and report.html; returns a sentence that says where."""
+    sections = [store.load(path) for path in sorted((out / "sections").glob("*.json"), key=order)]
+    ledger = [block for section in sections for block in section["blocks"] if block["type"] == "claim"]
+    data = store.write(out / "results.json", store.to_json({"claims": ledger, "sections": sections}, indent=1))
+    page = store.write(out / "report.html", "".join(html_of(sections, ledger, out)))
+    return f"\nReport   {page}\nNumbers  {data}\nFigures  {out / 'figures'}"
+
+
+def order(path: Path) -> tuple[str, int]:
+    return path.stem[0], int(path.stem[1:])
+
+
+def text(value: str) -> str:
+    return html.escape(value, quote=False)
+
+
+def verdict_kind(verdict: str) -> str:
+    """The longest of VERDICTS that the verdict begins with."""
+    return max((kind for kind in VERDICTS if verdict.startswith(kind)), key=len)
+
+
+def badge(verdict: str) -> str:
+    kind = verdict_kind(verdict)
+    name = kind.replace(" ", "-")
+    mark = f'<span aria-hidden="true">{VERDICTS[kind]}</span>'
+    return f'<span class="{name}"><b>{mark} {kind}</b>{text(verdict.removeprefix(kind))}</span>'
+
+
+def html_of(sections: list[Section], ledger: list[dict[str, Any]], out: Path) -> Iterator[str]:
+    yield HEAD
+    yield "<header><h1>Gates, measured</h1><p>The experiments of a lesson on LSTM and GRU networks, run with minigrad, "
+    yield "and each of its claims beside what was measured.</p>"
+    if any(section["quick"] for section in sections):
+        yield '<p class="quick">Made with --quick: small versions, to see that everything runs. Do not quote them.</p>'
+    yield "</header><main>"
+    yield from ledger_html(ledger)
+    for section in sections:
+        yield from section_html(section, out)
+    yield "</main></body></html>"
+
+
+def ledger_html(ledger: list[dict[str, Any]]) -> Iterator[str]:
+    counts = Counter(verdict_kind(row["verdict"]) for row in ledger)
+    yield '<section id="ledger"><h2>Claims</h2><p class="counts">'
+    yield " ".join(f"<span>{badge(kind)} {counts[kind]}</span>" for kind in VERDICTS if counts[kind])
+    yield "</p><p>Numbers are medians, with the range over independent runs. Places are sections of the lesson.</p>"
+    yield "<table class='ledger'><thead><tr><th>Place</th><th>Claim</th><th>Measured</th><th>Beside it</th>"
+    yield "<th>Verdict</th></tr></thead><tbody>"
+    for row in ledger:
+        base = row["baseline"]
+        beside = f"{text(base['name'])}: {text(base['text'])}" if base else ""
+        claim = f'<a href="#{row["section"]}">{text(row["claim"])}</a>'
+        cells = {"Place": text(row["where"]), "Claim": claim, "Measured": text(row["measured"]["text"]),
+                 "Beside it": beside, "Verdict": badge(row["verdict"])}  # fmt: skip
+        yield "<tr>" + "".join(f'<td data-name="{name}">{cell}</td>' for name, cell in cells.items()) + "</tr>"
+    yield "</tbody></table></section>"
+
+
+def section_html(section: Section, out: Path) -> Iterator[str]:
+    yield f'<section id="{section["name"]}"><h2>{text(section["title"])}</h2><p>{text(section["intro"])}</p>'
+    for block in section["blocks"]:
+        yield "".join(BLOCKS[block["type"]](block, out))
+    work = sum(experiment["seconds"] for experiment in section["experiments"].values())
+    runs = sum(len(experiment["runs"]) for experiment in section["experiments"].values())
+    facts = [f"<code>{text(section['command'])}</code>"] + [f"{runs} runs, {work:.0f} s of computing"] * bool(runs)
+    yield f'<p class="again">{" · ".join(facts)} · {text(section["device"])}</p></section>'
+
+
+def figure_html(block: dict[str, Any], out: Path) -> Iterator[str]:
+    image = base64.b64encode((out / block["file"]).read_bytes()).decode()
+    caption = text(block["caption"])
+    yield f'<figure><img alt="{html.escape(block["caption"])}" src="data:image/png;base64,{image}">'
+    yield f"<figcaption>{caption}</figcaption></figure>"
+
+
+def table_html(block: dict[str, Any], out: Path) -> Iterator[str]:
+    head, *rows = block["rows"]
+    yield f'<p class="caption">{text(block["caption"])}</p><div class="wide"><table class="data"><thead><tr>'
+    yield "".join(f"<th>{text(cell)}</th>" for cell in head) + "</tr></thead><tbody>"
+    for first, *rest in rows:
+        yield f"<tr><th>{text(first)}</th>" + "".join(f"<td>{text(cell)}</td>" for cell in rest) + "</tr>"
+    yield "</tbody></table></div>"
+
+
+def claim_html(block: dict[str, Any], out: Path) -> Iterator[str]:
+    base = block["baseline"]
+    beside = f"; {text(base['name'])}: {text(base['text'])}" if base else ""
+    yield f'<div class="claim"><p>{text(block["claim"])} <span class="place">{text(block["where"])}</span></p>'
+    yield f"<p>{text(block['measured']['text'])}{beside}</p><p>{badge(block['verdict'])}</p></div>"
+
+
+BLOCKS = {
+    "text": lambda block, out: [f"<p>{text(block['text'])}</p>"],
+    "figure": figure_html,
+    "table": table_html,
+    "claim": claim_html,
+}
+
+HEAD = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Gates, measured</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<style>
+:root { --ink: #222; --soft: #5f5f5f; --line: #dcdcdc; --ground: #fff; --panel: #f6f6f4; --link: #00578a;
+  --yes: #00694c; --part: #7a5200; --no: #a83b00; --open: #555; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --ink: #e4e4e4; --soft: #a8a8a8; --line: #3b3b3b; --ground: #1a1a1a; --panel: #242424; --link: #7cc0ea;
+    --yes: #4fc9a0; --part: #e0b050; --no: #ff9a66; --open: #b5b5b5; }
+  figure img { filter: invert(.898) hue-rotate(180deg); }
+}
+* { box-sizing: border-box; }
+body { margin: 0; padding: 0 1.1rem 4rem; background: var(--ground); color: var(--ink);
+  font: 1rem/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; overflow-wrap: break-word; }
+header, main { max-width: 54rem; margin: 0 auto; }
+section > p, header p { max-width: 44rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; margin: 2rem 0 .5rem; }
+h2 { font-size: 1.35rem; line-height: 1.25; margin: 3.2rem 0 .6rem; padding-top: 1.2rem;
+  border-top: 1px solid var(--line); }
+a { color: var(--link); text-underline-offset: .15em; }
+code { font-size: .9em; }
+figure { margin: 1.6rem 0; max-width: 44rem; }
+img { display: block; width: 100%; height: auto; }
+figcaption, .again, .place, .caption { color: var(--soft); font-size: .9rem; }
+figcaption { margin-top: .5rem; }
+.quick { color: var(--no); font-weight: 600; }
+.counts span { white-space: nowrap; } .counts > span { margin-right: 1.2rem; }
+table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .35rem .7rem; vertical-align: top; text-align: left; border-bottom: 1px solid var(--line); }
+.caption { margin: 1.2rem 0 .2rem; }
+.data th:first-child { padding-left: 0; }
+.data td, .data thead th { text-align: right; } .data th:first-child { text-align: left; }
+.data tbody th { font-weight: 400; }
+.wide { overflow-x: auto; margin: 0 0 1.2rem; }
+.ledger th, .ledger td { padding-left: 0; } .ledger thead th { color: var(--soft); font-weight: 500; }
+.ledger td:nth-child(1) { width: 8%; color: var(--soft); } .ledger td:nth-child(2) { width: 25%; }
+.ledger td:nth-child(3), .ledger td:nth-child(4) { width: 23%; }
+.claim { border-left: 3px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1.2rem 0; max-width: 44rem; }
+.claim p { margin: .25rem 0; } .claim p:first-child { font-weight: 600; }
+.place { font-weight: 400; white-space: nowrap; }
+.holds { color: var(--yes); } .holds-only-if { color: var(--part); }
+.does-not-hold { color: var(--no); } .cannot-be-tested { color: var(--open); }
+@media (max-width: 44rem) {
+  .ledger thead { display: none; }
+  .ledger tr { display: block; padding: .8rem 0; border-bottom: 1px solid var(--line); }
+  .ledger td { display: block; border: 0; padding: .1rem 0; width: auto !important; }
+  .ledger td:empty { display: none; } .ledger td:nth-child(2) { font-weight: 600; }
+  .ledger td:nth-child(3)::before, .ledger td:nth-child(4)::before {
+    content: attr(data-name) ": "; color: var(--soft);
+  }
+}
+@media print {
+  body { padding: 0; font-size: 10pt; } a { color: inherit; text-decoration: none; }
+  figure, .claim, table.data, .ledger tr { break-inside: avoid; } h2 { break-after: avoid; }
+  figure { max-width: 14cm; }
+}
+</style></head><body>
+"""

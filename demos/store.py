@@ -1,0 +1,88 @@
+"""Files that are whole or absent, and runs that are done once: a result is kept under its experiment and arguments."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).parent.parent
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    """Write a whole file or nothing: into a file beside it first, which then takes its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(content.encode() if isinstance(content, str) else content)
+    draft.replace(path)
+    return path
+
+
+def plain(value: Any) -> Any:
+    """What JSON does not know, as what it knows."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"a result holds numbers, strings, lists and dicts, not {type(value).__name__}")
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, default=plain, allow_nan=False, indent=indent, ensure_ascii=False)
+
+
+# A result is found again only while the code behind it is the same: the library, and all that the experiment reaches.
+
+
+@cache
+def library() -> str:
+    paths = [*(ROOT / "minigrad").rglob("*.py"), *(ROOT / "nn").rglob("*.py")]
+    return "".join(path.read_text("utf-8") for path in sorted(paths))
+
+
+def sources(thing: Any, seen: set[str]) -> Iterator[str]:
+    """The source of a function or class of demos/, and of all functions, classes and constants that it names."""
+    yield inspect.getsource(thing)
+    members = [thing] if isinstance(thing, FunctionType) else vars(thing).values()
+    for function in (member for member in members if isinstance(member, FunctionType)):
+        for name in sorted(names_in(function.__code__) - seen):
+            seen.add(name)
+            value = function.__globals__.get(name)
+            if isinstance(value, FunctionType | type) and value.__module__.split(".")[0] in ("__main__", "demos"):
+                yield from sources(value, seen)
+            elif isinstance(value, int | float | str | tuple | list | dict):
+                yield f"{name} = {value!r}"
+
+
+def names_in(code: CodeType) -> set[str]:
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    return set(code.co_names).union(*(names_in(block) for block in inner))
+
+
+def key(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
+    """A file name for one run: its arguments, readable, and a fingerprint of them and the code."""
+    words = "-".join(f"{name}={value}" for name, value in arguments.items())
+    text = to_json(arguments) + library() + "".join(sources(function, set()))
+    safe = "".join(letter if letter.isalnum() or letter in "=-._" else "_" for letter in words)
+    return f"{safe[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def perform(function: Callable[..., Any], arguments: Mapping[str, Any], path: Path) -> None:
+    """One run: call `function` and keep what it returns, with its arguments and how long it took, in seconds."""
+    began = time.perf_counter()
+    result = function(**arguments)
+    record = {"arguments": arguments, "seconds": time.perf_counter() - began, "result": result}
+    write(path, to_json(record))
+
+
+def load(path: Path) -> dict[str, Any]:
+    return dict(json.loads(path.read_text("utf-8")))
