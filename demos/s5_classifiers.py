@@ -1,0 +1,90 @@
+"""5. Four classifiers
+
+An embedding, a recurrent layer of one of four kinds, and a linear layer over its last state: counted, and run on a
+batch of token sequences.
+"""
+
+# %%
+import numpy as np
+
+import minigrad as mg
+from demos.lab import FAILS, HOLDS, Lab, only_if
+from demos.models import SequenceClassifier, size
+from demos.style import COLOURS, FAINT, INK, panels
+
+lab = Lab(__file__)
+
+# %% [markdown]
+# ## Parameters and shapes
+# The counts are PyTorch's for the same models, to the last one.
+
+# %%
+VOCABULARY, E, H, CLASSES = 10_000, 128, 256, 2
+EXPECTED = {"RNN": 1_379_330, "LSTM": 1_675_778, "GRU": 1_576_962, "BiLSTM": 2_071_554}
+
+mg.manual_seed(0)
+models = {kind: SequenceClassifier(kind, VOCABULARY, E, H, CLASSES) for kind in EXPECTED}
+ids = mg.randint(0, VOCABULARY, (4, 50))  # (B,T)
+with mg.no_grad():
+    shapes = {kind: tuple(model(ids).shape) for kind, model in models.items()}
+counts = {kind: size(model) for kind, model in models.items()}
+assert counts == EXPECTED, counts
+assert set(shapes.values()) == {(4, CLASSES)}, shapes
+
+parts = {kind: [size(model.embedding), size(model.rnn), size(model.fc)] for kind, model in models.items()}
+lab.table(
+    f"Parameters of each model, and the shape of its scores for ids of shape {tuple(ids.shape)}",
+    ["", "embedding", "recurrent", "output", "all", "scores"],
+    [[kind, *parts[kind], counts[kind], shapes[kind]] for kind in models],
+)
+
+# %% [markdown]
+# ## What the difference amounts to
+# Three quarters and more of each model is its embedding, which all four share.
+
+# %%
+layer = 1 - parts["GRU"][1] / parts["LSTM"][1]
+whole = 1 - counts["GRU"] / counts["LSTM"]
+lab.claim(
+    "A GRU model has fewer parameters than an LSTM model, by a quarter",
+    where="4.1, 9.1",
+    measured=whole,
+    unit="{:.1%} fewer parameters in the whole model",
+    baseline=("in the recurrent layer alone", layer),
+    verdict=HOLDS
+    if whole > 0.2
+    else only_if("one counts the recurrent layer alone: the embedding is the same in both"),
+)
+lab.claim(
+    "Relative to a vanilla RNN layer, a GRU has 3 and an LSTM 4 times the parameters",
+    where="9.2, first panel",
+    measured=f"{parts['GRU'][1] / parts['RNN'][1]:.2f} and {parts['LSTM'][1] / parts['RNN'][1]:.2f} times",
+    baseline=("whole models", f"{counts['GRU'] / counts['RNN']:.2f} and {counts['LSTM'] / counts['RNN']:.2f} times"),
+    verdict=HOLDS if parts["GRU"][1] == 3 * parts["RNN"][1] and parts["LSTM"][1] == 4 * parts["RNN"][1] else FAILS,
+)
+
+# %%
+figure, ax = panels(figsize=(6.8, 3.3))
+kinds = sorted(models, key=lambda kind: counts[kind])
+places = np.arange(len(kinds))
+embedding, recurrent, _ = np.array([parts[kind] for kind in kinds]).T / 1e6
+ax.barh(places, embedding, 0.62, color=FAINT)
+ax.barh(places, recurrent, 0.62, left=embedding, color=[COLOURS[kind] for kind in kinds])
+for place, kind, share in zip(places, kinds, recurrent):
+    ax.text(counts[kind] / 1e6 + 0.02, place, f"{counts[kind]:,}", va="center", fontsize=10, color=INK)
+    if share > 0.15:
+        ax.text(embedding[0] + share / 2, place, f"{share:.2f}", va="center", ha="center", fontsize=9.5, color="white")
+ax.text(embedding[0] / 2, places[-1] + 0.48, "embedding", ha="center", va="bottom", fontsize=10)
+ax.text(embedding[0] + 0.02, places[-1] + 0.48, "recurrent layer", ha="left", va="bottom", fontsize=10)
+ax.set_yticks(places, kinds)
+ax.set(xlabel="parameters (millions)", xlim=(0, 2.5), ylim=(-0.5, 3.85))
+ax.grid(axis="y", visible=False)
+lab.show(
+    figure,
+    "parameters",
+    f"""Where the parameters are, with {VOCABULARY:,} words, embeddings of {E} and {H} hidden units. The output layer is
+    too small to see.""",
+)
+
+# %%
+lab.done()
