@@ -43,10 +43,10 @@ def namespace(module: Any) -> Namespace:
         return out
 
     def add_at(out: Array, index: Any, g: Array) -> None:
-        if not any(isinstance(i, module.ndarray) for i in (index if isinstance(index, tuple) else (index,))):
-            out[index] += g  # integers and slices name each place once
+        if not any(hasattr(i, "shape") for i in (index if isinstance(index, tuple) else (index,))):
+            out[index] += g  # integers and slices name each place once; an array, of the host too, may repeat one
         elif isinstance(index, module.ndarray) and index.dtype.kind == "i" and out.ndim == 2:
-            add_rows(out, index.ravel(), g.reshape(-1, out.shape[1]))
+            add_rows(out, index.ravel() % len(out), g.reshape(index.size, out.shape[1]))  # -1 is the last row
         else:
             module.add.at(out, index, g)
 
@@ -109,11 +109,7 @@ class device(str):
 
 
 class Backend(SimpleNamespace):
-    """One kind of device: its namespace, and how a NumPy array travels there and back."""
-
-    xp: Namespace
-    upload: Callable[[Any], Array]
-    download: Callable[[Array], Any]
+    """One kind of device: its namespace `xp`, and how an array travels: `upload`, `download`, `from_dlpack`."""
 
 
 def cuda_is_available() -> bool:
@@ -133,12 +129,12 @@ def open_cuda() -> Backend:
         )
     import cupy
 
-    return Backend(xp=namespace(cupy), upload=cupy.asarray, download=cupy.asnumpy)
+    return Backend(xp=namespace(cupy), upload=cupy.asarray, download=cupy.asnumpy, from_dlpack=cupy.from_dlpack)
 
 
 # A test registers its strict stand-in for a GPU here, beside the two real devices.
 DEVICES: dict[str, Callable[[], Backend]] = {
-    "cpu": lambda: Backend(xp=namespace(np), upload=np.asarray, download=np.asarray),
+    "cpu": lambda: Backend(xp=namespace(np), upload=np.asarray, download=np.asarray, from_dlpack=np.from_dlpack),
     "cuda": open_cuda,
 }
 BACKENDS: dict[str, Backend] = {}  # the devices opened so far, by name

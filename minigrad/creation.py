@@ -1,4 +1,7 @@
-"""Tensors out of nothing, out of arrays, and at random."""
+"""Tensors out of nothing, out of arrays, and at random.
+
+`options` is everywhere the same: dtype (the default one for floats, int64 for integers), device, requires_grad.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,10 @@ from minigrad.functional import sizes
 from minigrad.tensor import Tensor
 
 
-def finish(values: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    """A tensor of the host array `values` (which becomes its own), in `dtype`, on `device`."""
+def finish(values: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor that takes over the host array `values`."""
     values = values if dtype is None else values.astype(dtype, copy=False)
-    t = Tensor(to_device(values, array.device(device or "cpu")))
-    return t.requires_grad_() if requires_grad else t
+    return Tensor(to_device(values, array.device(device or "cpu"))).requires_grad_(requires_grad)
 
 
 def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -28,39 +30,36 @@ def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool
     >>> tensor([1.5, 2.0]).dtype, tensor([1, 2]).dtype
     (dtype('float32'), dtype('int64'))
     """
-    if isinstance(data, Variable):
-        device = device or array.device_of(data.data)
-        values = to_numpy(data.data).copy()
-    elif isinstance(data, (list, tuple)) and any(isinstance(d, Variable) for d in data):
-        values = np.array([to_numpy(d.data) if isinstance(d, Variable) else d for d in data])
-    elif type(data) in array.NAMESPACES:
-        device = device or array.device_of(data)
-        values = np.array(to_numpy(data))
+    raw = data.data if isinstance(data, Variable) else data
+    if type(raw) in array.NAMESPACES:
+        device, values = device or array.device_of(raw), np.array(to_numpy(raw))
     else:
-        values = np.array(data)
-        if values.dtype == np.float64 and not isinstance(data, np.generic) and not has_arrays(data):
+        values = np.array(as_lists(raw))
+        if values.dtype == np.float64 and not has_arrays(raw):
             values = values.astype(get_default_dtype())
-    if values.dtype.kind not in "fibc" or values.dtype == np.float16:
-        if values.dtype.kind != "u" and dtype is None:
-            raise TypeError(
-                f"tensor: cannot make a tensor of {values.dtype} from a {type(data).__name__}; want numbers"
-            )
-        values = values.astype(dtype or int64)
-    return finish(values, dtype, device, requires_grad)
+    if values.dtype.kind not in "fibuc":
+        raise TypeError(f"tensor: cannot make a tensor of {values.dtype} from a {type(data).__name__}; want numbers")
+    small = values.dtype.kind == "u" or values.dtype.itemsize < 4 and values.dtype.kind == "i"
+    return finish(values, dtype or (int64 if small else None), device, requires_grad)
+
+
+def as_lists(data: Any) -> Any:
+    """Nested lists, with the tensors among them as arrays."""
+    if isinstance(data, (list, tuple)) and any(isinstance(d, Variable) for d in data):
+        return [to_numpy(d.data) if isinstance(d, Variable) else d for d in data]
+    return data
 
 
 def has_arrays(data: Any) -> bool:
-    """Whether a nested list holds arrays, which have a dtype of their own."""
-    return isinstance(data, (np.ndarray, np.generic)) or (
-        isinstance(data, (list, tuple)) and any(map(has_arrays, data[:1]))
-    )
+    """Whether nested lists hold arrays or tensors, which have a dtype of their own."""
+    return hasattr(data, "dtype") or (isinstance(data, (list, tuple)) and any(map(has_arrays, data[:1])))
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where it can be had."""
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
-    return finish(data, dtype, device, False) if isinstance(data, np.ndarray) else tensor(data, dtype, device)
+    return finish(data, dtype, device) if isinstance(data, np.ndarray) else tensor(data, dtype, device)
 
 
 def from_numpy(values: np.ndarray[Any, Any]) -> Tensor:
@@ -72,102 +71,73 @@ def from_numpy(values: np.ndarray[Any, Any]) -> Tensor:
 
 def from_dlpack(source: Any) -> Tensor:
     """A tensor that shares the memory of any array that speaks DLPack (NumPy, CuPy, PyTorch, JAX ...)."""
-    kind, _ = source.__dlpack_device__()
-    if kind == 1:  # kDLCPU
-        values = np.from_dlpack(source)
-        return Tensor(values)
-    import cupy
-
-    array.backend("cuda")
-    return Tensor(cupy.from_dlpack(source))
+    on_host = source.__dlpack_device__()[0] == 1  # kDLCPU
+    return Tensor(array.backend("cpu" if on_host else "cuda").from_dlpack(source))
 
 
-def filled(shape: Any, value: Any, dtype: Any, device: Any, requires_grad: bool) -> Tensor:
-    return finish(np.full(tuple(sizes(shape)), value, dtype or get_default_dtype()), None, device, requires_grad)
+def filled(shape: Any, value: Any, dtype: Any = None, **options: Any) -> Tensor:
+    return finish(np.full(tuple(sizes(shape)), value, dtype or get_default_dtype()), **options)
 
 
-def zeros(*shape: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    return filled(shape, 0, dtype, device, requires_grad)
+def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Tensor:
+    """`fill_value` everywhere, in its own kind of dtype."""
+    return filled((shape,), fill_value, dtype or tensor(fill_value).dtype, **options)
 
 
-def ones(*shape: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    return filled(shape, 1, dtype, device, requires_grad)
+def full_like(x: Tensor, fill_value: Any, dtype: Any = None, **options: Any) -> Tensor:
+    """`fill_value` in the shape, dtype and place of x."""
+    return filled((x.shape,), fill_value, dtype or x.dtype, **{"device": x.device, **options})
 
 
-def empty(*shape: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """zeros: memory that nobody has written is nothing to learn from."""
-    return filled(shape, 0, dtype, device, requires_grad)
+zeros: Any = lambda *shape, **options: filled(shape, 0, **options)
+ones: Any = lambda *shape, **options: filled(shape, 1, **options)
+empty = zeros  # memory that nobody has written is nothing to learn from
+zeros_like: Any = lambda x, **options: full_like(x, 0, **options)
+ones_like: Any = lambda x, **options: full_like(x, 1, **options)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    kind = np.dtype(type(fill_value)).kind
-    return filled(
-        shape, fill_value, dtype or (None if kind == "f" else np.dtype(type(fill_value))), device, requires_grad
-    )
-
-
-def zeros_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    return full_like(x, 0, dtype, requires_grad)
-
-
-def ones_like(x: Tensor, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    return full_like(x, 1, dtype, requires_grad)
-
-
-def full_like(x: Tensor, fill_value: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    return filled((x.shape,), fill_value, dtype or x.dtype, x.device, requires_grad)
-
-
-def arange(*bounds: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(*bounds: Any, dtype: Any = None, **options: Any) -> Tensor:
     """start (0), start + step (1), .. below end: `arange(end)`, `arange(start, end)`, `arange(start, end, step)`."""
     values = np.arange(*bounds)
-    return finish(values, dtype or (get_default_dtype() if values.dtype.kind == "f" else int64), device, requires_grad)
+    return finish(values, dtype or (get_default_dtype() if values.dtype.kind == "f" else int64), **options)
 
 
-def linspace(
-    start: float, end: float, steps: int, dtype: Any = None, device: Any = None, requires_grad: bool = False
-) -> Tensor:
+def linspace(start: float, end: float, steps: int, dtype: Any = None, **options: Any) -> Tensor:
     """`steps` numbers from start to end, both included, at equal distances."""
-    return finish(np.linspace(start, end, steps), dtype or get_default_dtype(), device, requires_grad)
+    return finish(np.linspace(start, end, steps), dtype or get_default_dtype(), **options)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    return finish(np.eye(n, m, dtype=dtype or get_default_dtype()), None, device, requires_grad)
+def eye(n: int, m: int | None = None, dtype: Any = None, **options: Any) -> Tensor:
+    """(n, m), or (n, n): ones on the diagonal."""
+    return finish(np.eye(n, m, dtype=dtype or get_default_dtype()), **options)
 
 
-def rand(*shape: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def rand(*shape: Any, dtype: Any = None, **options: Any) -> Tensor:
     """Uniform in [0, 1)."""
-    dtype = np.dtype(dtype or get_default_dtype())
-    return finish(generator().random(tuple(sizes(shape)), dtype=dtype), None, device, requires_grad)
+    return finish(generator().random(tuple(sizes(shape)), dtype=dtype or get_default_dtype()), **options)
 
 
-def randn(*shape: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def randn(*shape: Any, dtype: Any = None, **options: Any) -> Tensor:
     """Normal, of mean 0 and variance 1."""
-    dtype = np.dtype(dtype or get_default_dtype())
-    return finish(generator().standard_normal(tuple(sizes(shape)), dtype=dtype), None, device, requires_grad)
+    return finish(generator().standard_normal(tuple(sizes(shape)), dtype=dtype or get_default_dtype()), **options)
 
 
-def randint(*bounds_and_size: Any, dtype: Any = None, device: Any = None, **names: Any) -> Tensor:
+def randint(*bounds_and_size: Any, **options: Any) -> Tensor:
     """Integers, uniform in [low, high): `randint(high, size)` or `randint(low, high, size)`."""
-    size = names.pop("size", None) or bounds_and_size[-1]
-    bounds = [b for b in bounds_and_size if b is not size]
-    low, high = names.pop("low", bounds[0] if len(bounds) > 1 else 0), names.pop("high", bounds[-1] if bounds else None)
-    if names or not isinstance(size, (tuple, list)) or high is None:
+    bounds: Any
+    *bounds, size = (*bounds_and_size, options.pop("size")) if "size" in options else bounds_and_size
+    if len(bounds) not in (1, 2) or not isinstance(size, (tuple, list)):
         raise TypeError("randint: wants randint(high, size) or randint(low, high, size), size being a tuple")
-    return finish(generator().integers(low, high, tuple(size)), dtype, device, False)
+    return finish(generator().integers(*bounds, size=tuple(size)), **options)
 
 
-def randperm(n: int, device: Any = None) -> Tensor:
+def randperm(n: int, **options: Any) -> Tensor:
     """The numbers 0 .. n - 1 in random order."""
-    return finish(generator().permutation(n), int64, device, False)
+    return finish(generator().permutation(n), int64, **options)
 
 
-def rand_like(x: Tensor) -> Tensor:
-    return rand(*x.shape, dtype=x.dtype, device=x.device)
-
-
-def randn_like(x: Tensor) -> Tensor:
-    return randn(*x.shape, dtype=x.dtype, device=x.device)
+rand_like: Any = lambda x: rand(*x.shape, dtype=x.dtype, device=x.device)
+randn_like: Any = lambda x: randn(*x.shape, dtype=x.dtype, device=x.device)
 
 
 def where(condition: Any, a: Any = None, b: Any = None) -> Tensor:

@@ -35,9 +35,15 @@ def count(x: Tensor, dim: Dim) -> int:
     return math.prod(x.shape[d] for d in dims)
 
 
-def minimum(a: Tensor, b: Tensor) -> Tensor:
-    """The smaller of a and b; the gradient goes half to each at a tie."""
-    return -ops.maximum(-a, -b)
+# Too short for a definition: x², 1/x, 1/√x; the smaller of two, half the gradient to each at a tie; min over `dim`.
+square: Any = lambda x: x * x
+reciprocal: Any = lambda x: 1.0 / x
+rsqrt: Any = lambda x: 1.0 / ops.sqrt(x)
+minimum: Any = lambda a, b: -ops.maximum(-a, -b)
+amin: Any = lambda x, dim=None, keepdim=False: -ops.amax(-x, dim=dim, keepdim=keepdim)
+masked_fill: Any = lambda x, mask, value: ops.where(mask, value, x)
+unsqueeze: Any = lambda x, dim: ops.expand_dims(x, dim)
+transpose: Any = lambda x, dim0, dim1: ops.swapaxes(x, dim0, dim1)
 
 
 def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
@@ -46,21 +52,6 @@ def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> Tens
         raise ValueError("clamp: neither min nor max came; give at least one")
     x = x if min is None else ops.where(x < min, min, x)
     return x if max is None else ops.where(x > max, max, x)
-
-
-def square(x: Tensor) -> Tensor:
-    """x²."""
-    return x * x
-
-
-def reciprocal(x: Tensor) -> Tensor:
-    """1/x."""
-    return 1.0 / x
-
-
-def rsqrt(x: Tensor) -> Tensor:
-    """1/√x."""
-    return 1.0 / ops.sqrt(x)
 
 
 def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
@@ -113,11 +104,6 @@ def log_softmax(x: Tensor, dim: int) -> Tensor:
     return x - logsumexp(x, dim, keepdim=True)
 
 
-def amin(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """min x over `dim`; the gradient is shared evenly among ties."""
-    return -ops.amax(-x, dim=dim, keepdim=keepdim)
-
-
 def prod(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Π x over `dim`, by halves: log n multiplications, whose gradient is right also where an element is 0."""
     ndim = x.ndim
@@ -154,10 +140,8 @@ def extreme(x: Tensor, dim: Any, keepdim: bool, whole: Any, where: Any, pairwise
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """y[i, j, ..] = x[i, index[i, j, ..], ..]: along `dim` by `index`, elsewhere by position."""
     if index.ndim != x.ndim or index.dtype.kind != "i":
-        raise ValueError(
-            f"gather: index {index.dtype}{tuple(index.shape)} must be integer, with {x.ndim} dimensions as x has"
-        )
-    grid = list(np.ix_(*map(range, index.shape)))
+        raise ValueError(f"gather: wants integers with {x.ndim} dimensions; {index.dtype}{tuple(index.shape)} came")
+    grid = [x.new(places).data for places in np.ix_(*map(range, index.shape))]
     grid[dim] = index.data
     return ops.getitem(x, tuple(grid))
 
@@ -166,25 +150,18 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     """gather, with the other dimensions broadcast; along the flattened tensor if `dim` is None."""
     if dim is None:
         return gather(ops.reshape(x, (-1,)), 0, ops.reshape(indices, (-1,)))
-    shape = list(
-        np.broadcast_shapes(
-            *(tuple(1 if d == dim % x.ndim else n for d, n in enumerate(t.shape)) for t in (x, indices))
-        )
-    )
-    shape[dim] = x.shape[dim]
-    x = ops.broadcast_to(x, shape)
-    shape[dim] = indices.shape[dim]
-    return gather(x, dim, ops.broadcast_to(indices, shape))
+    others = ([1 if d == dim % x.ndim else n for d, n in enumerate(t.shape)] for t in (x, indices))
+    shape = list(np.broadcast_shapes(*map(tuple, others)))
+
+    def spread(t: Tensor) -> Tensor:
+        return ops.broadcast_to(t, [t.shape[dim] if d == dim % x.ndim else n for d, n in enumerate(shape)])
+
+    return gather(spread(x), dim, spread(indices))
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of x along `dim` that the 1-d `index` names."""
     return ops.getitem(x, (slice(None),) * (dim % x.ndim) + (index.data,))
-
-
-def masked_fill(x: Tensor, mask: Tensor, value: float) -> Tensor:
-    """`value` where the mask is True, x elsewhere."""
-    return ops.where(mask, value, x)
 
 
 def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
@@ -213,16 +190,6 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     return x
 
 
-def unsqueeze(x: Tensor, dim: int) -> Tensor:
-    """x with a dimension of size 1 at `dim`."""
-    return ops.expand_dims(x, dim)
-
-
-def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
-    """x with two dimensions exchanged."""
-    return ops.swapaxes(x, dim0, dim1)
-
-
 def movedim(x: Tensor, source: int, destination: int) -> Tensor:
     """x with the dimension `source` at place `destination`, the others in order."""
     order = [d for d in range(x.ndim) if d != source % x.ndim]
@@ -236,9 +203,7 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return ops.reshape(x, (1,))
     first, last = start_dim % x.ndim, end_dim % x.ndim
     if first > last:
-        raise ValueError(
-            f"flatten: start_dim {start_dim} lies behind end_dim {end_dim} in a tensor of shape {tuple(x.shape)}"
-        )
+        raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim} in shape {tuple(x.shape)}")
     return ops.reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
 
 
@@ -258,16 +223,15 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(x, builtins.max(1, -(-x.shape[dim] // chunks)), dim)
 
 
-def tril(x: Tensor, diagonal: int = 0) -> Tensor:
-    """x with 0 above its diagonal."""
-    rows, columns = x.shape[-2:]
-    return masked_fill(x, x.new(np.arange(columns) > np.arange(rows)[:, None] + diagonal), 0.0)
+def triangle(x: Tensor, keep: Any) -> Tensor:
+    """x where `keep` compares a row number with a column number to True, 0 elsewhere."""
+    rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
+    return masked_fill(x, x.new(~keep(rows, columns)), 0.0)
 
 
-def triu(x: Tensor, diagonal: int = 0) -> Tensor:
-    """x with 0 below its diagonal."""
-    rows, columns = x.shape[-2:]
-    return masked_fill(x, x.new(np.arange(columns) < np.arange(rows)[:, None] + diagonal), 0.0)
+# x with 0 above its diagonal, below its diagonal
+tril: Any = lambda x, diagonal=0: triangle(x, lambda row, column: column <= row + diagonal)
+triu: Any = lambda x, diagonal=0: triangle(x, lambda row, column: column >= row + diagonal)
 
 
 def tile(x: Tensor, dims: Sequence[int]) -> Tensor:
@@ -311,37 +275,19 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     return ops.matmul(a, b)
 
 
-def product_of(name: str, a: Tensor, b: Tensor, ndims: tuple[int, int]) -> Tensor:
-    if (a.ndim, b.ndim) != ndims:
-        raise ValueError(
-            f"{name}: wants {ndims[0]}-d and {ndims[1]}-d tensors, and {tuple(a.shape)} and {tuple(b.shape)} came"
-        )
-    return matmul(a, b)
+def product(name: str, m: int, n: int) -> Any:
+    """matmul for an m-dimensional and an n-dimensional tensor, and no others."""
+
+    def multiply(a: Tensor, b: Tensor) -> Tensor:
+        if (a.ndim, b.ndim) != (m, n):
+            raise ValueError(f"{name}: wants {m}-d and {n}-d tensors; {tuple(a.shape)} and {tuple(b.shape)} came")
+        return matmul(a, b)
+
+    return multiply
 
 
-def mm(a: Tensor, b: Tensor) -> Tensor:
-    """(m, k) (k, n) -> (m, n)."""
-    return product_of("mm", a, b, (2, 2))
-
-
-def bmm(a: Tensor, b: Tensor) -> Tensor:
-    """(B, m, k) (B, k, n) -> (B, m, n)."""
-    return product_of("bmm", a, b, (3, 3))
-
-
-def mv(a: Tensor, b: Tensor) -> Tensor:
-    """(m, k) (k) -> (m)."""
-    return product_of("mv", a, b, (2, 1))
-
-
-def dot(a: Tensor, b: Tensor) -> Tensor:
-    """(k) (k) -> ()."""
-    return product_of("dot", a, b, (1, 1))
-
-
-def outer(a: Tensor, b: Tensor) -> Tensor:
-    """(m) (n) -> (m, n)."""
-    return ops.expand_dims(a, 1) * b
+mm, bmm, mv, dot = product("mm", 2, 2), product("bmm", 3, 3), product("mv", 2, 1), product("dot", 1, 1)
+outer: Any = lambda a, b: ops.expand_dims(a, 1) * b
 
 
 def equal(a: Tensor, b: Tensor) -> bool:
