@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from minigrad import ops
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
@@ -11,7 +13,7 @@ from minigrad.tensor import Tensor
 def cross_entropy_by_steps(logits: Tensor, targets: Tensor, *, ignore_index: int = -100) -> Tensor:
     """-log softmax(logits)[n, targets[n]] for each row n; 0 for a row to ignore."""
     kept = targets.data != ignore_index
-    rows = logits.new(range(len(targets)))
+    rows = logits.new(np.arange(len(targets)))
     chosen = logits.log_softmax(-1)[rows, ops.where(Tensor(kept), targets, 0)]
     return ops.where(Tensor(kept), -chosen, 0.0)
 

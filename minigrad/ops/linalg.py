@@ -15,8 +15,8 @@ def matmul(xp: XP, a: Array, b: Array) -> Rule:
     def pull_b(g: Array) -> Array:
         if len(b.shape) > 2 or len(a.shape) == 2:
             return xp.matmul(xp.swapaxes(a, -1, -2), g)
-        flat = (math.prod(a.shape[:-1]), -1)  # one GEMM over all leading dimensions, not a sum of many
-        return xp.matmul(xp.swapaxes(xp.reshape(a, flat), 0, 1), xp.reshape(g, flat))
+        n = math.prod(a.shape[:-1])  # one GEMM over all leading dimensions, not a sum of many
+        return xp.matmul(xp.swapaxes(xp.reshape(a, (n, a.shape[-1])), 0, 1), xp.reshape(g, (n, g.shape[-1])))
 
     return xp.matmul(a, b), (lambda g: xp.matmul(g, xp.swapaxes(b, -1, -2)), pull_b)
 
