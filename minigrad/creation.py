@@ -124,11 +124,11 @@ def randn(*shape: Any, dtype: Any = None, **options: Any) -> Tensor:
 
 def randint(*bounds_and_size: Any, **options: Any) -> Tensor:
     """Integers, uniform in [low, high): `randint(high, size)` or `randint(low, high, size)`."""
-    bounds: Any
+    draw: Any = generator().integers
     *bounds, size = (*bounds_and_size, options.pop("size")) if "size" in options else bounds_and_size
     if len(bounds) not in (1, 2) or not isinstance(size, (tuple, list)):
         raise TypeError("randint: wants randint(high, size) or randint(low, high, size), size being a tuple")
-    return finish(generator().integers(*bounds, size=tuple(size)), **options)
+    return finish(draw(*bounds, size=tuple(size)), **options)
 
 
 def randperm(n: int, **options: Any) -> Tensor:
