@@ -1,4 +1,4 @@
-"""The GRU over a whole sequence as one op. The notation (s, W, feature-major) is that of `recurrent`."""
+"""The GRU over a whole sequence as one op. Layout, s and the names of the weights: see `recurrent`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
-from minigrad.fused.recurrent import Scan, buffers
+from minigrad.fused.recurrent import Scan, buffers, columns_of
 from minigrad.steps import Lengths, gru_by_steps
 
 
@@ -15,95 +15,103 @@ def gru(
     xp: XP, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array,
     *, lengths: Lengths = None, reverse: bool = False, reset_after: bool = True,
 ) -> Rule:  # fmt: skip
-    """r, z = σ(U h + W x), n = tanh(r u + W x) with u = U h;  h_t = n + z (h_{t-1} - n).
+    """r, z = σ(U h + V x), n = tanh(r u + V x) with u = U h;  h_t = n + z (h - n), where h is h_{t-1}.
 
-        ∂z = ∂h (h_{t-1} - n)     ∂n = ∂h (1 - z)     ∂a_n = ∂n (1 - n²)     ∂r = ∂a_n u     ∂u = ∂a_n r
-        ∂a_r, ∂a_z = ∂r, ∂z times σ(1 - σ)            ∂h_{t-1} = ∂h z + Uᵀ ∂(u, a_r, a_z)    ∂x = Wᵀ ∂(a_r, a_z, a_n)
+        ∂a_z = ∂h_t (h - n) z'     ∂a_n = ∂h_t (1 - z) n'     ∂a_r = ∂a_n u r'     ∂u = ∂a_n r
+        ∂h = ∂h_t z + Uᵀ ∂(u, a_r, a_z)
 
+    with σ' = σ (1 - σ) and n' = 1 - n². All but ∂h_t is known before it is.
+    reset_after=False: n = tanh(U (r h) + V x), so ∂(r h) = Uᵀ ∂a_n, ∂a_r = ∂(r h) h r', and ∂h gets ∂(r h) r.
     x (T,B,I), h0 (B,H), w_ih (3H,I), w_hh (3H,H), b_ih and b_hh (3H,) or None -> hs (T,B,H), h_n (B,H).
-    reset_after=False: u = U (r h_{t-1}) enters the candidate as it is, n = tanh(u + W x).
+    lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there; reverse: from its end to its start.
 
-    The blocks u, r, z, n lie under one another: the first three are what U gives, the last three what W gives.
+    u, r, z and n of one step lie under one another: U gives the first three (its columns [h; 1] of s), V the last
+    three ([1; x] of s), and each is one product. Without reset_after, r h takes the place of u.
     """
-    T, B = x.shape[:2]
     H = h0.shape[1]
-    b_u, b_x = (xp.zeros(3 * H, dtype=w_hh.dtype),) * 2 if b_ih is None else (b_hh, b_ih)
-    U = xp.roll(xp.concatenate([w_hh, b_u[:, None]], axis=1), H, axis=0)  # (3H,H+1): r z n -> n r z
-    W = xp.concatenate([b_x[:, None], w_ih], axis=1)  # (3H,1+I): r z n
-    half_U, half_W = U.copy(), W.copy()
+    b_u, b_v = (xp.zeros(3 * H, dtype=w_hh.dtype),) * 2 if b_ih is None else (b_hh, b_ih)
+    U = xp.roll(xp.concatenate([w_hh, b_u[:, None]], axis=1), H, axis=0)  # (3H,H+1), r z n -> n r z
+    V = xp.concatenate([b_v[:, None], w_ih], axis=1)  # (3H,1+I), r z n
+    half_U, half_V = U.copy(), V.copy()  # σ(a) = ½ tanh(a/2) + ½
     half_U[H:] *= 0.5
-    half_W[: 2 * H] *= 0.5
-    scan = Scan(xp, x, h0, lengths, reverse, xp.result_type(x, h0, W, U))
-    s, running, dtype = scan.s, scan.running, scan.dtype
-    blocks = buffers.empty(xp, (T, 4 * H, B), dtype)  # u r z n
-    wxs, rh1 = xp.empty((3 * H, B), dtype=dtype), xp.ones((H + 1, B), dtype=dtype)
-    for t, size in enumerate(running):
-        v, wx, h = blocks[t, :, :size], wxs[:, :size], s[t, :H, :size]
-        u, r, z, n, rz = v[:H], v[H : 2 * H], v[2 * H : 3 * H], v[3 * H :], v[H : 3 * H]
-        xp.matmul(half_W, s[t, H:, :size], out=wx)
+    half_V[: 2 * H] *= 0.5
+    scan = Scan(xp, x, h0, lengths, reverse, xp.result_type(x, h0, U, V))
+    s, running, T, B = scan.s, scan.running, scan.T, scan.B
+    blocks = buffers.empty(xp, (T, 4 * H, B), scan.dtype)
+    vxs = xp.empty((3 * H, B), dtype=scan.dtype)
+    for t, cols in enumerate(running):
+        a, vx, h, h_t = blocks[t, :, :cols], vxs[:, :cols], s[t, :H, :cols], s[t + 1, :H, :cols]
+        u, r, z, n, rz = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :], a[H : 3 * H]
+        xp.matmul(half_V, s[t, H:, :cols], out=vx)
         if reset_after:
-            xp.matmul(half_U, s[t, : H + 1, :size], out=v[: 3 * H])
+            xp.matmul(half_U, s[t, : H + 1, :cols], out=a[: 3 * H])
         else:
-            xp.matmul(half_U[H:], s[t, : H + 1, :size], out=rz)
-        rz += wx[: 2 * H]
+            xp.matmul(half_U[H:], s[t, : H + 1, :cols], out=rz)
+        rz += vx[: 2 * H]
         xp.tanh(rz, out=rz)
         rz *= 0.5
         rz += 0.5
         if reset_after:
             xp.multiply(r, u, out=n)
         else:
-            xp.multiply(r, h, out=rh1[:H, :size])
-            xp.matmul(U[:H], rh1[:, :size], out=n)
-        n += wx[2 * H :]
+            xp.matmul(U[:H, :H], xp.multiply(r, h, out=u), out=n)
+            n += U[:H, H:]
+        n += vx[2 * H :]
         xp.tanh(n, out=n)
-        after = s[t + 1, :H, :size]
-        xp.subtract(h, n, out=after)
-        after *= z
-        after += n
+        xp.subtract(h, n, out=h_t)
+        h_t *= z
+        h_t += n
+    scan.end(s[1:, :H])
+    scan.end(blocks)
 
     def pull(gs: Any) -> Any:
-        ds, g_hs, dx = scan.gradients(*gs)
-        das, es = xp.empty((4 * H, B), dtype=dtype), xp.empty((H, B), dtype=dtype)
-        dhs = xp.empty((H, B), dtype=dtype)
-        dU, dW, term_u, term_w = xp.zeros_like(U), xp.zeros_like(W), xp.empty_like(U), xp.empty_like(W)
-        for t in reversed(range(len(running))):
-            size = running[t]
-            v, d, e, h, dh = blocks[t, :, :size], das[:, :size], es[:, :size], s[t, :H, :size], ds[:H, :size]
-            u, r, z, n, rz = v[:H], v[H : 2 * H], v[2 * H : 3 * H], v[3 * H :], v[H : 3 * H]
-            du, dr, dz, dn, drz = d[:H], d[H : 2 * H], d[2 * H : 3 * H], d[3 * H :], d[H : 3 * H]
-            if g_hs is not None:
-                dh += g_hs[t, :size].T
-            xp.multiply(rz, rz, out=drz)
-            xp.subtract(rz, drz, out=drz)  # σ - σ²
-            xp.subtract(h, n, out=e)
-            e *= dh
-            dz *= e
-            xp.multiply(dh, z, out=e)  # ∂h z
-            dh -= e  # ∂h (1 - z)
-            xp.multiply(n, n, out=dn)
-            xp.subtract(1, dn, out=dn)
-            dn *= dh
+        g_hs, dh = scan.seeds(gs[0]), scan.seed(gs[1])
+        das, es = xp.empty((scan.width, 4 * H, B), dtype=scan.dtype), xp.empty((H, B), dtype=scan.dtype)
+        dU, dV, dx = xp.zeros_like(U), xp.zeros_like(V), scan.empty_dx()
+        Ut, Un, Urz = U[:, :H].T, U[:H, :H].T, U[H:, :H].T
+        for steps, cols in scan.chunks():
+            a = xp.reshape(blocks, (T, 4, H, B))[steps, :, :, :cols]  # (m,4,H,n)
+            m, h = len(a), s[steps, :H, :cols]
+            da = xp.reshape(das, (-1, 4, H, B))[:m, :, :, :cols]
+            u, r, z, n = a[:, 0], a[:, 1], a[:, 2], a[:, 3]
+            xp.multiply(a[:, 1:], a[:, 1:], out=da[:, 1:])
+            xp.subtract(a[:, 1:3], da[:, 1:3], out=da[:, 1:3])  # σ'
+            xp.subtract(1, da[:, 3], out=da[:, 3])  # n'
+            xp.subtract(h, n, out=da[:, 0])
+            da[:, 2] *= da[:, 0]
+            xp.subtract(1, z, out=da[:, 0])
+            da[:, 3] *= da[:, 0]
+            da[:, 0] = r
+            da[:, 1] *= u if reset_after else h
+            scan.end(das[:m, :, :cols], steps.start)
+            for t in reversed(range(steps.start, steps.stop)):
+                k, n_t = t - steps.start, running[t]
+                d, e, dh_t = da[k, :, :, :n_t], es[:, :n_t], dh[:, :n_t]
+                if g_hs is not None:
+                    dh_t += g_hs[t]
+                d[2:] *= dh_t
+                xp.multiply(dh_t, z[k, :, :n_t], out=e)
+                if reset_after:
+                    d[:2] *= d[3]
+                    xp.matmul(Ut, das[k, : 3 * H, :n_t], out=dh_t)
+                else:
+                    xp.matmul(Un, d[3], out=dh_t)  # ∂(r h)
+                    d[:2] *= dh_t
+                    e += d[0]
+                    xp.matmul(Urz, das[k, H : 3 * H, :n_t], out=dh_t)
+                dh_t += e
+            d, sc = das[:m, :, :cols], columns_of(xp, s[steps, :, :cols])
             if reset_after:
-                xp.multiply(dn, r, out=du)
-                dr *= u
-                dr *= dn
-                dU += xp.matmul(d[: 3 * H], s[t, : H + 1, :size].T, out=term_u)
-                xp.matmul(U[:, :H].T, d[: 3 * H], out=dh)
+                dU += columns_of(xp, d[:, : 3 * H]) @ sc[: H + 1].T
             else:
-                xp.matmul(U[:H, :H].T, dn, out=du)  # ∂(r h)
-                dr *= h
-                dr *= du
-                xp.multiply(r, h, out=rh1[:H, :size])
-                dU[:H] += xp.matmul(dn, rh1[:, :size].T, out=term_u[:H])
-                dU[H:] += xp.matmul(drz, s[t, : H + 1, :size].T, out=term_u[H:])
-                du *= r
-                xp.matmul(U[H:, :H].T, drz, out=dh)
-                dh += du
-            dh += e
-            dW += xp.matmul(d[H:], s[t, H:, :size].T, out=term_w)
-            xp.matmul(W[:, 1:].T, d[H:], out=dx[t, :, :size])
+                dn = columns_of(xp, d[:, 3 * H :])
+                dU[:H, :H] += dn @ columns_of(xp, u).T
+                dU[:H, H] += xp.sum(dn, axis=1)
+                dU[H:] += columns_of(xp, d[:, H : 3 * H]) @ sc[: H + 1].T
+            dV += columns_of(xp, d[:, H:]) @ sc[H:].T
+            xp.matmul(xp.swapaxes(d[:, H:], 1, 2), w_ih, out=dx[steps, :cols])
         dU = xp.roll(dU, -H, axis=0)
-        biases = (None, None) if b_ih is None else (dW[:, 0], dU[:, H])
-        return scan.times(dx), scan.rows(ds[:H]), dW[:, 1:], dU[:, :H], *biases
+        biases = (None, None) if b_ih is None else (dV[:, 0], dU[:, H])
+        return scan.over_time(dx), scan.as_rows(dh.T), dV[:, 1:], dU[:, :H], *biases
 
-    return (scan.times(s[1:, :H]), scan.last(s[:, :H])), pull
+    return (scan.hs(), scan.last(s[:, :H])), pull

@@ -1,4 +1,4 @@
-"""The LSTM over a whole sequence as one op. The notation (s, W, feature-major) is that of `recurrent`."""
+"""The LSTM over a whole sequence as one op. Layout, s, U, V and W: see `recurrent`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
-from minigrad.fused.recurrent import Scan, buffers, split_weight, summed_bias
+from minigrad.fused.recurrent import Scan, buffers, columns_of, join, split
 from minigrad.steps import Lengths, lstm_by_steps
 
 
@@ -15,68 +15,72 @@ def lstm(
     xp: XP, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array,
     *, lengths: Lengths = None, reverse: bool = False,
 ) -> Rule:  # fmt: skip
-    """o, i, f = σ, g = tanh of W s_t;  c_t = i g + f c_{t-1},  h_t = o tanh c_t.  With y = tanh c_t:
+    """o, i, f = σ(W s_t), g = tanh(W s_t);  c_t = i g + f c_{t-1},  h_t = o y with y = tanh c_t.
 
-        ∂c_t += ∂h o (1 - y²)        ∂o = ∂h y     ∂i = ∂c g     ∂f = ∂c c_{t-1}     ∂g = ∂c i
-        ∂c_{t-1} = ∂c f              ∂a = ∂(o, i, f) σ(1 - σ) and ∂g (1 - g²)
+        ∂c_t += ∂h_t o (1 - y²)       ∂c_{t-1} = ∂c_t f
+        ∂a_o = ∂h_t y o'     ∂a_i = ∂c_t g i'     ∂a_f = ∂c_t c_{t-1} f'     ∂a_g = ∂c_t i g'
 
+    with σ' = σ (1 - σ) and g' = 1 - g². All but ∂h_t and ∂c_t is known before they are.
     x (T,B,I), h0, c0 (B,H), w_ih (4H,I), w_hh (4H,H), b_ih and b_hh (4H,) or None -> hs (T,B,H), h_n, c_n (B,H).
+    lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there; reverse: from its end to its start.
 
-    The blocks o, i, f, g, c_{t-1} of a step lie under one another: the three sigmoids are one block, (i, f) times
-    (g, c_{t-1}) is one product, and so is (i, f, g)'s gradient with ∂c. σ(a) = ½ tanh(a/2) + ½, with the ½ inside
-    folded into W: one tanh serves all four gates.
+    o, i, f, g and c_{t-1} of one step lie under one another, so that (i, f) times (g, c_{t-1}) is one call.
+    σ(a) = ½ tanh(a/2) + ½ with the inner ½ in W: one tanh serves all four gates.
     """
     H = h0.shape[1]
-    W = xp.concatenate([w_hh, summed_bias(xp, b_ih, b_hh, w_hh), w_ih], axis=1)  # (4H,K)
-    W = xp.roll(W, H, axis=0)  # i f g o -> o i f g
+    W = xp.roll(join(xp, w_ih, w_hh, b_ih, b_hh), H, axis=0)  # i f g o -> o i f g
     halved = W.copy()
     halved[: 3 * H] *= 0.5
     scan = Scan(xp, x, h0, lengths, reverse, xp.result_type(x, h0, c0, W))
-    s, running, dtype = scan.s, scan.running, scan.dtype
-    T, B = x.shape[:2]
-    blocks = buffers.empty(xp, (T + 1, 5 * H, B), dtype)  # o i f g c
-    blocks[0, 4 * H :] = scan.columns(c0)
-    sums, ys = xp.empty((2 * H, B), dtype=dtype), xp.empty((H, B), dtype=dtype)
+    s, running, T, B = scan.s, scan.running, scan.T, scan.B
+    z = buffers.empty(xp, (T + 1, 5 * H, B), scan.dtype)
+    z[0, 4 * H :] = c0[scan.order].T
+    products, ys = xp.empty((2 * H, B), dtype=scan.dtype), xp.empty((H, B), dtype=scan.dtype)
     for t, n in enumerate(running):
-        z, c, ig_fc, y = blocks[t, :, :n], blocks[t + 1, 4 * H :, :n], sums[:, :n], ys[:, :n]
-        a, sigmoids = z[: 4 * H], z[: 3 * H]
-        xp.tanh(xp.matmul(halved, s[t, :, :n], out=a), out=a)
+        z_t, c, y, ig_fc = z[t, :, :n], z[t + 1, 4 * H :, :n], ys[:, :n], products[:, :n]
+        gates, sigmoids = z_t[: 4 * H], z_t[: 3 * H]
+        xp.tanh(xp.matmul(halved, s[t, :, :n], out=gates), out=gates)
         sigmoids *= 0.5
         sigmoids += 0.5
-        xp.multiply(z[H : 3 * H], z[3 * H :], out=ig_fc)
+        xp.multiply(z_t[H : 3 * H], z_t[3 * H :], out=ig_fc)
         xp.add(ig_fc[:H], ig_fc[H:], out=c)
-        xp.multiply(z[:H], xp.tanh(c, out=y), out=s[t + 1, :H, :n])
+        xp.multiply(z_t[:H], xp.tanh(c, out=y), out=s[t + 1, :H, :n])
+    for ended in (s[1:, :H], z[:T, : 4 * H], z[1:, 4 * H :]):
+        scan.end(ended)
+    blocks = xp.reshape(z, (T + 1, 5, H, B))
 
     def pull(gs: Any) -> Any:
-        g_hs, g_last, g_cell = gs
-        ds, g_hs, dx = scan.gradients(g_hs, g_last)
-        dcs = scan.zeros_or(g_cell)
-        das, es = xp.empty((4 * H, B), dtype=dtype), xp.empty((H, B), dtype=dtype)
-        dW, term = xp.zeros_like(W), xp.empty_like(W)
-        for t in reversed(range(len(running))):
-            n = running[t]
-            z, d, dh, dc = blocks[t, :, :n], das[:, :n], ds[:H, :n], dcs[:, :n]
-            y, e = ys[:, :n], es[:, :n]
-            if g_hs is not None:
-                dh += g_hs[t, :n].T
-            xp.tanh(blocks[t + 1, 4 * H :, :n], out=y)
-            xp.multiply(s[t + 1, :H, :n], y, out=e)  # h y = o y²
-            xp.subtract(z[:H], e, out=e)
-            e *= dh
-            dc += e
-            xp.multiply(z[: 4 * H], z[: 4 * H], out=d)
-            xp.subtract(z[: 3 * H], d[: 3 * H], out=d[: 3 * H])  # σ - σ²
-            xp.subtract(1, d[3 * H :], out=d[3 * H :])  # 1 - g²
-            y *= dh
-            d[:H] *= y
-            d[H : 3 * H] *= z[3 * H :]
-            d[3 * H :] *= z[H : 2 * H]
-            xp.multiply(d[H:].reshape(3, H, n), dc, out=d[H:].reshape(3, H, n))
-            dc *= z[2 * H : 3 * H]
-            dW += xp.matmul(d, s[t, :, :n].T, out=term)
-            xp.matmul(W.T, d, out=ds[:, :n])
-            dx[t, :, :n] = ds[H + 1 :, :n]
-        weights = split_weight(xp.roll(dW, -H, axis=0), H, b_ih is not None)
-        return scan.times(dx), scan.rows(ds[:H]), scan.rows(dcs), *weights
+        g_hs, dh, dc = scan.seeds(gs[0]), scan.seed(gs[1]), scan.seed(gs[2])
+        das = xp.empty((scan.width, 4 * H, B), dtype=scan.dtype)
+        ys, qs = xp.empty((2, scan.width, H, B), dtype=scan.dtype)
+        dW, dx, Ut, V = xp.zeros_like(W), scan.empty_dx(), W[:, :H].T, xp.roll(w_ih, H, axis=0)
+        for steps, n in scan.chunks():
+            gates = blocks[steps, :, :, :n]  # (m,5,H,n)
+            m = len(gates)
+            o, i, f, g = gates[:, 0], gates[:, 1], gates[:, 2], gates[:, 3]
+            da = xp.reshape(das, (-1, 4, H, B))[:m, :, :, :n]
+            xp.multiply(gates[:, :4], gates[:, :4], out=da)
+            xp.subtract(gates[:, :3], da[:, :3], out=da[:, :3])  # σ'
+            xp.subtract(1, da[:, 3], out=da[:, 3])  # g'
+            y = xp.tanh(blocks[1:][steps, 4, :, :n], out=ys[:m, :, :n])
+            da[:, 0] *= y
+            da[:, 1:3] *= gates[:, 3:]
+            da[:, 3] *= i
+            q = xp.multiply(s[1:][steps, :H, :n], y, out=qs[:m, :, :n])  # h y = o y²
+            xp.subtract(o, q, out=q)
+            for t in reversed(range(steps.start, steps.stop)):
+                k, n_t = t - steps.start, running[t]
+                d, e, dh_t, dc_t = da[k, :, :, :n_t], q[k, :, :n_t], dh[:, :n_t], dc[:, :n_t]
+                if g_hs is not None:
+                    dh_t += g_hs[t]
+                e *= dh_t
+                dc_t += e
+                d[0] *= dh_t
+                d[1:] *= dc_t
+                dc_t *= f[k, :, :n_t]
+                xp.matmul(Ut, das[k, :, :n_t], out=dh_t)
+            dW += columns_of(xp, das[:m, :, :n]) @ columns_of(xp, s[steps, :, :n]).T
+            xp.matmul(xp.swapaxes(das[:m, :, :n], 1, 2), V, out=dx[steps, :n])
+        return scan.over_time(dx), scan.as_rows(dh.T), scan.as_rows(dc.T), *split(xp.roll(dW, -H, axis=0), H, b_ih)
 
-    return (scan.times(s[1:, :H]), scan.last(s[:, :H]), scan.last(blocks[:, 4 * H :])), pull
+    return (scan.hs(), scan.last(s[:, :H]), scan.last(z[:, 4 * H :])), pull

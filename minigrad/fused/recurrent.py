@@ -1,16 +1,15 @@
-"""What the fused rnn, gru and lstm share: one pass over a sequence, feature-major.
+"""What the fused rnn, gru and lstm share: a sequence laid out for products, and the order in which it is read.
 
-T time, B batch, I input size, H hidden size; K = H + 1 + I. In PyTorch's layout a state is (B,H) and a gate is a strided
-slice of (B,kH). Here the batch comes last: a state is (H,B), and every gate is one contiguous block of (kH,B). What
-a step reads is one column per row of the batch,
+T time, B batch, I input size, H hidden size; K = H + 1 + I. In PyTorch's layout a state is (B,H) and a gate is a
+strided slice of (B,kH). Here the batch comes last: a state is (H,B), and a gate is one contiguous block of (kH,B).
+What step t reads is a column for each row of the batch, and all of it goes into one product:
 
-    s_t = [h_{t-1}; 1; x_t]  (K,B),        W = [w_hh  b  w_ih]  (kH,K),
+    s_t = [h_{t-1}; 1; x_t]  (K,B),     W = [U  b  V]  (kH,K), with U = w_hh, V = w_ih, b = b_ih + b_hh,
 
-so that recurrence, bias and input are one product, and so are their gradients:
+    a_t = W s_t,     ∂h_{t-1} = Uᵀ ∂a_t,     ∂x_t = Vᵀ ∂a_t,     ∂W = Σ_t ∂a_t s_tᵀ.
 
-    a_t = W s_t,        ∂s_t = Wᵀ ∂a_t,        ∂W = Σ_t ∂a_t s_tᵀ.
-
-∂s_t holds ∂h_{t-1} and ∂x_t, and ∂W the gradients of both weights and of the bias.
+Backward, only ∂a_t and ∂h_t wait for one another. All else is done for a chunk of steps at once: as many as fit the
+cache, so that a small batch costs few calls, and a large one is still in the cache where it is used.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ from __future__ import annotations
 import math
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,12 +25,14 @@ import numpy as np
 from minigrad.array import XP, Array
 from minigrad.steps import Lengths
 
+CHUNK = 512  # columns of a chunk: one step at B = 512, 16 steps at B = 32
+
 
 class Buffers(threading.local):
-    """Work arrays, kept from one call to the next: fresh memory is paid for with a page fault every 4 kB.
+    """Large arrays, kept from one call to the next: fresh memory is paid for with a page fault every 4 kB.
 
-    Views of an array hold a reference to it. So one that only this list refers to is read by nobody any more, be it
-    a pullback or a result, and may be written to again.
+    Every view of an array holds a reference to it. So one that only this list refers to is read by nobody any more,
+    neither by a pullback nor as a result, and may be written to again.
     """
 
     def __init__(self) -> None:
@@ -51,90 +53,105 @@ buffers = Buffers()
 
 
 class Scan:
-    """The order in which a layer reads its input, and what each step reads.
+    """A sequence in the order of reading: s (T+1,K,B), of which x and h0 are filled in and h_t is to be written.
 
-    Without lengths every step reads all B rows. With them the rows stand in falling order of length, so that those
-    still running at a step are its first n columns and the others cost nothing; with `reverse` each row is read from
-    its own end.
+    Without lengths every step reads B columns. With them the rows stand in falling order of length, so that those
+    still running at step t are the first running[t] columns and the others cost nothing. `reverse` reads each row
+    from its own end.
     """
 
     def __init__(self, xp: XP, x: Array, h0: Array, lengths: Lengths, reverse: bool, dtype: Any):
         self.xp, self.dtype = xp, dtype
         (T, B, I), H = x.shape, h0.shape[1]
-        self.shape = T, B, I, H
+        self.T, self.B, self.I, self.H = T, B, I, H
+        self.running = [B] * T
         self.order: Any = slice(None)  # column j is row order[j]
-        self.when: Any = slice(None, None, -1 if reverse else 1)  # step k of column j reads time when[k, j]
-        self.alive = None
-        self.running = [B] * T  # columns that step k reads
+        self.when: Any = slice(None, None, -1 if reverse else 1)  # step t of column j reads time when[t, j]
+        self.ends: Any = None
         if lengths is not None:
             ends = -np.sort(-np.asarray(lengths))
-            k = np.arange(T)[:, None]
-            alive = k < ends  # (T,B)
-            self.running = alive.sum(1).tolist()
+            t = np.arange(T)[:, None]
+            self.running = (t < ends).sum(1).tolist()
             self.order = xp.asarray(np.argsort(-np.asarray(lengths), kind="stable"))
-            self.when = xp.asarray(np.where(alive, ends - 1 - k, k) if reverse else k + 0 * ends)
-            self.alive, self.ends, self.places = xp.asarray(alive), xp.asarray(ends), xp.asarray(np.arange(B))
+            self.when = xp.asarray(np.where(reverse & (t < ends), ends - 1 - t, t))
+            self.ends = xp.asarray(ends), slice(None), xp.asarray(np.arange(B))
         self.s = buffers.empty(xp, (T + 1, H + 1 + I, B), dtype)
-        self.s[0, :H] = self.columns(h0)
+        self.s[0, :H] = h0[self.order].T
         self.s[:, H] = 1
-        self.s[:T, H + 1 :] = xp.swapaxes(self.steps(x), 1, 2)
+        self.s[:T, H + 1 :] = xp.swapaxes(x[self.when, self.order], 1, 2)
+        self.end(self.s[:T, H + 1 :])
+        self.width = max(1, min(T, CHUNK // max(1, B)))  # steps in a chunk
 
-    def columns(self, state: Array) -> Array:
-        """(B,H) -> (H,B)."""
-        return state[self.order].T
+    def end(self, steps: Array, first: int = 0) -> None:
+        """Zeros in the columns that have ended, for consecutive steps (m,·,n) of which `first` is the first."""
+        if self.ends is not None:
+            for step, n in zip(steps, self.running[first:]):
+                step[:, n:] = 0
 
-    def rows(self, columns: Array) -> Array:
-        """(H,B) -> (B,H), the inverse of `columns`."""
-        out = self.xp.empty(columns.shape[::-1], dtype=self.dtype)
-        out[self.order] = columns.T
-        return out
-
-    def steps(self, x: Array) -> Array:
-        """(T,B,·), from time to the order of reading."""
-        return x[self.when, self.order]
-
-    def times(self, y: Array) -> Array:
-        """(T,·,B), step by step -> (T,B,·) over time: the inverse of `steps`, and 0 where a row is padding."""
-        y = self.xp.swapaxes(y, 1, 2)
-        if self.alive is None:
-            return y[self.when]
-        out = self.xp.empty(y.shape, dtype=self.dtype)
-        out[self.when, self.order] = self.xp.where(self.alive[:, :, None], y, 0)
-        return out
+    def hs(self) -> Array:
+        """All states h_1 ... h_T in the order of time: (T,B,H)."""
+        return self.over_time(self.xp.swapaxes(self.s[1:, : self.H], 1, 2))
 
     def last(self, states: Array) -> Array:
-        """The state (B,H) after each row's own last step, from the states (T+1,H,B)."""
-        if self.alive is None:
-            return self.rows(states[-1])
-        final = states[self.ends, :, self.places]  # (B,H)
-        return self.rows(final.T)
+        """The state (B,H) after the last step of each row, from the states (T+1,H,B)."""
+        return self.as_rows(states[-1].T if self.ends is None else states[self.ends])
 
-    def gradients(self, g_hs: Array, g_last: Array) -> tuple[Array, Array | None, Array]:
-        """∂s (K,B) with the gradient of the last state, the gradient of hs step by step or None, and room for ∂x.
-
-        A column that has not ended yet when the steps are undone keeps that gradient until its own last step.
-        """
-        T, B, I, H = self.shape
-        ds = self.xp.zeros((H + 1 + I, B), dtype=self.dtype)
-        if g_last is not None:
-            ds[:H] = self.columns(g_last)
-        return ds, None if g_hs is None else self.steps(g_hs), buffers.empty(self.xp, (T, I, B), self.dtype)
-
-    def zeros_or(self, g: Array) -> Array:
-        """The gradient (B,H) of a last state as a fresh (H,B); zeros where there is none."""
-        T, B, I, H = self.shape
-        out = self.xp.zeros((H, B), dtype=self.dtype)
-        if g is not None:
-            out[...] = self.columns(g)
+    def as_rows(self, columns: Array) -> Array:
+        """(B,H), from the order of columns to that of the batch."""
+        out = self.xp.empty(columns.shape, dtype=self.dtype)
+        out[self.order] = columns
         return out
 
+    def over_time(self, steps: Array) -> Array:
+        """(T,B,·), from the order of reading to that of time."""
+        if self.ends is None:
+            return steps[self.when]
+        out = self.xp.empty(steps.shape, dtype=self.dtype)
+        out[self.when, self.order] = steps
+        return out
 
-def summed_bias(xp: XP, b_ih: Array, b_hh: Array, like: Array) -> Array:
-    """b_ih + b_hh as a column; zeros where there is no bias."""
-    return xp.zeros((len(like), 1), dtype=like.dtype) if b_ih is None else (b_ih + b_hh)[:, None]
+    # Backward. A column that has ended keeps the gradient of its last state until its own last step is reached.
+
+    def seed(self, g: Array) -> Array:
+        """The gradient (B,H) of a last state as (H,B), to be written to; zeros for None."""
+        out = self.xp.zeros((self.H, self.B), dtype=self.dtype)
+        if g is not None:
+            out[...] = g[self.order].T
+        return out
+
+    def seeds(self, g: Array) -> list[Array] | None:
+        """The gradients (B,H) of the h_t, step by step, as (H,n)."""
+        if g is None:
+            return None
+        g = g[self.when, self.order]
+        return [g[t, :n].T for t, n in enumerate(self.running)]
+
+    def empty_dx(self) -> Array:
+        """Room for ∂x (T,B,I) in the order of reading; 0 where a row has ended."""
+        shape = self.T, self.B, self.I
+        if self.ends is None:
+            return buffers.empty(self.xp, shape, self.dtype)
+        return self.xp.zeros(shape, dtype=self.dtype)
+
+    def chunks(self) -> Iterator[tuple[slice, int]]:
+        """The steps of each chunk, last chunk first, and how many columns run at its first step."""
+        for end in range(self.T, 0, -self.width):
+            start = max(0, end - self.width)
+            yield slice(start, end), self.running[start]
 
 
-def split_weight(dW: Array, H: int, biased: bool) -> tuple[Any, ...]:
-    """∂W (kH,K) -> ∂w_ih, ∂w_hh, ∂b_ih, ∂b_hh."""
-    db = dW[:, H]
-    return dW[:, H + 1 :], dW[:, :H], db if biased else None, db.copy() if biased else None
+def join(xp: XP, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array) -> Array:
+    """W = [U  b  V]  (kH,K)."""
+    b = xp.zeros(len(w_hh), dtype=w_hh.dtype) if b_ih is None else b_ih + b_hh
+    return xp.concatenate([w_hh, b[:, None], w_ih], axis=1)
+
+
+def split(dW: Array, H: int, b_ih: Array) -> tuple[Array | None, ...]:
+    """∂w_ih, ∂w_hh, ∂b_ih, ∂b_hh from ∂W; the last two are None where there is no bias."""
+    biases = (None, None) if b_ih is None else (dW[:, H], dW[:, H].copy())
+    return dW[:, H + 1 :], dW[:, :H], *biases
+
+
+def columns_of(xp: XP, a: Array) -> Array:
+    """(m,·,n) -> (·,m n): the columns of m steps side by side; no copy where m is 1."""
+    return xp.reshape(xp.swapaxes(a, 0, 1), (a.shape[1], -1))

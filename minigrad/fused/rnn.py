@@ -1,4 +1,4 @@
-"""The RNN over a whole sequence as one op. The notation (s, W, feature-major) is that of `recurrent`."""
+"""The RNN over a whole sequence as one op. Layout, s, U, V and W: see `recurrent`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
-from minigrad.fused.recurrent import Scan, split_weight, summed_bias
+from minigrad.fused.recurrent import Scan, columns_of, join, split
 from minigrad.steps import Lengths, rnn_by_steps
 
 
@@ -15,12 +15,13 @@ def rnn(
     xp: XP, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array,
     *, lengths: Lengths = None, reverse: bool = False, nonlinearity: str = "tanh",
 ) -> Rule:  # fmt: skip
-    """h_t = tanh a_t, a_t = W s_t,    ∂a = ∂h (1 - h²); with relu: h_t = max(a_t, 0),  ∂a = ∂h where h > 0.
+    """h_t = tanh(W s_t),    ∂a_t = ∂h_t (1 - h_t²); with "relu" h_t = max(W s_t, 0),    ∂a_t = ∂h_t where h_t > 0.
 
     x (T,B,I), h0 (B,H), w_ih (H,I), w_hh (H,H), b_ih and b_hh (H,) or None -> hs (T,B,H), h_n (B,H).
+    lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there; reverse: from its end to its start.
     """
     H = h0.shape[1]
-    W = xp.concatenate([w_hh, summed_bias(xp, b_ih, b_hh, w_hh), w_ih], axis=1)  # (H,K)
+    W = join(xp, w_ih, w_hh, b_ih, b_hh)
     scan = Scan(xp, x, h0, lengths, reverse, xp.result_type(x, h0, W))
     s, running = scan.s, scan.running
     for t, n in enumerate(running):
@@ -30,24 +31,30 @@ def rnn(
             xp.tanh(h, out=h)
         else:
             xp.maximum(h, 0, out=h)
+    scan.end(s[1:, :H])
 
     def pull(gs: Any) -> Any:
-        ds, g_hs, dx = scan.gradients(*gs)
-        da, dW, term = xp.empty(ds[:H].shape, dtype=ds.dtype), xp.zeros_like(W), xp.empty_like(W)
-        for t in reversed(range(len(running))):
-            n = running[t]
-            h, dh, d = s[t + 1, :H, :n], ds[:H, :n], da[:, :n]
-            if g_hs is not None:
-                dh += g_hs[t, :n].T
+        g_hs, dh = scan.seeds(gs[0]), scan.seed(gs[1])
+        das = xp.empty((scan.width, *dh.shape), dtype=scan.dtype)
+        dW, dx, Ut = xp.zeros_like(W), scan.empty_dx(), W[:, :H].T
+        for steps, n in scan.chunks():
+            h = s[1:][steps, :H, :n]  # (m,H,n)
+            da = das[: len(h), :, :n]
             if nonlinearity == "tanh":
-                xp.multiply(h, h, out=d)
-                xp.subtract(1, d, out=d)
-                d *= dh
+                xp.multiply(h, h, out=da)
+                xp.subtract(1, da, out=da)
             else:
-                xp.multiply(dh, h.real > 0, out=d)
-            dW += xp.matmul(d, s[t, :, :n].T, out=term)
-            xp.matmul(W.T, d, out=ds[:, :n])
-            dx[t, :, :n] = ds[H + 1 :, :n]
-        return scan.times(dx), scan.rows(ds[:H]), *split_weight(dW, H, b_ih is not None)
+                da[...] = h.real > 0
+            scan.end(da, steps.start)
+            for t in reversed(range(steps.start, steps.stop)):
+                n_t = running[t]
+                d, dh_t = da[t - steps.start, :, :n_t], dh[:, :n_t]
+                if g_hs is not None:
+                    dh_t += g_hs[t]
+                d *= dh_t
+                xp.matmul(Ut, d, out=dh_t)
+            dW += columns_of(xp, da) @ columns_of(xp, s[steps, :, :n]).T
+            xp.matmul(xp.swapaxes(da, 1, 2), w_ih, out=dx[steps, :n])
+        return scan.over_time(dx), scan.as_rows(dh.T), *split(dW, H, b_ih)
 
-    return (scan.times(s[1:, :H]), scan.last(s[:, :H])), pull
+    return (scan.hs(), scan.last(s[:, :H])), pull
