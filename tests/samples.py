@@ -1,0 +1,290 @@
+"""The table: for every op, the arguments it can be called with, and PyTorch's word for it.
+
+Where an op has kinks, the `smooth` samples of its row stay away from them by construction, so that a finite difference
+may be taken, and `kinks` sit on them: ties, zeros, a padding row.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
+import numpy as np
+import strict_device
+from draws import FULL, SIDES, array, broadcastable, dim, dims, distinct, indices, numbers, sample, shapes
+
+NUMBERS = st.sampled_from((0.0, 1.0, -2, 3, 0.5))  # Python's own, as an operand
+
+
+@sample
+def one(draw, kind="any"):
+    return [array(draw, draw(shapes()), kind)]
+
+
+@sample
+def two(draw, left="any", right="any"):
+    """Two operands that broadcast, or one and a Python number (away from 0 where the operand must be)."""
+    kinds = [left, right]
+    pair: list[Any] = [array(draw, shape, kind) for shape, kind in zip(broadcastable(draw, 2), kinds)]
+    i = draw(st.sampled_from((None, None, None, 0, 1)))
+    if i is not None:
+        pair[i] = draw(NUMBERS if kinds[i] == "any" else NUMBERS.filter(lambda n: n > 0))
+    return pair
+
+
+@sample
+def whole_powers(draw):
+    return [array(draw, draw(shapes()), "nonzero"), draw(st.integers(-2, 3))]
+
+
+@sample
+def powers_of_zero(draw):
+    """0 among the bases. (For a negative base PyTorch has no derivative with respect to the exponent, nor have we.)"""
+    base = np.asarray(np.abs(array(draw, draw(shapes()), "few")))
+    return [base, draw(st.sampled_from((0, 1, 2, 3, 0.5)) | st.just(np.full(base.shape, 2.0)))]
+
+
+@sample
+def two_distinct(draw):
+    return distinct(draw, *broadcastable(draw, 2))
+
+
+@sample
+def two_with_ties(draw):
+    return [array(draw, shape, "few") for shape in broadcastable(draw, 2)]
+
+
+@sample
+def three(draw):
+    condition, a, b = broadcastable(draw, 3)
+    return [np.asarray(numbers(draw, condition) > 0), array(draw, a), array(draw, b)]
+
+
+@sample
+def casts(draw):
+    return [array(draw, draw(shapes()))], {"dtype": np.dtype("float64")}
+
+
+@sample
+def moves(draw):
+    return [array(draw, draw(shapes()))], {"device": draw(st.sampled_from(("cpu", strict_device.NAME)))}
+
+
+@sample
+def sums(draw):
+    x = array(draw, draw(shapes()))
+    return [x], {"dim": dims(draw, x.ndim), "keepdim": draw(st.booleans())}
+
+
+@sample
+def maxima(draw, ties=False):
+    shape = draw(shapes(sides=FULL))
+    x = array(draw, shape, "few") if ties else distinct(draw, shape)[0]
+    return [x], {"dim": dims(draw, x.ndim), "keepdim": draw(st.booleans())}
+
+
+@sample
+def along(draw, sides=SIDES):
+    x = array(draw, draw(shapes(min_dims=1, sides=sides)))
+    return [x], {"dim": dim(draw, x.ndim)}
+
+
+@sample
+def reshapes(draw):
+    x = array(draw, draw(shapes()))
+    shape = draw(st.permutations([*x.shape, 1, 1]))
+    i = draw(st.integers(0, len(shape) - 1))
+    if draw(st.booleans()) and x.size:
+        shape[i] = -1
+    elif i:
+        shape[i - 1 : i + 1] = [math.prod(shape[i - 1 : i + 1])]
+    return [x], {"shape": shape}
+
+
+@sample
+def orders(draw):
+    x = array(draw, draw(shapes()))
+    order = draw(st.permutations(range(x.ndim)))
+    return [x], {"dims": [d - x.ndim * draw(st.booleans()) for d in order]}
+
+
+@sample
+def swaps(draw):
+    x = array(draw, draw(shapes(min_dims=1)))
+    return [x], {"dim0": dim(draw, x.ndim), "dim1": dim(draw, x.ndim)}
+
+
+@sample
+def new_dims(draw):
+    x = array(draw, draw(shapes()))
+    several = hnp.valid_tuple_axes(x.ndim + 2, min_size=2, max_size=2)
+    return [x], {"dim": draw(st.integers(-x.ndim - 1, x.ndim) | several)}
+
+
+@sample
+def repeats(draw):
+    shape = draw(shapes())
+    lead = draw(st.integers(0, len(shape)))
+    before = tuple(1 if draw(st.booleans()) else n for n in shape[lead:])
+    return [array(draw, before)], {"shape": shape}
+
+
+@sample
+def joins(draw, new=False):
+    shape, d = draw(shapes(min_dims=1)), draw(st.integers(0, 2))
+    d %= len(shape)
+    widths = draw(st.lists(SIDES, min_size=1, max_size=3))
+    parts = [array(draw, shape if new else shape[:d] + (n,) + shape[d + 1 :]) for n in widths]
+    return parts, {"dim": draw(st.sampled_from((d, d - len(shape) - new)))}
+
+
+@sample
+def picks(draw):
+    x = array(draw, draw(shapes()))
+    return [x], {"index": draw(indices(x.shape))}
+
+
+@sample
+def scatters(draw):
+    shape = draw(shapes())
+    index = draw(indices(shape))
+    return [array(draw, np.empty(shape)[index].shape)], {"index": index, "shape": shape}
+
+
+@sample
+def lookups(draw, padded=False):
+    rows, width = draw(FULL), draw(SIDES)
+    ids = draw(hnp.arrays(int, draw(shapes()), elements=st.integers(0, rows - 1)))
+    padding = {"padding_idx": draw(st.integers(0, rows - 1))} if padded else {}
+    return [array(draw, (rows, width)), ids], padding
+
+
+@sample
+def products(draw):
+    """Matrices, with leading dimensions that broadcast."""
+    shape = hnp.mutually_broadcastable_shapes(signature="(m,k),(k,n)->(m,n)", max_dims=2, min_side=0, max_side=3)
+    return [array(draw, s) for s in draw(shape).input_shapes]
+
+
+@sample
+def layers(draw):
+    inside, out = draw(SIDES), draw(SIDES)
+    bias = array(draw, (out,)) if draw(st.booleans()) else None
+    return [array(draw, (*draw(shapes(max_dims=2)), inside)), array(draw, (out, inside)), bias]
+
+
+@sample
+def classes(draw):
+    N, V = draw(SIDES), draw(FULL)
+    targets = draw(hnp.arrays(int, N, elements=st.integers(0, V - 1) | st.just(-100)))
+    return [array(draw, (N, V)), targets]
+
+
+@sample
+def norms(draw):
+    shape = draw(shapes(min_dims=1, sides=FULL))
+    ndim = draw(st.integers(1, len(shape)))
+    affine = [array(draw, shape[-ndim:]) if draw(st.booleans()) else None for _ in range(2)]
+    return [*distinct(draw, shape), *affine], {"ndim": ndim}
+
+
+@sample
+def scans(draw, gates, states):
+    T, B, I, H = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    rows = gates * H
+    biases = [array(draw, (rows,)), array(draw, (rows,))] if draw(st.booleans()) else [None, None]
+    weights = [array(draw, (rows, I)), array(draw, (rows, H)), *biases]
+    settings = {"reverse": draw(st.booleans())}
+    if draw(st.booleans()):
+        settings["lengths"] = draw(st.lists(st.integers(1, T), min_size=B, max_size=B))
+    if gates == 3:
+        settings["reset_after"] = draw(st.booleans())
+    return [array(draw, (T, B, I)), *(array(draw, (B, H)) for _ in range(states)), *weights], settings
+
+
+@dataclass
+class Row:
+    """One op: its samples, PyTorch's function (torch, *args, **settings; None where another test compares), whether
+    it is analytic, so that the complex step applies, and whether it must look at its values (ids to check, a mask)."""
+
+    smooth: Any
+    torch: Callable[..., Any] | None
+    kinks: Any = None
+    analytic: bool = True
+    looks: bool = False
+
+    @property
+    def all(self) -> Any:
+        return self.smooth if self.kinks is None else self.smooth | self.kinks
+
+
+def word(name: str) -> Callable[..., Any]:
+    """PyTorch's function of this name."""
+    return lambda torch, *args, **settings: getattr(torch, name)(*args, **settings)
+
+
+def places(t: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    """The flat positions that an index names: PyTorch's own indexing has no negative steps."""
+    return t.tensor(np.array(np.arange(math.prod(shape)).reshape(shape)[index]))
+
+
+def scatter(t: Any, g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    flat = t.zeros(math.prod(shape), dtype=g.dtype)
+    return flat.index_add(0, places(t, index, shape).reshape(-1), g.reshape(-1)).reshape(shape)
+
+
+def entropy(t: Any, x: Any, targets: Any) -> Any:
+    return t.nn.functional.cross_entropy(x, targets, reduction="none")
+
+
+# fmt: off
+TABLE = {
+    "add": Row(two(), lambda t, a, b: a + b),
+    "sub": Row(two(), lambda t, a, b: a - b),
+    "mul": Row(two(), lambda t, a, b: a * b),
+    "div": Row(two("any", "nonzero"), lambda t, a, b: a / b),
+    "pow": Row(two("positive", "any") | whole_powers(), lambda t, a, b: a**b, kinks=powers_of_zero()),
+    "neg": Row(one(), word("neg")),
+    "abs": Row(one("nonzero"), word("abs"), kinks=one("few"), analytic=False),
+    "exp": Row(one(), word("exp")),
+    "expm1": Row(one(), word("expm1")),
+    "log": Row(one("positive"), word("log")),
+    "log1p": Row(one("positive"), word("log1p")),
+    "sqrt": Row(one("positive"), word("sqrt")),
+    "sin": Row(one(), word("sin")),
+    "cos": Row(one(), word("cos")),
+    "tanh": Row(one(), word("tanh")),
+    "sigmoid": Row(one(), word("sigmoid")),
+    "relu": Row(one("nonzero"), word("relu"), kinks=one("few"), analytic=False),
+    "maximum": Row(two_distinct(), word("maximum"), kinks=two_with_ties(), analytic=False),
+    "where": Row(three(), word("where")),
+    "astype": Row(casts(), lambda t, x, dtype: x.double(), analytic=False),
+    "move": Row(moves(), lambda t, x, device: x.clone(), looks=True),
+    "clone": Row(one(), word("clone")),
+    "sum": Row(sums(), word("sum")),
+    "amax": Row(maxima(), lambda t, x, dim, keepdim: x.amax(() if dim is None else dim, keepdim),
+                kinks=maxima(True), analytic=False),
+    "cumsum": Row(along(), word("cumsum")),
+    "softmax": Row(along(FULL), word("softmax"), analytic=False),
+    "reshape": Row(reshapes(), word("reshape")),
+    "permute": Row(orders(), word("permute")),
+    "swapaxes": Row(swaps(), lambda t, x, dim0, dim1: x.swapaxes(dim0, dim1)),
+    "expand_dims": Row(new_dims(), lambda t, x, dim: x.reshape(np.expand_dims(np.empty(x.shape), dim).shape)),
+    "broadcast_to": Row(repeats(), lambda t, x, shape: x.broadcast_to(shape)),
+    "cat": Row(joins(), lambda t, *xs, dim: t.cat(xs, dim)),
+    "stack": Row(joins(True), lambda t, *xs, dim: t.stack(xs, dim)),
+    "unbind": Row(along(), word("unbind")),
+    "getitem": Row(picks(), lambda t, x, index: x.reshape(-1)[places(t, index, tuple(x.shape))], looks=True),
+    "scatter_add": Row(scatters(), scatter, looks=True),
+    "embedding": Row(lookups(), lambda t, w, ids, **padding: t.nn.functional.embedding(ids, w, **padding),
+                     kinks=lookups(True), looks=True),
+    "matmul": Row(products(), word("matmul")),
+    "linear": Row(layers(), lambda t, x, w, b: t.nn.functional.linear(x, w, b)),
+    "softmax_cross_entropy": Row(classes(), entropy, looks=True),
+    "layer_norm": Row(norms(), lambda t, x, w, b, ndim: t.nn.functional.layer_norm(x, x.shape[-ndim:], w, b)),
+    "rnn": Row(scans(1, 1), None),
+    "gru": Row(scans(3, 1), None),
+    "lstm": Row(scans(4, 2), None),
+}

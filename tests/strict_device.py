@@ -1,0 +1,218 @@
+"""A GPU without a GPU: arrays that refuse what CuPy refuses, so that a fault that only a GPU shows, shows here.
+
+Importing this file makes `device="strict"` work. Its arrays are no ndarrays, do not turn into one unasked, take no
+list or ndarray as an operand, give 0-d arrays and no numbers from reductions, wrap an integer array's index that is out
+of range as CuPy silently does, and have CuPy's names alone. Every look at a value from the host is counted in `syncs`.
+"""
+
+import operator
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad import array
+
+NAME = "strict"
+WORDS = set(Path(__file__).with_name("cupy14_names.txt").read_text("utf-8").split())
+METHODS = """
+    all any argmax argmin argsort astype conj copy cumsum dot fill flatten max mean min nonzero prod ravel repeat
+    reshape round searchsorted std sum swapaxes take transpose var view
+""".split()
+KEYWORDS = {"axis", "keepdims", "dtype", "out", "kind", "shape", "copy", "casting", "order"}
+
+
+class StrictArray:
+    """An array on the strict device. `held` is where it keeps its numbers; nothing but this file may touch it."""
+
+    __array_ufunc__ = None  # ndarray + StrictArray asks StrictArray, which refuses
+    __hash__ = None
+    syncs = 0  # of all arrays together
+
+    def __init__(self, held: np.ndarray, base: "StrictArray | None" = None):
+        self.held, self.base = held, base
+
+    dtype = property(lambda self: self.held.dtype)
+    shape = property(lambda self: self.held.shape)
+    ndim = property(lambda self: self.held.ndim)
+    size = property(lambda self: self.held.size)
+    strides = property(lambda self: self.held.strides)
+    nbytes = property(lambda self: self.held.nbytes)
+    flags = property(lambda self: self.held.flags)
+    T = property(lambda self: wrap(self.held.T, self))
+    real = property(lambda self: wrap(self.held.real, self))
+    imag = property(lambda self: wrap(self.held.imag, self))
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in METHODS:
+            raise AttributeError(f"a CuPy array has no {name!r}")
+        method = getattr(self.held, name)
+        return lambda *args, **options: wrap(method(*map(unwrap, args), **checked(name, options)), self)
+
+    def __array__(self, *args: Any, **options: Any) -> np.ndarray:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
+
+    def __len__(self) -> int:
+        return len(self.held)
+
+    def __iter__(self) -> Iterator["StrictArray"]:
+        return (self[i] for i in range(len(self)))
+
+    def get(self) -> np.ndarray:
+        StrictArray.syncs += 1
+        return np.array(self.held)
+
+    def item(self) -> Any:
+        return self.get().item()
+
+    def tolist(self) -> Any:
+        return self.get().tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self.get())
+
+    def __int__(self) -> int:
+        return int(self.get())
+
+    def __float__(self) -> float:
+        return float(self.get())
+
+    def __getitem__(self, index: Any) -> "StrictArray":
+        return wrap(self.held[wrapped(index, self.held.shape)], self)
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.held[wrapped(index, self.held.shape)] = unwrap(value)
+
+
+def operators() -> None:
+    """Give StrictArray Python's operators, forwards, backwards and in place."""
+    for name in "add sub mul truediv floordiv mod pow matmul and or xor lt le gt ge eq ne".split():
+        apply = getattr(operator, f"__{name}__")
+        setattr(StrictArray, f"__{name}__", lambda self, other, f=apply: binary(f, self, other))
+        setattr(StrictArray, f"__r{name}__", lambda self, other, f=apply: binary(lambda a, b: f(b, a), self, other))
+    for name in "add sub mul truediv pow".split():  # CuPy has no __imatmul__
+        in_place = getattr(operator, f"__i{name}__")
+        setattr(StrictArray, f"__i{name}__", lambda self, other, f=in_place: (f(self.held, unwrap(other)), self)[1])
+    for name in "neg abs invert pos".split():
+        apply = getattr(operator, name)
+        setattr(StrictArray, f"__{name}__", lambda self, f=apply: wrap(f(self.held), self))
+
+
+def binary(f: Any, a: StrictArray, b: Any) -> Any:
+    if not isinstance(b, np.ndarray) and getattr(b, "__array_ufunc__", b) is None and not isinstance(b, StrictArray):
+        return NotImplemented  # a Tensor answers for itself
+    return wrap(f(a.held, unwrap(b)), a)
+
+
+operators()
+
+
+def unwrap(x: Any) -> Any:
+    """What NumPy computes with in x's place; an array of the host is refused, also inside a sequence."""
+    if isinstance(x, StrictArray):
+        return x.held
+    if isinstance(x, np.ndarray):
+        raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+    if isinstance(x, (list, tuple)) and any(isinstance(i, (StrictArray, np.ndarray)) for i in x):
+        return type(x)(map(unwrap, x))
+    return x
+
+
+def wrap(y: Any, of: StrictArray | None = None) -> Any:
+    """NumPy's answer as an array of the strict device, which knows whose memory it shares."""
+    if isinstance(y, (tuple, list)):
+        return type(y)(wrap(i, of) for i in y)
+    if not isinstance(y, (np.ndarray, np.generic)):
+        return y
+    y = np.asarray(y)
+    shares = of is not None and np.may_share_memory(y, of.held)
+    if not shares:
+        return StrictArray(y)
+    return of if y is of.held else StrictArray(y, of if of.base is None else of.base)
+
+
+def wrapped(index: Any, shape: tuple[int, ...]) -> Any:
+    """The index with its integer arrays (CuPy also takes lists and ndarrays here) taken modulo the size."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    used = [i.ndim if is_mask(i) else i is not None and i is not ... for i in map(as_index, parts)]
+    place = 0
+    for k, part in enumerate(map(as_index, parts)):
+        if part is ...:
+            place = len(shape) - sum(used[k + 1 :])
+        elif isinstance(part, np.ndarray):
+            if is_mask(part):
+                StrictArray.syncs += 1  # how many are true decides the shape
+            elif place < len(shape) and shape[place]:
+                part = part % shape[place]
+            parts[k] = part
+            place += used[k]
+        else:
+            place += used[k]
+    return tuple(parts) if isinstance(index, tuple) else parts[0]
+
+
+def as_index(i: Any) -> Any:
+    return i.held if isinstance(i, StrictArray) else np.asarray(i, int) if isinstance(i, list) else i
+
+
+def is_mask(i: Any) -> bool:
+    return isinstance(i, np.ndarray) and i.dtype == bool
+
+
+def checked(word: str, options: dict[str, Any]) -> dict[str, Any]:
+    if unknown := options.keys() - KEYWORDS:
+        raise TypeError(f"cupy.{word} takes no {', '.join(unknown)}")
+    return {key: unwrap(value) for key, value in options.items()}
+
+
+class Word:
+    """One of CuPy's functions, with those of its methods (add.at) that CuPy has."""
+
+    def __init__(self, name: str, function: Any):
+        self.name, self.function = name, function
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if isinstance(options.get("out"), StrictArray):
+            self.function(*map(unwrap, args), **checked(self.name, options))
+            return options["out"]
+        first = next((a for a in args if isinstance(a, StrictArray)), None)
+        return wrap(self.function(*map(unwrap, args), **checked(self.name, options)), first)
+
+    def __getattr__(self, method: str) -> Any:
+        if f"{self.name}.{method}" not in WORDS:
+            raise AttributeError(f"cupy.{self.name} has no method {method!r}")
+        return Word(f"{self.name}.{method}", getattr(self.function, method))
+
+
+class StrictModule:
+    """What `import cupy` would give, as far as its names go."""
+
+    ndarray = StrictArray
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in WORDS:
+            raise AttributeError(f"module 'cupy' has no attribute {name!r}")
+        return Word(name, getattr(np, name)) if callable(getattr(np, name)) else getattr(np, name)
+
+    @staticmethod
+    def asarray(x: Any, dtype: Any = None) -> StrictArray:
+        return x if isinstance(x, StrictArray) and dtype in (None, x.dtype) else StrictModule.array(x, dtype)
+
+    @staticmethod
+    def array(x: Any, dtype: Any = None) -> StrictArray:
+        return StrictArray(np.array(x.held if isinstance(x, StrictArray) else x, dtype=dtype))
+
+
+def scatter(out: StrictArray, index: Any, g: StrictArray) -> None:
+    np.add.at(out.held, wrapped(index, out.held.shape), unwrap(g))
+
+
+def open_strict() -> array.Backend:
+    module: Any = StrictModule()
+    module.add = Word("add", np.add)
+    module.add.at = scatter  # an index, too, is wrapped
+    return array.Backend(xp=array.namespace(module), upload=StrictModule.array, download=StrictArray.get)
+
+
+array.DEVICES[NAME] = open_strict
