@@ -29,7 +29,7 @@ def embedding(xp: XP, weight: Array, ids: Array, *, padding_idx: int | None = No
     if ids.dtype.kind != "i":
         raise TypeError(f"ids must be integers, and {ids.dtype} came; use .long()")
     rows = weight.shape[0]
-    if ids.size and not (0 <= int(ids.min()) and int(ids.max()) < rows):
+    if 0 not in ids.shape and not (0 <= int(ids.min()) and int(ids.max()) < rows):
         raise IndexError(f"ids go from {int(ids.min())} to {int(ids.max())}, but the table has rows 0 to {rows - 1}")
 
     def pull(g: Array) -> Array:
