@@ -7,7 +7,7 @@ import runpy
 import sys
 import time
 
-from demos import lab, options, report
+from demos import options
 
 
 def title(name: str) -> str:
@@ -20,10 +20,17 @@ def main() -> None:
         for name in options.SCRIPTS:
             print(f"{name:4} {title(name)}")
         return
+    from demos import lab, report  # not before: drawing takes a second to import
+
     lab.given = chosen
     began = time.perf_counter()
-    for name in chosen.names or options.SCRIPTS:
-        runpy.run_path(str(options.SCRIPTS[name]), run_name="__main__")
+    names = chosen.names or tuple(options.SCRIPTS)
+    try:
+        for number, name in enumerate(names, start=1):
+            print(f"\n[{number} of {len(names)}]", end="")
+            runpy.run_path(str(options.SCRIPTS[name]), run_name="__main__")
+    except KeyboardInterrupt:
+        sys.exit("\nStopped. Every finished run is kept: the same command goes on from here.")
     print(report.write(chosen.out))
     print(f"Done in {time.perf_counter() - began:.0f} s.")
 

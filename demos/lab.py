@@ -80,9 +80,9 @@ class Lab:
 
     # ---- experiments
 
-    def seeds(self, at_least: int = 1, quick: int = 1) -> range:
-        """Seeds of the independent runs: as many as --seeds says, else `at_least`, or `quick` under --quick."""
-        return range(self.options.seeds or (quick if self.quick else at_least))
+    def seeds(self, at_least: int = 1) -> range:
+        """Seeds of the independent runs: as many as --seeds says, and more where runs are cheap."""
+        return range(max(self.options.seeds, min(at_least, 3) if self.quick else at_least))
 
     def run(self, experiment: Callable[..., dict[str, Any]], **arguments: Any) -> Runs:
         """Call `experiment` with every combination of those arguments that are lists, tuples or ranges.
@@ -93,7 +93,8 @@ class Lab:
         choices = [value if isinstance(value, list | tuple | range) else [value] for value in arguments.values()]
         combinations = [dict(zip(arguments, values, strict=True)) for values in product(*choices)]
         folder = self.out / "runs" / self.name / experiment.__name__
-        paths = [folder / f"{store.key(experiment, chosen)}.json" for chosen in combinations]
+        code = store.code(experiment)
+        paths = [folder / f"{store.key(code, chosen)}.json" for chosen in combinations]
         missing = [(chosen, path) for chosen, path in zip(combinations, paths, strict=True) if not path.exists()]
         jobs = min(self.options.jobs, len(missing))
         calls = (joblib.delayed(store.perform)(experiment, chosen, path) for chosen, path in missing)
@@ -104,10 +105,9 @@ class Lab:
         for _ in bar:
             pass
         records = [store.load(path) for path in paths]
-        self.experiments[experiment.__name__] = {
-            "runs": [{**record["arguments"], **scalars(record["result"])} for record in records],
-            "seconds": sum(record["seconds"] for record in records),
-        }
+        kept = self.experiments.setdefault(experiment.__name__, {"runs": [], "seconds": 0.0})
+        kept["runs"] += [{**record["arguments"], **scalars(record["result"])} for record in records]
+        kept["seconds"] += sum(record["seconds"] for record in records)
         return Runs({**record["arguments"], **record["result"]} for record in records)
 
     # ---- what is said of them
@@ -163,9 +163,10 @@ class Lab:
 
     def done(self) -> None:
         """Keep what the section has shown; a script of its own also writes the report."""
+        devices = {run.get("device", "cpu") for experiment in self.experiments.values() for run in experiment["runs"]}
         section = {
             "name": self.name, "title": self.title, "intro": " ".join(self.intro.split()), "blocks": self.blocks,
-            "experiments": self.experiments, "quick": self.quick, "device": self.device,
+            "experiments": self.experiments, "quick": self.quick, "device": " and ".join(sorted(devices or {"cpu"})),
             "seconds": time.perf_counter() - self.began, "command": command(self.name, self.options),
             "python": platform.python_version(), "numpy": np.__version__,
         }  # fmt: skip
@@ -194,7 +195,7 @@ def number_only(unit: str) -> str:
 def readable(text: str) -> str:
     """2·10⁻¹¹ for 2e-11."""
     raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-    text = re.sub(r"\b0(\.0+)?e[+-]00", "0", text)
+    text = re.sub(r"\b0(\.0+)?e[+-]00", "0", text).replace("e+00", "")
     return re.sub(r"(\d)e([+-]\d\d)", lambda found: f"{found[1]}·10{str(int(found[2])).translate(raised)}", text)
 
 
@@ -205,6 +206,6 @@ def scalars(result: dict[str, Any]) -> dict[str, Any]:
 def command(name: str, chosen: options.Options) -> str:
     """What one types to have this section again."""
     words = ["python -m demos", name]
-    words += ["--quick"] * chosen.quick + [f"--seeds {chosen.seeds}"] * (chosen.seeds is not None)
+    words += ["--quick"] * chosen.quick + [f"--seeds {chosen.seeds}"] * (chosen.seeds > 1)
     words += [f"--device {chosen.device}"] * (chosen.device != "cpu")
     return " ".join(words)

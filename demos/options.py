@@ -22,7 +22,7 @@ class Options:
 
     names: tuple[str, ...] = ()
     quick: bool = False
-    seeds: int | None = None
+    seeds: int = 1
     jobs: int = os.cpu_count() or 1
     device: str = "cpu"
     out: Path = Path("out")
@@ -89,7 +89,12 @@ def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Opti
             "names", nargs="*", type=script_name, metavar="NAME", help="demos to run, or: list (default: all)"
         )
     parser.add_argument("--quick", action="store_true", help="small versions, to see that everything runs")
-    parser.add_argument("--seeds", type=count, metavar="N", help="independent runs of each training (default: 1)")
+    parser.add_argument(
+        "--seeds",
+        type=count,
+        metavar="N",
+        help="independent runs of each experiment, or more where they are cheap (default: 1)",
+    )
     parser.add_argument("--jobs", type=count, metavar="N", help="runs at a time, one core each (default: all cores)")
     parser.add_argument("--device", type=device, help="cpu or cuda (default: cpu)")
     parser.add_argument("--out", type=folder, metavar="DIR", help="where everything is written (default: out)")

@@ -143,7 +143,7 @@ figcaption { margin-top: .5rem; }
 .counts span { white-space: nowrap; } .counts > span { margin-right: 1.2rem; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .35rem .7rem; vertical-align: top; text-align: left; border-bottom: 1px solid var(--line); }
-.caption { margin: 1.2rem 0 .2rem; }
+.caption { margin: 1.2rem 0 .2rem; break-after: avoid; }
 .data th:first-child { padding-left: 0; }
 .data td, .data thead th { text-align: right; } .data th:first-child { text-align: left; }
 .data tbody th { font-weight: 400; }
@@ -157,6 +157,7 @@ th, td { padding: .35rem .7rem; vertical-align: top; text-align: left; border-bo
 .holds { color: var(--yes); } .holds-only-if { color: var(--part); }
 .does-not-hold { color: var(--no); } .cannot-be-tested { color: var(--open); }
 @media (max-width: 44rem) {
+  .data th, .data td { padding: .35rem .4rem; }
   .ledger thead { display: none; }
   .ledger tr { display: block; padding: .8rem 0; border-bottom: 1px solid var(--line); }
   .ledger td { display: block; border: 0; padding: .1rem 0; width: auto !important; }
@@ -168,7 +169,7 @@ th, td { padding: .35rem .7rem; vertical-align: top; text-align: left; border-bo
 @media print {
   body { padding: 0; font-size: 10pt; } a { color: inherit; text-decoration: none; }
   figure, .claim, table.data, .ledger tr { break-inside: avoid; } h2 { break-after: avoid; }
-  figure { max-width: 14cm; }
+  figure { max-width: 12cm; margin: 1rem 0; } section > p { max-width: none; }
 }
 </style></head><body>
 """

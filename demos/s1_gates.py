@@ -76,7 +76,7 @@ def norms(aim: Tensor, states: list[Tensor]) -> list[float]:
     return [size / sizes[0] for size in sizes]
 
 
-seeds = lab.seeds(at_least=10, quick=3)
+seeds = lab.seeds(at_least=10)
 setting = {"seed": seeds, "T": BACK, "B": 16, "I": 32, "H": 64}
 default = lab.run(gradient_flow, kind=["RNN", "GRU", "LSTM"], start="default", **setting)
 rnn, gru = (default.where(kind=kind)["hidden"] for kind in ("RNN", "GRU"))  # (seeds, BACK + 1)

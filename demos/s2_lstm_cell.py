@@ -72,7 +72,7 @@ def one_step(seed: int, I: int, H: int) -> dict[str, float]:
     return {name: gate.mean().item() for name, gate in gates.items()}
 
 
-steps = lab.run(one_step, seed=lab.seeds(at_least=20, quick=5), I=I, H=H)
+steps = lab.run(one_step, seed=lab.seeds(at_least=20), I=I, H=H)
 lab.table(
     f"Mean value of a gate over its units ({len(steps.rows)} cells, each with its own weights and input)",
     ["gate", "median", "lowest", "highest"],
@@ -131,7 +131,7 @@ def along_the_cell_state(seed: int, I: int, H: int) -> dict[str, float]:
     return {"difference": (slope - gates["forget"]).abs().max().item()}
 
 
-slopes = lab.run(along_the_cell_state, seed=lab.seeds(at_least=20, quick=5), I=I, H=H)["difference"]
+slopes = lab.run(along_the_cell_state, seed=lab.seeds(at_least=20), I=I, H=H)["difference"]
 lab.claim(
     "The cell state is updated by addition, so that its gradient passes through the forget gate alone",
     where="2.3",

@@ -74,7 +74,7 @@ def fresh(seed: int, T: int, I: int, H: int, C: int) -> dict[str, object]:
     return {"loss": loss, "gates": network.gates(x)[:, :, 0], "difference": difference}
 
 
-untrained = lab.run(fresh, seed=lab.seeds(at_least=20, quick=5), T=T, I=I, H=H, C=C)
+untrained = lab.run(fresh, seed=lab.seeds(at_least=20), T=T, I=I, H=H, C=C)
 flat = untrained["gates"]  # (seeds,3,T)
 assert untrained["difference"].max() < 1e-5, "nn.LSTM and the unrolled cell differ"
 lab.table(

@@ -64,7 +64,7 @@ def one_step(seed: int, I: int, H: int) -> dict[str, float]:
     return {name: gate.mean().item() for name, gate in gates.items()} | {"difference": difference}
 
 
-steps = lab.run(one_step, seed=lab.seeds(at_least=20, quick=5), I=I, H=H)
+steps = lab.run(one_step, seed=lab.seeds(at_least=20), I=I, H=H)
 assert steps["difference"].max() < 1e-5, f"the cell and nn.GRUCell differ by {steps['difference'].max():.1e}"
 lab.table(
     f"Mean value of a gate over its units ({len(steps.rows)} cells, each with its own weights and input)",
@@ -95,7 +95,7 @@ def held(seed: int, bias: float, T: int, I: int, H: int) -> dict[str, float]:
     }
 
 
-held_runs = lab.run(held, seed=lab.seeds(at_least=20, quick=5), bias=[-10.0, -3.0, 0.0, 10.0], T=50, I=I, H=H)
+held_runs = lab.run(held, seed=lab.seeds(at_least=20), bias=[-10.0, -3.0, 0.0, 10.0], T=50, I=I, H=H)
 lab.claim(
     "Where the update gate is near 0 the old state is copied forward",
     where="4.2",

@@ -68,10 +68,15 @@ def names_in(code: CodeType) -> set[str]:
     return set(code.co_names).union(*(names_in(block) for block in inner))
 
 
-def key(function: Callable[..., Any], arguments: Mapping[str, Any]) -> str:
-    """A file name for one run: its arguments, readable, and a fingerprint of them and the code."""
+def code(experiment: Callable[..., Any]) -> str:
+    """A fingerprint of the library and of all that `experiment` reaches in demos/."""
+    return hashlib.sha256((library() + "".join(sources(experiment, set()))).encode()).hexdigest()
+
+
+def key(code: str, arguments: Mapping[str, Any]) -> str:
+    """A file name for one run: its arguments, readable, and a fingerprint of them and of the code."""
     words = "-".join(f"{name}={value}" for name, value in arguments.items())
-    text = to_json(arguments) + library() + "".join(sources(function, set()))
+    text = to_json(arguments) + code
     safe = "".join(letter if letter.isalnum() or letter in "=-._" else "_" for letter in words)
     return f"{safe[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 

@@ -52,8 +52,9 @@ def label_ends(ax: Axes, labels: Sequence[tuple[float, str, str]], x: float = 1.
     gap = 13 * ax.figure.dpi / 72 / ax.get_window_extent().height  # 13 points, as a share of the axes' height
     to_share = ax.transData + ax.transAxes.inverted()
     items = sorted((float(to_share.transform((ax.get_xlim()[1], y))[1]), text, colour) for y, text, colour in labels)
-    heights = np.clip([height for height, *_ in items], 0.0, 1.0)
+    heights = np.array([height for height, *_ in items])
     for _ in range(200):  # push neighbours apart until none overlap
+        heights = np.clip(heights, 0.0, 1.0)
         for i in range(len(heights) - 1):
             overlap = max(gap - (heights[i + 1] - heights[i]), 0.0)
             heights[i : i + 2] += (-overlap / 2, overlap / 2)

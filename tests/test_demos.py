@@ -1,0 +1,258 @@
+"""The demos: all of them in quick mode, held to numbers; runs that are kept; and a command line that answers in
+sentences."""
+
+import fcntl
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("matplotlib", reason="the demos need the extra demos")
+pytest.importorskip("tqdm", reason="the demos need the extra demos")
+pytest.importorskip("joblib", reason="the demos need the extra demos")
+
+from demos.lab import Runs, readable, summary
+from demos.options import SCRIPTS, parse
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
+Section = dict[str, Any]
+
+
+def python(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    run = [sys.executable, *map(str, words)]
+    return subprocess.run(run, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `python -m demos --quick` leaves behind; run once, also where several pytest workers want it."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder, printed = base / "demos", base / "demos.txt"
+    with open(base / "demos.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not printed.exists():
+            done = python("-m", "demos", "--quick", "--out", folder)
+            assert done.returncode == 0, done.stdout + done.stderr
+            printed.write_text(done.stdout, "utf-8")
+    assert str(folder / "report.html") in printed.read_text("utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(out: Path) -> dict[str, Any]:
+    return json.loads((out / "results.json").read_text("utf-8"))
+
+
+def section(results: dict[str, Any], name: str) -> Section:
+    return next(section for section in results["sections"] if section["name"] == name)
+
+
+def claims(results: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    return [claim for claim in results["claims"] if claim["section"] == name]
+
+
+def table(section: Section, caption: str) -> dict[str, list[str]]:
+    """The rows of the table whose caption begins so, by their first cell."""
+    found = (block for block in section["blocks"] if block["type"] == "table" and block["caption"].startswith(caption))
+    return {first: rest for first, *rest in next(found)["rows"]}
+
+
+def median(section: Section, experiment: str, value: str, **arguments: Any) -> float:
+    runs = [
+        run[value]
+        for run in section["experiments"][experiment]["runs"]
+        if all(run[name] == wanted for name, wanted in arguments.items())
+    ]
+    return sorted(runs)[len(runs) // 2]
+
+
+# ---- every section, by its numbers
+
+
+def test_every_script_ran(results: dict[str, Any]) -> None:
+    assert [section["name"] for section in results["sections"]] == list(SCRIPTS)
+
+
+def test_the_gradient_vanishes_unless_the_gate_is_open(results: dict[str, Any]) -> None:
+    left = table(section(results, "s1"), "Share of the LSTM's gradient")
+    claim = next(claim for claim in claims(results, "s1") if "vanilla RNN vanishes" in claim["claim"])
+    assert claim["measured"]["high"] < 1e-6 < claim["baseline"]["value"]  # far below the curve that the lesson draws
+    assert list(left) == ["start", "bias 0", "bias 1", "bias 3", "chrono"]
+    assert [claim["verdict"].startswith("holds") for claim in claims(results, "s1")] == [True] * 6
+
+
+def test_the_lstm_cell_is_the_layers(results: dict[str, Any]) -> None:
+    s2 = section(results, "s2")
+    assert median(s2, "against_the_layer", "difference") < 1e-5
+    assert median(s2, "along_the_cell_state", "difference") < 1e-6  # ∂c'/∂c = f
+    sigmoid_1 = 1 / (1 + math.exp(-1))
+    assert median(s2, "one_step", "forget") == pytest.approx(sigmoid_1, abs=0.06)
+    assert median(s2, "one_step", "input") == pytest.approx(0.5, abs=0.06)
+
+
+def test_training_gives_the_gates_a_meaning(results: dict[str, Any]) -> None:
+    s3 = section(results, "s3")
+    assert median(s3, "fresh", "loss") == pytest.approx(math.log(10), abs=0.1)
+    assert median(s3, "on_the_latch", "accuracy") > median(s3, "on_the_latch", "without memory") + 0.3
+    gates = next(claim for claim in claims(results, "s3") if "gates" in claim["claim"])
+    assert gates["measured"]["value"] < 0.05 < 0.2 < gates["baseline"]["value"]
+
+
+def test_the_gru_is_a_quarter_smaller(results: dict[str, Any]) -> None:
+    s4 = section(results, "s4")
+    assert median(s4, "one_step", "difference") < 1e-5
+    counts = table(s4, "Parameters")
+    assert counts["one bias a gate"] == ["5,504", "4,128", "25.0%", "33.3%"]
+    assert counts["two, as nn.LSTM and nn.GRU"] == ["5,632", "4,224", "25.0%", "33.3%"]
+    assert median(s4, "held", "lost", bias=-10.0) < 0.05 < median(s4, "held", "lost", bias=0.0)
+
+
+def test_the_classifiers_have_pytorchs_sizes(results: dict[str, Any]) -> None:
+    rows = table(section(results, "s5"), "Parameters of each model")
+    counts = {kind: (row[-2], row[-1]) for kind, row in rows.items() if kind}
+    assert counts == {
+        "RNN": ("1,379,330", "(4, 2)"),
+        "LSTM": ("1,675,778", "(4, 2)"),
+        "GRU": ("1,576,962", "(4, 2)"),
+        "BiLSTM": ("2,071,554", "(4, 2)"),
+    }
+
+
+def test_fresh_noise_teaches_what_fixed_noise_does_not(results: dict[str, Any]) -> None:
+    s6 = section(results, "s6")
+    for kind in ("GRU", "LSTM"):  # known by heart, and not understood
+        assert median(s6, "as_written", "seen", kind=kind, length=25) > 0.8
+        assert median(s6, "as_written", "other", kind=kind, length=25) < 0.4
+    rate = {"length": 25, "lr": 0.03}
+    chrono = median(s6, "with_fresh_noise", "accuracy", model="LSTM, chrono", **rate)
+    assert chrono > 0.9
+    assert median(s6, "with_fresh_noise", "accuracy", model="RNN", **rate) < chrono - 0.3
+
+
+# ---- what they write
+
+
+def test_figures_are_pictures(out: Path, results: dict[str, Any]) -> None:
+    blocks = [block for section in results["sections"] for block in section["blocks"] if block["type"] == "figure"]
+    assert {block["file"][8:10] for block in blocks} == set(SCRIPTS)  # at least one for each script
+    for block in blocks:
+        data = (out / block["file"]).read_bytes()
+        width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+        assert data.startswith(b"\x89PNG") and len(data) > 5_000 and min(width, height) > 300
+        assert len(block["caption"]) > 40
+
+
+def test_every_claim_has_a_place_a_number_and_a_verdict(results: dict[str, Any]) -> None:
+    assert len(results["claims"]) >= 18
+    kinds = ("holds", "does not hold", "cannot be tested here, because ")
+    for claim in results["claims"]:
+        assert claim["where"][0].isdigit() and claim["claim"] and claim["verdict"].startswith(kinds)
+        assert any(letter.isdigit() for letter in claim["measured"]["text"])
+        if "value" in claim["measured"]:
+            assert claim["measured"]["low"] <= claim["measured"]["value"] <= claim["measured"]["high"]
+
+
+def test_the_report_is_one_file(out: Path, results: dict[str, Any]) -> None:
+    page = (out / "report.html").read_text("utf-8")
+    assert "http" not in page and "src=" in page
+    assert page.count("data:image/png;base64,") == len(list((out / "figures").glob("*.png")))
+    assert all(section["title"] in page for section in results["sections"])
+    assert "quick" in page  # says that its numbers come from small versions
+
+
+# ---- as scripts, and runs that are kept
+
+SCRIPT = '''"""A script of its own
+
+Each run leaves a line.
+"""
+import os
+from pathlib import Path
+from demos.lab import Lab
+lab = Lab(__file__)
+FACTOR = 2
+def experiment(seed: int, log: str, crash: int) -> dict[str, int]:
+    if seed == crash and not Path(log).with_suffix(".crashed").exists():
+        Path(log).with_suffix(".crashed").touch()
+        os.kill(os.getpid(), 9)
+    with open(log, "a") as file:
+        file.write(f"{seed}\\n")
+    return {"value": FACTOR * seed}
+runs = lab.run(experiment, seed=range(4), log=str(lab.out.parent / "log.txt"), crash=2)
+lab.claim("It doubles", where="0", measured=runs["value"], verdict="holds")
+lab.done()
+'''
+
+
+def test_a_killed_run_goes_on_where_it_was_and_repeats_nothing(tmp_path: Path) -> None:
+    script, log = tmp_path / "x0_own.py", tmp_path / "log.txt"
+    script.write_text(SCRIPT)
+    command = [script, "--jobs", "1", "--out", tmp_path / "out"]
+    assert python(*command).returncode == -9
+    assert log.read_text().split() == ["0", "1"]
+    done = python(*command)
+    assert done.returncode == 0, done.stderr
+    assert log.read_text().split() == ["0", "1", "2", "3"]
+    first = (tmp_path / "out" / "results.json").read_text()
+    assert json.loads(first)["claims"][0]["measured"]["text"] == "3 (0 to 6, 4 runs)"
+    script.write_text(SCRIPT.replace("FACTOR = 2", "FACTOR = 3"))  # other code: nothing that is kept may be used
+    assert python(*command).returncode == 0
+    assert log.read_text().split() == ["0", "1", "2", "3"] * 2
+
+
+def test_a_script_runs_by_itself(tmp_path: Path) -> None:
+    done = python(SCRIPTS["s5"], "--out", tmp_path / "out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "2,071,554" in done.stdout and (tmp_path / "out" / "report.html").exists()
+
+
+# ---- the command line
+
+
+def test_list_names_every_demo() -> None:
+    lines = python("-m", "demos", "list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(SCRIPTS)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["s99"], "there is no demo 's99'"),
+        (["s6_copy_tusk"], "did you mean s6_copy_task?"),
+        (["--quik"], "there is no option --quik: did you mean --quick?"),
+        (["--seeds", "0"], "--seeds: a whole number of at least 1 is wanted, not '0'"),
+        (["--jobs", "many"], "--jobs: a whole number of at least 1 is wanted, not 'many'"),
+        (["--device", "tpu"], "--device: a device is cpu, cuda or cuda:1, not 'tpu'"),
+        (["--out", __file__], "is a file; name a folder"),
+    ],
+)
+def test_a_wrong_word_gets_one_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        parse(words, "python -m demos", with_names=True)
+    printed = capsys.readouterr()
+    assert stopped.value.code == 2 and printed.out == ""
+    assert sentence in printed.err and printed.err.count("\n") == 1
+
+
+def test_a_wrong_word_stops_the_command() -> None:
+    done = python("-m", "demos", "s99")
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
+
+
+def test_numbers_are_readable() -> None:
+    assert readable("2e-11 of it") == "2·10⁻¹¹ of it" and readable("0e+00") == "0" and readable("1.5e+00") == "1.5"
+    assert summary([0.5, 0.75, 1.0], "{:.0%} right")["text"] == "75% right (50% to 100%, 3 runs)"
+
+
+def test_runs_are_found_by_their_arguments() -> None:
+    runs = Runs({"kind": kind, "seed": seed, "value": seed} for kind in "ab" for seed in range(2))
+    assert runs.where(kind="a")["value"].tolist() == [0, 1]
+    with pytest.raises(AssertionError, match="no run has"):
+        runs.where(kind="c")
