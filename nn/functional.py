@@ -73,8 +73,8 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """y = log σ(x) = min(x, 0) - log(1 + e^-|x|), which cannot overflow."""
-    return where(input < 0, input, 0.0) - log1p(exp(-abs(input)))
+    """y = log σ(x) = -log(e⁰ + e⁻ˣ), which cannot overflow and has no kink."""
+    return -mg.logsumexp(mg.stack([mg.zeros_like(input), -input]), dim=0)
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, shape: Sequence[int] | None = None) -> Tensor:

@@ -10,6 +10,8 @@ import numpy as np
 
 from minigrad import Tensor, as_tensor, no_grad
 
+Incompatible = NamedTuple("Incompatible", [("missing_keys", list[str]), ("unexpected_keys", list[str])])  # noqa: UP014
+
 
 class Parameter(Tensor):
     """A tensor that a module learns: assigned as an attribute, it is found by `parameters()`.
@@ -27,13 +29,6 @@ class Parameter(Tensor):
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
-
-
-class Incompatible(NamedTuple):
-    """What `load_state_dict(strict=False)` left out."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class Module:
@@ -65,36 +60,24 @@ class Module:
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward method: define `def forward(self, ...)`")
 
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        setattr(self, name, param)
+
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Let `tensor` move and (if `persistent`) be saved with the module, without being learned."""
         self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, tensor)
 
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        setattr(self, name, param)
+    # Walking the tree: names are dotted paths of attributes, and what is shared comes once.
 
-    def add_module(self, name: str, module: Module | None) -> None:
-        setattr(self, name, module)
-
-    # Walking the tree: every name is the dotted path to an attribute; what is shared comes once.
-
-    @property
-    def _modules(self) -> dict[str, Module]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
-
-    @property
-    def _parameters(self) -> dict[str, Parameter]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+    def _own(self, kind: type) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, kind)}
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        seen: set[Module] = set()
-        for name, child in self._modules.items():
-            if child not in seen:
-                seen.add(child)
-                yield name, child
+        return iter(self._own(Module).items())
 
     def children(self) -> Iterator[Module]:
-        return (child for _, child in self.named_children())
+        return iter(self._own(Module).values())
 
     def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
         """Every module of the tree, this one first."""
@@ -105,44 +88,39 @@ class Module:
             if not (remove_duplicate and module in seen):
                 seen.add(module)
                 yield path, module
-                todo += [(dotted(path, name), child) for name, child in module._modules.items()][::-1]
+                todo += [(dotted(path, name), child) for name, child in module.named_children()][::-1]
 
     def modules(self) -> Iterator[Module]:
         return (module for _, module in self.named_modules())
 
     def _tensors(
-        self, pick: Callable[[Module], Iterable[str]], prefix: str = "", recurse: bool = True, once: bool = True
+        self, names: Callable[[Module], Iterable[str]], prefix: str = "", recurse: bool = True, once: bool = True
     ) -> Iterator[tuple[str, Any]]:
-        """The tensors whose attributes `pick` names in each module."""
+        """The tensors that are the attributes `names(module)` of each module."""
         seen = set()
         for path, module in self.named_modules(prefix, once) if recurse else [(prefix, self)]:
-            for name in pick(module):
+            for name in names(module):
                 tensor = vars(module)[name]
                 if tensor is not None and not (once and id(tensor) in seen):
                     seen.add(id(tensor))
                     yield dotted(path, name), tensor
 
-    def named_parameters(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Parameter]]:
-        return self._tensors(lambda module: module._parameters, prefix, recurse, remove_duplicate)
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        return self._tensors(lambda module: module._own(Parameter), prefix, recurse)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         return (param for _, param in self.named_parameters(recurse=recurse))
 
-    def named_buffers(
-        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
-    ) -> Iterator[tuple[str, Tensor]]:
-        return self._tensors(lambda module: module._buffers, prefix, recurse, remove_duplicate)
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        return self._tensors(lambda module: module._buffers, prefix, recurse)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` on every module of the tree, children before parents."""
-        for child in self.children():
-            child.apply(fn)
-        fn(self)
+        for module in reversed(list(self.modules())):
+            fn(module)
         return self
 
     def train(self, mode: bool = True) -> Self:
@@ -189,7 +167,7 @@ class Module:
 
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
         """Every parameter and persistent buffer by its dotted name. The tensors share the module's memory."""
-        return {name: t.detach() for name, t in self._tensors(saved, prefix.rstrip("."), once=False)}
+        return {name: tensor.detach() for name, tensor in self._tensors(saved, prefix.rstrip("."), once=False)}
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Incompatible:
         """Copy values in by name: tensors of minigrad or PyTorch, or arrays.
@@ -215,7 +193,7 @@ class Module:
         return ""
 
     def _child_lines(self) -> list[str]:
-        return [f"({name}): {child!r}" for name, child in self._modules.items()]
+        return [f"({name}): {child!r}" for name, child in self.named_children()]
 
     def __repr__(self) -> str:
         name, extra, lines = type(self).__name__, self.extra_repr(), self._child_lines()
@@ -228,7 +206,7 @@ def dotted(path: str, name: str) -> str:
 
 
 def saved(module: Module) -> list[str]:
-    return [*module._parameters, *(name for name, persistent in module._buffers.items() if persistent)]
+    return [*module._own(Parameter), *(name for name, persistent in module._buffers.items() if persistent)]
 
 
 def as_array(value: Any) -> np.ndarray[Any, Any]:
@@ -238,40 +216,11 @@ def as_array(value: Any) -> np.ndarray[Any, Any]:
 
 def forget_gradients(params: Iterable[Tensor], set_to_none: bool) -> None:
     for p in params:
-        if set_to_none:
-            p.grad = None
-        elif p.grad is not None:
-            p.grad.zero_()
+        if p.grad is not None:
+            p.grad = None if set_to_none else p.grad.zero_()
 
 
-class Row(Module):
-    """Children numbered from 0."""
-
-    def __init__(self, modules: Any = ()):
-        self.extend(modules.values() if isinstance(modules, Mapping) else modules)
-
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
-
-    def __getitem__(self, index: int | slice) -> Any:
-        if isinstance(index, slice):
-            return type(self)(dict(list(self._modules.items())[index]))
-        return list(self)[index]
-
-    def append(self, module: Module) -> Self:
-        setattr(self, str(len(self)), module)
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> Self:
-        for module in modules:
-            self.append(module)
-        return self
-
-
-class Sequential(Row):
+class Sequential(Module):
     """Modules applied one after the other: Sequential(a, b)(x) = b(a(x)); or named ones, Sequential({"first": a})."""
 
     def __init__(self, *modules: Any):
@@ -284,9 +233,33 @@ class Sequential(Row):
             x = module(x)
         return x
 
+    def __len__(self) -> int:
+        return len(self._own(Module))
 
-class ModuleList(Row):
-    """A list of modules whose parameters are found; a plain list would hide them."""
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    def __getitem__(self, index: int | slice) -> Any:
+        found = list(self.named_children())[index]
+        return type(self)(dict(found)) if isinstance(found, list) else found[1]
+
+    def append(self, module: Module) -> Self:
+        setattr(self, str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        for module in modules:
+            self.append(module)
+        return self
+
+
+class ModuleList(Sequential):
+    """A list of modules whose parameters are found; a plain list would hide them. It computes nothing by itself."""
+
+    def __init__(self, modules: Iterable[Module] | Mapping[str, Module] = ()):
+        self.extend(modules.values() if isinstance(modules, Mapping) else modules)
+
+    forward = Module.forward
 
     def _child_lines(self) -> list[str]:
         """Equal neighbours on one line: `(0-2): 3 x Linear(...)`."""

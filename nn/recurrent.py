@@ -111,8 +111,8 @@ class RNNBase(Module):
         )
         if input.ndim not in (2, 3) or input.shape[-1] != self.input_size or 0 in input.shape[:-1]:
             order = "batch, time" if self.batch_first else "time, batch"
-            raise ValueError(f"{name}: input of shape {tuple(input.shape)} came; wanted is ({order}, {self.input_size}), "
-                             f"or (time, {self.input_size}) without a batch, no size 0")  # fmt: skip
+            raise ValueError(f"{name}: input of shape {tuple(input.shape)} came; wanted is ({order}, {self.input_size})"
+                             f", or (time, {self.input_size}) without a batch, no size 0")  # fmt: skip
         if input.dtype != dtype:
             raise TypeError(f"{name}: input is {input.dtype} and the parameters are {dtype}; embed integers first, and "
                             f"cast floats: input.to(minigrad.{dtype}) or layer.double()")  # fmt: skip

@@ -40,35 +40,30 @@ class Optimizer:
     settings: dict[str, Any] = {}
 
     def __init__(self, params: Iterable[Any], *args: Any, **settings: Any):
-        self.name = type(self).__name__
+        self.defaults = {**self.settings, "maximize": False}
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         if isinstance(params, Tensor) or not (groups := list(params)) or len(args) > len(self.settings):
-            raise TypeError(f"{self.name}: give params, an iterable such as model.parameters(), not one tensor and not empty "
-                            f"(a generator serves once), and then settings {', '.join(self.settings)}")  # fmt: skip
+            raise TypeError(f"{type(self).__name__}: params is an iterable such as model.parameters(), not one tensor and "
+                            f"not empty (a generator serves once); then come {', '.join(self.settings)}")  # fmt: skip
         given = {**dict(zip(self.settings, args, strict=False)), **settings}
-        self.defaults = {**self.settings, "maximize": False}
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group({**given, **group})
         self.defaults.update(given)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Also optimize `param_group["params"]`, with the settings that stand beside them."""
-        params = param_group["params"]
+        params, name = param_group["params"], type(self).__name__
         group = {**self.defaults, **param_group, "params": [params] if isinstance(params, Tensor) else list(params)}
         if unknown := group.keys() - self.defaults.keys() - {"params", "initial_lr"}:
-            raise TypeError(
-                f"{self.name}: {', '.join(sorted(unknown))} is not supported; settings are {list(self.defaults)}"
-            )
+            raise TypeError(f"{name}: {', '.join(unknown)} is not supported; settings are {list(self.defaults)}")
         for key in self.defaults:
             if np.min(group[key]) < 0 or key == "betas" and np.max(group[key]) >= 1:
-                raise ValueError(
-                    f"{self.name}: {key}={group[key]} is out of range: settings are 0 or more, betas below 1"
-                )
+                raise ValueError(f"{name}: {key}={group[key]} is out of range: settings are 0 or more, betas below 1")
         known = {p for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
             if not (isinstance(p, Tensor) and p.is_leaf and p.dtype.kind == "f") or p in known:
-                raise ValueError(f"{self.name}: it optimizes float tensors without history, each once; {p!r} is none, or "
+                raise ValueError(f"{name}: it optimizes float tensors without history, each once; {p!r} is none, or "
                                  "came before")  # fmt: skip
             known.add(p)
         self.param_groups.append(group)
@@ -109,11 +104,13 @@ class Optimizer:
         """Go on from where `state_dict` was taken, by an optimizer of this class over parameters of these shapes."""
         own, saved = ([len(g["params"]) for g in groups] for groups in (self.param_groups, state_dict["param_groups"]))
         if own != saved:
-            raise ValueError(f"{self.name}.load_state_dict: groups of {saved} parameters came where {own} are wanted")
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict: groups of {saved} parameters came where {own} are wanted"
+            )
         for group, new in zip(self.param_groups, state_dict["param_groups"], strict=True):
             group.update({key: value for key, value in new.items() if key != "params"})
         params = [p for group in self.param_groups for p in group["params"]]
-        self.state = {params[i]: {k: int(v) if k == "step" else as_tensor(v).to(params[i]).clone().data
+        self.state = {params[i]: {k: int(v) if k == "step" else as_tensor(v).to(params[i]).data.copy()
                                   for k, v in state.items()}
                       for i, state in state_dict["state"].items()}  # fmt: skip
 
@@ -121,7 +118,7 @@ class Optimizer:
         lines = []
         for i, group in enumerate(self.param_groups):
             lines += [f"Parameter Group {i}", *(f"    {key}: {group[key]}" for key in sorted(group) if key != "params")]
-        return "\n".join([f"{self.name} (", *lines, ")"])
+        return "\n".join([f"{type(self).__name__} (", *lines, ")"])
 
 
 def keep(xp: XP, state: dict[str, Any], name: str, p: Array, start: float = 0.0) -> Array:
@@ -149,6 +146,12 @@ class SGD(Optimizer):
     """
 
     settings = {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        super().add_param_group(param_group)
+        group = self.param_groups[-1]
+        if group["nesterov"] and (not group["momentum"] or group["dampening"]):
+            raise ValueError("SGD: nesterov wants a momentum above 0 and no dampening")
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         g = decayed(g, p, group["weight_decay"])
@@ -219,7 +222,7 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """s = s + g²,  p -= lr / (1 + (t - 1) lr_decay) · g / (√s + eps)    (Duchi et al. 2011). weight_decay as for SGD."""
+    """s = s + g²,  p -= lr / (1 + (t - 1) lr_decay) · g / (√s + eps)    (Duchi et al. 2011). weight_decay as in SGD."""
 
     settings = {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10}
 

@@ -63,7 +63,7 @@ class LinearLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
     ):
-        if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
+        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
             raise ValueError(
                 f"LinearLR: start_factor {start_factor} must lie in (0, 1], end_factor {end_factor} in [0, 1]"
             )
@@ -84,12 +84,10 @@ class CosineAnnealingLR(LRScheduler):
         super().__init__(optimizer)
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
-        if not t:
-            return lr
         before, height = (1 + math.cos(math.pi * s / self.T_max) for s in (t - 1, t))
         if (t - 1) % (2 * self.T_max) == self.T_max:  # it stood at eta_min, from where no factor leads up again
-            return self.eta_min + (base - self.eta_min) * height / 2
-        return self.eta_min + (lr - self.eta_min) * height / before
+            return lr + (base - self.eta_min) * height / 2
+        return self.eta_min + (lr - self.eta_min) * height / before if t else lr
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -104,19 +102,19 @@ class ReduceLROnPlateau(LRScheduler):
         threshold_mode: str = "rel", cooldown: int = 0, min_lr: float = 0.0, eps: float = 1e-8,
     ):  # fmt: skip
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs") or factor >= 1:
-            raise ValueError(f"ReduceLROnPlateau: mode is 'min' or 'max', not {mode!r}; threshold_mode 'rel' or "
-                             f"'abs', not {threshold_mode!r}; factor below 1, not {factor}")  # fmt: skip
-        self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
-        self.threshold, self.threshold_mode, self.cooldown = threshold, threshold_mode, cooldown
-        self.min_lr, self.eps, self.best = min_lr, eps, math.inf if mode == "min" else -math.inf
+            raise ValueError(f"ReduceLROnPlateau: mode is 'min' or 'max', not {mode!r}; threshold_mode 'rel' or 'abs', "
+                             f"not {threshold_mode!r}; factor below 1, not {factor}")  # fmt: skip
+        self.optimizer, self.sign, self.factor, self.patience = optimizer, 1 if mode == "min" else -1, factor, patience
+        self.threshold, self.relative, self.cooldown = threshold, threshold_mode == "rel", cooldown
+        self.min_lr, self.eps, self.best = min_lr, eps, self.sign * math.inf
         self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
 
     def step(self, metrics: Any) -> None:  # type: ignore[override]
-        metric, sign = float(metrics), 1 if self.mode == "min" else -1
-        margin = self.threshold * (1 if self.threshold_mode == "abs" else sign * self.best)
-        self.last_epoch += 1
-        better = sign * metric < sign * self.best - margin
+        metric, margin = float(metrics), self.sign * self.threshold
+        bound = self.best * (1 - margin) if self.relative else self.best - margin
+        better = self.sign * metric < self.sign * bound
         self.best, self.num_bad_epochs = (metric, 0) if better else (self.best, self.num_bad_epochs + 1)
+        self.last_epoch += 1
         if self.cooldown_counter:
             self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
         if self.num_bad_epochs > self.patience:

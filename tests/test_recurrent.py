@@ -1,0 +1,263 @@
+"""Laws of the recurrent cells and layers, with and without PyTorch: what a cell is, and what a run of it must keep."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+import nn
+
+LAYERS: dict[str, tuple[Any, Any]] = {
+    "RNN": (nn.RNN, nn.RNNCell),
+    "LSTM": (nn.LSTM, nn.LSTMCell),
+    "GRU": (nn.GRU, nn.GRUCell),
+    "GRU, reset before": (
+        lambda *sizes, **s: nn.GRU(*sizes, reset_after=False, **s),
+        lambda *sizes: nn.GRUCell(*sizes, reset_after=False),
+    ),
+}
+close = {"rtol": 1e-10, "atol": 1e-12}
+
+
+def randn(*shape: int) -> mg.Tensor:
+    return mg.randn(*shape, dtype=mg.float64, requires_grad=True)
+
+
+def values(*tensors: Any) -> list[Any]:
+    return [t.detach().numpy() for part in tensors for t in (part if isinstance(part, tuple) else (part,))]
+
+
+def same(some: list[Any], others: list[Any]) -> None:
+    assert len(some) == len(others)
+    for a, b in zip(some, others, strict=True):
+        np.testing.assert_allclose(a, b, **close)
+
+
+def numpy_sigmoid(x: Any) -> Any:
+    return 1 / (1 + np.exp(-x))
+
+
+# Cells are the lesson's equations. There [h, x] is one vector and every gate has one matrix.
+
+
+def joined(cell: Any, k: int) -> tuple[list[Any], list[Any]]:
+    """The k matrices over [h, x], and the k biases."""
+    w_ih, w_hh, b_ih, b_hh = values(*cell.weights())
+    return np.split(np.hstack([w_hh, w_ih]), k), np.split(b_ih + b_hh, k)
+
+
+def test_lstm_cell_is_the_lessons() -> None:
+    cell = nn.LSTMCell(3, 4).double()
+    x, h, c = randn(2, 3), randn(2, 4), randn(2, 4)
+    (W_i, W_f, W_c, W_o), (b_i, b_f, b_c, b_o) = joined(cell, 4)
+    for row in range(2):
+        concat = np.concatenate([values(h)[0][row], values(x)[0][row]])
+        f_t, i_t = numpy_sigmoid(W_f @ concat + b_f), numpy_sigmoid(W_i @ concat + b_i)
+        c_t = f_t * values(c)[0][row] + i_t * np.tanh(W_c @ concat + b_c)
+        h_t = numpy_sigmoid(W_o @ concat + b_o) * np.tanh(c_t)
+        same([v[row] for v in values(cell(x, (h, c)))], [h_t, c_t])
+
+
+def test_gru_cell_is_the_lessons_with_its_z_for_our_one_minus_z() -> None:
+    cell = nn.GRUCell(3, 4, reset_after=False).double()
+    x, h = randn(2, 3), randn(2, 4)
+    (W_r, W_z, W_h), (b_r, b_z, b_h) = joined(cell, 3)
+    for row in range(2):
+        h_prev, x_t = values(h)[0][row], values(x)[0][row]
+        concat = np.concatenate([h_prev, x_t])
+        r_t, z_t = numpy_sigmoid(W_r @ concat + b_r), 1 - numpy_sigmoid(W_z @ concat + b_z)
+        h_tilde = np.tanh(W_h @ np.concatenate([r_t * h_prev, x_t]) + b_h)
+        same([values(cell(x, h))[0][row]], [(1 - z_t) * h_prev + z_t * h_tilde])
+
+
+@pytest.mark.parametrize("reset_after", [True, False])
+def test_gru_keeps_the_state_where_z_is_one_and_forgets_it_where_z_is_zero(reset_after: bool) -> None:
+    cell = nn.GRUCell(3, 4, reset_after=reset_after).double()
+    x, h = randn(2, 3), randn(2, 4)
+    cell.bias_ih.detach()[4:8].fill_(1e3)
+    same(values(cell(x, h)), values(h))
+    cell.bias_ih.detach()[4:8].fill_(-1e3)
+    _, _, n = mg.steps.gru_gates(x, h, *cell.weights(), reset_after=reset_after)
+    same(values(cell(x, h)), values(n))
+
+
+def test_a_peephole_cell_without_peepholes_is_an_lstm_cell() -> None:
+    peephole, plain = nn.PeepholeLSTMCell(3, 4, forget_bias=1.0).double(), nn.LSTMCell(3, 4).double()
+    plain.load_state_dict(peephole.state_dict(), strict=False)
+    x, h, c = randn(2, 3), randn(2, 4), randn(2, 4)
+    with_peepholes = values(peephole(x, (h, c)))
+    peephole.weight_peephole.detach().zero_()
+    same(values(peephole(x, (h, c))), values(plain(x, (h, c))))
+    assert abs(with_peepholes[0] - values(plain(x, (h, c)))[0]).max() > 1e-3
+
+
+def test_peephole_gradients_are_those_of_finite_differences() -> None:
+    cell = nn.PeepholeLSTMCell(2, 3).double()
+    x = randn(4, 2, 2)
+    mg.gradcheck(lambda x, *_: nn.unroll(cell, x)[0], [x, *cell.parameters()])
+
+
+# A layer is its cell, run over time.
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@given(T=st.integers(1, 4), B=st.integers(1, 3), reverse=st.booleans(), padded=st.booleans(), seed=st.integers(0, 99))
+def test_a_layer_is_its_cell_unrolled(name: str, T: int, B: int, reverse: bool, padded: bool, seed: int) -> None:
+    layer, cell = LAYERS[name][0](3, 4, bidirectional=True).double(), LAYERS[name][1](3, 4).double()
+    end = "_reverse" if reverse else ""
+    cell.load_state_dict(
+        {n.replace(f"_l0{end}", ""): p for n, p in layer.state_dict().items() if n.endswith(f"l0{end}")}
+    )
+    x = randn(T, B, 3)
+    lengths = np.random.default_rng(seed).integers(0, T + 1, B) if padded else None
+    output, state = layer(x, lengths=lengths)
+    hs, last = nn.unroll(cell, x, lengths=lengths, reverse=reverse)
+    mine = values(
+        output[..., 4:] if reverse else output[..., :4],
+        tuple(s[int(reverse)] for s in (state if isinstance(state, tuple) else (state,))),
+    )
+    same(mine, values(hs, last))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_padded_row_gets_what_it_gets_alone(name: str) -> None:
+    layer = LAYERS[name][0](3, 4, num_layers=2, bidirectional=True).double()
+    x, lengths = randn(6, 3, 3), [2, 6, 4]
+    output, state = layer(x, lengths=lengths)
+    for b, n in enumerate(lengths):
+        alone, its_state = layer(x[:n, b])
+        same(values(output[:n, b]), values(alone))
+        assert not output[n:, b].detach().numpy().any()
+        for s, t in zip(values(state), values(its_state), strict=True):
+            same([s[:, b]], [t])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@given(cut=st.integers(1, 4))
+def test_two_parts_of_a_sequence_are_the_whole(name: str, cut: int) -> None:
+    """run(T1) and then run(T2) from its state give the values and the gradients of run(T1 + T2)."""
+    layer = LAYERS[name][0](3, 4, num_layers=2).double()
+    x = randn(5, 2, 3)
+    whole, state = layer(x)
+    first, between = layer(x[:cut])
+    second, last = layer(x[cut:], between)
+    same(values(whole, state), values(mg.cat([first, second]), last))
+    g = mg.randn(*whole.shape, dtype=mg.float64)
+    same(values(*mg.grad((whole * g).sum(), [x, *layer.parameters()])),
+         values(*mg.grad((mg.cat([first, second]) * g).sum(), [x, *layer.parameters()])))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_reversing_time_exchanges_the_directions(name: str) -> None:
+    layer = LAYERS[name][0](3, 4, bidirectional=True).double()
+    twin = LAYERS[name][0](3, 4, bidirectional=True).double()
+    other = {
+        n: f"{n}_reverse" if not n.endswith("_reverse") else n.removesuffix("_reverse") for n in layer.state_dict()
+    }
+    twin.load_state_dict({other[n]: t for n, t in layer.state_dict().items()})
+    x = randn(5, 2, 3)
+    there, back = layer(x)[0], twin(x.flip(0))[0].flip(0)
+    same(values(there), values(mg.cat([back[..., 4:], back[..., :4]], -1)))
+
+
+def test_dropout_between_layers_acts_in_training_alone() -> None:
+    layer = nn.GRU(3, 8, num_layers=2, dropout=0.5)
+    x = mg.randn(5, 2, 3)
+    assert not mg.equal(layer(x)[0], layer(x)[0])
+    layer.eval()
+    assert mg.equal(layer(x)[0], layer(x)[0])
+
+
+def test_recurrent_dropout_has_one_mask_for_all_steps() -> None:
+    class Echo(nn.Module):
+        """A cell whose next state is the state as it was given, and 1 where it was dropped."""
+
+        def forward(self, x: mg.Tensor, h: mg.Tensor) -> mg.Tensor:
+            return mg.where(h == 0, 0.0, 1.0) if h is not None else mg.ones(2, 50)
+
+    cell = Echo()
+    runs = [nn.unroll(cell, mg.zeros(4, 2, 1), mg.ones(2, 50), dropout=0.5)[0].numpy() for _ in range(2)]
+    for run in runs:
+        assert (run == run[0]).all() and 0.2 < run[0].mean() < 0.8
+    assert (runs[0] != runs[1]).any()
+    cell.eval()
+    assert nn.unroll(cell, mg.zeros(4, 2, 1), mg.ones(2, 50), dropout=0.5)[0].numpy().all()
+
+
+def test_any_cell_can_be_unrolled() -> None:
+    def leaky(x: mg.Tensor, h: mg.Tensor | None) -> mg.Tensor:
+        return x if h is None else 0.5 * h + x
+
+    x = randn(2, 3, 1)
+    hs, last = nn.unroll(leaky, x, batch_first=True)
+    same(values(hs[:, 2], last), values(x[:, 2] + 0.5 * x[:, 1] + 0.25 * x[:, 0]) * 2)
+
+
+# Gates.
+
+
+@pytest.mark.parametrize("name", [n for n in LAYERS if n != "RNN"])
+@pytest.mark.parametrize("lengths", [None, [3, 5, 1]])
+def test_gates_are_those_of_the_run(name: str, lengths: Any) -> None:
+    layer = LAYERS[name][0](3, 4, num_layers=2, bidirectional=True).double()
+    x = randn(5, 3, 3)
+    found = nn.gates(layer, x, lengths=lengths)
+    assert list(found) == ["l0", "l0_reverse", "l1", "l1_reverse"]
+    output, _ = layer(x, lengths=lengths)
+    ends = lengths or [5, 5, 5]
+    for run, part in (("l1", output[..., :4]), ("l1_reverse", output[..., 4:])):
+        gate = {n: values(t)[0] for n, t in found[run].items()}
+        for b, n in enumerate(ends):
+            order = range(n) if run == "l1" else range(n - 1, -1, -1)
+            h, c = np.zeros(4), np.zeros(4)
+            for t in order:
+                g = {key: v[t, b] for key, v in gate.items()}
+                if name == "LSTM":
+                    c = g["f"] * c + g["i"] * g["g"]
+                    h = g["o"] * np.tanh(c)
+                else:
+                    h = g["z"] * h + (1 - g["z"]) * g["n"]
+                np.testing.assert_allclose(values(part[t, b])[0], h, **close)
+            assert all(not v[n:, b].any() for v in gate.values())
+
+
+# Misuse.
+
+
+def test_misuse_of_layers() -> None:
+    layer = nn.LSTM(3, 4, batch_first=True)
+    for call, message in (
+        (lambda: layer(mg.ones(2, 5, 4)), r"LSTM: input of shape \(2, 5, 4\) came; wanted is \(batch, time, 3\)"),
+        (lambda: layer(mg.ones(2, 0, 3)), "no size 0"),
+        (lambda: layer(mg.ones(2, 5, 3), mg.ones(1, 2, 4)), r"a state of shapes \[\(1, 2, 4\)\] came where"),
+        (
+            lambda: layer(mg.ones(2, 5, 3), lengths=[5]),
+            r"lengths \[5\] came; one integer from 0 to 5 for each of 2 rows",
+        ),
+        (lambda: layer(mg.ones(2, 5, 3), lengths=[5, 6]), r"lengths \[5, 6\] came"),
+        (lambda: nn.RNN(3, 4, nonlinearity="sin"), "nonlinearity is 'tanh' or 'relu', not 'sin'"),
+        (lambda: nn.GRU(3, 0), "hidden_size 0"),
+        (lambda: nn.GRU(3, 4, 2, dropout=1.5), "dropout 1.5 a probability"),
+        (lambda: nn.LSTMCell(3, 4)(mg.ones(2, 4)), r"LSTMCell: input of shape \(2, 4\) came; one step is \(batch, 3\)"),
+        (
+            lambda: nn.GRUCell(3, 4)(mg.ones(2, 3), mg.ones(2, 3)),
+            r"a state of shapes \[\(2, 3\)\] came where \[\(2, 4\)\]",
+        ),
+        (lambda: nn.unroll(nn.GRUCell(3, 4), mg.ones(5, 3)), r"unroll: input of shape \(5, 3\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+    with pytest.raises(TypeError, match=r"input is int64 and the parameters are float32; embed integers first"):
+        layer(mg.zeros(2, 5, 3, dtype=mg.int64))
+    with pytest.raises(TypeError, match=r"input is float64"):
+        layer(mg.zeros(2, 5, 3, dtype=mg.float64))
+    with pytest.raises(NotImplementedError, match="proj_size is not supported"):
+        nn.LSTM(3, 4, proj_size=2)
+    with pytest.raises(TypeError, match="gates: RNN"):
+        nn.gates(nn.RNN(3, 4), mg.ones(5, 2, 3))
+    with pytest.warns(UserWarning, match="num_layers=1 has no between"):
+        nn.GRU(3, 4, dropout=0.5)
+    assert layer.flatten_parameters() is None
