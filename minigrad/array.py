@@ -186,16 +186,16 @@ def get_default_dtype() -> np.dtype[Any]:
 
 # All random numbers are drawn on the host: CuPy's generator has another stream and lacks half of the methods, and
 # so a run on a GPU can be held against the same run on a CPU.
-_generator = np.random.default_rng()
+_generator: np.random.Generator | None = None  # made at first use: importing numpy.random takes a while
 
 
 def generator() -> np.random.Generator:
     """The one source of random numbers."""
-    return _generator
+    return _generator or manual_seed()
 
 
-def manual_seed(seed: int) -> np.random.Generator:
-    """Start the one generator again from `seed`."""
+def manual_seed(seed: int | None = None) -> np.random.Generator:
+    """Start the one generator again from `seed`; from somewhere if None."""
     global _generator
     _generator = np.random.default_rng(seed)
     return _generator
