@@ -55,6 +55,9 @@ class set_grad_enabled(ContextDecorator):
     def __init__(self, on: bool):
         self.on, self.before = on, [mode.recording]
 
+    def _recreate_cm(self) -> set_grad_enabled:
+        return set_grad_enabled(self.on)  # so that threads inside one decorated function keep apart
+
     def __enter__(self) -> None:
         self.before.append(mode.recording)
         mode.recording = self.on

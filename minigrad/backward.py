@@ -119,7 +119,7 @@ def pull_back(
                 for a, g in zip(node.args, pull_through(node, gs, needs, graph), strict=True):
                     if g is not None:
                         gradients.add(a, g)
-            if not retain:
+            if any(needs) and not retain:
                 node.args, node.pullback = (), None
     gradients.at.update(found)
     return gradients
