@@ -3,9 +3,9 @@
 These are the definitions: the fused layers of `minigrad.fused` must give the same numbers and gradients, and their
 second derivatives are taken here.
 
-T time, B batch, I input size, H hidden size. x (B,I), h and c (B,H); w_ih (kH,I), w_hh (kH,H), b_ih and b_hh (kH,) or
-None, where k counts the blocks: 1 for the RNN; 4 (i, f, g, o) for the LSTM; 3 (r, z, n) for the GRU, as in PyTorch.
-W x + b below stands for one block of w_ih with its bias, U h + b for the same block of w_hh with its own.
+T time, B batch, I input size, H hidden size. x (B,I), h and c (B,H). The weights: w_ih (kH,I), w_hh (kH,H), b_ih and
+b_hh (kH,) or None, where k counts the blocks: 1 for the RNN; 4 (i, f, g, o) for the LSTM; 3 (r, z, n) for the GRU, as
+in PyTorch. W x + b below stands for one block of w_ih with its bias, U h + b for the same block of w_hh with its own.
 """
 
 from __future__ import annotations
@@ -18,18 +18,9 @@ import numpy as np
 from minigrad.ops import linear, relu, sigmoid, stack, tanh, where
 from minigrad.tensor import Tensor
 
-Weights = Tensor | None
+Bias = Tensor | None
 Lengths = Sequence[int] | np.ndarray[Any, Any] | None
 States = tuple[Tensor, ...]
-
-
-def rnn_cell(
-    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights = None, b_hh: Weights = None,
-    *, nonlinearity: str = "tanh",
-) -> Tensor:  # fmt: skip
-    """h' = tanh(W x + b + U h + b)    (Graves 2013, eq. 1; Elman 1990); or relu in place of tanh."""
-    z = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
-    return tanh(z) if check_nonlinearity(nonlinearity) == "tanh" else relu(z)
 
 
 def check_nonlinearity(name: str) -> str:
@@ -38,14 +29,29 @@ def check_nonlinearity(name: str) -> str:
     return name
 
 
-def lstm_gates(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights = None, b_hh: Weights = None) -> States:
+def rnn_cell(
+    x: Tensor,
+    h: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Bias = None,
+    b_hh: Bias = None,
+    *,
+    nonlinearity: str = "tanh",
+) -> Tensor:
+    """h' = tanh(W x + b + U h + b)    (Graves 2013, eq. 1; Elman 1990); or relu in place of tanh."""
+    a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
+    return tanh(a) if check_nonlinearity(nonlinearity) == "tanh" else relu(a)
+
+
+def lstm_gates(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None) -> States:
     """i, f, g, o = σ, σ, tanh, σ of W x + b + U h + b: input gate, forget gate, candidate, output gate."""
     i, f, g, o = (linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, dim=-1)
     return sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
 
 
 def lstm_cell(
-    x: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights = None, b_hh: Weights = None
+    x: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None
 ) -> tuple[Tensor, Tensor]:
     """c' = f c + i g,    h' = o tanh c'    (Graves 2013, eq. 7-11, without peepholes; Hochreiter & Schmidhuber 1997).
 
@@ -57,9 +63,8 @@ def lstm_cell(
 
 
 def gru_gates(
-    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights = None, b_hh: Weights = None,
-    *, reset_after: bool = True,
-) -> States:  # fmt: skip
+    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None, *, reset_after: bool = True
+) -> States:
     """r, z = σ(W x + b + U h + b)    (Cho et al. 2014, eq. 5-6), and the candidate n, where the two GRUs differ:
 
     reset_after=True   n = tanh(W x + b + r (U h + b))    PyTorch's and cuDNN's: U h is one product for all blocks
@@ -75,9 +80,8 @@ def gru_gates(
 
 
 def gru_cell(
-    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights = None, b_hh: Weights = None,
-    *, reset_after: bool = True,
-) -> Tensor:  # fmt: skip
+    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None, *, reset_after: bool = True
+) -> Tensor:
     """h' = z h + (1 - z) n    (Cho et al. 2014, eq. 7, and PyTorch): z near 1 keeps the state.
 
     The lesson, like Chung et al. 2014, writes h' = (1 - z) h + z n: its z is the 1 - z of this function.
@@ -86,9 +90,7 @@ def gru_cell(
     return z * h + (1 - z) * n
 
 
-def unroll(
-    step: Callable[..., States], x: Tensor, state: States, *, lengths: Lengths = None, reverse: bool = False
-) -> States:
+def unroll(step: Callable[..., States], x: Tensor, state: States, lengths: Lengths, reverse: bool) -> States:
     """Run `step(x_t, *state) -> state` over the rows x_t of x (T,B,I); the first tensor of the state is the output.
 
     Returns (hs, *state): hs (T,B,H), where hs[t] is the output after reading x[t], and the last state.
@@ -111,36 +113,21 @@ def unroll(
 
 
 def rnn_by_steps(
-    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights, b_hh: Weights,
-    *, lengths: Lengths = None, reverse: bool = False, nonlinearity: str = "tanh",
-) -> States:  # fmt: skip
+    x: Tensor, h0: Tensor, *weights: Any, lengths: Lengths = None, reverse: bool = False, nonlinearity: str = "tanh"
+) -> States:
     """`rnn_cell` over x (T,B,I) from h0 (B,H): hs (T,B,H), h_n (B,H)."""
-
-    def step(x: Tensor, h: Tensor) -> States:
-        return (rnn_cell(x, h, w_ih, w_hh, b_ih, b_hh, nonlinearity=nonlinearity),)
-
-    return unroll(step, x, (h0,), lengths=lengths, reverse=reverse)
+    return unroll(lambda x, h: (rnn_cell(x, h, *weights, nonlinearity=nonlinearity),), x, (h0,), lengths, reverse)
 
 
 def gru_by_steps(
-    x: Tensor, h0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights, b_hh: Weights,
-    *, lengths: Lengths = None, reverse: bool = False, reset_after: bool = True,
-) -> States:  # fmt: skip
+    x: Tensor, h0: Tensor, *weights: Any, lengths: Lengths = None, reverse: bool = False, reset_after: bool = True
+) -> States:
     """`gru_cell` over x (T,B,I) from h0 (B,H): hs (T,B,H), h_n (B,H)."""
-
-    def step(x: Tensor, h: Tensor) -> States:
-        return (gru_cell(x, h, w_ih, w_hh, b_ih, b_hh, reset_after=reset_after),)
-
-    return unroll(step, x, (h0,), lengths=lengths, reverse=reverse)
+    return unroll(lambda x, h: (gru_cell(x, h, *weights, reset_after=reset_after),), x, (h0,), lengths, reverse)
 
 
 def lstm_by_steps(
-    x: Tensor, h0: Tensor, c0: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Weights, b_hh: Weights,
-    *, lengths: Lengths = None, reverse: bool = False,
-) -> States:  # fmt: skip
+    x: Tensor, h0: Tensor, c0: Tensor, *weights: Any, lengths: Lengths = None, reverse: bool = False
+) -> States:
     """`lstm_cell` over x (T,B,I) from h0, c0 (B,H): hs (T,B,H), h_n (B,H), c_n (B,H)."""
-
-    def step(x: Tensor, h: Tensor, c: Tensor) -> States:
-        return lstm_cell(x, h, c, w_ih, w_hh, b_ih, b_hh)
-
-    return unroll(step, x, (h0, c0), lengths=lengths, reverse=reverse)
+    return unroll(lambda x, h, c: lstm_cell(x, h, c, *weights), x, (h0, c0), lengths, reverse)

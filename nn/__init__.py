@@ -18,10 +18,7 @@ from . import data, functional, init, io, optim, utils
 from .activation import ELU, GELU, LeakyReLU, LogSigmoid, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .attention import AdditiveAttention, AttentionPooling, MultiheadAttention
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, unroll
-from .dropout import Dropout, LockedDropout
-from .embedding import Embedding
-from .linear import Identity, Linear
+from .layers import Dropout, Embedding, Identity, LayerNorm, Linear, LockedDropout
 from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from .module import Module, ModuleList, Parameter, Sequential
-from .norm import LayerNorm
 from .recurrent import GRU, LSTM, RNN, gates

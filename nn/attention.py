@@ -10,7 +10,7 @@ from minigrad import Tensor, tanh, where, zeros
 
 from . import init
 from .functional import attend, linear, masked_softmax
-from .linear import Linear
+from .layers import Linear
 from .module import Module, Parameter
 
 

@@ -168,5 +168,5 @@ def unroll(
         h = h * mask if dropout else h
         return tuple(cell(x, (h, *rest))) if several else (cell(x, h),)
 
-    hs, *last = steps.unroll(step, x, start, lengths=lengths, reverse=reverse)
+    hs, *last = steps.unroll(step, x, start, lengths, reverse)
     return hs.transpose(0, 1) if batch_first else hs, tuple(last) if several else last[0]

@@ -25,10 +25,14 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """y = weight[ids]: ids (...) integers, weight (V, E), y (..., E). Row `padding_idx` of weight gets no gradient."""
-    rows = len(weight)
+    return mg.embedding(weight, input, padding_idx=row_number(padding_idx, len(weight)))
+
+
+def row_number(padding_idx: int | None, rows: int) -> int | None:
+    """`padding_idx` counted from the start."""
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ValueError(f"embedding: padding_idx {padding_idx} is not among the {rows} rows")
-    return mg.embedding(weight, input, padding_idx=None if padding_idx is None else padding_idx % rows)
+    return padding_idx if padding_idx is None else padding_idx % rows
 
 
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
@@ -82,14 +86,18 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, shape: Sequenc
 
     shape: that of m, by default x's; a 1 in it shares m along that dimension. (Srivastava et al. 2014)
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"dropout: p is a probability, between 0 and 1, not {p}")
-    if not training or p == 0:
+    if not (training and probability("dropout", p)):
         return input
     kept = generator().random(tuple(input.shape if shape is None else shape), dtype=np.float32) >= p
     mask = kept.astype(input.dtype)
     mask *= 1 / ((1 - p) or 1)
     return input * input.new(mask)
+
+
+def probability(name: str, p: float) -> float:
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: {p} is no probability; give a number from 0 to 1")
+    return p
 
 
 def layer_norm(

@@ -44,7 +44,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         if isinstance(params, Tensor) or not (groups := list(params)) or len(args) > len(self.settings):
-            raise TypeError(f"{type(self).__name__}: params is an iterable such as model.parameters(), not one tensor and "
+            raise TypeError(f"{type(self).__name__}: params is an iterable such as model.parameters(), not one tensor, "
                             f"not empty (a generator serves once); then come {', '.join(self.settings)}")  # fmt: skip
         given = {**dict(zip(self.settings, args, strict=False)), **settings}
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
