@@ -28,10 +28,11 @@ class StrictArray:
 
     __array_ufunc__ = None  # ndarray + StrictArray asks StrictArray, which refuses
     __hash__ = None
-    syncs = 0  # of all arrays together
+    syncs = written = 0  # of all arrays together
 
     def __init__(self, held: np.ndarray, base: "StrictArray | None" = None):
         self.held, self.base = held, base
+        StrictArray.written += held.size if base is None else 0  # a view writes nothing
 
     dtype = property(lambda self: self.held.dtype)
     shape = property(lambda self: self.held.shape)
@@ -83,6 +84,7 @@ class StrictArray:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.held[wrapped(index, self.held.shape)] = unwrap(value)
+        StrictArray.written += getattr(value, "size", 1)
 
 
 def operators() -> None:
@@ -93,7 +95,7 @@ def operators() -> None:
         setattr(StrictArray, f"__r{name}__", lambda self, other, f=apply: binary(lambda a, b: f(b, a), self, other))
     for name in "add sub mul truediv pow".split():  # CuPy has no __imatmul__
         in_place = getattr(operator, f"__i{name}__")
-        setattr(StrictArray, f"__i{name}__", lambda self, other, f=in_place: (f(self.held, unwrap(other)), self)[1])
+        setattr(StrictArray, f"__i{name}__", lambda self, other, f=in_place: written(f(self.held, unwrap(other)), self))
     for name in "neg abs invert pos".split():
         apply = getattr(operator, name)
         setattr(StrictArray, f"__{name}__", lambda self, f=apply: wrap(f(self.held), self))
@@ -106,6 +108,11 @@ def binary(f: Any, a: StrictArray, b: Any) -> Any:
 
 
 operators()
+
+
+def written(numbers: np.ndarray, to: StrictArray) -> StrictArray:
+    StrictArray.written += numbers.size
+    return to
 
 
 def unwrap(x: Any) -> Any:
@@ -174,8 +181,7 @@ class Word:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         if isinstance(options.get("out"), StrictArray):
-            self.function(*map(unwrap, args), **checked(self.name, options))
-            return options["out"]
+            return written(self.function(*map(unwrap, args), **checked(self.name, options)), options["out"])
         first = next((a for a in args if isinstance(a, StrictArray)), None)
         return wrap(self.function(*map(unwrap, args), **checked(self.name, options)), first)
 
@@ -206,6 +212,7 @@ class StrictModule:
 
 def scatter(out: StrictArray, index: Any, g: StrictArray) -> None:
     np.add.at(out.held, wrapped(index, out.held.shape), unwrap(g))
+    StrictArray.written += g.size
 
 
 def open_strict() -> array.Backend:
