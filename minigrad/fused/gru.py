@@ -72,7 +72,7 @@ def gru(
         for steps, cols in scan.chunks():
             a = xp.reshape(blocks, (T, 4, H, B))[steps, :, :, :cols]  # (m,4,H,n)
             m, h = len(a), s[steps, :H, :cols]
-            da = xp.reshape(das, (-1, 4, H, B))[:m, :, :, :cols]
+            da = xp.reshape(das, (scan.width, 4, H, B))[:m, :, :, :cols]
             u, r, z, n = a[:, 0], a[:, 1], a[:, 2], a[:, 3]
             xp.multiply(a[:, 1:], a[:, 1:], out=da[:, 1:])
             xp.subtract(a[:, 1:3], da[:, 1:3], out=da[:, 1:3])  # σ'

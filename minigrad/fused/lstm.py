@@ -57,8 +57,8 @@ def lstm(
         for steps, n in scan.chunks():
             gates = blocks[steps, :, :, :n]  # (m,5,H,n)
             m = len(gates)
-            o, i, f, g = gates[:, 0], gates[:, 1], gates[:, 2], gates[:, 3]
-            da = xp.reshape(das, (-1, 4, H, B))[:m, :, :, :n]
+            o, i, f = gates[:, 0], gates[:, 1], gates[:, 2]
+            da = xp.reshape(das, (scan.width, 4, H, B))[:m, :, :, :n]
             xp.multiply(gates[:, :4], gates[:, :4], out=da)
             xp.subtract(gates[:, :3], da[:, :3], out=da[:, :3])  # σ'
             xp.subtract(1, da[:, 3], out=da[:, 3])  # g'

@@ -32,23 +32,27 @@ class Buffers(threading.local):
     """Large arrays, kept from one call to the next: fresh memory is paid for with a page fault every 4 kB.
 
     Every view of an array holds a reference to it. So one that only this list refers to is read by nobody any more,
-    neither by a pullback nor as a result, and may be written to again.
+    neither by a pullback nor as a result, and may be written to again. Each thread has its own.
     """
 
     def __init__(self) -> None:
         self.kept: dict[Any, list[Array]] = {}
 
     def empty(self, xp: XP, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An uninitialised array: an idle one of this size, or a new one."""
+        """An uninitialised array: in an idle one of up to twice its size, or else new."""
         size = math.prod(shape)
-        arrays = self.kept.setdefault((xp.ndarray, size, dtype), [])
+        if size < 2**16 or xp.ndarray is not np.ndarray:  # malloc keeps small ones, and CuPy all of its memory
+            return xp.empty(shape, dtype=dtype)
+        arrays = self.kept.setdefault(dtype, [])
         for array in arrays:
-            if sys.getrefcount(array) == 3:  # `arrays`, `array` and the argument
-                return xp.reshape(array, shape)
+            if size <= len(array) <= 2 * size and sys.getrefcount(array) == IDLE:
+                return array[:size].reshape(shape)
+        arrays[:] = [array for array in arrays if len(array) > size or sys.getrefcount(array) > IDLE]
         arrays.append(xp.empty(size, dtype=dtype))
-        return xp.reshape(arrays[-1], shape)
+        return arrays[-1].reshape(shape)
 
 
+IDLE = 3  # references to an array in a loop over the list that keeps it: the list, the loop, getrefcount
 buffers = Buffers()
 
 
@@ -69,10 +73,11 @@ class Scan:
         self.when: Any = slice(None, None, -1 if reverse else 1)  # step t of column j reads time when[t, j]
         self.ends: Any = None
         if lengths is not None:
-            ends = -np.sort(-np.asarray(lengths))
+            lengths = np.asarray(lengths, dtype=np.int64)
+            ends = -np.sort(-lengths)
             t = np.arange(T)[:, None]
             self.running = (t < ends).sum(1).tolist()
-            self.order = xp.asarray(np.argsort(-np.asarray(lengths), kind="stable"))
+            self.order = xp.asarray(np.argsort(-lengths, kind="stable"))
             self.when = xp.asarray(np.where(reverse & (t < ends), ends - 1 - t, t))
             self.ends = xp.asarray(ends), slice(None), xp.asarray(np.arange(B))
         self.s = buffers.empty(xp, (T + 1, H + 1 + I, B), dtype)
@@ -154,4 +159,4 @@ def split(dW: Array, H: int, b_ih: Array) -> tuple[Array | None, ...]:
 
 def columns_of(xp: XP, a: Array) -> Array:
     """(m,·,n) -> (·,m n): the columns of m steps side by side; no copy where m is 1."""
-    return xp.reshape(xp.swapaxes(a, 0, 1), (a.shape[1], -1))
+    return xp.reshape(xp.swapaxes(a, 0, 1), (a.shape[1], a.shape[0] * a.shape[2]))
