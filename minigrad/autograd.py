@@ -195,7 +195,7 @@ def wrap(value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any]) -> Vari
     """A rule's value as a Tensor, in a dtype no wider than what came in, which knows whose memory it shares."""
     if type(value) not in NAMESPACES:
         value = xp.asarray(value)  # NumPy's reductions return scalars
-    if value.dtype is float64 and not any([getattr(a, "dtype", None) == float64 for a in arrays]):
+    if value.dtype is float64 and not any([getattr(a, "dtype", None) is float64 for a in arrays]):
         floats = [a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "f"]
         value = xp.astype(value, floats[0] if floats else get_default_dtype())  # NumPy widens where integers take part
     out = Variable.kind(value)
