@@ -72,6 +72,8 @@ def explain(name: str, arrays: Sequence[Array], settings: dict[str, Any], error:
     elif isinstance(error, np.exceptions.AxisError):
         kind, n = IndexError, error.ndim
         why = f"dim {error.axis} does not exist in a tensor of {n} dimensions" + (f" ({-n} to {n - 1})" if n else "")
+    elif text == "tuple index out of range" and shapes:
+        why = f"dim {settings.get('dim')} does not exist in a tensor of {len(shapes[0])} dimensions"
     elif "broadcast" in text and len(shapes) > 1:
         why = f"shapes {' and '.join(map(str, shapes))} do not fit: sizes must be equal or 1, counted from the right"
     elif name in ("matmul", "linear") and "mismatch" in text:

@@ -29,10 +29,18 @@ def sizes(arguments: tuple[Any, ...]) -> Any:
     return arguments[0] if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)) else arguments
 
 
+def axis(name: str, x: Tensor, dim: int) -> int:
+    """`dim` counted from the front; raises IndexError where x has no such dimension."""
+    n = builtins.max(x.ndim, 1)
+    if not -n <= dim < n:
+        raise IndexError(f"{name}: dim {dim} does not exist in a tensor of {x.ndim} dimensions ({-n} to {n - 1})")
+    return dim % n
+
+
 def count(x: Tensor, dim: Dim) -> int:
     """How many elements of x fall together when `dim` is reduced."""
     dims = range(x.ndim) if dim is None or dim == () else [dim] if isinstance(dim, int) else dim
-    return math.prod(x.shape[d] for d in dims)
+    return math.prod([x.shape[axis("mean", x, d)] for d in dims] if x.ndim else ())
 
 
 # Too short for a definition: x², 1/x, 1/√x; the smaller of two, half the gradient to each at a tie; min over `dim`.
@@ -161,22 +169,19 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of x along `dim` that the 1-d `index` names."""
-    return ops.getitem(x, (slice(None),) * (dim % x.ndim) + (index.data,))
+    return ops.getitem(x, (slice(None),) * axis("index_select", x, dim) + (index.data,))
 
 
 def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
     """x without its dimensions of size 1; without those in `dim` alone, where they are of size 1."""
     dims = range(x.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
-    for d in dims:
-        if not -x.ndim <= d < x.ndim and (x.ndim or d not in (-1, 0)):
-            raise IndexError(f"squeeze: dim {d} does not exist in a tensor of {x.ndim} dimensions")
-    gone = {d % x.ndim for d in dims if x.ndim and x.shape[d] == 1}
-    return ops.reshape(x, tuple(n for d, n in enumerate(x.shape) if d not in gone))
+    named = {axis("squeeze", x, d) for d in dims}
+    return ops.reshape(x, tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in named))
 
 
 def flip(x: Tensor, dims: Any) -> Tensor:
     """x read backwards along `dims`."""
-    backwards = {d % x.ndim for d in ([dims] if isinstance(dims, int) else dims)}
+    backwards = {axis("flip", x, d) for d in ([dims] if isinstance(dims, int) else dims)}
     return ops.getitem(x, tuple(slice(None, None, -1) if d in backwards else slice(None) for d in range(x.ndim)))
 
 
@@ -192,8 +197,9 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
 
 def movedim(x: Tensor, source: int, destination: int) -> Tensor:
     """x with the dimension `source` at place `destination`, the others in order."""
-    order = [d for d in range(x.ndim) if d != source % x.ndim]
-    order.insert(destination % x.ndim, source % x.ndim)
+    source, destination = axis("movedim", x, source), axis("movedim", x, destination)
+    order = [d for d in range(x.ndim) if d != source]
+    order.insert(destination, source)
     return ops.permute(x, order)
 
 
@@ -201,7 +207,7 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """x with the dimensions from start_dim to end_dim made one."""
     if not x.ndim:
         return ops.reshape(x, (1,))
-    first, last = start_dim % x.ndim, end_dim % x.ndim
+    first, last = axis("flatten", x, start_dim), axis("flatten", x, end_dim)
     if first > last:
         raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim} in shape {tuple(x.shape)}")
     return ops.reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
@@ -209,18 +215,19 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of x along `dim`: of one size (the last may be smaller), or of the sizes given."""
+    dim = axis("split", x, dim)
     n, size = x.shape[dim], split_size_or_sections
     sizes = [size] * (n // size) + [n % size] * (n % size > 0) if isinstance(size, int) else list(size)
     if builtins.sum(sizes) != n:
         raise ValueError(f"split: the sections {sizes} add up to {builtins.sum(sizes)}, but dimension {dim} has {n}")
     ends = np.cumsum([0, *sizes]).tolist()
-    lead = (slice(None),) * (dim % x.ndim)
+    lead = (slice(None),) * dim
     return tuple([ops.getitem(x, (*lead, slice(a, b))) for a, b in zip(ends, ends[1:], strict=False)])
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of x along `dim`, all of one size but perhaps the last."""
-    return split(x, builtins.max(1, -(-x.shape[dim] // chunks)), dim)
+    return split(x, builtins.max(1, -(-x.shape[axis("chunk", x, dim)] // chunks)), dim)
 
 
 def triangle(x: Tensor, keep: Any) -> Tensor:
