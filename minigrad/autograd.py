@@ -147,7 +147,7 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
         except (ValueError, IndexError, TypeError) as error:
             raise errors.explain(name, arrays, settings, error) from error
         several = type(value) is tuple
-        outs = [wrap(v, xp, arrays, args) for v in (value if several else (value,))]
+        outs = [wrap(v, xp, arrays, args, "dtype" in settings) for v in (value if several else (value,))]
         if pullback and mode.recording and any([isinstance(a, Variable) and a.requires_grad for a in args]):
             node = Node(apply, args, settings, pullback, several)
             for i, out in enumerate(outs):
@@ -191,11 +191,11 @@ def sort_out(op: Op, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[t
     return arrays, {key: value.data if isinstance(value, Variable) else value for key, value in settings.items()}
 
 
-def wrap(value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any]) -> Variable:
-    """A rule's value as a Tensor, in a dtype no wider than what came in, which knows whose memory it shares."""
+def wrap(value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], asked: bool) -> Variable:
+    """A rule's value as a Tensor which knows whose memory it shares, in a dtype no wider than what came in, or asked for."""
     if type(value) not in NAMESPACES:
         value = xp.asarray(value)  # NumPy's reductions return scalars
-    if value.dtype is float64 and not any([getattr(a, "dtype", None) is float64 for a in arrays]):
+    if value.dtype is float64 and not asked and not any([getattr(a, "dtype", None) is float64 for a in arrays]):
         floats = [a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "f"]
         value = xp.astype(value, floats[0] if floats else get_default_dtype())  # NumPy widens where integers take part
     out = Variable.kind(value)
