@@ -14,45 +14,53 @@ from typing import Any
 from minigrad import Tensor, no_grad, ones_like, sigmoid, steps, tanh, zeros, zeros_like
 from minigrad.steps import Lengths, States
 
+from . import functional as F
 from . import init
-from .functional import dropout as drop
-from .functional import linear
 from .module import Module, Parameter
 
 
-class Cell(Module):
-    """What the cells share. A subclass says how many blocks its weights have, and tensors its state: h, or h and c."""
+class Recurrent(Module):
+    """What cells and layers share: weights of `blocks` blocks, and a state of `states` tensors (h, or h and c)."""
 
     blocks, states = 1, 1
+    hidden_size: int
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        rows = self.blocks * hidden_size
-        self.weight_ih = Parameter(zeros(rows, input_size))
-        self.weight_hh = Parameter(zeros(rows, hidden_size))
-        self.bias_ih = Parameter(zeros(rows)) if bias else None
-        self.bias_hh = Parameter(zeros(rows)) if bias else None
-        self.reset_parameters()
+    def add_weights(self, end: str, columns: int, bias: bool) -> None:
+        rows = self.blocks * self.hidden_size
+        setattr(self, f"weight_ih{end}", Parameter(zeros(rows, columns)))
+        setattr(self, f"weight_hh{end}", Parameter(zeros(rows, self.hidden_size)))
+        for name in ("bias_ih", "bias_hh"):
+            setattr(self, name + end, Parameter(zeros(rows)) if bias else None)
+
+    def weights(self, end: str = "") -> list[Any]:
+        return [getattr(self, name + end) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
 
     def reset_parameters(self) -> None:
         for param in self.parameters():
             init.uniform_(param, -1 / math.sqrt(self.hidden_size), 1 / math.sqrt(self.hidden_size))
 
-    def weights(self) -> tuple[Tensor, Tensor, Tensor | None, Tensor | None]:
-        return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
-
-    def start(self, x: Tensor, hx: Tensor | States | None) -> States:
-        """The state to start from: `hx`, or zeros."""
-        name = type(self).__name__
-        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
-            raise ValueError(f"{name}: input of shape {tuple(x.shape)} came; one step is (batch, {self.input_size})")
-        shape = (*x.shape[:-1], self.hidden_size)
+    def start(self, x: Tensor, hx: Any, *shape: int) -> States:
+        """The state to start from, each tensor of this shape: `hx`, or zeros as x is."""
         if hx is None:
             return (zeros(shape, dtype=x.dtype, device=x.device),) * self.states
         state = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
         if (came := [tuple(s.shape) for s in state]) != [shape] * self.states:
-            raise ValueError(f"{name}: a state of shapes {came} came where {[shape] * self.states} is wanted")
+            raise ValueError(f"{type(self).__name__}: states {came} came where {[shape] * self.states} are wanted")
         return state
+
+
+class Cell(Recurrent):
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        self.add_weights("", input_size, bias)
+        self.reset_parameters()
+
+    def enter(self, x: Tensor, hx: Any) -> States:
+        if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
+            raise ValueError(
+                f"{type(self).__name__}: input {tuple(x.shape)} came; one step is (batch, {self.input_size})"
+            )
+        return self.start(x, hx, *x.shape[:-1], self.hidden_size)
 
     def extra_repr(self) -> str:
         return f"{self.input_size}, {self.hidden_size}" + (", bias=False" if not self.bias else "")
@@ -71,8 +79,7 @@ class RNNCell(Cell):
         self.nonlinearity = steps.check_nonlinearity(nonlinearity)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        (h,) = self.start(input, hx)
-        return steps.rnn_cell(input, h, *self.weights(), nonlinearity=self.nonlinearity)
+        return steps.rnn_cell(input, *self.enter(input, hx), *self.weights(), nonlinearity=self.nonlinearity)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
@@ -92,8 +99,7 @@ class LSTMCell(Cell):
             init.forget_bias_(self, forget_bias)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        h, c = self.start(input, hx)
-        return steps.lstm_cell(input, h, c, *self.weights())
+        return steps.lstm_cell(input, *self.enter(input, hx), *self.weights())
 
 
 class GRUCell(Cell):
@@ -109,8 +115,7 @@ class GRUCell(Cell):
         self.reset_after = reset_after
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        (h,) = self.start(input, hx)
-        return steps.gru_cell(input, h, *self.weights(), reset_after=self.reset_after)
+        return steps.gru_cell(input, *self.enter(input, hx), *self.weights(), reset_after=self.reset_after)
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
@@ -130,9 +135,9 @@ class PeepholeLSTMCell(LSTMCell):
         super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        h, c = self.start(input, hx)
+        h, c = self.enter(input, hx)
         w_ih, w_hh, b_ih, b_hh = self.weights()
-        i, f, g, o = (linear(input, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, dim=-1)
+        i, f, g, o = (F.linear(input, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).chunk(4, dim=-1)
         p_i, p_f, p_o = self.weight_peephole.chunk(3)
         c = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
         return sigmoid(o + p_o * c) * tanh(c), c
@@ -162,7 +167,7 @@ def unroll(
         hx = tuple(map(zeros_like, like)) if isinstance(like, tuple) else zeros_like(like)
     several = isinstance(hx, tuple | list)
     start = tuple(hx) if several else (hx,)
-    mask = drop(ones_like(start[0]), dropout, getattr(cell, "training", False))
+    mask = F.dropout(ones_like(start[0]), dropout, getattr(cell, "training", False))
 
     def step(x: Tensor, h: Tensor, *rest: Tensor) -> States:
         h = h * mask if dropout else h

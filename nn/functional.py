@@ -185,7 +185,8 @@ def cross_entropy(
     rows = input if input.ndim == 2 else input.movedim(dim, -1).reshape(-1, C)
     loss = w * fused.softmax_cross_entropy(rows, y.reshape(-1)).reshape(y.shape)
     if s:
-        loss = (1 - s) * loss - s / C * (target != ignore_index) * (each * log_softmax(input, dim)).sum(dim)
+        smooth = (target != ignore_index) * -(each * log_softmax(input, dim)).sum(dim)
+        loss = (1 - s) * loss + s / C * smooth
     return reduce(loss, reduction, w.sum())
 
 
@@ -201,9 +202,7 @@ def classes(
     kept = target != ignore_index
     y = where(kept, target, 0)
     if y.numel() and not (0 <= int(y.min()) and int(y.max()) < input.shape[dim]):
-        raise IndexError(
-            f"{name}: targets go from {int(y.min())} to {int(y.max())}; classes are 0 to {input.shape[dim] - 1}"
-        )
+        raise IndexError(f"{name}: targets are {int(y.min())} to {int(y.max())}, classes 0 to {input.shape[dim] - 1}")
     return dim, y, kept.to(input.dtype) if weight is None else weight[y] * kept
 
 

@@ -7,19 +7,18 @@ bias_ih_l0 and bias_hh_l0 (kH,), then ..._l0_reverse, ..._l1 (whose input is D·
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad import Tensor, cat, fused, stack, steps, where, zeros
+from minigrad import Tensor, cat, fused, stack, steps, where
 from minigrad.steps import Lengths, States
 
+from . import functional as F
 from . import init
-from .functional import dropout as drop
-from .module import Module, Parameter
+from .cells import Recurrent
 
 
 class Run(NamedTuple):
@@ -32,7 +31,7 @@ class Run(NamedTuple):
     last: States  # (B,H) each, the state at the end
 
 
-class RNNBase(Module):
+class RNNBase(Recurrent):
     """What RNN, LSTM and GRU share.
 
     input_size, hidden_size: I and H. num_layers: each reads the outputs of the one below. bias: whether there are any.
@@ -46,8 +45,6 @@ class RNNBase(Module):
             its own last step, and its backward run starts there: it gets what it gets alone.
     output  (T,B,D·H), the last layer's state after each step;    h_n (L·D,B,H)
     """
-
-    blocks, states = 1, 1
 
     def __init__(
         self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True, batch_first: bool = False,
@@ -63,26 +60,13 @@ class RNNBase(Module):
             warnings.warn(f"{name}: dropout acts between layers, and num_layers=1 has no between", stacklevel=3)
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
-        rows = self.blocks * hidden_size
-        for layer, run in self.names():
-            columns = hidden_size * (1 + bidirectional) if layer else input_size
-            setattr(self, f"weight_ih_{run}", Parameter(zeros(rows, columns)))
-            setattr(self, f"weight_hh_{run}", Parameter(zeros(rows, hidden_size)))
-            for kind in ("bias_ih", "bias_hh") if bias else ():
-                setattr(self, f"{kind}_{run}", Parameter(zeros(rows)))
+        ends = ("", "_reverse") if bidirectional else ("",)
+        self.names = [
+            f"l{layer}{end}" for layer in range(num_layers) for end in ends
+        ]  # of the runs, in PyTorch's order
+        for i, name in enumerate(self.names):
+            self.add_weights(f"_{name}", input_size if i < len(ends) else hidden_size * len(ends), bias)
         self.reset_parameters()
-
-    def names(self) -> list[tuple[int, str]]:
-        """Layer number and suffix of each run, in PyTorch's order."""
-        ends = ("", "_reverse") if self.bidirectional else ("",)
-        return [(layer, f"l{layer}{end}") for layer in range(self.num_layers) for end in ends]
-
-    def weights(self, run: str) -> list[Any]:
-        return [getattr(self, f"{kind}_{run}", None) for kind in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
-
-    def reset_parameters(self) -> None:
-        for param in self.parameters():
-            init.uniform_(param, -1 / math.sqrt(self.hidden_size), 1 / math.sqrt(self.hidden_size))
 
     def flatten_parameters(self) -> None:
         """Nothing: cuDNN wants PyTorch's weights in one piece, and code written for it may call this."""
@@ -94,21 +78,16 @@ class RNNBase(Module):
     def runs(self, x: Tensor, hx: list[States], lengths: Lengths) -> Iterator[Run]:
         """Run after run over x (T,B,I), each from its state in `hx`."""
         outputs: list[Tensor] = []
-        for start, (_, name) in zip(hx, self.names(), strict=True):
+        for start, name in zip(hx, self.names, strict=True):
             if len(outputs) == 1 + self.bidirectional:  # the layer below is complete
-                x, outputs = drop(cat(outputs, dim=-1), self.dropout, self.training), []
-            hs, *last = self.scan(x, start, self.weights(name), lengths, name.endswith("reverse"))
+                x, outputs = F.dropout(cat(outputs, dim=-1), self.dropout, self.training), []
+            hs, *last = self.scan(x, start, self.weights(f"_{name}"), lengths, name.endswith("reverse"))
             outputs.append(hs)
             yield Run(name, x, start, hs, tuple(last))
 
     def enter(self, input: Tensor, hx: Any, lengths: Any) -> tuple[Tensor, list[States], Lengths]:
         """Input as (T,B,I), a state for each run, and lengths as an array; refused where they do not fit."""
-        name, batched, runs, dtype = (
-            type(self).__name__,
-            input.ndim == 3,
-            len(self.names()),
-            self.weights("l0")[0].dtype,
-        )
+        name, batched, dtype = type(self).__name__, input.ndim == 3, self.weights("_l0")[0].dtype
         if input.ndim not in (2, 3) or input.shape[-1] != self.input_size or 0 in input.shape[:-1]:
             order = "batch, time" if self.batch_first else "time, batch"
             raise ValueError(f"{name}: input of shape {tuple(input.shape)} came; wanted is ({order}, {self.input_size})"
@@ -118,20 +97,12 @@ class RNNBase(Module):
                             f"cast floats: input.to(minigrad.{dtype}) or layer.double()")  # fmt: skip
         x = input[:, None] if not batched else input.transpose(0, 1) if self.batch_first else input
         T, B = x.shape[:2]
-        if hx is None:
-            start = [(zeros(B, self.hidden_size, dtype=x.dtype, device=x.device),) * self.states] * runs
-        else:
-            given = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
-            want = (runs, *([B] * batched), self.hidden_size)
-            if (came := [tuple(s.shape) for s in given]) != [want] * self.states:
-                raise ValueError(f"{name}: a state of shapes {came} came where {[want] * self.states} is wanted")
-            start = list(zip(*[(s if batched else s[:, None]).unbind(0) for s in given], strict=True))
+        state = self.start(x, hx, len(self.names), *[B] * batched, self.hidden_size)
+        start = list(zip(*[(s if batched else s[:, None]).unbind(0) for s in state], strict=True))
         if lengths is not None:
             lengths = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
             if lengths.shape != (B,) or lengths.dtype.kind != "i" or lengths.min() < 0 or lengths.max() > T:
-                raise ValueError(
-                    f"{name}: lengths {lengths.tolist()} came; one integer from 0 to {T} for each of {B} rows is wanted"
-                )
+                raise ValueError(f"{name}: lengths {lengths.tolist()} came; wanted are {B} integers from 0 to {T}")
         return x, start, lengths
 
     def forward(self, input: Tensor, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
@@ -237,7 +208,7 @@ def gates(layer: RNNBase, input: Tensor, hx: Any = None, lengths: Any = None) ->
             before = where(at_end, first, cat([run.hs[1:], first]))  # (T,B,H), the h that each step started from
         else:
             before = cat([first, run.hs[:-1]])
-        weights = layer.weights(run.name)
+        weights = layer.weights(f"_{run.name}")
         if isinstance(layer, LSTM):
             named = zip("ifgo", steps.lstm_gates(run.x, before, *weights), strict=True)
         else:

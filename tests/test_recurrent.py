@@ -232,19 +232,19 @@ def test_misuse_of_layers() -> None:
     for call, message in (
         (lambda: layer(mg.ones(2, 5, 4)), r"LSTM: input of shape \(2, 5, 4\) came; wanted is \(batch, time, 3\)"),
         (lambda: layer(mg.ones(2, 0, 3)), "no size 0"),
-        (lambda: layer(mg.ones(2, 5, 3), mg.ones(1, 2, 4)), r"a state of shapes \[\(1, 2, 4\)\] came where"),
+        (lambda: layer(mg.ones(2, 5, 3), mg.ones(1, 2, 4)), r"LSTM: states \[\(1, 2, 4\)\] came where"),
         (
             lambda: layer(mg.ones(2, 5, 3), lengths=[5]),
-            r"lengths \[5\] came; one integer from 0 to 5 for each of 2 rows",
+            r"lengths \[5\] came; wanted are 2 integers from 0 to 5",
         ),
         (lambda: layer(mg.ones(2, 5, 3), lengths=[5, 6]), r"lengths \[5, 6\] came"),
         (lambda: nn.RNN(3, 4, nonlinearity="sin"), "nonlinearity is 'tanh' or 'relu', not 'sin'"),
         (lambda: nn.GRU(3, 0), "hidden_size 0"),
         (lambda: nn.GRU(3, 4, 2, dropout=1.5), "dropout 1.5 a probability"),
-        (lambda: nn.LSTMCell(3, 4)(mg.ones(2, 4)), r"LSTMCell: input of shape \(2, 4\) came; one step is \(batch, 3\)"),
+        (lambda: nn.LSTMCell(3, 4)(mg.ones(2, 4)), r"LSTMCell: input \(2, 4\) came; one step is \(batch, 3\)"),
         (
             lambda: nn.GRUCell(3, 4)(mg.ones(2, 3), mg.ones(2, 3)),
-            r"a state of shapes \[\(2, 3\)\] came where \[\(2, 4\)\]",
+            r"GRUCell: states \[\(2, 3\)\] came where \[\(2, 4\)\]",
         ),
         (lambda: nn.unroll(nn.GRUCell(3, 4), mg.ones(5, 3)), r"unroll: input of shape \(5, 3\)"),
     ):

@@ -104,9 +104,7 @@ class Optimizer:
         """Go on from where `state_dict` was taken, by an optimizer of this class over parameters of these shapes."""
         own, saved = ([len(g["params"]) for g in groups] for groups in (self.param_groups, state_dict["param_groups"]))
         if own != saved:
-            raise ValueError(
-                f"{type(self).__name__}.load_state_dict: groups of {saved} parameters came where {own} are wanted"
-            )
+            raise ValueError(f"{type(self).__name__}: groups of {saved} parameters came where {own} are wanted")
         for group, new in zip(self.param_groups, state_dict["param_groups"], strict=True):
             group.update({key: value for key, value in new.items() if key != "params"})
         params = [p for group in self.param_groups for p in group["params"]]

@@ -65,7 +65,7 @@ class LinearLR(LRScheduler):
     ):
         if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
             raise ValueError(
-                f"LinearLR: start_factor {start_factor} must lie in (0, 1], end_factor {end_factor} in [0, 1]"
+                f"LinearLR: start_factor {start_factor} is not in (0, 1], or end_factor {end_factor} in [0, 1]"
             )
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer)
