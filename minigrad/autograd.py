@@ -192,7 +192,7 @@ def sort_out(op: Op, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[t
 
 
 def wrap(value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], asked: bool) -> Variable:
-    """A rule's value as a Tensor which knows whose memory it shares, in a dtype no wider than what came in, or asked for."""
+    """A rule's value as a Tensor that knows whose memory it shares, no wider than what came in or was asked for."""
     if type(value) not in NAMESPACES:
         value = xp.asarray(value)  # NumPy's reductions return scalars
     if value.dtype is float64 and not asked and not any([getattr(a, "dtype", None) is float64 for a in arrays]):
