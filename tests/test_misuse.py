@@ -1,0 +1,229 @@
+"""What minigrad refuses, and what it says: never a silent cast, a broadcast or a wrong gradient."""
+
+import operator
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import strict_device  # noqa: F401  (device="strict")
+
+import minigrad as mg
+
+X = mg.ones(2, 3)
+V = mg.ones(3)
+IDS = mg.tensor([0, 1])
+GRAPH = mg.ones(2, requires_grad=True) * 2
+
+
+def leaf(*values: float) -> mg.Tensor:
+    return mg.tensor(np.array(values), requires_grad=True)
+
+
+# A value that the graph needs is changed in place
+
+CHANGES = {
+    "the tensor itself": lambda x: x.zero_(),
+    "through []=": lambda x: x.__setitem__(0, 5.0),
+    "a view of it": lambda x: x[1:].fill_(5.0),
+    "a view of a view": lambda x: x.reshape(2, 1)[1:].T.fill_(5.0),
+    "the same memory, detached": lambda x: x.detach().copy_(mg.tensor([5.0, 5.0])),
+    "by hand, with bump": lambda x: (x.data.fill(5.0), x.bump()),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("use", [lambda x: x * x, lambda x: x[0] * x[1], lambda x: x.reshape(1, 2) ** 2])
+def test_a_change_in_place_is_found(use: Any, change: Any) -> None:
+    x = leaf(1.0, 2.0)
+    y = use(x).sum()
+    with mg.no_grad():
+        change(x)
+    with pytest.raises(
+        RuntimeError, match=r"(mul|pow|getitem|reshape): its argument was changed in place.*\.clone\(\)"
+    ):
+        y.backward()
+
+
+def test_the_change_of_a_value_is_found_where_the_rule_needs_it() -> None:
+    x = leaf(1.0, 2.0)
+    y = x.exp()
+    y.data[:] = 0
+    y.bump()
+    with pytest.raises(RuntimeError, match="exp: its value was changed in place"):
+        y.sum().backward()
+
+
+def test_a_change_before_the_use_or_after_backward_is_none() -> None:
+    x = leaf(1.0, 2.0)
+    for _ in range(2):
+        with mg.no_grad():
+            x.copy_([3.0, 4.0])
+        x.grad = None
+        (x * x).sum().backward()
+        np.testing.assert_array_equal(x.grad.data, [6, 8])
+
+
+def test_a_tensor_with_history_is_not_written_to() -> None:
+    x = leaf(1.0, 2.0)
+    for write in (lambda: x.zero_(), lambda: x.__setitem__(0, 1.0), lambda: mg.zeros(2).double().__setitem__(0, x[0])):
+        with pytest.raises(RuntimeError, match="requires a gradient.*where, cat or stack.*no_grad"):
+            write()
+
+
+# The first number that is not finite
+
+
+def here() -> int:
+    return sys._getframe(1).f_lineno
+
+
+def test_an_anomaly_names_the_op_and_the_line_forward() -> None:
+    x = leaf(0.0, 1.0)
+    with mg.detect_anomaly(), np.errstate(all="ignore"):
+        with pytest.raises(FloatingPointError) as error:
+            line = here() + 1
+            x / x
+        assert f"div: the value has 1 NaN among its 2 numbers ({__file__}, line {line}, in test_an" in str(error.value)
+        with pytest.raises(FloatingPointError, match="log: the value has an infinity"):
+            mg.log(x)
+        assert not ((x + np.array([np.inf, 0.0])) * 2).isfinite().all()  # an infinity that comes in is nobody's fault
+
+
+def test_an_anomaly_names_the_op_and_the_line_backward() -> None:
+    x = leaf(0.0, 1.0)
+    with mg.detect_anomaly(), np.errstate(all="ignore"):
+        line, y = here(), mg.sqrt(x)
+        with pytest.raises(FloatingPointError) as error:
+            y.sum().backward()
+        assert f"sqrt: the gradient has an infinity among its 2 numbers ({__file__}, line {line}" in str(error.value)
+    assert mg.autograd.mode.watch is None
+
+
+# Dtypes
+
+
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64])
+def test_no_operand_from_outside_changes_a_dtype(dtype: Any) -> None:
+    x = mg.ones(3, dtype=dtype)
+    others = [2, 2.5, True, np.float64(2.5), np.int64(2), mg.tensor(2), np.arange(1, 4), mg.arange(1, 4)]
+    for other in others:
+        for apply in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
+            for y in (apply(x, other), apply(other, x)):
+                assert isinstance(y, mg.Tensor) and y.dtype == dtype, (other, apply.__name__)
+        assert mg.where(x > 0, x, other).dtype == mg.maximum(x, other).dtype == dtype, other
+
+
+def test_integers_become_floats_of_the_default_dtype() -> None:
+    ids = mg.arange(1, 4)
+    for y in (ids / 2, ids * 0.5, ids / ids, ids.exp(), ids.sqrt(), ids.sigmoid(), ids.softmax(0), 1.5 + ids):
+        assert y.dtype == mg.float32
+    for y in (ids * 2, ids + ids, -ids, ids.sum(), ids.cumsum(0), ids.amax(), ids.prod()):
+        assert y.dtype == mg.int64
+
+
+@pytest.mark.parametrize("source", [mg.float32, mg.float64, mg.int64, mg.int32, mg.bool])
+def test_a_cast_is_what_was_asked_for(source: Any) -> None:
+    x = mg.tensor(np.array([0, 1, 1]), dtype=source)
+    casts = {"float": mg.float32, "double": mg.float64, "long": mg.int64, "int": mg.int32, "bool": mg.bool}
+    for name, dtype in casts.items():
+        for y in (getattr(x, name)(), x.to(dtype), x.to(mg.zeros(1, dtype=dtype)), x.to("cpu", dtype=dtype)):
+            assert y.dtype == dtype and y.tolist() == [0, 1, 1] and (y is x) == (source == dtype)
+
+
+@pytest.mark.parametrize("there, back", [(mg.float32, mg.float64), (mg.float64, mg.float32)])
+def test_the_gradient_of_a_cast_comes_back_in_the_dtype_that_went_in(there: Any, back: Any) -> None:
+    x = mg.ones(3, dtype=back, requires_grad=True)
+    (x.to(there) * 3).sum().backward()
+    assert x.grad.dtype == back and x.grad.tolist() == [3, 3, 3]
+
+
+def test_arrays_on_either_side() -> None:
+    x, a = leaf(1.0, 2.0), np.array([3.0, 5.0])
+    for apply in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
+        for y, want in ((apply(x, a), apply(x.data, a)), (apply(a, x), apply(a, x.data))):
+            assert isinstance(y, mg.Tensor) and y.requires_grad
+            np.testing.assert_array_equal(y.data, want)
+    square = np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_array_equal((square @ x).data, square @ x.data)
+    np.testing.assert_array_equal((x @ square).data, x.data @ square)
+    for apply in (operator.lt, operator.ge, operator.eq, operator.ne):
+        np.testing.assert_array_equal(apply(x, a).data, apply(x.data, a))
+        np.testing.assert_array_equal(apply(a, x).data, apply(a, x.data))
+
+
+# Sentences. Each names the op, what came, and the way out.
+
+SENTENCES: dict[str, tuple[Any, type[Exception], str]] = {
+    "shapes": (lambda: X + mg.ones(2), ValueError, r"add\(.*\(2, 3\) and \(2,\) do not fit: sizes must be equal or 1"),
+    "inner sizes": (lambda: X @ X, ValueError, r"matmul\(.*inner sizes of \(2, 3\) and \(2, 3\) differ"),
+    "a number is no matrix": (lambda: X @ mg.tensor(2.0), ValueError, "0-d.*multiply with"),
+    "linear": (lambda: mg.linear(X, mg.ones(4, 2), None), ValueError, r"linear\(.*inner sizes of .* differ"),
+    "no such dim": (lambda: X.sum(2), IndexError, r"sum\(.*dim 2 does not exist .* 2 dimensions \(-2 to 1\)"),
+    "no such dim, softmax": (lambda: V.softmax(1), IndexError, r"softmax\(.*dim 1 does not exist .* 1 dimensions"),
+    "no such dim, squeeze": (lambda: X.squeeze(5), IndexError, "squeeze: dim 5 does not exist in a tensor of 2"),
+    "no such dim, mean": (lambda: X.mean(3), IndexError, "dim 3"),
+    "no such dim, unbind": (lambda: X.unbind(2), IndexError, "dim 2"),
+    "no such dim, transpose": (lambda: X.transpose(0, 4), IndexError, "dim 4 does not exist in a tensor of 2"),
+    "no such dim, cat": (lambda: mg.cat([X, X], 3), IndexError, r"cat\(.*dim 3"),
+    "no such dim, flip": (lambda: X.flip(2), IndexError, "dim 2"),
+    "no such dim, flatten": (lambda: X.flatten(3), IndexError, "dim 3"),
+    "no such dim, chunk": (lambda: X.chunk(2, 3), IndexError, "dim 3"),
+    "no such dim, movedim": (lambda: X.movedim(0, 2), IndexError, "dim 2"),
+    "max of nothing": (lambda: mg.zeros(0).amax(), ValueError, r"amax\(.*no identity"),
+    "index out of range": (lambda: X[2], IndexError, r"getitem\(.*index 2 is out of bounds .* size 2"),
+    "too many indices": (lambda: X[0, 0, 0], IndexError, "too many indices"),
+    "id out of range": (lambda: mg.embedding(X, mg.tensor([0, 2])), IndexError, "ids go from 0 to 2, .* rows 0 to 1"),
+    "id below 0": (lambda: mg.embedding(X, mg.tensor([-1])), IndexError, "ids go from -1 to -1"),
+    "ids of floats": (lambda: mg.embedding(X, mg.ones(2)), TypeError, r"ids must be integers.*\.long\(\)"),
+    "gather by floats": (lambda: X.gather(0, X), ValueError, r"gather: wants integers with 2 dim.*float32\(2, 3\)"),
+    "reshape": (lambda: X.reshape(4, 2), ValueError, r"reshape\(.*6 elements do not fill shape \(4, 2\)"),
+    "permute": (lambda: X.permute(0, 0), ValueError, r"dims \(0, 0\) do not name each of the 2 dimensions once"),
+    "flatten backwards": (lambda: X.flatten(1, 0), ValueError, "flatten: start_dim 1 lies behind end_dim 0"),
+    "split": (lambda: X.split([1, 1], 1), ValueError, r"split: the sections \[1, 1\] add up to 2, .* has 3"),
+    "repeat": (lambda: X.repeat(2), ValueError, r"repeat: \(2,\) gives no number for some dimension"),
+    "mm": (lambda: mg.mm(X, V), ValueError, r"mm: wants 2-d and 2-d tensors; \(2, 3\) and \(3,\) came"),
+    "einsum, operands": (lambda: mg.einsum("ij,jk->ik", X), ValueError, "is about 2 operands, and 1 came"),
+    "einsum, sizes": (lambda: mg.einsum("ij,jk->ik", X, X), ValueError, "letter 'j' stands for 3 and for 2"),
+    "einsum, result": (lambda: mg.einsum("ij->k", X), ValueError, "must name letters of the operands"),
+    "einsum, diagonal": (lambda: mg.einsum("ii->i", X), ValueError, "diagonal, which is not supported"),
+    "a keyword": (lambda: X.sum(dims=1), TypeError, r"sum\(.*unexpected keyword argument 'dims'"),
+    "too many arguments": (lambda: X.sum(1, True, 3), TypeError, r"sum\(x, dim, keepdim\): called with 4"),
+    "a list": (lambda: X + [1.0, 2.0, 3.0], TypeError, "add: cannot take a list; make a tensor of it"),
+    "a word": (lambda: X * "3", TypeError, "mul: cannot take a str"),
+    "clamp": (lambda: X.clamp(), ValueError, "clamp: neither min nor max came"),
+    "norm": (lambda: X.norm("nuc"), ValueError, "norm: p='nuc' is not supported"),
+    "mean of integers": (lambda: IDS.mean(), TypeError, r"mean: int64 has no mean.*\.float\(\)"),
+    "a gradient of integers": (lambda: IDS.requires_grad_(), RuntimeError, r"int64 has no gradient.*\.float\(\)"),
+    "a gradient of masks": (lambda: (X > 0).requires_grad_(), RuntimeError, "bool has no gradient"),
+    "no longer a gradient": (lambda: GRAPH.requires_grad_(False), RuntimeError, r"only a leaf.*\.detach\(\)"),
+    "backward of a matrix": (lambda: GRAPH.backward(), RuntimeError, r"shape \(2,\), and only a scalar.*\.sum\(\)"),
+    "backward of a constant": (lambda: X.sum().backward(), RuntimeError, r"backward: .* no graph.*requires_grad=True"),
+    "a gradient of another shape": (lambda: GRAPH.backward(V), ValueError, r"of shape \(3,\) came for .* \(2,\)"),
+    "gradients missing": (lambda: mg.grad([GRAPH, GRAPH], GRAPH, [mg.ones(2)]), ValueError, "2 outputs came with 1"),
+    "one number": (lambda: X.item(), ValueError, r"item: .* \(2, 3\) is not one number.*\.tolist\(\)"),
+    "truth": (lambda: bool(X > 0), ValueError, r"neither true nor false; say \.any\(\) or \.all\(\)"),
+    "a length": (lambda: len(mg.tensor(1.0)), TypeError, "0-d tensor has no length"),
+    "an index": (lambda: [1, 2][mg.tensor(1.0)], TypeError, r"only one integer can be an index, .* float32\(\)"),
+    "numpy of a graph": (lambda: GRAPH.numpy(), RuntimeError, r"requires a gradient.*\.detach\(\)\.numpy\(\)"),
+    "asarray of a graph": (lambda: np.asarray(GRAPH), RuntimeError, r"call \.detach\(\)\.numpy\(\)"),
+    "numpy of a device": (lambda: mg.ones(2, device="strict").numpy(), TypeError, r"on strict; call \.cpu\(\)"),
+    "two devices": (lambda: V + mg.ones(3, device="strict"), RuntimeError, r"on cpu and strict; move one with \.to"),
+    "no such device": (lambda: mg.ones(2, device="tpu"), ValueError, "'tpu' is unknown; known are 'cpu', 'cuda'"),
+    "to what": (lambda: X.to("floatt"), TypeError, "to: 'floatt' is neither a dtype nor one of the devices"),
+    "a copy too large": (lambda: mg.zeros(2).copy_(V), ValueError, r"copy_ on a tensor of shape \(2,\)"),
+    "a fraction into integers": (lambda: mg.zeros(2, dtype=mg.int64).fill_(0.5), TypeError, "int64 cannot hold"),
+    "ragged lists": (lambda: mg.tensor([[1], [2, 3]]), ValueError, "inhomogeneous"),
+    "words": (lambda: mg.tensor(["a"]), TypeError, "tensor: cannot make a tensor of <U1"),
+    "from_numpy": (lambda: mg.from_numpy([1.0]), TypeError, r"and a list came; use tensor\(...\)"),
+    "randint": (lambda: mg.randint(3), TypeError, r"wants randint\(high, size\)"),
+    "a default of integers": (lambda: mg.set_default_dtype(mg.int64), TypeError, "use float32 or float64"),
+    "gradients asked for at birth": (lambda: mg.tensor([1], requires_grad=True), RuntimeError, "int64 has no gradient"),
+    "where without values": (lambda: mg.where(X > 0), TypeError, r"wants where\(condition, a, b\)"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("call, kind, words", SENTENCES.values(), ids=SENTENCES)
+def test_an_error_is_a_sentence(call: Any, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        call()
