@@ -25,6 +25,35 @@ class SequenceClassifier(nn.Module):
         return self.fc(mg.cat(list(h), dim=1))  # (B,C)
 
 
+class SentenceClassifier(nn.Module):
+    """Word embeddings -> recurrent layers -> the last states of the top one -> scores of C classes, with dropout.
+
+    padding: the id that fills up short rows; its embedding is 0. told: whether the recurrent layers get the lengths of
+    the rows, and leave the padding out. norm: LayerNorm of the last states. p: probability of dropping, everywhere.
+    """
+
+    def __init__(
+        self, vocabulary: int, kind: str = "BiLSTM", E: int = 32, H: int = 64, C: int = 2, *, layers: int = 1,
+        p: float = 0.3, norm: bool = False, padding: int | None = None, told: bool = False,
+    ):  # fmt: skip
+        super().__init__()
+        self.ends = 2 if kind == "BiLSTM" else 1
+        between = {"dropout": p} if layers > 1 else {}
+        self.embedding = nn.Embedding(vocabulary, E, padding_idx=padding)
+        self.rnn = KINDS[kind](E, H, layers, batch_first=True, bidirectional=self.ends == 2, **between)
+        self.norm = nn.LayerNorm(self.ends * H) if norm else nn.Identity()
+        self.fc = nn.Linear(self.ends * H, C)
+        self.drop = nn.Dropout(p)
+        self.padding, self.told = padding, told
+
+    def forward(self, ids: Tensor) -> Tensor:
+        lengths = (ids != self.padding).sum(dim=1) if self.told else None
+        _, state = self.rnn(self.drop(self.embedding(ids)), lengths=lengths)  # (B,T) -> (B,T,E) -> last states
+        h = state[0] if isinstance(state, tuple) else state
+        h = mg.cat(list(h[-self.ends :]), dim=1)  # (B,H), or (B,2H) of both directions
+        return self.fc(self.drop(self.norm(h)))  # (B,C)
+
+
 def size(model: nn.Module) -> int:
     """How many numbers a model learns."""
     return sum(parameter.numel() for parameter in model.parameters())

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
 import minigrad as mg
 from minigrad import Tensor
+from minigrad.array import generator
 
 SYMBOLS, NOISE = 10, 5  # of the copy task: what may have to be remembered, and what may stand in between
+POSITIVE = "good great excellent amazing wonderful fantastic love best happy perfect".split()
+NEGATIVE = "bad terrible awful horrible worst hate poor disappointing sad wrong".split()
+NEUTRAL = "the a is was it this that movie film story".split()
+WORDS = POSITIVE + NEGATIVE + NEUTRAL  # an id is a place in this list
 
 
 def copy_task(B: int, T: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
@@ -28,3 +37,20 @@ def latch_task(B: int, T: int, symbols: int = 10, rate: float = 0.15) -> tuple[T
         answers.append(mg.where(marks[t], shown[t], answers[-1]))
     one_hot = (shown.unsqueeze(-1) == mg.arange(symbols)).float()  # (T,B,symbols)
     return mg.cat([one_hot, marks.float().unsqueeze(-1)], dim=-1), mg.stack(answers), marks
+
+
+def sentences(
+    B: int, T: int = 15, padding: int = 0, positive: Sequence[str] = POSITIVE, device: str = "cpu"
+) -> tuple[Tensor, Tensor]:
+    """Of 5 to 9 words, 2 or 3 of them positive (label 1) or negative (0), the others neutral, in random order.
+
+    ids (B,T), places in WORDS and then `padding`; labels (B,).
+    """
+    random = generator()
+    good, bad, neutral = ([WORDS.index(word) for word in words] for words in (positive, NEGATIVE, NEUTRAL))
+    ids, labels = np.full((B, T), padding), random.integers(0, 2, B)
+    for row, label in zip(ids, labels):
+        words = [*random.choice(good if label else bad, random.integers(2, 4)),
+                 *random.choice(neutral, random.integers(3, 7))]  # fmt: skip
+        row[: len(words)] = random.permutation(words)
+    return mg.tensor(ids).to(device), mg.tensor(labels).to(device)

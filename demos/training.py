@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
+from itertools import islice
+
+import numpy as np
 
 import minigrad as mg
 import nn
@@ -39,3 +43,29 @@ def accuracy(model: nn.Module, x: Tensor, answers: Tensor) -> float:
     """The share of answers to which the model gives the highest score."""
     with mg.no_grad():
         return float((model(x).argmax(dim=-1) == answers).float().mean().item())
+
+
+Data = tuple[Tensor, Tensor]  # inputs and answers
+
+
+def fit(
+    model: nn.Module, data: Data, others: Data, steps: int, lr: float, B: int = 32, every: int = 25
+) -> dict[str, list[float]]:
+    """`train` with dropout on `steps` shuffled batches of `data`, again and again; leaves the model in evaluation.
+
+    For every `every` steps: their mean loss (nat), and right answers without dropout on `data` ("seen") and `others`.
+    """
+    loader = nn.data.DataLoader(nn.data.TensorDataset(*data), B, shuffle=True)
+    batches = islice((batch for _ in range(steps) for batch in loader), steps)
+    seen = []
+
+    def watch() -> float:
+        model.eval()
+        seen.append(accuracy(model, *data))
+        right = accuracy(model, *others)
+        model.train()
+        return right
+
+    losses, other = train(model.train(), batches, lr, clip=math.inf, watch=watch, every=every)
+    model.eval()
+    return {"loss": np.reshape(losses, (-1, every)).mean(axis=1).tolist(), "seen": seen, "other": other}
