@@ -97,16 +97,18 @@ def gradcheck(
 
 
 def gradient_of(f: Callable[..., Any], cotangents: Sequence[Any]) -> Callable[..., Any]:
-    """x -> Jᵀ u, as a differentiable function."""
+    """x -> Jᵀ u, as a differentiable function. Where x asks for no gradient the rules are not replayed over tensors, so
+    that a difference of this function knows nothing of the replay."""
 
     def gradient(*xs: Tensor) -> list[Tensor]:
+        graph = any(x.requires_grad for x in xs)
         leaves = [x if x.requires_grad else x.requires_grad_() for x in xs]
         value = f(*leaves)
         outputs: list[Any] = [value] if isinstance(value, Variable) else list(value)
         pairs = [
             (y, Tensor(np.asarray(u, y.dtype))) for y, u in zip(outputs, cotangents, strict=True) if y.requires_grad
         ]
-        found = grad([y for y, _ in pairs], leaves, [u for _, u in pairs], create_graph=True, allow_unused=True)
+        found = grad([y for y, _ in pairs], leaves, [u for _, u in pairs], create_graph=graph, allow_unused=True)
         return [x * 0.0 if g is None else g for g, x in zip(found, leaves, strict=True)]
 
     return gradient
