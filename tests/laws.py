@@ -80,7 +80,7 @@ def witnessed(op: Op, f: Op, sample: Sample, witness: Op, tolerance: float, salt
     if not close(got, want, tolerance):
         engine = [numbers(g) for g in run(f, floats, cotangents)[1]]
         slopes = [entrywise(f, floats, cotangents, i, witness) for i in range(len(floats))]
-        what = f"its gradients along a direction {got} and {want}; entry by entry\n{engine}\nand\n{slopes}\n"
+        what = f"its gradients, of the floats in turn, are\n{engine} and\n{slopes}\nso that along one direction come"
         must_agree(op, sample, what, got, want, witness.__name__, tolerance)
 
 
@@ -155,11 +155,13 @@ def as_pytorch(op: Op, sample: Sample, theirs: Op, torch: Any) -> None:
 def purity(op: Any, sample: Sample) -> None:
     """A rule writes neither to its inputs nor, in pulling back, to its value or to the incoming gradient; pulled
     through twice it gives the same twice."""
+    inputs = [a for a in sample.args if isinstance(a, np.ndarray)]
+    before = [a.copy() for a in inputs]
     value, pullback = op.rule(NUMPY, *sample.args, **sample.settings)
     values, wanted = as_list(value), [is_float(a) for a in sample.args]
     cotangents = random(sample, values)
-    watched = [a for a in (*sample.args, *values, *cotangents) if isinstance(a, np.ndarray)]
-    before = [a.copy() for a in watched]
+    watched = [*inputs, *(a for a in (*values, *cotangents) if isinstance(a, np.ndarray))]
+    before += [a.copy() for a in watched[len(inputs) :]]
 
     def pull() -> list[Any]:
         if callable(pullback):
@@ -173,6 +175,22 @@ def purity(op: Any, sample: Sample) -> None:
         must_agree(op, sample, "pulled through a second time, a gradient is", second, first, "the first time")
     for was, a in zip(before, watched):
         must_agree(op, sample, "the rule wrote to an array that is not its own:", a, was, "its owner", 0)
+
+
+def independence(op: Op, sample: Sample) -> None:
+    """A second call with other numbers, whose results live on, changes neither value nor gradient of the first."""
+    f, floats = function(op, sample), sample.floats
+    values, want = run(f, floats, random(sample, check.values_of(f, floats)))
+    leaves = [mg.Tensor(a).requires_grad_() for a in floats]
+    outputs = as_list(f(*leaves))
+    later = [*map(mg.Tensor, floats)], as_list(f(*[mg.Tensor(np.asarray(a * 0.75)).requires_grad_() for a in floats]))
+    for y, again in zip(values, outputs):
+        must_agree(op, sample, "after a second call, a value is", numbers(again), numbers(y), "one call", 0)
+    if any(y.requires_grad for y in outputs):
+        weights = [y.new(u) for y, u in zip(outputs, random(sample, outputs))]
+        for g, a in zip(mg.grad(outputs, leaves, weights), want):
+            must_agree(op, sample, "after a second call, a gradient is", numbers(g), numbers(a), "one call", 0)
+    del later
 
 
 def separate_memory(op: Op, sample: Sample) -> None:

@@ -64,6 +64,11 @@ def test_nothing_is_written(name: str, data: Any) -> None:
 
 
 @each_op()
+def test_calls_are_independent(name: str, data: Any) -> None:
+    laws.independence(mg.OPS[name], data.draw(TABLE[name].smooth))
+
+
+@each_op()
 def test_no_shared_memory(name: str, data: Any) -> None:
     laws.separate_memory(mg.OPS[name], data.draw(TABLE[name].all))
 
