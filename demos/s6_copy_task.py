@@ -1,9 +1,9 @@
 """6. The copy task: remembering over a distance
 
 The first symbol of a sequence is to be named at its end, after noise. The lesson trains on 500 fixed sequences and
-concludes that gated networks remember and the vanilla RNN does not. Run as written nobody remembers beyond 10 steps:
-all three learn the 500 noises by heart. With fresh noise at each step there is nothing to learn by heart, and the start
-of the forget gate decides.
+concludes that gated networks remember and the vanilla RNN does not. Here this is run as written, with the accuracy on
+those 500 beside it; and then with fresh noise at every step, where nothing can be learned by heart, from several starts
+of the forget gate.
 """
 
 # %%
@@ -87,8 +87,8 @@ axes[0].set_ylabel("right answers")
 lab.show(
     figure,
     "as_written",
-    f"""The copy task as written ({RUNS}). Beyond length 10 the 500 sequences are known by heart, and the rule is not
-    found.""",
+    f"""The copy task as written ({RUNS}): what is known of the 500 sequences of the training, and whether that is the
+    rule, which would serve for other sequences as well.""",
 )
 
 # %% [markdown]
@@ -141,14 +141,20 @@ lab.table(
     [[model, *(in_words(cell).replace("\n", " ") for cell in row)] for model, row in zip(MODELS, cells)],
 )
 
+reach = [max((n for n, cell in zip(LENGTHS, row) if np.median(cell) > 0.95), default=0) for row in cells]
+lab.say(
+    "Longest of these lengths with more than 95% right: "
+    + ", ".join(f"{model} {length or 'none'}" for model, length in zip(MODELS, reach, strict=True)).replace(", b", " b")
+    + "."
+)
+
 # %%
 figure, ax = panels(figsize=(6.8, 4.4))
 grid_of_numbers(ax, np.median(cells, axis=2), [[in_words(cell) for cell in row] for row in cells], [*MODELS], columns)
 lab.show(
     figure,
     "fresh_noise",
-    f"""Right answers with fresh noise after {STEPS} steps, the same budget for all ({RUNS}); chance is 10%. The larger
-    the forget bias at the start, the longer the LSTM's reach.""",
+    f"Right answers with fresh noise after {STEPS} steps, the same budget for all ({RUNS}); chance is 10%.",
 )
 
 # %%
