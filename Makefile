@@ -26,8 +26,8 @@ lint: $(call with,dev)  ## check style, formatting and types
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 
-bench: $(call with,demos)  ## time minigrad (EXTRAS=torch puts PyTorch beside it)
-	$(python) -m benchmarks $(ARGS)
+bench: $(call with,demos)  ## time minigrad (EXTRAS="torch bench" puts others beside it, ONLY=layers takes a part)
+	$(python) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 clean:  ## remove the environment and every cache, keep what the demos wrote
 	rm -rf $(VENV) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,74 @@
+"""python -m benchmarks: measure, print one table, and write it down."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import minigrad as mg
+from benchmarks import draw, imports, layers, memory, overhead, parts, report, scaling, training
+from benchmarks.measure import Case, Disagreement, Effort, measure
+
+GROUPS = layers, training, overhead, memory, scaling, parts, imports
+HERE = Path(__file__).parent
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks", description="minigrad beside PyTorch and others, in turn.")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="workloads whose name contains one of these: layers")
+    parser.add_argument("--quick", action="store_true", help="small versions, to see that everything runs")
+    parser.add_argument("--list", action="store_true", help="print the names of the workloads")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: benchmarks, and for a part "
+                        "of them or with --quick: out/benchmarks)")  # fmt: skip
+    return parser.parse_args()
+
+
+def chosen(quick: bool, only: list[str] | None) -> list[Case]:
+    """The cases whose title contains one of the names."""
+    cases = [case for group in GROUPS for case in group.cases(quick)]
+    for name in only or ():
+        if not any(name in case.title for case in cases):
+            sys.exit(f"python -m benchmarks: no workload's name contains {name!r}; --list prints them")
+    return [case for case in cases if not only or any(name in case.title for name in only)]
+
+
+def run(cases: list[Case], effort: Effort) -> tuple[list[dict[str, Any]], list[str]]:
+    """A row for each case, and the cases that were refused because their results differ."""
+    rows, refused = [], []
+    for number, case in enumerate(cases, start=1):
+        print(f"[{number}/{len(cases)}] {case.title}", file=sys.stderr, flush=True)
+        mg.manual_seed(0)
+        try:
+            found = measure(case.contest(), effort)
+        except Disagreement as error:
+            refused.append(f"{case.title}: {error}")
+            print(f"    refused: {error}", file=sys.stderr, flush=True)
+        else:
+            rows.append({"group": case.group, "name": case.name, "x": case.x, "title": case.title, **found})
+    return rows, refused
+
+
+def main() -> None:
+    options = parse()
+    cases = chosen(options.quick, options.only)
+    if options.list:
+        print("\n".join(case.title for case in cases))
+        return
+    effort, began, load = Effort(2, 0.01) if options.quick else Effort(), time.time(), os.getloadavg()[0]
+    rows, refused = run(cases, effort)
+    about = report.conditions(effort)
+    about["load"] = f"{load:.1f} before and {os.getloadavg()[0]:.1f} after {time.time() - began:.0f} s of measuring"
+    out = options.out or (HERE if not (options.quick or options.only) else Path("out") / "benchmarks")
+    print(report.results_table(rows), report.goals_table(rows), sep="\n\n")
+    report.write(out, rows, about, refused)
+    print("", *draw.draw(rows, out), out / "RESULTS.md", out / "results.json", sep="\n")
+    if refused:
+        sys.exit("\n".join(["", "Refused, because the results differ:", *refused]))
+
+
+if __name__ == "__main__":
+    main()
