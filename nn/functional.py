@@ -161,7 +161,12 @@ def nll_loss(
 
     weight (C,): w. A target of `ignore_index` counts for nothing. "mean" divides by the sum of the w_y.
     """
-    dim, y, w = classes("nll_loss", input, target, weight, ignore_index)
+    dim, w = targets("nll_loss", input, target, weight, ignore_index)
+    y = where(target != ignore_index, target, 0)
+    if y.numel() and not (0 <= int(y.min()) and int(y.max()) < input.shape[dim]):
+        raise IndexError(
+            f"nll_loss: targets go from {int(y.min())} to {int(y.max())}, classes to {input.shape[dim] - 1}"
+        )
     return reduce(-w * input.take_along_dim(y.unsqueeze(dim), dim).squeeze(dim), reduction, w.sum())
 
 
@@ -181,29 +186,25 @@ def cross_entropy(
     if target.dtype.kind == "f":
         difference("cross_entropy", input, target)
         return reduce(-(each * ((1 - s) * target + s / C) * log_softmax(input, dim)).sum(dim), reduction)
-    _, y, w = classes("cross_entropy", input, target, weight, ignore_index)
+    _, w = targets("cross_entropy", input, target, weight, ignore_index)
     rows = input if input.ndim == 2 else input.movedim(dim, -1).reshape(-1, C)
-    loss = w * fused.softmax_cross_entropy(rows, y.reshape(-1)).reshape(y.shape)
+    loss = fused.softmax_cross_entropy(rows, target.reshape(-1), ignore_index=ignore_index).reshape(target.shape)
+    loss = loss if weight is None else w * loss
     if s:
         smooth = (target != ignore_index) * -(each * log_softmax(input, dim)).sum(dim)
         loss = (1 - s) * loss + s / C * smooth
     return reduce(loss, reduction, w.sum())
 
 
-def classes(
-    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
-) -> tuple[int, Tensor, Tensor]:
-    """The dimension of the classes; the targets y, with 0 for those to ignore; and their w_y, 0 for those."""
+def targets(name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[int, Tensor]:
+    """The dimension of the classes, and the weight w_y of each target, 0 for one to ignore."""
     dim = min(1, input.ndim - 1)
     wanted = (*input.shape[:dim], *input.shape[dim + 1 :])
     if tuple(target.shape) != wanted or target.dtype.kind != "i":
         raise ValueError(f"{name}: for input {tuple(input.shape)} targets are integers of shape {wanted}; "
                          f"{target.dtype} of shape {tuple(target.shape)} came")  # fmt: skip
     kept = target != ignore_index
-    y = where(kept, target, 0)
-    if y.numel() and not (0 <= int(y.min()) and int(y.max()) < input.shape[dim]):
-        raise IndexError(f"{name}: targets are {int(y.min())} to {int(y.max())}, classes 0 to {input.shape[dim] - 1}")
-    return dim, y, kept.to(input.dtype) if weight is None else weight[y] * kept
+    return dim, kept.to(input.dtype) if weight is None else weight[where(kept, target, 0)] * kept
 
 
 def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:

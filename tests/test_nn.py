@@ -277,7 +277,7 @@ def test_misuse_of_losses() -> None:
         F.l1_loss(mg.ones(3), mg.ones(3), "avg")
     with pytest.raises(ValueError, match=r"cross_entropy: for input \(3, 4\) targets are integers of shape \(3,\)"):
         F.cross_entropy(mg.ones(3, 4), mg.tensor([1, 2]))
-    with pytest.raises(IndexError, match="targets are 0 to 4, classes 0 to 3"):
+    with pytest.raises(IndexError, match="targets go from 0 to 4"):
         nn.CrossEntropyLoss()(mg.ones(2, 4), mg.tensor([0, 4]))
     with pytest.raises(TypeError, match="size_average"):
         nn.MSELoss(size_average=True)
