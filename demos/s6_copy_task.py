@@ -36,9 +36,9 @@ def classifier(kind: str, start: str, length: int) -> SequenceClassifier:
 
 
 def in_words(shares: np.ndarray) -> str:
-    """Median and, where it is one, range: 97% (90-100)."""
+    """Median and range: 97% (90-100); a single run as 97%."""
     low, middle, high = (round(100 * share) for share in np.quantile(shares, [0, 0.5, 1]))
-    return f"{middle}%" if len(shares) == 1 else f"{middle}%\n{low}-{high}"
+    return f"{middle}%" if len(shares) == 1 else f"{middle}% ({low}-{high})"
 
 
 # %% [markdown]
@@ -138,19 +138,20 @@ columns = [f"length {length}" for length in LENGTHS]
 lab.table(
     f"With fresh noise: right answers after {STEPS} steps, at the better learning rate",
     ["", *columns],
-    [[model, *(in_words(cell).replace("\n", " ") for cell in row)] for model, row in zip(MODELS, cells)],
+    [[model, *map(in_words, row)] for model, row in zip(MODELS, cells)],
 )
 
 reach = [max((n for n, cell in zip(LENGTHS, row) if np.median(cell) > 0.95), default=0) for row in cells]
 lab.say(
     "Longest of these lengths with more than 95% right: "
-    + ", ".join(f"{model} {length or 'none'}" for model, length in zip(MODELS, reach, strict=True)).replace(", b", " b")
+    + ", ".join(f"{model.replace(',', '')}: {length or 'none'}" for model, length in zip(MODELS, reach, strict=True))
     + "."
 )
 
 # %%
 figure, ax = panels(figsize=(6.8, 4.4))
-grid_of_numbers(ax, np.median(cells, axis=2), [[in_words(cell) for cell in row] for row in cells], [*MODELS], columns)
+two_lines = [[in_words(cell).replace(" (", "\n(") for cell in row] for row in cells]
+grid_of_numbers(ax, np.median(cells, axis=2), two_lines, [*MODELS], columns)
 lab.show(
     figure,
     "fresh_noise",
@@ -165,12 +166,8 @@ for model in MODELS:
     tops.append((float(band(ax, at, best(model)["curve"], SHADES[model])[-1]), model, SHADES[model]))
 percent(ax)
 chance_line(ax, CHANCE, "")
-ax.set(
-    title=f"Length {LONGEST}",
-    xlabel="training step (64 fresh sequences each)",
-    ylabel="right answers",
-    xlim=(0, at[-1]),
-)
+ax.set(title=f"Length {LONGEST}", xlabel="training step (64 fresh sequences each)", ylabel="right answers")
+ax.set_xlim(0, at[-1])
 label_ends(ax, tops)
 lab.show(
     figure,
@@ -182,16 +179,11 @@ lab.show(
 # ## How much of this is the learning rate?
 
 # %%
+by_rate = {model: [runs.where(model=model, length=LONGEST, lr=lr)["accuracy"] for lr in RATES] for model in MODELS}
 lab.table(
     f"Right answers at length {LONGEST} by learning rate",
     ["", *map(str, RATES)],
-    [
-        [
-            model,
-            *(in_words(runs.where(model=model, length=LONGEST, lr=lr)["accuracy"]).replace("\n", " ") for lr in RATES),
-        ]
-        for model in MODELS
-    ],
+    [[model, *map(in_words, shares)] for model, shares in by_rate.items()],
 )
 
 # %% [markdown]
@@ -230,7 +222,10 @@ lab.claim(
     experiment="as_written",
     measured=as_is["LSTM"] - as_is["RNN"],
     unit=f"LSTM minus RNN {{:+.0%}} at length {LONGEST}",
-    baseline=("LSTM, on the sequences that it was trained on", written.where(kind="LSTM", length=LONGEST)["seen"]),
+    baseline=(
+        "LSTM, on the sequences that it was trained on",
+        in_words(written.where(kind="LSTM", length=LONGEST)["seen"]),
+    ),
     verdict=HOLDS if np.median(as_is["LSTM"] - as_is["RNN"]) > 0.3 else FAILS,
 )
 lab.claim(
