@@ -84,8 +84,8 @@ class Scattered:
     def add_to(self, out: Array) -> None:
         NAMESPACES[type(out)].add_at(out, self.index, self.g)
 
-    def dense(self) -> Array:
-        return NAMESPACES[type(self.g)].scatter_add(self.g, self.index, self.shape)
+    def dense(self, xp: XP) -> Array:
+        return xp.scatter_add(self.g, self.index, self.shape)
 
 
 class device(str):

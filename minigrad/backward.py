@@ -61,7 +61,7 @@ class Gradients:
         if type(g) is Scattered:
             if where in self.own:
                 return g.add_to(old)
-            g = g.dense()
+            g = g.dense(NAMESPACES[type(data)])  # g.g itself may be a number: NumPy makes one of 0-d arrays
             if old is None:
                 self.own.add(where)
         if g.shape != data.shape:
