@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 
 from minigrad import Tensor, from_numpy
 
-from .module import as_array
+from .module import as_array, dotted
 
 
 def save(obj: Any, path: str | PathLike[str]) -> None:
@@ -45,9 +45,9 @@ def pack(obj: Any, path: str, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
     if isinstance(obj, dict):
-        return ["dict", [[pack(k, path, arrays), pack(v, step(path, k), arrays)] for k, v in obj.items()]]
+        return ["dict", [[pack(k, path, arrays), pack(v, dotted(path, str(k)), arrays)] for k, v in obj.items()]]
     if isinstance(obj, list | tuple):
-        return [type(obj).__name__, [pack(v, step(path, i), arrays) for i, v in enumerate(obj)]]
+        return [type(obj).__name__, [pack(v, dotted(path, str(i)), arrays) for i, v in enumerate(obj)]]
     if isinstance(obj, Tensor | np.ndarray | np.generic):
         if path in arrays:
             raise ValueError(f"save: two tensors would have the key {path!r}; rename one")
@@ -67,7 +67,3 @@ def unpack(node: Any, arrays: dict[str, np.ndarray[Any, Any]]) -> Any:
         return {unpack(k, arrays): unpack(v, arrays) for k, v in content}
     items = [unpack(item, arrays) for item in content]
     return items if kind == "list" else tuple(items)
-
-
-def step(path: str, key: Any) -> str:
-    return f"{path}.{key}" if path else str(key)

@@ -63,8 +63,8 @@ class Optimizer:
         known = {p for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
             if not (isinstance(p, Tensor) and p.is_leaf and p.dtype.kind == "f") or p in known:
-                raise ValueError(f"{name}: it optimizes float tensors without history, each once; {p!r} is none, or "
-                                 "came before")  # fmt: skip
+                raise ValueError(f"{name}: it takes float tensors without history, each once; a {type(p).__name__} of "
+                                 f"shape {getattr(p, 'shape', ())} is none, or came before")  # fmt: skip
             known.add(p)
         self.param_groups.append(group)
 
@@ -111,12 +111,6 @@ class Optimizer:
         self.state = {params[i]: {k: int(v) if k == "step" else as_tensor(v).to(params[i]).data.copy()
                                   for k, v in state.items()}
                       for i, state in state_dict["state"].items()}  # fmt: skip
-
-    def __repr__(self) -> str:
-        lines = []
-        for i, group in enumerate(self.param_groups):
-            lines += [f"Parameter Group {i}", *(f"    {key}: {group[key]}" for key in sorted(group) if key != "params")]
-        return "\n".join([f"{type(self).__name__} (", *lines, ")"])
 
 
 def keep(xp: XP, state: dict[str, Any], name: str, p: Array, start: float = 0.0) -> Array:
