@@ -159,12 +159,12 @@ def device_of(array: Array) -> device:
 
 def to_numpy(array: Array) -> np.ndarray[Any, Any]:
     """`array` on the host; the array itself where it is there already."""
-    return array if type(array) is np.ndarray else BACKENDS[DEVICE_OF[type(array)]].download(array)
+    return array if type(array) is np.ndarray else BACKENDS[DEVICE_OF.get(type(array), "cpu")].download(array)
 
 
 def to_device(array: Array, where: device) -> Array:
     """`array` on `where`; the array itself where it is there already."""
-    return array if DEVICE_OF[type(array)] == where.type else backend(where.type).upload(to_numpy(array))
+    return array if DEVICE_OF.get(type(array), "cpu") == where.type else backend(where.type).upload(to_numpy(array))
 
 
 float32, float64, int64, int32, bool_ = map(np.dtype, ("float32", "float64", "int64", "int32", "bool"))
