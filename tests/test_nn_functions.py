@@ -1,0 +1,178 @@
+"""Laws of the losses, of attention, of batches and of files, and what they say when they are misused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import minigrad as mg
+import nn
+import nn.functional as F
+
+# Losses.
+
+
+def test_padding_a_batch_never_changes_the_loss() -> None:
+    x, y = mg.randn(4, 5), mg.tensor([0, 3, 1, 4])
+    padded, targets = mg.cat([x, mg.randn(3, 5)]), mg.tensor([0, 3, 1, 4, -100, -100, -100])
+    for settings in ({}, {"label_smoothing": 0.1}, {"weight": mg.rand(5)}):
+        assert F.cross_entropy(padded, targets, **settings).item() == pytest.approx(
+            F.cross_entropy(x, y, **settings).item()
+        )
+
+
+@pytest.mark.parametrize("size", [1e4, -1e4])
+def test_losses_do_not_overflow(size: float) -> None:
+    x = mg.full((3,), size, requires_grad=True)
+    for loss in (F.binary_cross_entropy_with_logits(x, mg.tensor([0.0, 0.5, 1.0])), F.cross_entropy(x, mg.tensor(1)),
+                 F.softplus(x).sum(), F.logsigmoid(x).sum(), F.elu(x).sum(), F.silu(x).sum()):  # fmt: skip
+        loss.backward()
+        assert np.isfinite(loss.item()) and np.isfinite(x.grad.numpy()).all()
+
+
+def test_misuse_of_losses() -> None:
+    with pytest.raises(ValueError, match=r"mse_loss: input \(3, 1\) and target \(3,\) differ in shape"):
+        F.mse_loss(mg.ones(3, 1), mg.ones(3))
+    with pytest.raises(ValueError, match="reduction is 'mean', 'sum' or 'none', not 'avg'"):
+        F.l1_loss(mg.ones(3), mg.ones(3), "avg")
+    with pytest.raises(ValueError, match=r"cross_entropy: for input \(3, 4\) targets are integers of shape \(3,\)"):
+        F.cross_entropy(mg.ones(3, 4), mg.tensor([1, 2]))
+    with pytest.raises(IndexError, match="targets go from 0 to 4"):
+        nn.CrossEntropyLoss()(mg.ones(2, 4), mg.tensor([0, 4]))
+    with pytest.raises(TypeError, match="size_average"):
+        nn.MSELoss(size_average=True)
+    with pytest.raises(ValueError, match="layer_norm: the last dimensions of"):
+        nn.LayerNorm(4)(mg.ones(2, 3))
+    with pytest.raises(ValueError, match="one_hot: classes go from 0 to 3; 3 classes"):
+        F.one_hot(mg.tensor([0, 3]), 3)
+    with pytest.raises(ValueError, match="mode 'reflect'"):
+        F.pad(mg.ones(3), (1, 1), "reflect")
+
+
+# Attention.
+
+
+def test_a_query_that_may_look_nowhere_gets_zeros_and_gives_zero_gradients() -> None:
+    x = mg.randn(2, 3, 4, requires_grad=True)
+    padding = mg.tensor([[True, True, True], [False, True, False]])
+    attention = nn.MultiheadAttention(4, 2, bias=False, batch_first=True)
+    for output, weights in (
+        attention(x, x, x, key_padding_mask=padding),
+        nn.AdditiveAttention(4, 4, 5)(x, x, key_padding_mask=padding),
+        nn.AttentionPooling(4)(x, padding),
+    ):
+        x.grad = None
+        (output * mg.randn(*output.shape)).sum().backward()
+        assert not output[0].detach().numpy().any() and not weights[0].detach().numpy().any()
+        assert not x.grad[0].numpy().any() and np.isfinite(x.grad.numpy()).all() and x.grad[1].numpy().any()
+        assert not weights[1, ..., 1].detach().numpy().any()
+        np.testing.assert_allclose(weights[1].detach().numpy().sum(-1), 1, rtol=1e-5)
+    forbidden = mg.tensor([[False] * 3, [True] * 3, [True] * 3])
+    y = F.scaled_dot_product_attention(x, x, x, forbidden)
+    assert not y[:, 0].detach().numpy().any() and y[:, 1:].detach().numpy().all()
+
+
+def test_padding_does_not_change_attention() -> None:
+    h, more = mg.randn(2, 3, 4), mg.randn(2, 2, 4)
+    padding = mg.tensor([[False] * 3 + [True] * 2] * 2)
+    pooling, additive = nn.AttentionPooling(4), nn.AdditiveAttention(6, 4, 5)
+    s = mg.randn(2, 6)
+    for attend in (pooling, lambda h, *mask: additive(s, h, None, *mask)):
+        alone, padded = attend(h)[0], attend(mg.cat([h, more], 1), padding)[0]
+        np.testing.assert_allclose(alone.detach().numpy(), padded.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_additive_attention_is_the_papers_equation() -> None:
+    attention = nn.AdditiveAttention(3, 4, 5)
+    s, h = mg.randn(2, 3), mg.randn(2, 6, 4)
+    W, U, v = (m.weight.detach().numpy() for m in (attention.W, attention.U, attention.v))
+    c, a = attention(s, h)
+    for b in range(2):
+        e = np.array([v[0] @ np.tanh(W @ s.numpy()[b] + U @ h.numpy()[b, j]) for j in range(6)])
+        α = np.exp(e) / np.exp(e).sum()
+        np.testing.assert_allclose(a.detach().numpy()[b], α, rtol=1e-5)
+        np.testing.assert_allclose(c.detach().numpy()[b], α @ h.numpy()[b], rtol=1e-4, atol=1e-6)
+    many, weights = attention(s[:, None], h)
+    assert tuple(many.shape) == (2, 1, 4) and tuple(weights.shape) == (2, 1, 6)
+    np.testing.assert_allclose(many[:, 0].detach().numpy(), c.detach().numpy(), rtol=1e-6)
+
+
+def test_misuse_of_attention() -> None:
+    x = mg.ones(2, 3, 4)
+    with pytest.raises(ValueError, match="embed_dim 4 does not divide among 3 heads"):
+        nn.MultiheadAttention(4, 3)
+    with pytest.raises(TypeError, match="kdim"):
+        nn.MultiheadAttention(4, 2, kdim=3)
+    with pytest.raises(ValueError, match=r"query, key, value of shapes .* the last of size 4"):
+        nn.MultiheadAttention(4, 2)(x, x, mg.ones(2, 3, 5))
+    with pytest.raises(ValueError, match="give the mask too"):
+        nn.MultiheadAttention(4, 2)(x, x, x, is_causal=True)
+    with pytest.raises(ValueError, match="attn_mask or is_causal, not both"):
+        F.scaled_dot_product_attention(x, x, x, mg.ones(3, 3), is_causal=True)
+
+
+# Data and files.
+
+
+@given(count=st.integers(1, 7), batch_size=st.integers(1, 8), drop_last=st.booleans(), shuffle=st.booleans())
+def test_a_loader_gives_each_item_once(count: int, batch_size: int, drop_last: bool, shuffle: bool) -> None:
+    x = mg.arange(count)
+    loader = nn.data.DataLoader(nn.data.TensorDataset(x, x * 10), batch_size, shuffle, drop_last=drop_last)
+    batches = [(a.tolist(), b.tolist()) for a, b in loader]
+    seen = [i for a, _ in batches for i in a]
+    assert len(batches) == len(loader)
+    assert all(b == [10 * i for i in a] for a, b in batches)
+    whole = count - count % batch_size * drop_last
+    assert len(seen) == whole == len(set(seen)) and (shuffle or seen == list(range(whole)))
+
+
+def test_a_shuffled_loader_follows_the_seed_and_changes_from_pass_to_pass() -> None:
+    loader = nn.data.DataLoader(nn.data.TensorDataset(mg.arange(50)), 50, shuffle=True)
+    orders = []
+    for seed in (1, 1, 2):
+        mg.manual_seed(seed)
+        orders.append([next(iter(loader))[0].tolist() for _ in range(2)])
+    assert orders[0] == orders[1] != orders[2] and orders[0][0] != orders[0][1]
+
+
+def test_a_loader_collates_any_dataset() -> None:
+    items = [(mg.ones(2) * i, i, np.float64(i)) for i in range(3)]
+    (x, i, f), _ = nn.data.DataLoader(items, 2)
+    assert x.tolist() == [[0, 0], [1, 1]] and i.tolist() == [0, 1] and f.dtype == mg.float64
+    ragged = nn.data.DataLoader([mg.ones(n) for n in (1, 3)], 2, collate_fn=nn.utils.rnn.pad_sequence)
+    assert [batch.tolist() for batch in ragged] == [[[1, 1], [0, 1], [0, 1]]]
+
+
+def test_misuse_of_data() -> None:
+    with pytest.raises(ValueError, match=r"lengths \[3, 2\]"):
+        nn.data.TensorDataset(mg.ones(3), mg.ones(2))
+    with pytest.raises(ValueError, match="batch_size is 1 or more, not 0"):
+        nn.data.DataLoader([1], 0)
+    with pytest.raises(TypeError, match="num_workers"):
+        nn.data.DataLoader([1], num_workers=2)
+    with pytest.raises(ValueError, match="0 sequences"):
+        nn.utils.rnn.pad_sequence([])
+
+
+def test_a_nesting_is_saved_and_loaded_as_it_was(tmp_path: Any) -> None:
+    tree = {
+        "a": [mg.tensor([1.5, float("inf")]), (1, 2.5, None, True, "x")],
+        3: {"b": np.arange(6).reshape(2, 3).T},
+        "c": {},
+    }
+    nn.io.save(tree, tmp_path / "tree.safetensors")
+    again = nn.io.load(tmp_path / "tree.safetensors")
+    assert list(again) == ["a", 3, "c"] and again["a"][1] == (1, 2.5, None, True, "x") and again["c"] == {}
+    assert again["a"][0].tolist() == [1.5, float("inf")] and again["a"][0].dtype == mg.float32
+    assert again[3]["b"].tolist() == [[0, 3], [1, 4], [2, 5]]
+    nn.io.save(mg.tensor(2.0), tmp_path / "one.safetensors")
+    assert nn.io.load(tmp_path / "one.safetensors").item() == 2.0
+
+
+def test_misuse_of_files(tmp_path: Any) -> None:
+    with pytest.raises(TypeError, match="save: f is a function"):
+        nn.io.save({"f": lambda: 0}, tmp_path / "x")
+    with pytest.raises(ValueError, match=r"two tensors would have the key 'a\.b'"):
+        nn.io.save({"a": {"b": mg.ones(1)}, "a.b": mg.ones(1)}, tmp_path / "x")
