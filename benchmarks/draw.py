@@ -45,15 +45,18 @@ def bars(ax: Axes, row: dict[str, Any], slots: int) -> None:
 
 
 def all_bars(rows: Rows, path: Path, columns: int) -> None:
-    lines = -(-len(rows) // columns)
-    tallest = max(len(row["values"]) for row in rows)
-    size = (4.2 * columns, lines * (0.45 + 0.21 * tallest))
-    figure, axes = style.panels(lines, columns, figsize=size, squeeze=False)
-    figure.get_layout_engine().set(h_pad=0.12, w_pad=0.1)
-    for ax, row in zip(axes.flat, rows, strict=False):
-        bars(ax, row, tallest)
-    for ax in axes.flat[len(rows) :]:
-        ax.set_visible(False)
+    """A panel for each row; each line of panels is as high as its tallest needs."""
+    lines = [rows[i : i + columns] for i in range(0, len(rows), columns)]
+    slots = [max(len(row["values"]) for row in line) for line in lines]
+    heights = [0.42 + 0.21 * n for n in slots]
+    size = {"figsize": (4.2 * columns, sum(heights)), "height_ratios": heights}
+    figure, axes = style.panels(len(lines), columns, squeeze=False, **size)
+    figure.get_layout_engine().set(h_pad=0.1, w_pad=0.1)
+    for i, ax in enumerate(axes.flat):
+        if i < len(rows):
+            bars(ax, rows[i], slots[i // columns])
+        else:
+            ax.set_visible(False)
     save(figure, path)
 
 
