@@ -169,7 +169,7 @@ def purity(op: Any, sample: Sample) -> None:
         else:
             pulled = [p(cotangents[0]) if w else None for p, w in zip(pullback, wanted)]
         pulled = [p() if callable(p) else p for p, w in zip(pulled, wanted) if w]
-        return [np.array(p.dense() if hasattr(p, "dense") else p) for p in pulled]
+        return [np.array(p.dense(NUMPY) if hasattr(p, "dense") else p) for p in pulled]
 
     for first, second in zip(pull(), pull()) if values else ():
         must_agree(op, sample, "pulled through a second time, a gradient is", second, first, "the first time")
@@ -207,8 +207,12 @@ def separate_memory(op: Op, sample: Sample) -> None:
 
 
 def dtypes(op: Op, sample: Sample) -> None:
-    """float32 in, float32 out, values and gradients; float64 likewise. A gradient is an array of its input's shape."""
-    f = function(op, sample)
+    """float32 in, float32 out, values and gradients; float64 likewise. A gradient is an array of its input's shape,
+    also where NumPy has made a number of the incoming 0-d one."""
+
+    def f(*floats: Any) -> Any:
+        return [y * 2 for y in as_list(function(op, sample)(*floats))]
+
     for dtype in (np.float32, np.float64):
         floats = [a.astype(dtype) for a in sample.floats]
         values, gradients = run(f, floats, random(sample, check.values_of(f, floats)))
