@@ -60,13 +60,17 @@ def as_written(kind: str, length: int, seed: int, steps: int, device: str) -> di
 written = lab.run(
     as_written, kind=KINDS, length=LENGTHS, seed=lab.seeds(), steps=60 if lab.quick else 150, device=lab.device
 )
+
+
+def other_and_seen(kind: str, length: int) -> str:
+    at = written.where(kind=kind, length=length)
+    return f"{np.median(at['other']):.0%} ({np.median(at['seen']):.0%})"
+
+
 lab.table(
-    "As written: right answers on other sequences (on those of the training)",
+    "As written: right answers on other sequences, and in brackets on those of the training",
     ["length", *KINDS],
-    [
-        [str(length), *(f"{np.median(runs['other']):.0%} ({np.median(runs['seen']):.0%})" for runs in of_kinds)]
-        for length, of_kinds in ((n, [written.where(kind=kind, length=n) for kind in KINDS]) for n in LENGTHS)
-    ],
+    [[str(length), *(other_and_seen(kind, length) for kind in KINDS)] for length in LENGTHS],
 )
 
 # %%
