@@ -18,7 +18,7 @@ def sum(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
     """y = Σ x over `dim`,    dy/dx = 1: the gradient is repeated."""
     dim = None if dim == () else tuple(dim) if isinstance(dim, list) else dim
     y = xp.sum(x, axis=dim, keepdims=keepdim)
-    return y, (lambda g: xp.broadcast_to(stretch(xp, g, dim, keepdim), x.shape),)
+    return y, (lambda g: xp.broadcast_to(stretch(xp, g, dim if x.shape else None, keepdim), x.shape),)
 
 
 @op
