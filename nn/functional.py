@@ -182,18 +182,19 @@ def cross_entropy(
     """
     dim, s = min(1, input.ndim - 1), label_smoothing
     C = input.shape[dim]
-    each = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))  # w along the classes
+    each: Any = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))  # w along the classes
     if target.dtype.kind == "f":
         difference("cross_entropy", input, target)
         return reduce(-(each * ((1 - s) * target + s / C) * log_softmax(input, dim)).sum(dim), reduction)
-    _, w = targets("cross_entropy", input, target, weight, ignore_index)
     rows = input if input.ndim == 2 else input.movedim(dim, -1).reshape(-1, C)
-    loss = fused.softmax_cross_entropy(rows, target.reshape(-1), ignore_index=ignore_index).reshape(target.shape)
-    loss = loss if weight is None else w * loss
-    if s:
-        smooth = (target != ignore_index) * -(each * log_softmax(input, dim)).sum(dim)
-        loss = (1 - s) * loss + s / C * smooth
-    return reduce(loss, reduction, w.sum())
+    flat = target if target.ndim == 1 else target.reshape(-1)
+    if weight is None and not s and target.shape == (*input.shape[:dim], *input.shape[dim + 1 :]):
+        loss = fused.softmax_cross_entropy(rows, flat, ignore_index=ignore_index, reduction=reduction)
+        return loss.reshape(target.shape) if reduction == "none" else loss
+    _, w = targets("cross_entropy", input, target, weight, ignore_index)
+    loss = w * fused.softmax_cross_entropy(rows, flat, ignore_index=ignore_index).reshape(target.shape)
+    smooth = -(each * log_softmax(input, dim)).sum(dim) * (target != ignore_index)
+    return reduce((1 - s) * loss + s / C * smooth if s else loss, reduction, w.sum())
 
 
 def targets(name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[int, Tensor]:

@@ -10,17 +10,28 @@ from minigrad.autograd import Rule, op
 from minigrad.tensor import Tensor
 
 
-def cross_entropy_by_steps(logits: Tensor, targets: Tensor, *, ignore_index: int = -100) -> Tensor:
-    """-log softmax(logits)[n, targets[n]] for each row n; 0 for a row to ignore."""
-    kept = targets.data != ignore_index
+def cross_entropy_by_steps(
+    logits: Tensor, targets: Tensor, *, ignore_index: int = -100, reduction: str = "none"
+) -> Tensor:
+    """-log softmax(logits)[n, targets[n]] for each row n, 0 for one to ignore; or their sum, or the mean of the others."""
+    kept = targets != ignore_index
     rows = logits.new(np.arange(len(targets)))
-    chosen = logits.log_softmax(-1)[rows, ops.where(Tensor(kept), targets, 0)]
-    return ops.where(Tensor(kept), -chosen, 0.0)
+    losses = ops.where(kept, -logits.log_softmax(-1)[rows, ops.where(kept, targets, 0)], 0.0)
+    if reduction == "none":
+        return losses
+    return losses.sum() if reduction == "sum" else losses.sum() / kept.sum().to(logits.dtype)
 
 
 @op(composed=cross_entropy_by_steps)
-def softmax_cross_entropy(xp: XP, logits: Array, targets: Array, *, ignore_index: int = -100) -> Rule:
-    """y_n = log Σ_v e^{x_nv} - x_{n,t_n}, (N, V) (N) -> (N),    x' = g (softmax x - one-hot t)."""
+def softmax_cross_entropy(
+    xp: XP, logits: Array, targets: Array, *, ignore_index: int = -100, reduction: str = "none"
+) -> Rule:
+    """y_n = log Σ_v e^{x_nv} - x_{n,t_n}, (N, V) (N) -> (N),    x' = g (softmax x - one-hot t).
+
+    reduction: "none"; "sum"; or "mean", over the rows whose target is not ignore_index. Both give a scalar.
+    """
+    if reduction not in ("none", "sum", "mean"):
+        raise ValueError(f"reduction is 'none', 'sum' or 'mean', not {reduction!r}")
     V = logits.shape[1]
     if targets.dtype.kind != "i":
         raise TypeError(f"targets must be integers, and {targets.dtype} came; use .long()")
@@ -35,12 +46,13 @@ def softmax_cross_entropy(xp: XP, logits: Array, targets: Array, *, ignore_index
     z = logits - m
     e = xp.exp(z)
     total = xp.sum(e, axis=1)
-    losses = xp.where(kept, xp.log(total) - z[rows, ids], 0.0)
+    y = xp.where(kept, xp.log(total) - z[rows, ids], 0.0)
+    share = 1.0 if reduction != "mean" else xp.astype(1 / xp.sum(kept), y.real.dtype)  # of a row in the mean
 
     def pull(g: Array) -> Array:
-        g = xp.where(kept, g, 0.0)
+        g = xp.where(kept, g * share, 0.0)
         gx = e * (g / total)[:, None]
         gx[rows, ids] -= g
         return gx
 
-    return losses, (pull, None)
+    return y if reduction == "none" else xp.sum(y) * share, (pull, None)
