@@ -12,6 +12,7 @@ tensor([-12., -18.])
 
 from types import SimpleNamespace
 
+from minigrad import func
 from minigrad.anomaly import detect_anomaly
 from minigrad.array import (
     bool_ as bool, cuda_is_available, device, float32, float64, get_default_dtype, int32, int64, manual_seed,

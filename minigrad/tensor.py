@@ -135,7 +135,7 @@ class Tensor(Convertible):
         ops.sum, ops.amax, ops.cumsum, ops.argmax, ops.argmin, ops.any, ops.all,
     )  # fmt: skip
     softmax, log_softmax, unbind = ops.softmax, functional.log_softmax, ops.unbind
-    swapaxes, broadcast_to = ops.swapaxes, ops.broadcast_to
+    swapaxes, broadcast_to, clone = ops.swapaxes, ops.broadcast_to, ops.clone
     square, reciprocal, rsqrt = functional.square, functional.reciprocal, functional.rsqrt
     clamp, minimum, amin, logsumexp = functional.clamp, functional.minimum, functional.amin, functional.logsumexp
     mean, var, std, norm, prod = functional.mean, functional.var, functional.std, functional.norm, functional.prod
