@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
+import tracemalloc
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import numpy as np
@@ -69,3 +72,33 @@ def fit(
     losses, other = train(model.train(), batches, lr, clip=math.inf, watch=watch, every=every)
     model.eval()
     return {"loss": np.reshape(losses, (-1, every)).mean(axis=1).tolist(), "seen": seen, "other": other}
+
+
+def step_times(models: dict[str, nn.Module], x: Tensor, answers: Tensor, rounds: int) -> dict[str, tuple[float, float]]:
+    """Seconds of processor time of a training step of each model, and of reading alone: medians over the rounds.
+
+    In a round the models take turns, so that whatever else the machine does meets them all; the first does not count.
+    """
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
+    for turn in range(rounds + 1):
+        for name in np.roll(list(models), turn):
+            began = time.process_time()
+            train(models[name], [(x, answers)], lr=0.01, clip=1.0)
+            trained = time.process_time()
+            accuracy(models[name], x, answers)
+            times[name].append((trained - began, time.process_time() - trained))
+    return {name: tuple(np.median(found[1:], axis=0).tolist()) for name, found in times.items()}
+
+
+def step_memory(model: nn.Module, x: Tensor, answers: Tensor) -> float:
+    """The most memory (bytes) that a first forward and backward pass hold at a time, above what was held before."""
+
+    def step() -> int:
+        tracemalloc.start()
+        nn.CrossEntropyLoss()(model(x), answers).backward()
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    with ThreadPoolExecutor(1) as new_thread:  # has none of the buffers that minigrad keeps from one step to the next
+        return new_thread.submit(step).result()

@@ -1,0 +1,346 @@
+"""8. Deeper, and with attention
+
+Three bidirectional layers with dropout and LayerNorm, counted and trained beside a single one; and attention over the
+states of a sentence. The lesson draws the attention of an untrained model. Here it is trained, and where it looks is
+counted over a thousand sentences, before and after.
+"""
+
+# %%
+import numpy as np
+from matplotlib.ticker import PercentFormatter
+
+import minigrad as mg
+import nn
+from demos.lab import FAILS, HOLDS, Lab, only_if
+from demos.models import SentenceClassifier, size
+from demos.style import BLUE, ORANGE, PURPLE, SKY, SOFT, band, grid_of_numbers, panels
+from demos.tasks import NEUTRAL, POSITIVE, WORDS, sentences
+from demos.training import Data, accuracy, fit
+from minigrad import Tensor
+
+lab = Lab(__file__)
+OWN = len(WORDS)  # the padding's id, which is no word
+FIRST_NEUTRAL = WORDS.index(NEUTRAL[0])  # the telling words stand before it
+
+# %% [markdown]
+# ## Counting
+# As written, with a vocabulary of 30 words.
+
+# %%
+single, deep = SentenceClassifier(len(WORDS), padding=0), SentenceClassifier(len(WORDS), layers=3, norm=True)
+assert (size(single), size(deep)) == (51_394, 250_306)
+lab.table(
+    "Parameters",
+    ["", "embedding", "recurrent", "LayerNorm", "output", "all"],
+    [
+        [name, *map(size, (model.embedding, model.rnn, model.norm, model.fc, model))]
+        for name, model in [("1 layer", single), ("3 layers", deep)]
+    ],
+)
+
+# %% [markdown]
+# ## Is deeper better here?
+# Both with the padding put right and the same number of steps, on many sentences and on few; each with and without
+# dropout.
+
+# %%
+MODELS = {  # layers, probability of dropping
+    "1 layer": (1, 0.3), "1 layer, no dropout": (1, 0.0), "3 layers": (3, 0.3), "3 layers, no dropout": (3, 0.0),
+}  # fmt: skip
+SHADES = {"1 layer": BLUE, "1 layer, no dropout": SKY, "3 layers": ORANGE, "3 layers, no dropout": PURPLE}
+COUNTS = [40] if lab.quick else [40, 800]
+EVERY = 25
+
+
+def splits(seed: int, count: int, device: str, padding: int = OWN) -> tuple[Data, Data]:
+    """`count` sentences to learn from and 1000 others, the same for every model."""
+    mg.manual_seed(1000 + seed)
+    return sentences(count, padding=padding, device=device), sentences(1000, padding=padding, device=device)
+
+
+def depth(model: str, count: int, seed: int, steps: int, device: str) -> dict[str, object]:
+    """Curves; right answers at the end, on `count` sentences of the training and on others; what its layers know."""
+    layers, p = MODELS[model]
+    mg.manual_seed(seed)
+    network = SentenceClassifier(OWN + 1, layers=layers, p=p, norm=layers > 1, padding=OWN, told=True).to(device)
+    data, others = splits(seed, count, device)
+    fresh = known_by_layer(network.eval(), others)
+    curves = fit(network, data, others, steps, lr=0.001, every=EVERY)
+    return {"curve": curves["other"], "seen": curves["seen"][-1], "other": curves["other"][-1], "fresh": fresh,
+            "trained": known_by_layer(network, others)}  # fmt: skip
+
+
+def known_by_layer(model: SentenceClassifier, data: Data) -> list[list[float]]:
+    """For each layer, from its states at neutral words: how often a linear map names the word, and the sentence's side.
+
+    The map is fitted by least squares on half of the sentences and tried on the other half.
+    """
+    ids, labels = data
+    lengths = (ids != OWN).sum(dim=1)
+    with mg.no_grad():
+        runs = list(model.rnn.runs(*model.rnn.enter(model.embedding(ids), None, lengths)))
+    row, place = np.nonzero(((ids >= FIRST_NEUTRAL) & (ids != OWN)).numpy())  # of each neutral word
+    first = row < len(ids) // 2
+    found = []
+    for forward, backward in zip(runs[::2], runs[1::2]):
+        h = mg.cat([forward.hs, backward.hs], dim=-1).transpose(0, 1).numpy()[row, place]  # (words,2H)
+        h = np.column_stack([h, np.ones(len(h))])
+        right = []
+        for answers in (ids.numpy()[row, place] - FIRST_NEUTRAL, labels.numpy()[row]):
+            one_hot = np.eye(answers.max() + 1)[answers]
+            weights = np.linalg.lstsq(h[first], one_hot[first], rcond=None)[0]
+            right.append(float(((h[~first] @ weights).argmax(axis=1) == answers[~first]).mean()))
+        found.append(right)
+    return found
+
+
+STEPS = 50 if lab.quick else 300
+stacked = lab.run(depth, model=list(MODELS), count=COUNTS, seed=lab.seeds(), steps=STEPS, device=lab.device)
+lab.table(
+    f"Right answers on other sentences (on those of the training) after {STEPS} steps",
+    ["", *(f"{count} sentences" for count in COUNTS)],
+    [
+        [model, *(f"{np.median(of['other']):.1%} ({np.median(of['seen']):.1%})"
+                  for of in (stacked.where(model=model, count=count) for count in COUNTS))]
+        for model in MODELS
+    ],
+)  # fmt: skip
+
+# %%
+figure, axes = panels(1, len(COUNTS), figsize=(6.8, 3.9), sharey=True, squeeze=False)
+at = EVERY * np.arange(1, STEPS // EVERY + 1)
+for ax, count in zip(axes[0], COUNTS):
+    for model, colour in SHADES.items():
+        band(ax, at, stacked.where(model=model, count=count)["curve"], colour, label=model)
+    ax.set(title=f"{count} sentences to learn from", xlabel="training step (32 sentences)", xlim=(0, at[-1] * 1.02))
+axes[0, 0].set(ylabel="right answers, other sentences", ylim=(0.45, 1.02))
+axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+axes[0, -1].legend(loc="lower right", fontsize=9.5)
+lab.show(
+    figure,
+    "depth",
+    f"""One layer and three, with dropout of 0.3 and without, on the same sentences and for the same {STEPS} steps
+    (median and range over seeds).""",
+)
+
+
+def at_end(model: str, count: int = COUNTS[0], what: str = "other") -> np.ndarray:
+    return stacked.where(model=model, count=count)[what]
+
+
+def better(a: str, b: str, count: int = COUNTS[0]) -> bool:
+    """Whether `a` is right at least 1% more often than `b`, in the median and in four of five runs."""
+    gain = at_end(a, count) - at_end(b, count)
+    return bool(np.median(gain) > 0.01 and (gain > 0).mean() >= 0.8)
+
+
+lab.claim(
+    "Stacked layers learn better features than one",
+    where="8.1",
+    experiment="depth",
+    measured=at_end("3 layers"),
+    unit=f"{{:.1%}} right with three layers, learning from {COUNTS[0]} sentences",
+    baseline=("with one layer", at_end("1 layer")),
+    verdict=only_if("there are few sentences to learn from") if better("3 layers", "1 layer") else FAILS,
+)
+lab.claim(
+    "Dropout (here also of embeddings and of the last states) prevents overfitting",
+    where="8.1, 10",
+    experiment="depth",
+    measured=at_end("3 layers"),
+    unit=f"{{:.1%}} right with dropout, learning from {COUNTS[0]} sentences",
+    baseline=("without", at_end("3 layers, no dropout")),
+    verdict=HOLDS if better("3 layers", "3 layers, no dropout") else FAILS,
+)
+
+# %% [markdown]
+# ## What layers know
+# From the state at a neutral word a linear map is to name that word (its surface) and the side of the whole sentence
+# (what it is about), layer by layer.
+
+# %%
+best = stacked.where(model="3 layers", count=COUNTS[-1])
+lab.table(
+    f"Named from the states at neutral words, three layers, {COUNTS[-1]} sentences (medians)",
+    ["", "layer 1", "layer 2", "layer 3"],
+    [
+        [f"{what}, {when}", *(f"{share:.0%}" for share in np.median(best[when][:, :, k], axis=0))]
+        for k, what in enumerate(["the word itself", "the sentence's side"])
+        for when in ("fresh", "trained")
+    ],
+)
+word, side = best["trained"][:, :, 0], best["trained"][:, :, 1]  # (seeds,3)
+lab.claim(
+    "The first layer holds low-level patterns and higher layers abstractions",
+    where="8.1",
+    experiment="depth",
+    measured=word[:, 2] - word[:, 0],
+    unit="from layer 1 to 3 the word itself is named {:+.0%} more often",
+    baseline=("the side of the sentence", side[:, 2] - side[:, 0]),
+    verdict=HOLDS if np.median(word[:, 0] - word[:, 2]) > 0.05 < np.median(side[:, 2] - side[:, 0]) else FAILS,
+)
+
+# %% [markdown]
+# ## Attention, trained
+# In place of the last states: a weighted mean of all states, the weights a softmax of learned scores. As written the
+# padding is weighed, too; with the mask it is not. And, to compare, attention over the embeddings: without an LSTM
+# below, what is weighed at a place is that word and nothing else.
+
+
+# %%
+class Attentive(nn.Module):
+    """Embedding -> BiLSTM, or nothing -> AttentionPooling -> scores; `masked`: the padding gets no weight."""
+
+    def __init__(self, masked: bool, lstm: bool, E: int = 32, H: int = 64):
+        super().__init__()
+        self.masked = masked
+        self.embedding = nn.Embedding(OWN + 1 if masked else len(WORDS), E)
+        self.lstm = nn.LSTM(E, H, batch_first=True, bidirectional=True) if lstm else None
+        self.attention = nn.AttentionPooling(2 * H if lstm else E)
+        self.fc = nn.Linear(2 * H if lstm else E, 2)
+
+    def look(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """The weighted mean (B,2H), or (B,E), and the weights (B,T)."""
+        padding = ids == OWN if self.masked else None
+        h = self.embedding(ids)
+        if self.lstm:
+            h, _ = self.lstm(h, lengths=(~padding).sum(dim=1) if self.masked else None)
+        return self.attention(h, padding)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return self.fc(self.look(ids)[0])
+
+
+VERSIONS = {"as written": (False, True), "masked": (True, True), "masked, no LSTM": (True, False)}  # masked, lstm
+
+
+def attention(version: str, seed: int, count: int, steps: int, device: str) -> dict[str, object]:
+    """Where the weights are, before training and after; right answers with these weights, and with equal ones."""
+    masked, lstm = VERSIONS[version]
+    mg.manual_seed(seed)
+    model = Attentive(masked, lstm).to(device)
+    data, others = splits(seed, count, device, padding=OWN if masked else 0)
+    words = splits(seed, count, device)[1][0].numpy()  # the same sentences; here one sees where they end
+    before = where_it_looks(model, others[0], words)
+    learned = fit(model, data, others, steps, lr=0.001 if lstm else 0.01, every=steps)["other"][-1]
+    after = where_it_looks(model, others[0], words)
+    nn.init.zeros_(model.attention.score.weight)  # all scores alike, so that all weights are
+    return {"accuracy": learned, "equal": accuracy(model, *others), "before": before, "after": after,
+            "favours before": before["favours"], "favours after": after["favours"], "words": words[:5]}  # fmt: skip
+
+
+def where_it_looks(model: Attentive, ids: Tensor, words: np.ndarray) -> dict[str, object]:
+    """The share of sentences whose telling words have more weight, in the mean, than their neutral ones; and so on."""
+    with mg.no_grad():
+        weights = model.look(ids)[1].numpy()
+    telling, neutral, padding = words < FIRST_NEUTRAL, (words >= FIRST_NEUTRAL) & (words != OWN), words == OWN
+    on_telling, on_neutral = ((weights * mask).sum(axis=1) / mask.sum(axis=1) for mask in (telling, neutral))
+    row, top = np.arange(len(words)), np.where(padding, 0, weights).argmax(axis=1)
+    last = (~padding).sum(axis=1) - 1
+    return {
+        "favours": float((on_telling > on_neutral).mean()),
+        "top": float(telling[row, top].mean()),
+        "ends": float(((top == 0) | (top == last)).mean()),
+        "padding": float((weights * padding).sum(axis=1).mean()),
+        "weights": weights[:5],
+    }
+
+
+looks = lab.run(attention, version=list(VERSIONS), seed=lab.seeds(at_least=5), count=200 if lab.quick else 800,
+                steps=STEPS, device=lab.device)  # fmt: skip
+
+
+def weighed(version: str, when: str, what: str = "favours") -> np.ndarray:
+    return np.array([run[when][what] for run in looks.where(version=version)])
+
+
+WHEN = {"before": "untrained", "after": "trained"}
+ROWS = [(version, when, f"{version}, {WHEN[when]}") for version in VERSIONS for when in WHEN]
+lab.table(
+    f"Attention in 1000 sentences (medians over {len(lab.seeds(at_least=5))} runs): those whose telling words have the "
+    "greater weights, where the greatest weight of a word lies, and what goes to the padding",
+    ["", "favours", "greatest: telling", "first or last", "on padding"],
+    [
+        [name, *(f"{np.median(weighed(version, when, what)):.0%}" for what in ("favours", "top", "ends", "padding"))]
+        for version, when, name in ROWS
+    ],
+)  # fmt: skip
+
+# %%
+figure, axes = panels(3, 1, figsize=(6.8, 7.2))
+DARKEST = 2.5  # times an equal share
+for ax, (version, when, name) in zip(axes, [ROWS[2], ROWS[3], ROWS[5]]):
+    example = looks.where(version=version).rows[0]
+    ids = np.array(example["words"])
+    lengths = (ids != OWN).sum(axis=1)
+    ids, places = ids[:, : lengths.max()], range(1, lengths.max() + 1)
+    shares = np.array(example[when]["weights"])[:, : len(places)] * lengths[:, None]  # 1 is an equal share
+    sides = ["positive" if row.min() < len(POSITIVE) else "negative" for row in ids]
+    text = [[WORDS[i] if i < OWN else "" for i in row] for row in ids]
+    grid_of_numbers(ax, np.clip(shares / DARKEST, 0, 1), text, sides, places)
+    for label, i in zip(ax.texts, ids.flat):
+        small = len(label.get_text()) > 10
+        label.set(fontsize=6.2 if small else 7.8, fontweight="bold" if i < FIRST_NEUTRAL else "normal")
+    ax.set_title(name[0].upper() + name[1:])
+axes[-1].set_xlabel("place in the sentence")
+lab.show(
+    figure,
+    "attention",
+    f"""Attention on five sentences that were not trained on. Telling words are bold. The shade is the weight, from none
+    (white) to {DARKEST} times an equal share. Trained above an LSTM, the greatest weight is on the first or the last
+    word of {np.median(weighed("masked", "after", "ends")):.0%} of the sentences, telling or not.""",
+)
+
+# %%
+figure, ax = panels(figsize=(6.8, 3.2))
+for place, (version, when, _) in enumerate(ROWS[::-1]):
+    found = weighed(version, when)
+    ax.plot(found, np.full(len(found), place), "o", color=BLUE if when == "after" else SKY, alpha=0.7, clip_on=False)
+ax.set_yticks(range(len(ROWS)), [name for _, _, name in ROWS[::-1]])
+ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+ax.set(xlabel="sentences in which telling words have more weight", xlim=(0, 1), ylim=(-0.5, len(ROWS) - 0.5))
+ax.axvline(0.5, color=SOFT, linestyle=(0, (4, 3)), linewidth=1.2)
+ax.grid(axis="y", visible=False)
+lab.show(
+    figure,
+    "favours",
+    """In how many of 1000 sentences the mean weight of the telling words exceeds that of the neutral ones; each dot is
+    a network.""",
+)
+lab.claim(
+    "In the attention that the lesson draws sentiment words have the greater weights",
+    where="8.2",
+    experiment="attention",
+    measured=weighed("as written", "before"),
+    unit="in {:.0%} of sentences, untrained as it is drawn",
+    baseline=("trained", weighed("as written", "after")),
+    verdict=HOLDS if weighed("as written", "before").min() > 0.9 else FAILS,
+)
+lab.claim(
+    "Attention lets the model focus on the relevant words",
+    where="8.2",
+    experiment="attention",
+    measured=weighed("masked", "after"),
+    unit="sentiment words have the greater weights in {:.0%} of sentences, trained and masked",
+    baseline=("without the LSTM below", weighed("masked, no LSTM", "after")),
+    verdict=HOLDS if weighed("masked", "after").min() > 0.9
+    else only_if("it reads the words themselves: the states of a bidirectional LSTM know the sentence at every place")
+    if weighed("masked, no LSTM", "after").min() > 0.9 else FAILS,
+)  # fmt: skip
+equal, learned = (looks.where(version="masked")[what] for what in ("equal", "accuracy"))
+lab.claim(
+    "The answer rests on what the weights point to",
+    where="8.2",
+    experiment="attention",
+    measured=learned,
+    unit="{:.1%} right with the learned weights",
+    baseline=("the same networks with equal weights", equal),
+    verdict=HOLDS if np.median(learned - equal) > 0.05 else FAILS,
+)
+lab.say(f"""Weight on a place is not weight on its word: above an LSTM the side of the sentence can be read from the
+    states at neutral words ({np.median(side[:, 0]):.0%} after one trained layer), so that any place will do, and with
+    equal weights {np.median(equal):.1%} of the answers are right. Of the weights as written
+    {np.median(weighed("as written", "after", "padding")):.0%} lie on the padding.""")
+
+# %%
+lab.done()

@@ -1,0 +1,350 @@
+"""9. LSTM or GRU?
+
+The lesson ends with a table of advice and four panels, one of which is made up. Here every panel is measured: size,
+memory over a distance, time and memory of a training step, and what few examples do to each cell.
+"""
+
+# %%
+import contextlib
+import io
+import runpy
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import PercentFormatter
+
+import minigrad as mg
+import nn
+from demos import options
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, untestable
+from demos.models import SentenceClassifier, SequenceClassifier, size
+from demos.style import BIASES, COLOURS, INK, SOFT, band, chance_line, label_ends, panels, percent
+from demos.tasks import NOISE, SYMBOLS, WORDS, copy_task, sentences
+from demos.training import accuracy, fit, step_memory, step_times, train
+
+lab = Lab(__file__)
+KINDS = ["RNN", "GRU", "LSTM"]
+BLOCKS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # blocks of weights: the candidate's, and one for each of 0, 2 and 3 gates
+E, H = 32, 64
+
+
+def model(kind: str, H: int = H) -> SequenceClassifier:
+    """The classifier of the copy task."""
+    return SequenceClassifier(kind, SYMBOLS + NOISE, E, H, SYMBOLS)
+
+
+def in_words(values: np.ndarray, unit: str = "{:.0%}") -> str:
+    """Median and, where it is one, range: 97% (90% to 100%)."""
+    low, middle, high = (unit.format(value) for value in np.quantile(values, [0, 0.5, 1]))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+# %% [markdown]
+# ## Size
+# One bias for each gate, as in the lesson's formulas, or two, as PyTorch keeps them.
+
+# %%
+one_bias = {kind: BLOCKS[kind] * H * (E + H + 1) for kind in KINDS}
+two_biases = {kind: size(getattr(nn, kind)(E, H)) for kind in KINDS}
+whole = {kind: size(SequenceClassifier(kind, 10_000, 128, 256, 2)) for kind in KINDS}
+counted = {"one bias a gate": one_bias, "two, as nn.LSTM has": two_biases, "with 10,000 embedded words": whole}
+lab.table(
+    f"Parameters with {E} inputs and {H} units, and of a classifier with 128, 256 and its embedding",
+    ["", *KINDS, "LSTM has more than GRU"],
+    [[name, *(n[kind] for kind in KINDS), f"{n['LSTM'] / n['GRU'] - 1:.1%}"] for name, n in counted.items()],
+)
+more = [n["LSTM"] / n["GRU"] - 1 for n in counted.values()]
+lab.claim(
+    "An LSTM has about 33 % more parameters than a GRU",
+    where="9.1",
+    measured=f"{more[0]:.1%} more in the layer, with one bias a gate and with two",
+    baseline=("in a whole classifier with 10,000 words", f"{more[2]:.1%}"),
+    verdict=HOLDS if abs(more[2] - 1 / 3) < 0.05 else only_if("one counts the recurrent layer alone"),
+)
+
+# %% [markdown]
+# ## Time
+# A training step (forward, backward, Adam) of the copy task's classifier on 64 sequences; and reading alone. The three
+# cells take turns, and processor time counts; medians.
+
+# %%
+LENGTHS = [10, 50] if lab.quick else [10, 50, 100, 200]
+DRAWN = {"RNN": 1.0, "GRU": 1.5, "LSTM": 2.0}  # times of a training step in the lesson, at every length
+WIDTHS = [16, 64] if lab.quick else [16, 64, 256]  # at length 50
+
+
+def cost(T: int, H: int, seed: int, rounds: int, B: int) -> dict[str, float]:
+    """Of each kind: seconds of a training step ("GRU"), and of reading alone, and a step's memory in MB."""
+    mg.manual_seed(seed)
+    x, answers = copy_task(B, T)
+    found = {}
+    for kind, times in step_times({kind: model(kind, H) for kind in KINDS}, x, answers, rounds).items():
+        found[kind], found[f"{kind} reading"] = times
+        found[f"{kind} memory"] = step_memory(model(kind, H), x, answers) / 1e6
+    return found
+
+
+again = {"seed": lab.seeds(at_least=5), "rounds": 3 if lab.quick else 7, "B": 64}
+timed = lab.run(cost, T=LENGTHS, H=H, **again)
+by_width = Runs([*timed, *lab.run(cost, T=50, H=[width for width in WIDTHS if width != H], **again)])
+
+
+def ratio(runs: Runs, kind: str, to: str = "RNN", what: str = "") -> np.ndarray:
+    return runs[kind + what] / runs[to + what]
+
+
+settings = [(f"length {T}, {H} units", timed.where(T=T)) for T in LENGTHS]
+settings += [(f"length 50, {width} units", by_width.where(T=50, H=width)) for width in WIDTHS if width != H]
+lab.table(
+    "Time of a training step (median), and in units of the RNN's",
+    ["", "RNN (ms)", "GRU", "LSTM", "LSTM : GRU", "reading alone"],
+    [
+        [name, f"{np.median(runs['RNN']) * 1000:.1f}", *(f"{np.median(ratio(runs, kind)):.2f}" for kind in KINDS[1:]),
+         in_words(ratio(runs, "LSTM", "GRU"), "{:.2f}"),
+         f"{np.median(ratio(runs, 'LSTM', 'GRU', ' reading')):.2f}"]
+        for name, runs in settings
+    ],
+)  # fmt: skip
+longest = timed.where(T=LENGTHS[-1])
+lab.claim(
+    "A training step of a GRU takes 1.5 and of an LSTM 2 times that of an RNN",
+    where="9.2, third panel",
+    experiment="cost",
+    measured=ratio(longest, "LSTM"),
+    unit=f"LSTM {{:.2f}} times at length {LENGTHS[-1]} and {H} units",
+    baseline=("GRU", ratio(longest, "GRU")),
+    verdict=HOLDS if all(abs(np.median(ratio(longest, k)) / x - 1) < 0.1 for k, x in DRAWN.items()) else FAILS,
+)
+lab.claim(
+    "A GRU trains faster than an LSTM",
+    where="9.1",
+    experiment="cost",
+    measured=ratio(longest, "LSTM", "GRU"),
+    unit=f"LSTM : GRU = {{:.2f}} at length {LENGTHS[-1]}, {H} units",
+    baseline=(f"at length 50 with {WIDTHS[-1]} units", ratio(by_width.where(T=50, H=WIDTHS[-1]), "LSTM", "GRU")),
+    verdict=HOLDS if min(np.median(ratio(runs, "LSTM", "GRU")) for _, runs in settings) > 1.02
+    else only_if("the layer is wide or the sequence long") if np.median(ratio(longest, "LSTM", "GRU")) > 1.02
+    else FAILS,
+)  # fmt: skip
+
+# %% [markdown]
+# ## Memory of a training step
+# What the first step holds at its peak: gradients, and what the backward pass needs of the forward pass.
+
+# %%
+peaks = {kind: np.array([np.median(timed.where(T=T)[f"{kind} memory"]) for T in LENGTHS]) for kind in KINDS}
+lab.table(
+    f"Peak memory of a training step, 64 sequences, {H} units (MB)",
+    ["length", *KINDS, "LSTM : GRU"],
+    [
+        [str(T), *(f"{peaks[kind][i]:.1f}" for kind in KINDS), f"{peaks['LSTM'][i] / peaks['GRU'][i]:.2f}"]
+        for i, T in enumerate(LENGTHS)
+    ],
+)
+extra = peaks["LSTM"][-1] / peaks["GRU"][-1] - 1
+lab.claim(
+    "An LSTM takes more memory than a GRU",
+    where="9.1",
+    experiment="cost",
+    measured=extra,
+    unit=f"{{:+.0%}} at the peak of a training step of length {LENGTHS[-1]}, as implemented here",
+    baseline=("parameters of the layer", f"{more[0]:+.0%}"),
+    verdict=HOLDS if extra > 0.05 else FAILS,
+)
+
+# %% [markdown]
+# ## Over a distance
+# The copy task of section 6, whose runs are kept and found again (else they run now); and a longer one.
+
+# %%
+with contextlib.redirect_stdout(io.StringIO()):  # it has been, or will be, read in its own place
+    copied = runpy.run_path(str(options.SCRIPTS["s6"]), run_name="__main__")["runs"]
+DISTANCES = np.unique(copied["length"])
+COPIERS = COLOURS | {f"LSTM, {start}": colour for start, colour in BIASES.items()}
+COPIERS = {name: COPIERS[name] for name in ("RNN", "GRU", "LSTM, b = 1", "LSTM, chrono")}
+
+
+def best(runs: Runs) -> np.ndarray:
+    """Right answers at the better learning rate, chosen on sequences that do not count."""
+    at_rates = [runs.where(lr=lr) for lr in np.unique(runs["lr"])]
+    return max(at_rates, key=lambda at_rate: float(np.median(at_rate["chosen by"])))["accuracy"]
+
+
+def copying(name: str, length: int) -> np.ndarray:
+    return best(copied.where(model=name, length=length))
+
+
+def far(kind: str, length: int, lr: float, seed: int, steps: int, B: int, device: str) -> dict[str, float]:
+    """Right answers of a GRU, or of an LSTM with chrono initialisation, trained on fresh sequences of that length."""
+    mg.manual_seed(seed)
+    network = model(kind).to(device)
+    if kind == "LSTM":
+        nn.init.chrono_(network.rnn, length)
+    mg.manual_seed(1000 + seed)
+    train(network, (copy_task(B, length, device) for _ in range(steps)), lr, clip=1.0)
+    chosen_by, right = (accuracy(network, *copy_task(n, length, device)) for n in (256, 1000))
+    return {"accuracy": right, "chosen by": chosen_by}
+
+
+FAR, STEPS = (60, 60) if lab.quick else (250, 300)
+distant = lab.run(far, kind=["GRU", "LSTM"], length=FAR, lr=[0.01, 0.03], seed=lab.seeds(), steps=STEPS, B=32,
+                  device=lab.device)  # fmt: skip
+at_far = {kind: best(distant.where(kind=kind)) for kind in ("GRU", "LSTM")}
+lab.table(
+    "The copy task: right answers at the better learning rate",
+    ["length", *COPIERS],
+    [[str(T), *(in_words(copying(name, T)) for name in COPIERS)] for T in DISTANCES]
+    + [[str(FAR), "", in_words(at_far["GRU"]), "", in_words(at_far["LSTM"])]],
+)
+lab.claim(
+    "On very long sequences (more than 200 steps) an LSTM is the better choice",
+    where="9.2, 9.1",
+    experiment="far",
+    measured=at_far["LSTM"],
+    unit=f"LSTM with chrono initialisation {{:.0%}} at length {FAR}",
+    baseline=("GRU as it is", at_far["GRU"]),
+    verdict=HOLDS if np.median(at_far["LSTM"]) > np.median(at_far["GRU"]) + 0.05 else FAILS,
+)
+short = [T for T in DISTANCES if T < 50]
+lab.claim(
+    "Up to 50 steps a GRU or a vanilla RNN will do",
+    where="9.2, fourth panel",
+    experiment="section 6, with_fresh_noise",
+    measured=copying("RNN", short[-1]),
+    unit=f"RNN {{:.0%}} on the copy task at length {short[-1]}",
+    baseline=("GRU", copying("GRU", short[-1])),
+    verdict=HOLDS if np.median(copying("RNN", short[-1])) > 0.95
+    else only_if("it is the GRU, or little has to be remembered: see the table")
+    if np.median(copying("GRU", short[-1])) > 0.95 else FAILS,
+)  # fmt: skip
+
+# %% [markdown]
+# ## Few examples
+# Sentences of section 7, read in one direction without dropout, until those of the training are known.
+
+# %%
+COUNTS = [20, 80] if lab.quick else [20, 40, 80]
+
+
+def few(kind: str, count: int, seed: int, steps: int, device: str) -> dict[str, float]:
+    """Right answers on `count` sentences learned from, and on 1000 others."""
+    mg.manual_seed(seed)
+    padding = len(WORDS)
+    network = SentenceClassifier(padding + 1, kind, p=0.0, padding=padding, told=True).to(device)
+    mg.manual_seed(1000 + seed)
+    data, others = (sentences(B, padding=padding, device=device) for B in (count, 1000))
+    curves = fit(network, data, others, steps, lr=0.003, every=steps)
+    return {"seen": curves["seen"][-1], "other": curves["other"][-1]}
+
+
+small = lab.run(few, kind=KINDS, count=COUNTS, seed=lab.seeds(at_least=5), steps=50 if lab.quick else 150,
+                device=lab.device)  # fmt: skip
+
+
+def of_few(kind: str, count: int, what: str = "other") -> np.ndarray:
+    return small.where(kind=kind, count=count)[what]
+
+
+lab.table(
+    "Right answers on other sentences, by the number of sentences learned from",
+    ["", *map(str, COUNTS), "on those"],
+    [[kind, *(in_words(of_few(kind, n)) for n in COUNTS), in_words(small.where(kind=kind)["seen"])] for kind in KINDS],
+)
+behind = of_few("GRU", COUNTS[0]) - of_few("LSTM", COUNTS[0])
+lab.claim(
+    "With few examples an LSTM overfits more than a GRU",
+    where="9.1, 9.2",
+    experiment="few",
+    measured=of_few("LSTM", COUNTS[0]),
+    unit=f"LSTM {{:.0%}} on others, {COUNTS[0]} sentences learned by heart",
+    baseline=("GRU", of_few("GRU", COUNTS[0])),
+    verdict=HOLDS if np.median(behind) > 0.01 and (behind > 0).mean() >= 0.8 else FAILS,
+)
+ahead = {f"copying over {DISTANCES[-1]}": copying("LSTM, chrono", DISTANCES[-1]) - copying("GRU", DISTANCES[-1]),
+         f"copying over {FAR}": at_far["LSTM"] - at_far["GRU"], "few sentences": -behind}  # fmt: skip
+lab.claim(
+    "An LSTM often performs slightly better than a GRU",
+    where="9.1",
+    experiment="far, few; section 6, with_fresh_noise",
+    measured="LSTM minus GRU: " + ", ".join(f"{name} {np.median(gap):+.0%}" for name, gap in ahead.items()),
+    verdict=HOLDS if sum(np.median(gap) > 0.01 for gap in ahead.values()) >= 2 else FAILS,
+)
+less = [1 - 1 / np.median(ratio(longest, "LSTM", "GRU")), 1 - peaks["GRU"][-1] / peaks["LSTM"][-1]]
+lab.claim(
+    "With limited resources choose a GRU",
+    where="9.2",
+    experiment="cost",
+    measured=f"{less[0]:.0%} less time and {less[1]:.0%} less memory than an LSTM at length {LENGTHS[-1]}",
+    verdict=HOLDS if min(less) > 0.02 else FAILS,
+)
+lab.claim(
+    "Complex temporal patterns, and a need for fine control over memory, ask for an LSTM",
+    where="9.2",
+    measured="0 experiments",
+    verdict=untestable("it is not said what would count as such a pattern or such a need"),
+)
+
+# %% [markdown]
+# ## The four panels
+
+
+# %%
+def curves(ax: Axes, x: list[int], named: dict[str, tuple[Any, str]]) -> list[tuple[float, str, str]]:
+    """A band over x for each name: its values (len(x), runs) and its colour; returns the labels of their ends."""
+    ax.set(xlabel="length", xlim=(0, x[-1] * 1.03))
+    return [
+        (float(band(ax, x, np.transpose(values), colour, marker="o", markersize=4)[-1]), name, colour)
+        for name, (values, colour) in named.items()
+    ]
+
+
+figure, axes = panels(2, 2, figsize=(6.8, 6.6))
+ax = axes[0, 0]
+ax.bar(KINDS, [BLOCKS[kind] for kind in KINDS], 0.6, color=[COLOURS[kind] for kind in KINDS])
+for place, kind in enumerate(KINDS):
+    ax.text(place, BLOCKS[kind] + 0.08, f"{two_biases[kind]:,}", ha="center", color=INK, fontsize=9.5)
+ax.set(title="Parameters of the layer", ylabel="in units of the RNN's", ylim=(0, 4.7))
+ax.grid(axis="x", visible=False)
+
+ax = axes[0, 1]
+tops = curves(ax, DISTANCES, {name: ([copying(name, T) for T in DISTANCES], COPIERS[name]) for name in COPIERS})
+percent(ax)
+chance_line(ax, 1 / SYMBOLS, "")
+ax.set(title="Copy task", ylabel="right answers")
+label_ends(ax, [*tops, (1 / SYMBOLS, "chance", SOFT)])
+
+ax = axes[1, 0]
+tops = curves(ax, LENGTHS, {kind: ([ratio(timed.where(T=T), kind) for T in LENGTHS], COLOURS[kind]) for kind in KINDS})
+for kind, drawn in DRAWN.items():
+    ax.axhline(drawn, color=COLOURS[kind], linestyle=":", linewidth=1.4)
+ax.set(title="Time of a training step", ylabel="in units of the RNN's", ylim=(0, None))
+label_ends(ax, tops)
+
+ax = axes[1, 1]
+tops = curves(ax, LENGTHS, {kind: (peaks[kind][:, None], COLOURS[kind]) for kind in KINDS})
+ax.set(title="Memory of a training step", ylabel="peak (MB)", ylim=(0, None))
+label_ends(ax, tops)
+lab.show(
+    figure,
+    "comparison",
+    f"""All measured, with {H} units and batches of 64 (median and range over runs). Dotted: the times that the lesson
+    draws. Copy task: section 6, with fresh noise, at the better learning rate.""",
+)
+
+# %%
+figure, ax = panels(figsize=(6.8, 3.6))
+tops = curves(ax, COUNTS, {kind: ([of_few(kind, count) for count in COUNTS], COLOURS[kind]) for kind in KINDS})
+ax.set_xticks(COUNTS)
+ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+ax.set(xlabel="sentences learned from", ylabel="right answers on others")
+label_ends(ax, tops)
+lab.show(
+    figure,
+    "few_examples",
+    f"""Sentiment from few sentences: right answers on 1000 others (median and range of {len(lab.seeds(at_least=5))}
+    runs).""",
+)
+
+# %%
+lab.done()
