@@ -75,28 +75,26 @@ def gru(
             da = xp.reshape(das, (scan.width, 4, H, B))[:m, :, :, :cols]
             u, r, z, n = a[:, 0], a[:, 1], a[:, 2], a[:, 3]
             xp.multiply(a[:, 1:], a[:, 1:], out=da[:, 1:])
-            xp.subtract(a[:, 1:3], da[:, 1:3], out=da[:, 1:3])  # σ'
+            xp.subtract(a[:, 1:3], da[:, 1:3], out=da[:, 1:3])  # r', z'
             xp.subtract(1, da[:, 3], out=da[:, 3])  # n'
-            xp.subtract(h, n, out=da[:, 0])
-            da[:, 2] *= da[:, 0]
-            xp.subtract(1, z, out=da[:, 0])
-            da[:, 3] *= da[:, 0]
-            da[:, 0] = r
+            da[:, 2] *= xp.subtract(h, n, out=da[:, 0])
+            da[:, 3] *= xp.subtract(1, z, out=da[:, 0])
             da[:, 1] *= u if reset_after else h
+            da[:, 0] = r
             scan.end(das[:m, :, :cols], steps.start)
             for t in reversed(range(steps.start, steps.stop)):
                 k, n_t = t - steps.start, running[t]
                 d, e, dh_t = da[k, :, :, :n_t], es[:, :n_t], dh[:, :n_t]
                 if g_hs is not None:
                     dh_t += g_hs[t]
-                d[2:] *= dh_t
+                d[2:] *= dh_t  # ∂a_z, ∂a_n
                 xp.multiply(dh_t, z[k, :, :n_t], out=e)
                 if reset_after:
-                    d[:2] *= d[3]
+                    d[:2] *= d[3]  # ∂u, ∂a_r
                     xp.matmul(Ut, das[k, : 3 * H, :n_t], out=dh_t)
                 else:
                     xp.matmul(Un, d[3], out=dh_t)  # ∂(r h)
-                    d[:2] *= dh_t
+                    d[:2] *= dh_t  # ∂(r h) r, ∂a_r
                     e += d[0]
                     xp.matmul(Urz, das[k, H : 3 * H, :n_t], out=dh_t)
                 dh_t += e

@@ -53,21 +53,21 @@ def lstm(
         g_hs, dh, dc = scan.seeds(gs[0]), scan.seed(gs[1]), scan.seed(gs[2])
         das = xp.empty((scan.width, 4 * H, B), dtype=scan.dtype)
         ys, qs = xp.empty((2, scan.width, H, B), dtype=scan.dtype)
-        dW, dx, Ut, V = xp.zeros_like(W), scan.empty_dx(), W[:, :H].T, xp.roll(w_ih, H, axis=0)
+        dW, dx, Ut, V = xp.zeros_like(W), scan.empty_dx(), W[:, :H].T, W[:, H + 1 :]
         for steps, n in scan.chunks():
             gates = blocks[steps, :, :, :n]  # (m,5,H,n)
             m = len(gates)
             o, i, f = gates[:, 0], gates[:, 1], gates[:, 2]
             da = xp.reshape(das, (scan.width, 4, H, B))[:m, :, :, :n]
             xp.multiply(gates[:, :4], gates[:, :4], out=da)
-            xp.subtract(gates[:, :3], da[:, :3], out=da[:, :3])  # σ'
+            xp.subtract(gates[:, :3], da[:, :3], out=da[:, :3])  # o', i', f'
             xp.subtract(1, da[:, 3], out=da[:, 3])  # g'
             y = xp.tanh(blocks[1:][steps, 4, :, :n], out=ys[:m, :, :n])
             da[:, 0] *= y
             da[:, 1:3] *= gates[:, 3:]
             da[:, 3] *= i
-            q = xp.multiply(s[1:][steps, :H, :n], y, out=qs[:m, :, :n])  # h y = o y²
-            xp.subtract(o, q, out=q)
+            q = xp.multiply(s[1:][steps, :H, :n], y, out=qs[:m, :, :n])  # o y²
+            xp.subtract(o, q, out=q)  # o (1 - y²)
             for t in reversed(range(steps.start, steps.stop)):
                 k, n_t = t - steps.start, running[t]
                 d, e, dh_t, dc_t = da[k, :, :, :n_t], q[k, :, :n_t], dh[:, :n_t], dc[:, :n_t]
@@ -75,8 +75,8 @@ def lstm(
                     dh_t += g_hs[t]
                 e *= dh_t
                 dc_t += e
-                d[0] *= dh_t
-                d[1:] *= dc_t
+                d[0] *= dh_t  # ∂a_o
+                d[1:] *= dc_t  # ∂a_i, ∂a_f, ∂a_g
                 dc_t *= f[k, :, :n_t]
                 xp.matmul(Ut, das[k, :, :n_t], out=dh_t)
             dW += columns_of(xp, das[:m, :, :n]) @ columns_of(xp, s[steps, :, :n]).T

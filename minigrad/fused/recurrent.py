@@ -10,6 +10,15 @@ What step t reads is a column for each row of the batch, and all of it goes into
 
 Backward, only ∂a_t and ∂h_t wait for one another. All else is done for a chunk of steps at once: as many as fit the
 cache, so that a small batch costs few calls, and a large one is still in the cache where it is used.
+
+Time of forward + backward of the LSTM on one core relative to what stands here, at (T,B,I,H) = (15, 32, 32, 64),
+(25, 500, 32, 64) and (50, 64, 128, 256); what was not worth its lines:
+    chunks of one step              1.20  0.95  1.07    (B = 1, T = 100: 3.95)
+    time inside, s as (K,T+1,B)     1.17  1.05  1.03    (the weights' gradients need no copy then, all else is strided)
+    new memory at every call        1.03  1.00  1.00    ((100, 500, 32, 64): 1.07)
+    V x for all t in one product    1.01  1.04  0.99    (a pass over the gates more)
+    tanh c kept for backward        0.98  1.00  0.98    (and a fifth more memory)
+    a contiguous copy of Uᵀ         0.98  1.00  0.96
 """
 
 from __future__ import annotations
@@ -44,15 +53,21 @@ class Buffers(threading.local):
         if size < 2**16 or xp.ndarray is not np.ndarray:  # malloc keeps small ones, and CuPy all of its memory
             return xp.empty(shape, dtype=dtype)
         arrays = self.kept.setdefault(dtype, [])
-        for array in arrays:
-            if size <= len(array) <= 2 * size and sys.getrefcount(array) == IDLE:
+        idle = [n == IDLE for n in references(arrays)]
+        for array, free in zip(arrays, idle):
+            if free and size <= len(array) <= 2 * size:
                 return array[:size].reshape(shape)
-        arrays[:] = [array for array in arrays if len(array) > size or sys.getrefcount(array) > IDLE]
+        arrays[:] = [array for array, free in zip(arrays, idle) if len(array) > size or not free]
         arrays.append(xp.empty(size, dtype=dtype))
         return arrays[-1].reshape(shape)
 
 
-IDLE = 3  # references to an array in a loop over the list that keeps it: the list, the loop, getrefcount
+def references(arrays: list[Array]) -> list[int]:
+    """How many references there are to each array of a list."""
+    return [sys.getrefcount(array) for array in arrays]
+
+
+IDLE = references([np.empty(0)])[0]  # those of the list and of the counting itself, which versions of Python differ in
 buffers = Buffers()
 
 
