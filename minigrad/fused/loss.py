@@ -13,7 +13,7 @@ from minigrad.tensor import Tensor
 def cross_entropy_by_steps(
     logits: Tensor, targets: Tensor, *, ignore_index: int = -100, reduction: str = "none"
 ) -> Tensor:
-    """-log softmax(logits)[n, targets[n]] for each row n, 0 for one to ignore; or their sum, or the mean of the others."""
+    """-log softmax(logits)[n, targets[n]] for each row, 0 for one to ignore; or their sum; or the mean of the rest."""
     kept = targets != ignore_index
     rows = logits.new(np.arange(len(targets)))
     losses = ops.where(kept, -logits.log_softmax(-1)[rows, ops.where(kept, targets, 0)], 0.0)
