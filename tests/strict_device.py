@@ -95,7 +95,11 @@ def operators() -> None:
         setattr(StrictArray, f"__r{name}__", lambda self, other, f=apply: binary(lambda a, b: f(b, a), self, other))
     for name in "add sub mul truediv pow".split():  # CuPy has no __imatmul__
         in_place = getattr(operator, f"__i{name}__")
-        setattr(StrictArray, f"__i{name}__", lambda self, other, f=in_place: written(f(self.held, unwrap(other)), self))
+        setattr(
+            StrictArray,
+            f"__i{name}__",
+            lambda self, other, f=in_place: written(f(self.held, unwrap(other, operand=True)), self),
+        )
     for name in "neg abs invert pos".split():
         apply = getattr(operator, name)
         setattr(StrictArray, f"__{name}__", lambda self, f=apply: wrap(f(self.held), self))
@@ -104,7 +108,7 @@ def operators() -> None:
 def binary(f: Any, a: StrictArray, b: Any) -> Any:
     if not isinstance(b, np.ndarray) and getattr(b, "__array_ufunc__", b) is None and not isinstance(b, StrictArray):
         return NotImplemented  # a Tensor answers for itself
-    return wrap(f(a.held, unwrap(b)), a)
+    return wrap(f(a.held, unwrap(b, operand=True)), a)
 
 
 operators()
@@ -115,12 +119,13 @@ def written(numbers: np.ndarray, to: StrictArray) -> StrictArray:
     return to
 
 
-def unwrap(x: Any) -> Any:
-    """What NumPy computes with in x's place; an array of the host is refused, also inside a sequence."""
+def unwrap(x: Any, operand: bool = False) -> Any:
+    """What NumPy computes with in x's place; an array of the host is refused, also inside a sequence, and an operand
+    must not be a sequence at all."""
     if isinstance(x, StrictArray):
         return x.held
-    if isinstance(x, np.ndarray):
-        raise TypeError("Unsupported type <class 'numpy.ndarray'>")
+    if isinstance(x, np.ndarray) or (operand and isinstance(x, (list, tuple))):
+        raise TypeError(f"Unsupported type {type(x)}")
     if isinstance(x, (list, tuple)) and any(isinstance(i, (StrictArray, np.ndarray)) for i in x):
         return type(x)(map(unwrap, x))
     return x
@@ -180,10 +185,11 @@ class Word:
         self.name, self.function = name, function
 
     def __call__(self, *args: Any, **options: Any) -> Any:
+        operands = [unwrap(a, operand=isinstance(self.function, np.ufunc)) for a in args]
+        result = self.function(*operands, **checked(self.name, options))
         if isinstance(options.get("out"), StrictArray):
-            return written(self.function(*map(unwrap, args), **checked(self.name, options)), options["out"])
-        first = next((a for a in args if isinstance(a, StrictArray)), None)
-        return wrap(self.function(*map(unwrap, args), **checked(self.name, options)), first)
+            return written(result, options["out"])
+        return wrap(result, next((a for a in args if isinstance(a, StrictArray)), None))
 
     def __getattr__(self, method: str) -> Any:
         if f"{self.name}.{method}" not in WORDS:
