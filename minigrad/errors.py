@@ -49,8 +49,8 @@ def admit(name: str, a: Any) -> Any:
         return a
     if isinstance(a, np.generic):
         return a.item()  # NumPy would let a float64 scalar turn a float32 array into float64
-    if isinstance(a, numbers.Number):
-        return a
+    if isinstance(a, numbers.Real):
+        return float(a)  # a Fraction, say, of which NumPy would make an array of objects
     raise TypeError(f"{name}: cannot take a {type(a).__name__}; make a tensor of it first, with minigrad.tensor(...)")
 
 
