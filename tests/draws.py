@@ -111,9 +111,9 @@ def indices(draw, shape):
         kinds.append(hnp.arrays(bool, shape[:lead]))
         if n := shape[lead - 1]:
             places = hnp.arrays(int, draw(shapes(max_dims=2, sides=FULL)), elements=st.integers(-n, n - 1))
-            kinds.append(places.map(lambda i: (slice(None),) * (lead - 1) + (i,)))
+            kinds.append(places.map(lambda i: i if lead == 1 else (slice(None),) * (lead - 1) + (i,)))
             kinds.append(
-                places.map(lambda i: i if lead == 1 else (..., i) if lead == len(shape) else (None, i % shape[0]))
+                places.map(lambda i: (..., i) if lead == len(shape) else (None, *[slice(None)] * (lead - 1), i))
             )
         if 0 not in shape:
             kinds.append(hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(max_dims=2, max_side=3)))

@@ -187,6 +187,11 @@ def test_retain_grad_of_an_inner_value() -> None:
     (first * second).backward()
     np.testing.assert_array_equal(y.grad.data, [6, 3])
     assert second.grad.item() == 3 and first.grad is None
+    y = x * 3
+    y.retain_grad()
+    z = y * y
+    del y  # nobody can ask for its gradient any more
+    z.sum().backward()
 
 
 def test_backward_into_some_leaves_only() -> None:

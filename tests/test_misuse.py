@@ -2,6 +2,7 @@
 
 import operator
 import sys
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 import strict_device  # noqa: F401  (device="strict")
 
 import minigrad as mg
+from minigrad.array import NUMPY
+from minigrad.autograd import TENSORS
 
 X = mg.ones(2, 3)
 V = mg.ones(3)
@@ -106,7 +109,17 @@ def test_an_anomaly_names_the_op_and_the_line_backward() -> None:
 @pytest.mark.parametrize("dtype", [mg.float32, mg.float64])
 def test_no_operand_from_outside_changes_a_dtype(dtype: Any) -> None:
     x = mg.ones(3, dtype=dtype)
-    others = [2, 2.5, True, np.float64(2.5), np.int64(2), mg.tensor(2), np.arange(1, 4), mg.arange(1, 4)]
+    others = [
+        2,
+        2.5,
+        True,
+        Fraction(1, 2),
+        np.float64(2.5),
+        np.int64(2),
+        mg.tensor(2),
+        np.arange(1, 4),
+        mg.arange(1, 4),
+    ]
     for other in others:
         for apply in (operator.add, operator.sub, operator.mul, operator.truediv, operator.pow):
             for y in (apply(x, other), apply(other, x)):
@@ -184,6 +197,7 @@ SENTENCES: dict[str, tuple[Any, type[Exception], str]] = {
     "repeat": (lambda: X.repeat(2), ValueError, r"repeat: \(2,\) gives no number for some dimension"),
     "mm": (lambda: mg.mm(X, V), ValueError, r"mm: wants 2-d and 2-d tensors; \(2, 3\) and \(3,\) came"),
     "einsum, operands": (lambda: mg.einsum("ij,jk->ik", X), ValueError, "is about 2 operands, and 1 came"),
+    "einsum, dimensions": (lambda: mg.einsum("ijk->i", X), ValueError, "'ijk' does not name the 2 dimensions"),
     "einsum, sizes": (lambda: mg.einsum("ij,jk->ik", X, X), ValueError, "letter 'j' stands for 3 and for 2"),
     "einsum, result": (lambda: mg.einsum("ij->k", X), ValueError, "must name letters of the operands"),
     "einsum, diagonal": (lambda: mg.einsum("ii->i", X), ValueError, "diagonal, which is not supported"),
@@ -210,6 +224,8 @@ SENTENCES: dict[str, tuple[Any, type[Exception], str]] = {
     "numpy of a device": (lambda: mg.ones(2, device="strict").numpy(), TypeError, r"on strict; call \.cpu\(\)"),
     "two devices": (lambda: V + mg.ones(3, device="strict"), RuntimeError, r"on cpu and strict; move one with \.to"),
     "no such device": (lambda: mg.ones(2, device="tpu"), ValueError, "'tpu' is unknown; known are 'cpu', 'cuda'"),
+    "a word that no GPU knows": (lambda: NUMPY.frompyfunc, AttributeError, "'frompyfunc' is not in the vocabulary"),
+    "a word that is no op": (lambda: TENSORS.copyto, AttributeError, "'copyto' is no op: .* differentiated twice"),
     "to what": (lambda: X.to("floatt"), TypeError, "to: 'floatt' is neither a dtype nor one of the devices"),
     "a copy too large": (lambda: mg.zeros(2).copy_(V), ValueError, r"copy_ on a tensor of shape \(2,\)"),
     "a fraction into integers": (lambda: mg.zeros(2, dtype=mg.int64).fill_(0.5), TypeError, "int64 cannot hold"),
@@ -221,6 +237,14 @@ SENTENCES: dict[str, tuple[Any, type[Exception], str]] = {
     "gradients asked for at birth": (lambda: mg.tensor([1], requires_grad=True), RuntimeError, "int64 has no gradient"),
     "where without values": (lambda: mg.where(X > 0), TypeError, r"wants where\(condition, a, b\)"),
 }  # fmt: skip
+
+
+@pytest.mark.skipif(mg.cuda.is_available(), reason="there is a GPU")
+def test_a_machine_without_a_gpu_says_so() -> None:
+    with pytest.raises(
+        RuntimeError, match=r"device 'cuda': no GPU is usable here; install CuPy .* or use device='cpu'"
+    ):
+        mg.ones(2, device="cuda")
 
 
 @pytest.mark.parametrize("call, kind, words", SENTENCES.values(), ids=SENTENCES)
