@@ -13,9 +13,9 @@ import minigrad as mg
 import nn
 from demos.lab import FAILS, HOLDS, Lab, only_if
 from demos.models import SentenceClassifier, size
-from demos.style import BLUE, ORANGE, PURPLE, SKY, SOFT, band, grid_of_numbers, panels
+from demos.style import BLUE, GREEN, ORANGE, PURPLE, SKY, band, grid_of_numbers, panels, percent
 from demos.tasks import NEUTRAL, POSITIVE, WORDS, sentences
-from demos.training import Data, accuracy, fit
+from demos.training import Data, accuracy, fit, shuffled, train
 from minigrad import Tensor
 
 lab = Lab(__file__)
@@ -44,9 +44,8 @@ lab.table(
 # dropout.
 
 # %%
-MODELS = {  # layers, probability of dropping
-    "1 layer": (1, 0.3), "1 layer, no dropout": (1, 0.0), "3 layers": (3, 0.3), "3 layers, no dropout": (3, 0.0),
-}  # fmt: skip
+DROPPED = {"": 0.3, ", no dropout": 0.0}
+MODELS = {f"{n}{drop}": (int(n[0]), p) for n in ("1 layer", "3 layers") for drop, p in DROPPED.items()}  # layers, p
 SHADES = {"1 layer": BLUE, "1 layer, no dropout": SKY, "3 layers": ORANGE, "3 layers, no dropout": PURPLE}
 COUNTS = [40] if lab.quick else [40, 800]
 EVERY = 25
@@ -66,8 +65,8 @@ def depth(model: str, count: int, seed: int, steps: int, device: str) -> dict[st
     data, others = splits(seed, count, device)
     fresh = known_by_layer(network.eval(), others)
     curves = fit(network, data, others, steps, lr=0.001, every=EVERY)
-    return {"curve": curves["other"], "seen": curves["seen"][-1], "other": curves["other"][-1], "fresh": fresh,
-            "trained": known_by_layer(network, others)}  # fmt: skip
+    known = {"fresh": fresh, "trained": known_by_layer(network, others)}
+    return {"curve": curves["other"], "seen": curves["seen"][-1], "other": curves["other"][-1], **known}
 
 
 def known_by_layer(model: SentenceClassifier, data: Data) -> list[list[float]]:
@@ -75,20 +74,19 @@ def known_by_layer(model: SentenceClassifier, data: Data) -> list[list[float]]:
 
     The map is fitted by least squares on half of the sentences and tried on the other half.
     """
-    ids, labels = data
-    lengths = (ids != OWN).sum(dim=1)
     with mg.no_grad():
-        runs = list(model.rnn.runs(*model.rnn.enter(model.embedding(ids), None, lengths)))
-    row, place = np.nonzero(((ids >= FIRST_NEUTRAL) & (ids != OWN)).numpy())  # of each neutral word
+        lengths = (data[0] != OWN).sum(dim=1)
+        runs = list(model.rnn.runs(*model.rnn.enter(model.embedding(data[0]), None, lengths)))
+    ids, labels = (part.cpu().numpy() for part in data)
+    row, place = np.nonzero((ids >= FIRST_NEUTRAL) & (ids != OWN))  # of each neutral word
     first = row < len(ids) // 2
     found = []
     for forward, backward in zip(runs[::2], runs[1::2]):
-        h = mg.cat([forward.hs, backward.hs], dim=-1).transpose(0, 1).numpy()[row, place]  # (words,2H)
+        h = mg.cat([forward.hs, backward.hs], dim=-1).cpu().numpy()[place, row]  # (T,B,2H) -> (words,2H)
         h = np.column_stack([h, np.ones(len(h))])
         right = []
-        for answers in (ids.numpy()[row, place] - FIRST_NEUTRAL, labels.numpy()[row]):
-            one_hot = np.eye(answers.max() + 1)[answers]
-            weights = np.linalg.lstsq(h[first], one_hot[first], rcond=None)[0]
+        for answers in (ids[row, place] - FIRST_NEUTRAL, labels[row]):
+            weights = np.linalg.lstsq(h[first], np.eye(answers.max() + 1)[answers[first]], rcond=None)[0]
             right.append(float(((h[~first] @ weights).argmax(axis=1) == answers[~first]).mean()))
         found.append(right)
     return found
@@ -119,18 +117,16 @@ axes[0, -1].legend(loc="lower right", fontsize=9.5)
 lab.show(
     figure,
     "depth",
-    f"""One layer and three, with dropout of 0.3 and without, on the same sentences and for the same {STEPS} steps
-    (median and range over seeds).""",
+    "One layer and three, with dropout of 0.3 and without, on the same sentences (median and range over seeds).",
 )
 
 
-def at_end(model: str, count: int = COUNTS[0], what: str = "other") -> np.ndarray:
-    return stacked.where(model=model, count=count)[what]
+at_end = {model: stacked.where(model=model, count=COUNTS[0])["other"] for model in MODELS}
 
 
-def better(a: str, b: str, count: int = COUNTS[0]) -> bool:
-    """Whether `a` is right at least 1% more often than `b`, in the median and in four of five runs."""
-    gain = at_end(a, count) - at_end(b, count)
+def better(a: str, b: str) -> bool:
+    """Whether `a` is right more often than `b`: by more than 1% in the median, and in four of five runs."""
+    gain = at_end[a] - at_end[b]
     return bool(np.median(gain) > 0.01 and (gain > 0).mean() >= 0.8)
 
 
@@ -138,18 +134,18 @@ lab.claim(
     "Stacked layers learn better features than one",
     where="8.1",
     experiment="depth",
-    measured=at_end("3 layers"),
+    measured=at_end["3 layers"],
     unit=f"{{:.1%}} right with three layers, learning from {COUNTS[0]} sentences",
-    baseline=("with one layer", at_end("1 layer")),
+    baseline=("with one layer", at_end["1 layer"]),
     verdict=only_if("there are few sentences to learn from") if better("3 layers", "1 layer") else FAILS,
 )
 lab.claim(
     "Dropout (here also of embeddings and of the last states) prevents overfitting",
     where="8.1, 10",
     experiment="depth",
-    measured=at_end("3 layers"),
+    measured=at_end["3 layers"],
     unit=f"{{:.1%}} right with dropout, learning from {COUNTS[0]} sentences",
-    baseline=("without", at_end("3 layers, no dropout")),
+    baseline=("without", at_end["3 layers, no dropout"]),
     verdict=HOLDS if better("3 layers", "3 layers, no dropout") else FAILS,
 )
 
@@ -220,19 +216,26 @@ def attention(version: str, seed: int, count: int, steps: int, device: str) -> d
     mg.manual_seed(seed)
     model = Attentive(masked, lstm).to(device)
     data, others = splits(seed, count, device, padding=OWN if masked else 0)
-    words = splits(seed, count, device)[1][0].numpy()  # the same sentences; here one sees where they end
+    words = splits(seed, count, "cpu")[1][0].numpy()  # the same sentences; here one sees where they end
+    right = [accuracy(model, *others)]
     before = where_it_looks(model, others[0], words)
-    learned = fit(model, data, others, steps, lr=0.001 if lstm else 0.01, every=steps)["other"][-1]
+
+    def watch() -> float:
+        right.append(accuracy(model, *others))
+        return where_it_looks(model, others[0], words)["favours"]
+
+    _, course = train(model, shuffled(data, steps), 0.001 if lstm else 0.01, clip=np.inf, watch=watch, every=EVERY)
     after = where_it_looks(model, others[0], words)
     nn.init.zeros_(model.attention.score.weight)  # all scores alike, so that all weights are
-    return {"accuracy": learned, "equal": accuracy(model, *others), "before": before, "after": after,
-            "favours before": before["favours"], "favours after": after["favours"], "words": words[:5]}  # fmt: skip
+    return {"accuracy": right[-1], "equal": accuracy(model, *others), "before": before, "after": after,
+            "untrained": before["favours"], "highest": max(course), "trained": after["favours"],
+            "favours": [before["favours"], *course], "right": right, "words": words[:5]}  # fmt: skip
 
 
 def where_it_looks(model: Attentive, ids: Tensor, words: np.ndarray) -> dict[str, object]:
     """The share of sentences whose telling words have more weight, in the mean, than their neutral ones; and so on."""
     with mg.no_grad():
-        weights = model.look(ids)[1].numpy()
+        weights = model.look(ids)[1].cpu().numpy()
     telling, neutral, padding = words < FIRST_NEUTRAL, (words >= FIRST_NEUTRAL) & (words != OWN), words == OWN
     on_telling, on_neutral = ((weights * mask).sum(axis=1) / mask.sum(axis=1) for mask in (telling, neutral))
     row, top = np.arange(len(words)), np.where(padding, 0, weights).argmax(axis=1)
@@ -250,27 +253,28 @@ looks = lab.run(attention, version=list(VERSIONS), seed=lab.seeds(at_least=5), c
                 steps=STEPS, device=lab.device)  # fmt: skip
 
 
-def weighed(version: str, when: str, what: str = "favours") -> np.ndarray:
-    return np.array([run[when][what] for run in looks.where(version=version)])
-
-
-WHEN = {"before": "untrained", "after": "trained"}
-ROWS = [(version, when, f"{version}, {WHEN[when]}") for version in VERSIONS for when in WHEN]
 lab.table(
-    f"Attention in 1000 sentences (medians over {len(lab.seeds(at_least=5))} runs): those whose telling words have the "
-    "greater weights, where the greatest weight of a word lies, and what goes to the padding",
-    ["", "favours", "greatest: telling", "first or last", "on padding"],
+    "Sentences whose telling words have more weight (in the mean); when trained, those whose greatest weight is on a "
+    "telling word, or on the first or last; and the weight on the padding",
+    ["", "untrained", "highest", "trained", "on a telling word", "first or last", "on padding"],
     [
-        [name, *(f"{np.median(weighed(version, when, what)):.0%}" for what in ("favours", "top", "ends", "padding"))]
-        for version, when, name in ROWS
+        [version, *(f"{np.median(of[what]):.0%}" for what in ("untrained", "highest", "trained")),
+         *(f"{np.median([after[what] for after in of['after']]):.0%}" for what in ("top", "ends", "padding"))]
+        for version, of in ((version, looks.where(version=version)) for version in VERSIONS)
     ],
 )  # fmt: skip
+written, masked, bare = (looks.where(version=version) for version in VERSIONS)
 
 # %%
 figure, axes = panels(3, 1, figsize=(6.8, 7.2))
 DARKEST = 2.5  # times an equal share
-for ax, (version, when, name) in zip(axes, [ROWS[2], ROWS[3], ROWS[5]]):
-    example = looks.where(version=version).rows[0]
+shown = {
+    "Untrained": (masked, "before"),
+    "Trained": (masked, "after"),
+    "Trained, without an LSTM below": (bare, "after"),
+}
+for ax, (name, (of, when)) in zip(axes, shown.items()):
+    example = of.rows[0]
     ids = np.array(example["words"])
     lengths = (ids != OWN).sum(axis=1)
     ids, places = ids[:, : lengths.max()], range(1, lengths.max() + 1)
@@ -279,68 +283,68 @@ for ax, (version, when, name) in zip(axes, [ROWS[2], ROWS[3], ROWS[5]]):
     text = [[WORDS[i] if i < OWN else "" for i in row] for row in ids]
     grid_of_numbers(ax, np.clip(shares / DARKEST, 0, 1), text, sides, places)
     for label, i in zip(ax.texts, ids.flat):
-        small = len(label.get_text()) > 10
-        label.set(fontsize=6.2 if small else 7.8, fontweight="bold" if i < FIRST_NEUTRAL else "normal")
-    ax.set_title(name[0].upper() + name[1:])
+        label.set_fontsize(6.2 if len(label.get_text()) > 10 else 7.8)
+        label.set_fontweight("bold" if i < FIRST_NEUTRAL else "normal")
+    ax.set_title(name)
 axes[-1].set_xlabel("place in the sentence")
 lab.show(
     figure,
     "attention",
-    f"""Attention on five sentences that were not trained on. Telling words are bold. The shade is the weight, from none
-    (white) to {DARKEST} times an equal share. Trained above an LSTM, the greatest weight is on the first or the last
-    word of {np.median(weighed("masked", "after", "ends")):.0%} of the sentences, telling or not.""",
+    f"""Attention on five other sentences, the padding masked. Telling words are bold. The shade is the weight, from
+    none (white) to {DARKEST} times an equal share. Above an LSTM the greatest weight is on the first or the last word
+    of {np.median([after["ends"] for after in masked["after"]]):.0%} of the sentences.""",
 )
 
 # %%
-figure, ax = panels(figsize=(6.8, 3.2))
-for place, (version, when, _) in enumerate(ROWS[::-1]):
-    found = weighed(version, when)
-    ax.plot(found, np.full(len(found), place), "o", color=BLUE if when == "after" else SKY, alpha=0.7, clip_on=False)
-ax.set_yticks(range(len(ROWS)), [name for _, _, name in ROWS[::-1]])
-ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
-ax.set(xlabel="sentences in which telling words have more weight", xlim=(0, 1), ylim=(-0.5, len(ROWS) - 0.5))
-ax.axvline(0.5, color=SOFT, linestyle=(0, (4, 3)), linewidth=1.2)
-ax.grid(axis="y", visible=False)
+figure, axes = panels(1, 2, figsize=(6.8, 3.9), sharey=True)
+at = EVERY * np.arange(STEPS // EVERY + 1)
+for ax, what, title in zip(axes, ("favours", "right"), ("Telling words have more weight", "Right answers")):
+    for version, of, colour in zip(VERSIONS, (written, masked, bare), (ORANGE, BLUE, GREEN)):
+        band(ax, at, of[what], colour, label=version)
+    ax.set(title=title, xlabel="training step", xlim=(0, at[-1] * 1.02))
+    percent(ax)
+axes[0].set_ylabel("of 1000 other sentences")
+axes[1].legend(loc="lower right")
 lab.show(
     figure,
     "favours",
-    """In how many of 1000 sentences the mean weight of the telling words exceeds that of the neutral ones; each dot is
-    a network.""",
+    f"""In how many sentences the mean weight of telling words exceeds that of neutral ones, and how many answers are
+    right (median and range of {len(written.rows)} runs). Above an LSTM, masked, telling words are favoured in
+    {np.median(masked["highest"]):.0%} of sentences at best and in {np.median(masked["trained"]):.0%} at the end.""",
 )
 lab.claim(
     "In the attention that the lesson draws sentiment words have the greater weights",
     where="8.2",
     experiment="attention",
-    measured=weighed("as written", "before"),
+    measured=written["untrained"],
     unit="in {:.0%} of sentences, untrained as it is drawn",
-    baseline=("trained", weighed("as written", "after")),
-    verdict=HOLDS if weighed("as written", "before").min() > 0.9 else FAILS,
+    baseline=("trained", written["trained"]),
+    verdict=HOLDS if written["untrained"].min() > 0.9 else FAILS,
 )
 lab.claim(
     "Attention lets the model focus on the relevant words",
     where="8.2",
     experiment="attention",
-    measured=weighed("masked", "after"),
+    measured=masked["trained"],
     unit="sentiment words have the greater weights in {:.0%} of sentences, trained and masked",
-    baseline=("without the LSTM below", weighed("masked, no LSTM", "after")),
-    verdict=HOLDS if weighed("masked", "after").min() > 0.9
+    baseline=("without the LSTM below", bare["trained"]),
+    verdict=HOLDS if np.median(masked["trained"]) > 0.9
     else only_if("it reads the words themselves: the states of a bidirectional LSTM know the sentence at every place")
-    if weighed("masked, no LSTM", "after").min() > 0.9 else FAILS,
+    if np.median(bare["trained"]) > 0.9 else FAILS,
 )  # fmt: skip
-equal, learned = (looks.where(version="masked")[what] for what in ("equal", "accuracy"))
 lab.claim(
     "The answer rests on what the weights point to",
     where="8.2",
     experiment="attention",
-    measured=learned,
+    measured=masked["accuracy"],
     unit="{:.1%} right with the learned weights",
-    baseline=("the same networks with equal weights", equal),
-    verdict=HOLDS if np.median(learned - equal) > 0.05 else FAILS,
+    baseline=("the same networks with equal weights", masked["equal"]),
+    verdict=HOLDS if np.median(masked["accuracy"] - masked["equal"]) > 0.05 else FAILS,
 )
 lab.say(f"""Weight on a place is not weight on its word: above an LSTM the side of the sentence can be read from the
     states at neutral words ({np.median(side[:, 0]):.0%} after one trained layer), so that any place will do, and with
-    equal weights {np.median(equal):.1%} of the answers are right. Of the weights as written
-    {np.median(weighed("as written", "after", "padding")):.0%} lie on the padding.""")
+    equal weights {np.median(masked["equal"]):.1%} of the answers are right. Of the weights as written
+    {np.median([after["padding"] for after in written["after"]]):.0%} lie on the padding.""")
 
 # %%
 lab.done()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import tracemalloc
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
@@ -51,6 +51,12 @@ def accuracy(model: nn.Module, x: Tensor, answers: Tensor) -> float:
 Data = tuple[Tensor, Tensor]  # inputs and answers
 
 
+def shuffled(data: Data, steps: int, B: int = 32) -> Iterator[Data]:
+    """`steps` batches of at most B rows of `data`, which comes again and again, each time in a new order."""
+    loader = nn.data.DataLoader(nn.data.TensorDataset(*data), B, shuffle=True)
+    return islice((batch for _ in range(steps) for batch in loader), steps)
+
+
 def fit(
     model: nn.Module, data: Data, others: Data, steps: int, lr: float, B: int = 32, every: int = 25
 ) -> dict[str, list[float]]:
@@ -58,8 +64,6 @@ def fit(
 
     For every `every` steps: their mean loss (nat), and right answers without dropout on `data` ("seen") and `others`.
     """
-    loader = nn.data.DataLoader(nn.data.TensorDataset(*data), B, shuffle=True)
-    batches = islice((batch for _ in range(steps) for batch in loader), steps)
     seen = []
 
     def watch() -> float:
@@ -69,7 +73,7 @@ def fit(
         model.train()
         return right
 
-    losses, other = train(model.train(), batches, lr, clip=math.inf, watch=watch, every=every)
+    losses, other = train(model.train(), shuffled(data, steps, B), lr, clip=math.inf, watch=watch, every=every)
     model.eval()
     return {"loss": np.reshape(losses, (-1, every)).mean(axis=1).tolist(), "seen": seen, "other": other}
 

@@ -136,6 +136,37 @@ def test_fresh_noise_teaches_what_fixed_noise_does_not(results: dict[str, Any]) 
     assert median(s6, "with_fresh_noise", "accuracy", model="RNN", **rate) < chrono - 0.3
 
 
+def test_a_word_that_shares_the_paddings_id_is_lost(results: dict[str, Any]) -> None:
+    s7 = section(results, "s7")
+    written, right = {"version": "as written"}, {"version": "own id, lengths"}
+    assert median(s7, "sentiment", "norm", **written) == 0 < median(s7, "sentiment", "norm", **right)
+    for version, hidden in [(written, True), (right, False)]:
+        with_it, without = (median(s7, "sentiment", asked, **version) for asked in ("good at the end", "no word"))
+        assert (with_it == without) == hidden
+    for version in ("own id, lengths", "bag of words"):
+        assert median(s7, "sentiment", "accuracy", version=version, steps=150) > 0.95
+
+
+def test_trained_attention_finds_the_words_that_no_lstm_has_mixed(results: dict[str, Any]) -> None:
+    s8 = section(results, "s8")
+    counts = table(s8, "Parameters")
+    assert (counts["1 layer"][-1], counts["3 layers"][-1]) == ("51,394", "250,306")
+    assert median(s8, "attention", "trained", version="masked, no LSTM") > 0.9
+    assert 0.1 < median(s8, "attention", "untrained", version="as written") < 0.9
+    assert median(s8, "depth", "seen", model="3 layers") > 0.9
+
+
+def test_a_gru_is_cheaper_than_an_lstm(results: dict[str, Any]) -> None:
+    s9 = section(results, "s9")
+    counts = table(s9, "Parameters")
+    assert [counts[name][-1] for name in ("one bias a gate", "two, as nn.LSTM has")] == ["33.3%", "33.3%"]
+    for what in ("", " memory"):
+        rnn, gru, lstm = (median(s9, "cost", f"{kind}{what}", T=50, H=64) for kind in ("RNN", "GRU", "LSTM"))
+        assert rnn < gru < lstm
+    copied = table(s9, "The copy task")  # taken over from section 6
+    assert copied["10"][0].endswith("%") and median(s9, "few", "seen", kind="LSTM") > 0.9
+
+
 # ---- what they write
 
 
