@@ -155,7 +155,8 @@ def pull_composed(node: Node, needs: list[bool], gs: Any) -> list[Any]:
 
     Each argument enters under a name of its own, so that a path from one argument to another stays out.
     """
-    args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(node.args, needs, strict=True)]
+    args = [Variable.kind(a) if type(a) in NAMESPACES else a for a in node.args]
+    args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(args, needs, strict=True)]
     value = node.op.composed(*args, **node.settings)
     pairs = zip(value, gs, strict=True) if node.several else [(value, gs)]
     outputs, seeds = zip(*[(y, g) for y, g in pairs if g is not None], strict=True)
