@@ -60,8 +60,8 @@ def losses(device: str, kind: str, make: Any) -> list[float]:
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("kind", "make"), [
     ("RNN", lambda p: optim.SGD(p, 0.1, momentum=0.9, nesterov=True)), ("LSTM", lambda p: optim.Adam(p, 0.01)),
-    ("GRU", lambda p: optim.RMSprop(p, centered=True, momentum=0.5)), ("GRU", lambda p: optim.Adagrad(p, maximize=True)),
-    ("LSTM", lambda p: optim.AdamW(p, 0.01)),
+    ("GRU", lambda p: optim.RMSprop(p, centered=True, momentum=0.5)), ("LSTM", lambda p: optim.AdamW(p, 0.01)),
+    ("GRU", lambda p: optim.Adagrad(p, maximize=True)),
 ])  # fmt: skip
 def test_training_gives_the_same_numbers(device: str, kind: str, make: Any) -> None:
     np.testing.assert_allclose(losses(device, kind, make), losses("cpu", kind, make), rtol=1e-4)
