@@ -196,6 +196,7 @@ def readable(text: str) -> str:
     """2·10⁻¹¹ for 2e-11."""
     raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     text = re.sub(r"\b0(\.0+)?e[+-]00", "0", text).replace("e+00", "")
+    text = re.sub(r"[+-]0%", "0%", text)
     return re.sub(r"(\d)e([+-]\d\d)", lambda found: f"{found[1]}·10{str(int(found[2])).translate(raised)}", text)
 
 

@@ -134,7 +134,7 @@ runs = lab.run(
 def best(model: str, length: int = LONGEST) -> Runs:
     """The runs of a model at the learning rate that suits it better."""
     at_rates = [runs.where(model=model, length=length, lr=lr) for lr in RATES]
-    return max(at_rates, key=lambda at_rate: float(np.median(at_rate["chosen by"])))
+    return max(at_rates, key=lambda at_rate: float(at_rate["chosen by"].mean()))
 
 
 cells = [[best(model, length)["accuracy"] for length in LENGTHS] for model in MODELS]
@@ -164,14 +164,14 @@ lab.show(
 
 # %%
 figure, ax = panels(figsize=(6.8, 4.2))
-at = EVERY * np.arange(1, STEPS // EVERY + 1)
+steps = EVERY * np.arange(1, STEPS // EVERY + 1)
 tops = [(CHANCE, "chance", SOFT)]
 for model in MODELS:
-    tops.append((float(band(ax, at, best(model)["curve"], SHADES[model])[-1]), model, SHADES[model]))
+    tops.append((float(band(ax, steps, best(model)["curve"], SHADES[model])[-1]), model, SHADES[model]))
 percent(ax)
 chance_line(ax, CHANCE, "")
 ax.set(title=f"Length {LONGEST}", xlabel="training step (64 fresh sequences each)", ylabel="right answers")
-ax.set_xlim(0, at[-1])
+ax.set_xlim(0, STEPS)
 label_ends(ax, tops)
 lab.show(
     figure,
@@ -211,6 +211,7 @@ for claim, kind, model, condition in [
         baseline=(f"with fresh noise ({model})", fresh[model]),
         verdict=HOLDS if learned_as_is else only_if(condition) if learned else FAILS,
     )
+lucky = int((fresh["RNN"] > 0.5).sum())
 lab.claim(
     "A vanilla RNN fails on long sequences",
     where="6.1",
@@ -218,7 +219,11 @@ lab.claim(
     measured=fresh["RNN"],
     unit=f"{{:.0%}} at length {LONGEST} with fresh noise",
     baseline=("chance", CHANCE),
-    verdict=HOLDS if np.median(fresh["RNN"]) < 0.5 else FAILS,
+    verdict=HOLDS
+    if lucky == 0
+    else FAILS
+    if lucky > len(fresh["RNN"]) / 2
+    else only_if(f"the typical run is meant: {lucky} of {len(fresh['RNN'])} reached more than 50%"),
 )
 lab.claim(
     "The experiment as written shows what gates are good for",
