@@ -138,7 +138,7 @@ lab.table(
     ],
 )
 lab.claim(
-    "A GRU has 25 % fewer parameters than an LSTM of its size (an LSTM 33 % more than a GRU)",
+    "A GRU has 25% fewer parameters than an LSTM of its size (an LSTM 33% more than a GRU)",
     where="4.2, 9.1",
     measured=1 - gru / lstm,
     unit="{:.1%} fewer in the layer",
