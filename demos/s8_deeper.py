@@ -171,7 +171,7 @@ lab.claim(
     where="8.1",
     experiment="depth",
     measured=word[:, 2] - word[:, 0],
-    unit="from layer 1 to 3 the word itself is named {:+.0%} more often",
+    unit="{:+.0%} right namings of the word itself from layer 1 to layer 3",
     baseline=("the side of the sentence", side[:, 2] - side[:, 0]),
     verdict=HOLDS if np.median(word[:, 0] - word[:, 2]) > 0.05 < np.median(side[:, 2] - side[:, 0]) else FAILS,
 )
