@@ -41,3 +41,19 @@ from minigrad.tensor import Tensor
 
 cuda = SimpleNamespace(is_available=cuda_is_available)
 float, double, long, int = float32, float64, int64, int32  # the field's other names of the dtypes
+
+__all__ = [
+    "abs", "add", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "as_tensor", "bmm",
+    "bool", "broadcast_to", "cat", "chunk", "clamp", "clone", "cos", "cuda", "cuda_is_available", "cumsum",
+    "detect_anomaly", "device", "div", "dot", "double", "einsum", "embedding", "empty", "enable_grad", "eq",
+    "equal", "exp", "expm1", "eye", "flatten", "flip", "float", "float32", "float64", "from_dlpack", "from_numpy",
+    "full", "full_like", "func", "gather", "ge", "get_default_dtype", "grad", "gradcheck", "gt", "index_select",
+    "int", "int32", "int64", "is_grad_enabled", "isfinite", "isnan", "le", "linear", "linspace", "log", "log1p",
+    "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "long", "lt", "manual_seed",
+    "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul", "mv", "ne", "neg",
+    "no_grad", "norm", "ones", "ones_like", "op", "OPS", "outer", "permute", "pow", "prod", "rand", "rand_like",
+    "randint", "randn", "randn_like", "randperm", "reciprocal", "relu", "repeat_interleave", "reshape", "roll",
+    "rsqrt", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin", "softmax", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "take_along_dim", "tanh", "Tensor", "tensor",
+    "tile", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "where", "zeros", "zeros_like",
+]

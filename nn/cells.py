@@ -50,6 +50,11 @@ class Recurrent(Module):
 
 
 class Cell(Recurrent):
+    weight_ih: Parameter
+    weight_hh: Parameter
+    bias_ih: Parameter | None
+    bias_hh: Parameter | None
+
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         self.add_weights("", input_size, bias)

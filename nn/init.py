@@ -96,30 +96,34 @@ def forget_bias_(module: Module, value: float) -> Module:
 
     1 lets the gates start open (Jozefowicz et al. 2015).
     """
-    return set_biases("forget_bias_", module, slice(1, 2), lambda H: value)
+    return set_biases("forget_bias_", module, {4: lambda H: {1: value}})
 
 
 def chrono_(module: Module, t_max: int) -> Module:
-    """b_f = log u, u ~ U(1, t_max - 1), and b_i = -b_f, each the sum of two biases    (Tallec & Ollivier 2018).
+    """Let each unit start with a memory of about u steps, u ~ U(1, t_max - 1)    (Tallec & Ollivier 2018).
 
-    A unit of an LSTM or LSTMCell then remembers for about u steps; `t_max` is the longest dependency of the task.
+    LSTM, LSTMCell: b_f = log u, b_i = -log u. GRU, GRUCell: b_z = log u, z being the gate that keeps the state. Each is
+    the sum of two biases. `t_max` is the longest dependency of the task.
     """
     if t_max <= 2:
         raise ValueError(f"chrono_: t_max = {t_max} leaves U(1, t_max - 1) empty; give the longest dependency, above 2")
 
-    def values(H: int) -> Any:
-        forget = np.log(generator().uniform(1, t_max - 1, H))
-        return np.concatenate([-forget, forget])
+    def memory(H: int) -> Any:
+        return np.log(generator().uniform(1, t_max - 1, H))
 
-    return set_biases("chrono_", module, slice(0, 2), values)
+    return set_biases("chrono_", module, {4: lambda H: {1: (b := memory(H)), 0: -b}, 3: lambda H: {1: memory(H)}})
 
 
-def set_biases(name: str, module: Module, gates: slice, values: Callable[[int], Any]) -> Module:
-    """Write values(H) into those gates (of i, f, g, o) of each bias_ih, and 0 into those of each bias_hh."""
-    biases = {key: param for key, param in module.named_parameters() if key.startswith("bias_")}
-    if getattr(module, "blocks", 0) != 4 or not biases:
-        raise TypeError(f"{name}: {module!r} has no forget-gate bias; give an LSTM or LSTMCell with bias=True")
+def set_biases(name: str, module: Module, values: dict[int, Callable[[int], dict[int, Any]]]) -> Module:
+    """Write values[blocks](H), a value for some blocks by number, into each bias_ih, and 0 into its bias_hh."""
+    biases = {key: param for key, param in module.named_parameters() if key.startswith("bias_ih")}
+    blocks = getattr(module, "blocks", 0)
+    if blocks not in values or not biases:
+        wanted = " or ".join({4: "an LSTM, LSTMCell", 3: "a GRU, GRUCell"}[k] for k in values)
+        raise TypeError(f"{name}: {module!r} has no bias of the gates it sets; give {wanted} with bias=True")
     for key, bias in biases.items():
-        H = len(bias) // 4
-        bias.detach()[gates.start * H : gates.stop * H].copy_(values(H) if key.startswith("bias_ih") else 0.0)
+        other, H = getattr(module, key.replace("_ih", "_hh")), len(bias) // blocks
+        for block, value in values[blocks](H).items():
+            bias.detach()[block * H : (block + 1) * H].copy_(value)
+            other.detach()[block * H : (block + 1) * H].zero_()
     return module

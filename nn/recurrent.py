@@ -168,13 +168,16 @@ class GRU(RNNBase):
     """h_t = z h_{t-1} + (1 - z) n: `steps.gru_cell` over time; the lesson's z is this 1 - z. Arguments: see RNNBase.
 
     reset_after=True is PyTorch's GRU; reset_after=False resets the state before its product, as in Cho et al. 2014.
+    chrono: the longest dependency of the task, for `init.chrono_`.
     """
 
     blocks = 3
 
-    def __init__(self, *args: Any, reset_after: bool = True, **kwargs: Any):
+    def __init__(self, *args: Any, reset_after: bool = True, chrono: int | None = None, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.reset_after = reset_after
+        if chrono is not None:
+            init.chrono_(self, chrono)
 
     def scan(self, x: Tensor, start: States, weights: list[Any], lengths: Lengths, reverse: bool) -> States:
         return fused.gru(x, *start, *weights, lengths=lengths, reverse=reverse, reset_after=self.reset_after)

@@ -231,7 +231,17 @@ def test_chrono_spreads_the_memory_over_the_task() -> None:
     spans = np.exp(both[H : 2 * H])
     assert 1 <= spans.min() < 10 and 90 < spans.max() <= 99
     np.testing.assert_array_equal(both[:H], -both[H : 2 * H])
-    assert nn.init.chrono_(nn.LSTMCell(3, 4), 50).bias_hh.detach().numpy()[:8].any() == False  # noqa: E712
+    assert not nn.init.chrono_(nn.LSTMCell(3, 4), 50).bias_hh.detach().numpy()[:8].any()
+
+
+def test_chrono_opens_the_gate_that_keeps_a_grus_state() -> None:
+    layer, H = nn.GRU(3, 200, chrono=100, bidirectional=True), 200
+    usual = layer.bias_ih_l0.detach().numpy()[:H]
+    assert abs(usual).max() <= 1 / np.sqrt(H)  # r is as it was
+    for end in ("l0", "l0_reverse"):
+        both = (getattr(layer, f"bias_ih_{end}") + getattr(layer, f"bias_hh_{end}")).detach().numpy()
+        spans = np.exp(both[H : 2 * H])
+        assert 1 <= spans.min() < 10 and 90 < spans.max() <= 99
 
 
 def test_misuse_of_initialisers() -> None:
@@ -239,7 +249,7 @@ def test_misuse_of_initialisers() -> None:
         nn.init.xavier_normal_(mg.zeros(3))
     with pytest.raises(ValueError, match="t_max = 2"):
         nn.LSTM(3, 4, chrono=2)
-    with pytest.raises(TypeError, match="has no forget-gate bias"):
+    with pytest.raises(TypeError, match="forget_bias_: GRU.* has no bias of the gates it sets; give an LSTM"):
         nn.init.forget_bias_(nn.GRU(3, 4), 1.0)
     with pytest.raises(TypeError, match="bias=True"):
         nn.LSTM(3, 4, bias=False, forget_bias=1.0)
