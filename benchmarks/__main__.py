@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from benchmarks import draw, imports, layers, memory, overhead, parts, report, s
 from benchmarks.measure import Case, Disagreement, Effort, measure
 
 GROUPS = layers, training, overhead, memory, scaling, parts, imports
-HERE = Path(__file__).parent
+HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
 
 
 def parse() -> argparse.Namespace:
@@ -36,20 +37,18 @@ def chosen(quick: bool, only: list[str] | None) -> list[Case]:
     return [case for case in cases if not only or any(name in case.title for name in only)]
 
 
-def run(cases: list[Case], effort: Effort) -> tuple[list[dict[str, Any]], list[str]]:
-    """A row for each case, and the cases that were refused because their results differ."""
-    rows, refused = [], []
+def run(cases: list[Case], effort: Effort) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
+    """For each case its row, or why it was refused: because the results differ."""
     for number, case in enumerate(cases, start=1):
         print(f"[{number}/{len(cases)}] {case.title}", file=sys.stderr, flush=True)
         mg.manual_seed(0)
         try:
             found = measure(case.contest(), effort)
         except Disagreement as error:
-            refused.append(f"{case.title}: {error}")
             print(f"    refused: {error}", file=sys.stderr, flush=True)
+            yield None, f"{case.title}: {error}"
         else:
-            rows.append({"group": case.group, "name": case.name, "x": case.x, "title": case.title, **found})
-    return rows, refused
+            yield {"group": case.group, "name": case.name, "x": case.x, "title": case.title, **found}, None
 
 
 def main() -> None:
@@ -58,11 +57,19 @@ def main() -> None:
     if options.list:
         print("\n".join(case.title for case in cases))
         return
-    effort, began, load = Effort(2, 0.01) if options.quick else Effort(), time.time(), os.getloadavg()[0]
-    rows, refused = run(cases, effort)
-    about = report.conditions(effort)
-    about["load"] = f"{load:.1f} before and {os.getloadavg()[0]:.1f} after {time.time() - began:.0f} s of measuring"
-    out = options.out or (HERE if not (options.quick or options.only) else Path("out") / "benchmarks")
+    effort, began, loads = Effort(2, 0.01) if options.quick else Effort(), time.time(), [os.getloadavg()[0]]
+    out = options.out or (PART if options.quick or options.only else HERE)
+    rows: list[dict[str, Any]] = []
+    refused: list[str] = []
+    about: dict[str, str] = {}
+    for row, refusal in run(cases, effort):
+        rows += [row] if row else []
+        refused += [refusal] if refusal else []
+        loads.append(os.getloadavg()[0])
+        about = report.conditions(effort)
+        about["load"] = f"{min(loads):.1f} to {max(loads):.1f} in {time.time() - began:.0f} s of measuring"
+        about["measured"] = f"{len(rows) + len(refused)} of {len(cases)} workloads"
+        report.write(options.out or PART, rows, about, refused)  # so that a run that is cut short is not lost
     print(report.results_table(rows), report.goals_table(rows), sep="\n\n")
     report.write(out, rows, about, refused)
     print("", *draw.draw(rows, out), out / "RESULTS.md", out / "results.json", sep="\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.metadata
 import json
 import os
@@ -81,6 +82,7 @@ def processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+@functools.cache
 def copied_per_second() -> float:
     """Bytes that NumPy copies in a second, each read once and written once: 64 MB at a time, best of 9."""
     source, target = np.ones(2**23), np.ones(2**23)
