@@ -125,7 +125,8 @@ def results_md(rows: Rows, about: dict[str, str], refused: Sequence[str]) -> str
     ]
     if refused:
         parts.append("## Refused, because the results differ\n\n" + "\n".join(f"- {line}" for line in refused))
-    parts.append("\n\n".join(f"![{name}]({name}.png)" for name in ("layers", "others", "scaling")))
+    figures = dict.fromkeys(row["group"] if row["group"] in ("layers", "scaling") else "others" for row in rows)
+    parts.append("\n\n".join(f"![{name}]({name}.png)" for name in figures))
     return "\n\n".join(parts) + "\n"
 
 
