@@ -330,7 +330,7 @@ ADD, TAPE, PULL_BACK = backward.Gradients.add, backward.tape, backward.pull_back
 def test_a_wrong_engine_is_caught(where: Any, name: str, wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(where, name, wrong)
     settings = hypothesis.settings(
-        TestGraphs.settings, max_examples=1000, phases=[hypothesis.Phase.generate], database=None
+        TestGraphs.settings, max_examples=10_000, phases=[hypothesis.Phase.generate], database=None
     )
     with pytest.raises(Exception):  # noqa: B017
         run_state_machine_as_test(Graphs, settings=settings)
