@@ -16,10 +16,9 @@ XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
 Array = Any  # numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
 
 VOCABULARY = """
-    abs add all amax amin any arange argmax argmin array asarray ascontiguousarray broadcast_to concatenate copyto
-    cos cumsum divide dot einsum empty empty_like exp expand_dims expm1 flip full full_like isfinite isnan log log1p
-    matmul maximum mean minimum moveaxis multiply negative ones ones_like reshape result_type roll sign sin sqrt
-    square squeeze stack subtract sum swapaxes take tanh transpose where zeros zeros_like
+    abs add all amax any arange argmax argmin array asarray broadcast_to concatenate cos cumsum divide dot empty
+    empty_like exp expand_dims expm1 full_like isfinite isnan log log1p matmul maximum minimum multiply ones_like
+    reshape result_type roll sign sin sqrt stack subtract sum swapaxes tanh where zeros zeros_like
 """.split()
 
 

@@ -193,8 +193,10 @@ def cross_entropy(
         return loss.reshape(target.shape) if reduction == "none" else loss
     _, w = targets("cross_entropy", input, target, weight, ignore_index)
     loss = w * fused.softmax_cross_entropy(rows, flat, ignore_index=ignore_index).reshape(target.shape)
-    smooth = -(each * log_softmax(input, dim)).sum(dim) * (target != ignore_index)
-    return reduce((1 - s) * loss + s / C * smooth if s else loss, reduction, w.sum())
+    if s:
+        smooth = -(each * log_softmax(input, dim)).sum(dim) * (target != ignore_index)
+        loss = (1 - s) * loss + s / C * smooth
+    return reduce(loss, reduction, w.sum())
 
 
 def targets(name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[int, Tensor]:
@@ -212,8 +214,7 @@ def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
     """Softmax over the last dimension among the `allowed` places; a row with none is 0, and so is its gradient."""
     if allowed is None:
         return softmax(scores, -1)
-    lowest = float(np.finfo(scores.dtype).min)
-    return where(allowed, softmax(where(allowed, scores, lowest), -1), 0.0)
+    return softmax(where(allowed, scores, -math.inf), -1)
 
 
 def attend(
