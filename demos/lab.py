@@ -10,6 +10,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # reads it when it is import
 import ast
 import platform
 import re
+import shlex
 import sys
 import textwrap
 import time
@@ -96,14 +97,16 @@ class Lab:
         code = store.code(experiment)
         paths = [folder / f"{store.key(code, chosen)}.json" for chosen in combinations]
         missing = [(chosen, path) for chosen, path in zip(combinations, paths, strict=True) if not path.exists()]
-        jobs = min(self.options.jobs, len(missing))
+        jobs = -1 if self.options.backend == "dask" else min(self.options.jobs, len(missing))
         calls = (joblib.delayed(store.perform)(experiment, chosen, path) for chosen, path in missing)
-        parallel = joblib.Parallel(n_jobs=jobs or 1, return_as="generator_unordered")
-        bar = tqdm(parallel(calls), desc=f"{self.name} {experiment.__name__}", initial=len(paths) - len(missing),
+        with engine(self.options):
+            parallel = joblib.Parallel(n_jobs=jobs or 1, return_as="generator_unordered")
+            finished = parallel(calls)
+        bar = tqdm(finished, desc=f"{self.name} {experiment.__name__}", initial=len(paths) - len(missing),
                    total=len(paths), unit="run", leave=False, dynamic_ncols=True, delay=1,
                    mininterval=0.2 if sys.stderr.isatty() else 20)  # fmt: skip
-        for _ in bar:
-            pass
+        for path, record in bar:
+            store.write(path, record)
         records = [store.load(path) for path in paths]
         kept = self.experiments.setdefault(experiment.__name__, {"runs": [], "seconds": 0.0})
         kept["runs"] += [{**record["arguments"], **scalars(record["result"])} for record in records]
@@ -175,6 +178,19 @@ class Lab:
             print(report.write(self.out))
 
 
+def engine(chosen: options.Options) -> Any:
+    """What joblib is to run on: processes here, or the workers of a Dask cluster, which need this project installed.
+
+    A Dask worker that a nanny starts, as `dask worker` does, keeps BLAS to one thread by itself.
+    """
+    if chosen.backend == "loky":
+        return joblib.parallel_config(chosen.backend)
+    try:
+        return joblib.parallel_config(chosen.backend, scheduler_host=chosen.scheduler, wait_for_workers_timeout=60)
+    except (OSError, ImportError, ValueError) as why:
+        sys.exit(f"There is no Dask scheduler at {chosen.scheduler}, or no package distributed here: {why}")
+
+
 def summary(values: Any, unit: str) -> dict[str, Any]:
     """Median and range of one number per independent run, as numbers and as text."""
     if isinstance(values, str):
@@ -209,4 +225,6 @@ def command(name: str, chosen: options.Options) -> str:
     words = ["python -m demos", name]
     words += ["--quick"] * chosen.quick + [f"--seeds {chosen.seeds}"] * (chosen.seeds > 1)
     words += [f"--device {chosen.device}"] * (chosen.device != "cpu")
+    own = {option: getattr(chosen, option) for option, (users, *_) in options.DATA.items() if name in users}
+    words += [f"--{option} {shlex.quote(str(value))}" for option, value in own.items() if value]
     return " ".join(words)

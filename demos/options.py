@@ -14,6 +14,14 @@ from typing import NoReturn
 
 HERE = Path(__file__).parent
 SCRIPTS = {path.stem.split("_")[0]: path for path in sorted(HERE.glob("[sx][0-9]*_*.py"))}  # name -> script
+DATA = {  # the reader's own data: option -> the demos that read it, what it is called, what it is
+    "text": (("x2", "x5"), "FILE", "a text to model, UTF-8"),
+    "csv": (("x3",), "FILE", "a table with a first line of names, a row for each time"),
+    "column": (("x3",), "NAME", "the column of --csv to forecast"),
+    "train": (("x4",), "FILE", "sentences in CoNLL format: a word and its tag on a line, an empty line between"),
+    "test": (("x4",), "FILE", "more of them, to test on"),
+    "pairs": (("x7",), "FILE", "a source, a tab and its target on each line"),
+}
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,14 @@ class Options:
     jobs: int = os.cpu_count() or 1
     device: str = "cpu"
     out: Path = Path("out")
+    backend: str = "loky"
+    scheduler: str | None = None
+    text: Path | None = None
+    csv: Path | None = None
+    column: str | None = None
+    train: Path | None = None
+    test: Path | None = None
+    pairs: Path | None = None
 
 
 class Parser(argparse.ArgumentParser):
@@ -72,6 +88,12 @@ def device(text: str) -> str:
     return text
 
 
+def file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"there is no file {text}")
+    return Path(text)
+
+
 def folder(text: str) -> Path:
     path = Path(text)
     if path.exists() and not path.is_dir():
@@ -98,5 +120,27 @@ def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Opti
     parser.add_argument("--jobs", type=count, metavar="N", help="runs at a time, one core each (default: all cores)")
     parser.add_argument("--device", type=device, help="cpu or cuda (default: cpu)")
     parser.add_argument("--out", type=folder, metavar="DIR", help="where everything is written (default: out)")
+    parser.add_argument(
+        "--backend", choices=("loky", "dask"), help="joblib's engine for independent runs (default: loky, processes)"
+    )
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask cluster, with --backend dask")
+    for option, (users, metavar, what) in DATA.items():
+        if with_names or script_name(prog) in users:
+            kind = str if option == "column" else file
+            of = f"{', '.join(users)}: " if with_names else ""
+            parser.add_argument(f"--{option}", type=kind, metavar=metavar, help=f"{of}{what}")
     given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
-    return Options(**{**given, "names": tuple(given.get("names", ()))})
+    chosen = Options(**{**given, "names": tuple(given.get("names", ()))})
+    refuse_what_has_no_use(parser, chosen, given)
+    return chosen
+
+
+def refuse_what_has_no_use(parser: Parser, chosen: Options, given: dict[str, object]) -> None:
+    for option, (users, *_) in DATA.items():
+        if option in given and chosen.names and not set(users) & set(chosen.names):
+            parser.error(f"--{option} is for {' and '.join(users)}, not for {' '.join(chosen.names)}")
+    for one, other in [("csv", "column"), ("train", "test")]:
+        if (one in given) != (other in given):
+            parser.error(f"--{one} and --{other} go together")
+    if (chosen.backend == "dask") != (chosen.scheduler is not None):
+        parser.error("--backend dask and --scheduler ADDRESS go together")

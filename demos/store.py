@@ -81,12 +81,11 @@ def key(code: str, arguments: Mapping[str, Any]) -> str:
     return f"{safe[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def perform(function: Callable[..., Any], arguments: Mapping[str, Any], path: Path) -> None:
-    """One run: call `function` and keep what it returns, with its arguments and how long it took, in seconds."""
+def perform(function: Callable[..., Any], arguments: Mapping[str, Any], path: Path) -> tuple[Path, str]:
+    """One run: call `function`; where to keep it, and what: its result, its arguments, how long it took (seconds)."""
     began = time.perf_counter()
     result = function(**arguments)
-    record = {"arguments": arguments, "seconds": time.perf_counter() - began, "result": result}
-    write(path, to_json(record))
+    return path, to_json({"arguments": arguments, "seconds": time.perf_counter() - began, "result": result})
 
 
 def load(path: Path) -> dict[str, Any]:
