@@ -11,7 +11,7 @@ pytest.importorskip("matplotlib", reason="the demos need the extra demos")
 pytest.importorskip("joblib", reason="the demos need the extra demos")
 distributed = pytest.importorskip("distributed", reason="a Dask cluster needs the extra dask")
 
-from tests.test_demos import python
+from tests.test_demos import python  # noqa: E402
 
 WORDS = ["-m", "demos", "s2", "s4", "--quick"]
 
