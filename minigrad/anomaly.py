@@ -1,42 +1,34 @@
-"""detect_anomaly: find the op, and the caller's line, where the first NaN or infinity comes up."""
+"""detect_anomaly: find the op, the module and the caller's line where the first NaN or infinity comes up."""
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from minigrad.array import NAMESPACES, Array
-from minigrad.autograd import Node, Variable, mode
-
-HOME = Path(__file__).resolve().parent
-INSIDE = (f"{HOME}{os.sep}", f"{HOME.parent / 'nn'}{os.sep}")  # code whose own lines no caller asks about
+from minigrad.array import NAMESPACES, Array, to_numpy
+from minigrad.autograd import Node, Op, Variable
+from minigrad.recording import Origin, Recording
 
 
-def caller() -> str:
-    """The innermost line outside minigrad and nn, as ` (file.py, line 7, in train)`."""
-    frame = sys._getframe(1)
-    while frame.f_back and frame.f_code.co_filename.startswith(INSIDE):
-        frame = frame.f_back
-    return f" ({frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name})"
+def raw(a: Any) -> Any:
+    return a.data if isinstance(a, Variable) else a
 
 
-def is_finite(array: Any) -> bool:
-    array = array.data if isinstance(array, Variable) else array
-    return (
-        not hasattr(array, "dtype")
-        or array.dtype.kind not in "fc"
-        or bool(NAMESPACES[type(array)].isfinite(array).all())
-    )
+def bad(a: Any, infinities: bool = True) -> Any:
+    """Where an array, a tensor or a number is NaN, or infinite; False where it holds no floats."""
+    a = np.asarray(a) if isinstance(a, float) else raw(a)
+    if not hasattr(a, "dtype") or a.dtype.kind not in "fc":
+        return np.False_
+    xp = NAMESPACES[type(a)]
+    return ~xp.isfinite(a) if infinities else xp.isnan(a)
 
 
-class detect_anomaly:
+class detect_anomaly(Recording):
     """Within `with detect_anomaly():` every value and every gradient is looked at; the first that is not finite raises
-    FloatingPointError, which names the op and the line that ran it. Slow: it reads each array once more.
+    FloatingPointError, which names the op, the time step of an rnn, gru or lstm, the line that ran it and the module.
+    An infinity that comes in from outside may pass (a mask, say); a NaN may not. Slow: it reads each array once more.
 
     >>> import minigrad as mg
     >>> x = mg.tensor([0.0, 1.0], requires_grad=True)
@@ -46,30 +38,44 @@ class detect_anomaly:
     FloatingPointError: div: the value has 1 NaN among its 2 numbers (..., line 2, in <module>)
     """
 
-    def __enter__(self) -> None:
-        self.before, mode.watch = mode.watch, self
+    def __enter__(self) -> Self:
         self.quiet = np.errstate(all="ignore")  # what NumPy would only warn of is named here
         self.quiet.__enter__()
+        return super().__enter__()
 
     def __exit__(self, *exception: Any) -> None:
-        mode.watch = self.before
+        super().__exit__(*exception)
         self.quiet.__exit__(*exception)
 
-    def made(self, node: Node) -> None:
-        node.where = caller()
-
-    def forward(self, name: str, arrays: Sequence[Any], values: Sequence[Array]) -> None:
-        if all(map(is_finite, arrays)):  # an infinity that comes in (a mask, say) is not born here
+    def forward(self, op: Op, arrays: Sequence[Any], settings: dict[str, Any], values: Sequence[Array]) -> None:
+        came_in = any([bad(a).any() for a in arrays])
+        if any([bad(value, not came_in).any() for value in values]):
+            for i, a in enumerate(arrays):
+                refuse(op, f"its argument {i} came in and", a, self.origin(), infinities=False)
             for value in values:
-                self.refuse_bad(f"{name}: the value", value, caller())
+                refuse(op, "the value", value, self.origin(), step(op, settings, values[0]), not came_in)
 
-    def backward(self, node: Node, gradients: Sequence[Any]) -> None:
-        for g in gradients:
-            self.refuse_bad(f"{node.op.__name__}: the gradient", g, node.where)
+    def backward(self, node: Node, gs: Sequence[Any], pulled: Sequence[Any]) -> None:
+        for g in gs:
+            refuse(node.op, "the gradient that reaches its value", g, node.where)
+        if any([bad(g).any() for g in pulled]):
+            through_time = node.pullback(tuple(map(raw, gs)))[0] if "lengths" in node.op.words else None
+            for g in pulled:
+                refuse(node.op, "the gradient", g, node.where, step(node.op, node.settings, through_time, back=True))
 
-    def refuse_bad(self, what: str, array: Any, where: str) -> None:
-        if not is_finite(array):
-            data = array.data if isinstance(array, Variable) else array
-            nans = int(NAMESPACES[type(data)].isnan(data).sum())
-            found = f"{nans} NaN" if nans else "an infinity"
-            raise FloatingPointError(f"{what} has {found} among its {data.size} numbers{where}")
+
+def step(op: Op, settings: dict[str, Any], sequence: Any, back: bool = False) -> str:
+    """The first bad step of a `sequence` (T,B,·) of a recurrent op, in the order in which it was computed."""
+    if "lengths" not in op.words:
+        return ""
+    found = np.flatnonzero(to_numpy(bad(sequence)).any(axis=(1, 2)))
+    late = bool(settings.get("reverse")) != back
+    return f", the first at time step {found[-1 if late else 0]} of {len(sequence)}" if len(found) else ""
+
+
+def refuse(op: Op, what: str, a: Any, where: Origin | str, step: str = "", infinities: bool = True) -> None:
+    if bad(a, infinities).any():
+        nans = int(bad(a, infinities=False).sum())
+        found = f"{nans} NaN" if nans else "an infinity"
+        size = getattr(raw(a), "size", 1)
+        raise FloatingPointError(f"{op.__name__}: {what} has {found} among its {size} numbers{step}{where}")

@@ -43,7 +43,7 @@ class Mode(threading.local):
     """What the engine does beside computing; each thread has its own."""
 
     recording = True
-    watch: Any = None  # an observer of every value and gradient: see anomaly.py
+    watch: Any = None  # an observer of every node, value and gradient: see recording.py
 
 
 mode = Mode()
@@ -101,7 +101,7 @@ class Node:
         self.clocks: list[list[int]] = []  # when each value was last written to
         self.birth = next(clock)
         self.retained: dict[int, weakref.ref[Variable]] = {}  # values that want their own .grad
-        self.where = ""  # the caller's line, known under detect_anomaly
+        self.where: Any = ""  # the caller's line and the module, known while a Recording is on
 
 
 class Vocabulary:
@@ -157,7 +157,7 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
             if mode.watch:
                 mode.watch.made(node)
         if mode.watch:
-            mode.watch.forward(name, arrays, [out.data for out in outs])
+            mode.watch.forward(apply, arrays, settings, [out.data for out in outs])
         return tuple(outs) if several else outs[0]
 
     vars(apply).update(rule=rule, composed=composed, arity=arity, words=words)

@@ -143,7 +143,7 @@ def pull_through(node: Node, gs: list[Any], needs: list[bool], graph: bool) -> l
         else:
             pulled = [pull(gs[0]) if need else None for pull, need in zip(pullback, needs, strict=True)]
         if mode.watch:
-            mode.watch.backward(node, pulled)
+            mode.watch.backward(node, gs, pulled)
         return pulled
     except Exception as error:
         error.add_note(f"while differentiating {node.op.__name__}{node.where}")

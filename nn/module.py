@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from minigrad import Tensor, as_tensor, no_grad
+from minigrad.autograd import mode
 
 Incompatible = NamedTuple("Incompatible", [("missing_keys", list[str]), ("unexpected_keys", list[str])])  # noqa: UP014
 
@@ -55,7 +56,10 @@ class Module:
         super().__setattr__(name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        if mode.watch is None:
+            return self.forward(*args, **kwargs)
+        with mode.watch.inside(self):
+            return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} has no forward method: define `def forward(self, ...)`")
