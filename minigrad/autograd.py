@@ -50,24 +50,29 @@ mode = Mode()
 
 
 class set_grad_enabled(ContextDecorator):
-    """Switch recording on or off, in a `with` block or for a decorated function."""
+    """Switch recording on or off: at once; within a `with` block or a decorated function only there."""
 
-    def __init__(self, on: bool):
-        self.on, self.before = on, [mode.recording]
+    def __init__(self, on: bool, at_once: bool = True):
+        self.on, self.at_once, self.before = on, at_once, [mode.recording]
+        mode.recording = on if at_once else mode.recording
+
+    def __call__(self, function: Any) -> Any:
+        mode.recording = self.before[0] if self.at_once else mode.recording  # it is switched when the function runs
+        return super().__call__(function)
 
     def _recreate_cm(self) -> set_grad_enabled:
         return set_grad_enabled(self.on)  # so that threads inside one decorated function keep apart
 
     def __enter__(self) -> None:
-        self.before.append(mode.recording)
-        mode.recording = self.on
+        self.before.append(self.before[0] if self.at_once else mode.recording)
+        mode.recording, self.at_once = self.on, False
 
     def __exit__(self, *exception: object) -> None:
         mode.recording = self.before.pop()
 
 
-no_grad = functools.partial(set_grad_enabled, False)
-enable_grad = functools.partial(set_grad_enabled, True)
+no_grad = functools.partial(set_grad_enabled, False, at_once=False)
+enable_grad = functools.partial(set_grad_enabled, True, at_once=False)
 
 
 def is_grad_enabled() -> bool:
@@ -139,9 +144,7 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
         if settings or len(args) != arity:
             args, settings = sort_out(apply, args, settings)
         arrays = [a.data if isinstance(a, Variable) else errors.admit(name, a) for a in args]
-        xp = NAMESPACES.get(type(arrays[0])) or next(
-            (NAMESPACES[t] for t in map(type, arrays) if t in NAMESPACES), NUMPY
-        )
+        xp = NAMESPACES.get(type(arrays[0])) or next(filter(None, map(NAMESPACES.get, map(type, arrays))), NUMPY)
         try:
             value, pullback = rule(xp, *arrays, **settings)
         except (ValueError, IndexError, TypeError) as error:

@@ -22,12 +22,12 @@ class Size(tuple[int, ...]):
 
 
 def raw_index(index: Any) -> Any:
-    """An index with the arrays of its tensors."""
+    """An index with copies of its arrays: the gradient needs it as it is now, whatever is written there later."""
     if isinstance(index, tuple):
         return tuple([raw_index(i) for i in index])
     if isinstance(index, Variable):
-        return index.data
-    return np.asarray(index) if isinstance(index, (list, range)) else index
+        return index.data.copy()
+    return np.array(index) if isinstance(index, (list, range, np.ndarray)) else index
 
 
 class Convertible(Variable):

@@ -150,7 +150,7 @@ def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     if index.ndim != x.ndim or index.dtype.kind != "i":
         raise ValueError(f"gather: wants integers with {x.ndim} dimensions; {index.dtype}{tuple(index.shape)} came")
     grid = [x.new(places).data for places in np.ix_(*map(range, index.shape))]
-    grid[dim] = index.data
+    grid[dim] = index.data.copy()
     return ops.getitem(x, tuple(grid))
 
 
@@ -169,7 +169,7 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of x along `dim` that the 1-d `index` names."""
-    return ops.getitem(x, (slice(None),) * axis("index_select", x, dim) + (index.data,))
+    return ops.getitem(x, (slice(None),) * axis("index_select", x, dim) + (index.data.copy(),))
 
 
 def squeeze(x: Tensor, dim: Dim = None) -> Tensor:

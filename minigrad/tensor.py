@@ -52,9 +52,7 @@ class Tensor(Convertible):
     def requires_grad_(self, requires_grad: Any = True) -> Tensor:
         """Ask for a gradient of this leaf; integers have none."""
         if requires_grad and self.dtype.kind not in "fc":
-            raise RuntimeError(
-                f"requires_grad: a tensor of {self.dtype} has no gradient; turn it into floats: .float()"
-            )
+            raise RuntimeError(f"requires_grad: a tensor of {self.dtype} has no gradient; make it floats: .float()")
         if self.node is not None and not requires_grad:
             raise RuntimeError("requires_grad_: only a leaf can stop to require a gradient; use .detach()")
         self.requires_grad = requires_grad

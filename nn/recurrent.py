@@ -100,7 +100,7 @@ class RNNBase(Recurrent):
         state = self.start(x, hx, len(self.names), *[B] * batched, self.hidden_size)
         start = list(zip(*[(s if batched else s[:, None]).unbind(0) for s in state], strict=True))
         if lengths is not None:
-            lengths = np.asarray(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
+            lengths = np.array(lengths.tolist() if isinstance(lengths, Tensor) else lengths)
             if lengths.shape != (B,) or lengths.dtype.kind != "i" or lengths.min() < 0 or lengths.max() > T:
                 raise ValueError(f"{name}: lengths {lengths.tolist()} came; wanted are {B} integers from 0 to {T}")
         return x, start, lengths

@@ -67,6 +67,25 @@ def test_a_change_before_the_use_or_after_backward_is_none() -> None:
         np.testing.assert_array_equal(x.grad.data, [6, 8])
 
 
+@pytest.mark.parametrize(
+    "pick",
+    [
+        lambda x, i: x[i],
+        lambda x, i: x[(i,)],
+        lambda x, i: x[i.numpy()],
+        lambda x, i: x.gather(0, i),
+        lambda x, i: x.index_select(0, i),
+    ],
+)
+def test_a_change_of_the_index_after_the_use_changes_nothing(pick: Any) -> None:
+    x, i = leaf(1.0, 2.0, 3.0), mg.tensor([0, 0, 1])
+    y = pick(x, i).sum()
+    i.fill_(2)
+    (first,) = mg.grad(y, x, create_graph=True)
+    y.backward()
+    assert x.grad.tolist() == first.tolist() == [2, 1, 0]
+
+
 def test_a_tensor_with_history_is_not_written_to() -> None:
     x = leaf(1.0, 2.0)
     for write in (lambda: x.zero_(), lambda: x.__setitem__(0, 1.0), lambda: mg.zeros(2).double().__setitem__(0, x[0])):
