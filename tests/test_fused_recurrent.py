@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 from minigrad import fused
 from minigrad.array import NUMPY
-from minigrad.fused import recurrent
+from minigrad.fused import halves, recurrent
 
 KINDS: dict[str, tuple[Any, int, int, dict[str, Any]]] = {  # op, blocks, states, settings
     "rnn": (fused.rnn, 1, 1, {}),
@@ -57,9 +57,12 @@ def same(some: Any, others: Any, tolerance: float = 1e-12) -> None:
         np.testing.assert_allclose(a, b, rtol=0, atol=tolerance * max(1, np.abs(b).max(initial=0)))
 
 
-@pytest.fixture(autouse=True, params=[1, 7, 512], ids="chunk {}".format)
+@pytest.fixture(autouse=True, params=["1", "7", "512", "7, in halves"], ids="chunk {}".format)
 def chunk(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recurrent, "CHUNK", request.param)
+    size, _, halved = request.param.partition(",")
+    monkeypatch.setattr(recurrent, "CHUNK", int(size))
+    monkeypatch.setattr(halves, "LARGE", 0)
+    monkeypatch.setattr(halves.cores, "allowed", lambda: bool(halved))
 
 
 @st.composite
@@ -247,7 +250,9 @@ def test_a_live_run_keeps_its_work_arrays(kind: str) -> None:
     same([g() if callable(g) else g for g in grads], want_grads, 0)
 
 
-def test_work_arrays_are_reused() -> None:
+def test_work_arrays_are_reused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(halves.cores, "allowed", lambda: False)  # each thread keeps its own
+
     def kept() -> list[int]:
         return [id(array) for arrays in recurrent.buffers.kept.values() for array in arrays]
 
@@ -303,3 +308,18 @@ def test_is_pytorchs(kind: str, bias: bool, lengths: Any) -> None:
             same(grads[1:], [g.numpy() for g in want], 1e-10)
             dx += grads[0]
         same([dx], [their_x.grad.numpy()], 1e-10)
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_an_error_in_one_half_is_the_calls_and_leaves_both_free(bad: int) -> None:
+    done = []
+
+    def work(which: int) -> int:
+        if which == bad:
+            raise ValueError("half a batch")
+        done.append(which)
+        return which
+
+    with pytest.raises(ValueError, match="half a batch"):
+        halves.cores.both(work)
+    assert done == [1 - bad] and halves.cores.both(lambda which: which) == [0, 1]

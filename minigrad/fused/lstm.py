@@ -6,11 +6,13 @@ from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
+from minigrad.fused.halves import in_halves
 from minigrad.fused.recurrent import Scan, buffers, columns_of, join, split
 from minigrad.steps import Lengths, lstm_by_steps
 
 
 @op(composed=lstm_by_steps)
+@in_halves
 def lstm(
     xp: XP, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array,
     *, lengths: Lengths = None, reverse: bool = False,

@@ -6,11 +6,13 @@ from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
+from minigrad.fused.halves import in_halves
 from minigrad.fused.recurrent import Scan, columns_of, join, split
 from minigrad.steps import Lengths, rnn_by_steps
 
 
 @op(composed=rnn_by_steps)
+@in_halves
 def rnn(
     xp: XP, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array,
     *, lengths: Lengths = None, reverse: bool = False, nonlinearity: str = "tanh",

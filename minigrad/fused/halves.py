@@ -1,0 +1,95 @@
+"""Halves of a batch on two cores. NumPy's products use both by themselves, its tanh and sums only one."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from minigrad.array import XP, Array
+from minigrad.autograd import Rule
+from minigrad.fused.recurrent import buffers
+
+LARGE = 2**14  # numbers in a state (B,H) from which halving pays: one call is then far longer than a change of threads
+
+
+class Cores:
+    """A second thread, and BLAS kept to one thread in each while both work."""
+
+    def __init__(self) -> None:
+        self.busy = threading.Lock()  # BLAS has one setting for all threads
+        self.second: ThreadPoolExecutor | None = None
+
+    @functools.cached_property
+    def blas(self) -> Any:
+        import threadpoolctl  # not before it is needed: it looks through all loaded libraries
+
+        return threadpoolctl.ThreadpoolController().select(user_api="blas")
+
+    def allowed(self) -> bool:
+        """Whether BLAS may use more than one core: OPENBLAS_NUM_THREADS=1 holds for the halves as well."""
+        return any(library.num_threads > 1 for library in self.blas.lib_controllers)
+
+    def both(self, work: Callable[[int], Any]) -> list[Any]:
+        """[work(0), work(1)], side by side."""
+        with self.busy, self.blas.limit(limits=1):
+            self.second = self.second or ThreadPoolExecutor(1, "minigrad")
+            other = self.second.submit(work, 1)
+            try:
+                return [work(0), other.result()]
+            finally:
+                other.exception()  # neither half outlives the call
+
+
+cores = Cores()
+os.register_at_fork(after_in_child=cores.__init__)  # type: ignore[misc]  # a forked process has no second thread
+
+
+def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
+    """The rule of a recurrent layer, (x, *states, four weights) -> (hs, *last states), with its batch in two halves."""
+
+    @functools.wraps(rule)
+    def halved(xp: XP, *args: Array, lengths: Any = None, **settings: Any) -> Rule:
+        x, *states = args[:-4]
+        (T, B, _), H = x.shape, states[0].shape[1]
+        if xp.ndarray is not np.ndarray or B * H < LARGE or B < 2 or not cores.allowed():
+            return rule(xp, *args, lengths=lengths, **settings)
+        halves = slice(0, B // 2), slice(B // 2, B)
+        dtype = xp.result_type(*[a for a in args if a is not None])
+
+        def run(which: int) -> Any:
+            rows = halves[which]
+            own = [a[..., rows, :] for a in args[:-4]]
+            values, pull = rule(
+                xp, *own, *args[-4:], lengths=None if lengths is None else np.asarray(lengths)[rows], **settings
+            )
+            fill(values, rows, ys)
+            return pull
+
+        ys = [buffers.empty(xp, (T, B, H), dtype), *[xp.empty((B, H), dtype=dtype) for _ in states]]
+        pulls = cores.both(run)
+
+        def pull(gs: Any) -> Any:
+            def back(which: int) -> Any:
+                rows = halves[which]
+                found = pulls[which](tuple([g if g is None else g[..., rows, :] for g in gs]))
+                fill(found, rows, dxs)
+                return found[len(dxs) :]
+
+            dxs = [buffers.empty(xp, x.shape, dtype), *[xp.empty((B, H), dtype=dtype) for _ in states]]
+            first, second = cores.both(back)
+            return *dxs, *[dw if dw is None else dw + other for dw, other in zip(first, second)]
+
+        return tuple(ys), pull
+
+    return halved
+
+
+def fill(parts: Any, rows: slice, wholes: list[Array]) -> None:
+    for whole, part in zip(wholes, parts):
+        whole[..., rows, :] = part
