@@ -6,7 +6,6 @@ import functools
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -22,14 +21,22 @@ class Cores:
     """A second thread, and BLAS kept to one thread in each while both work."""
 
     def __init__(self) -> None:
+        vars(self).clear()
         self.busy = threading.Lock()  # BLAS has one setting for all threads
-        self.second: ThreadPoolExecutor | None = None
+
+    # Both are imported where they are first needed: they take milliseconds, and many programs never do.
 
     @functools.cached_property
     def blas(self) -> Any:
-        import threadpoolctl  # not before it is needed: it looks through all loaded libraries
+        from threadpoolctl import ThreadpoolController
 
-        return threadpoolctl.ThreadpoolController().select(user_api="blas")
+        return ThreadpoolController().select(user_api="blas")
+
+    @functools.cached_property
+    def second(self) -> Any:
+        from concurrent.futures import ThreadPoolExecutor
+
+        return ThreadPoolExecutor(1, "minigrad")
 
     def allowed(self) -> bool:
         """Whether BLAS may use more than one core: OPENBLAS_NUM_THREADS=1 holds for the halves as well."""
@@ -38,7 +45,6 @@ class Cores:
     def both(self, work: Callable[[int], Any]) -> list[Any]:
         """[work(0), work(1)], side by side."""
         with self.busy, self.blas.limit(limits=1):
-            self.second = self.second or ThreadPoolExecutor(1, "minigrad")
             other = self.second.submit(work, 1)
             try:
                 return [work(0), other.result()]
