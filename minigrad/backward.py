@@ -100,7 +100,7 @@ def pull_back(
     gradients, found = Gradients(graph), {}
 
     def needed(a: Any) -> bool:
-        return isinstance(a, Variable) and a.requires_grad and (inputs is None or (a.node or a) in leads)
+        return isinstance(a, Variable) and a.requires_grad and (not leads or (a.node or a) in leads)
 
     if inputs is not None:
         for node in reversed(order):
@@ -110,16 +110,19 @@ def pull_back(
         gradients.add(t, seed)
     with set_grad_enabled(graph):
         for node in order:
-            needs = [needed(a) for a in node.args]
             for ref in node.retained.values():
                 deposit(ref(), gradients)
             gs = [gradients.at.pop((node, i), None) for i in range(len(node.clocks))]
-            found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted})
-            if any(needs) and any([g is not None for g in gs]):
-                for a, g in zip(node.args, pull_through(node, gs, needs, graph), strict=True):
+            if wanted:
+                found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted})
+            needs = [needed(a) for a in node.args]
+            if True not in needs:
+                continue
+            if any([g is not None for g in gs]):
+                for a, g in zip(node.args, pull_through(node, gs, needs, graph)):
                     if g is not None:
                         gradients.add(a, g)
-            if any(needs) and not retain:
+            if not retain:
                 node.args, node.pullback = (), None
     gradients.at.update(found)
     return gradients
@@ -127,10 +130,13 @@ def pull_back(
 
 def pull_through(node: Node, gs: list[Any], needs: list[bool], graph: bool) -> list[Any]:
     """The gradient of each argument of the node; None where none is needed, or none arrives."""
-    for what, clocks in ("argument", [a.changed for a in node.args if isinstance(a, Variable)]), ("value", node.clocks):
-        for changed in clocks:
-            if changed[0] > node.birth:
-                raise RuntimeError(errors.CHANGED.format(node.op.__name__, what))
+    birth = node.birth
+    for a in node.args:
+        if isinstance(a, Variable) and a.changed[0] > birth:
+            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument"))
+    for changed in node.clocks:
+        if changed[0] > birth:
+            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "value"))
     try:
         pullback = node.pullback
         if graph and node.op.composed:
