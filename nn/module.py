@@ -176,13 +176,16 @@ class Module:
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Incompatible:
         """Copy values in by name: tensors of minigrad or PyTorch, or arrays.
 
-        Raises RuntimeError, and changes nothing, where shapes differ or (if `strict`) names are missing or unexpected.
+        Raises RuntimeError, and changes nothing, where shapes differ, floats came for integers, or (if `strict`) names
+        are missing or unexpected.
         """
         own = dict(self._tensors(saved, once=False))
         given = {name: as_array(value) for name, value in state_dict.items()}
         missing, unexpected = [n for n in own if n not in given], [n for n in given if n not in own]
-        faults = [f"{n} has shape {given[n].shape} where {tuple(t.shape)} is wanted"
-                  for n, t in own.items() if n in given and given[n].shape != tuple(t.shape)]  # fmt: skip
+        both = [(n, given[n], t) for n, t in own.items() if n in given]
+        faults = [f"{n} has shape {g.shape} where {tuple(t.shape)} is wanted" for n, g, t in both if g.shape != t.shape]
+        faults += [f"{n} is {g.dtype} where {t.dtype} is wanted"
+                   for n, g, t in both if not np.can_cast(g.dtype, t.dtype, "same_kind")]  # fmt: skip
         if strict:
             faults += [f"{n} is missing" for n in missing] + [f"{n} is unexpected" for n in unexpected]
         if faults:

@@ -18,12 +18,13 @@ whose settings override the common ones. Each class names its settings, in PyTor
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from typing import Any
 
 import numpy as np
 
 from minigrad import Tensor, as_tensor, enable_grad
-from minigrad.array import NAMESPACES, XP, Array
+from minigrad.array import NAMESPACES, NUMPY, XP, Array
 
 from ..module import forget_gradients
 from . import lr_scheduler
@@ -58,7 +59,9 @@ class Optimizer:
         if unknown := group.keys() - self.defaults.keys() - {"params", "initial_lr"}:
             raise TypeError(f"{name}: {', '.join(unknown)} is not supported; settings are {list(self.defaults)}")
         for key in self.defaults:
-            if np.min(group[key]) < 0 or key == "betas" and np.max(group[key]) >= 1:
+            if np.asarray(group[key]).dtype.kind not in "fib" or np.shape(group[key]) != np.shape(self.defaults[key]):
+                raise TypeError(f"{name}: {key}={group[key]!r} came; wanted are numbers, as in {self.defaults[key]!r}")
+            if not np.min(group[key]) >= 0 or key == "betas" and np.max(group[key]) >= 1:
                 raise ValueError(f"{name}: {key}={group[key]} is out of range: settings are 0 or more, betas below 1")
         known = {p for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
@@ -101,16 +104,39 @@ class Optimizer:
         }  # fmt: skip
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken, by an optimizer of this class over parameters of these shapes."""
-        own, saved = ([len(g["params"]) for g in groups] for groups in (self.param_groups, state_dict["param_groups"]))
+        """Go on from where `state_dict` was taken, by an optimizer of this class over parameters of these shapes.
+
+        Raises ValueError or TypeError, and changes nothing, where it is of another method or over other parameters.
+        """
+        name = type(self).__name__
+        groups, states = state_dict["param_groups"], state_dict["state"]
+        own, saved = [len(group["params"]) for group in self.param_groups], [len(group["params"]) for group in groups]
         if own != saved:
-            raise ValueError(f"{type(self).__name__}: groups of {saved} parameters came where {own} are wanted")
-        for group, new in zip(self.param_groups, state_dict["param_groups"], strict=True):
-            group.update({key: value for key, value in new.items() if key != "params"})
-        params = [p for group in self.param_groups for p in group["params"]]
-        self.state = {params[i]: {k: int(v) if k == "step" else as_tensor(v).to(params[i]).data.copy()
-                                  for k, v in state.items()}
-                      for i, state in state_dict["state"].items()}  # fmt: skip
+            raise ValueError(f"{name}: groups of {saved} parameters came where {own} are wanted")
+        other = copy(self)  # takes the groups first, so that all that they refuse is refused before anything changes
+        other.param_groups, other.state = [], {}
+        for group, new in zip(self.param_groups, groups, strict=True):
+            if missing := self.defaults.keys() - new.keys():
+                raise ValueError(f"{name}: the state of another method came: it has no {', '.join(sorted(missing))}")
+            other.add_param_group({**new, "params": group["params"]})
+        owners = [(p, group) for group in other.param_groups for p in group["params"]]
+        for i, state in states.items():
+            p, group = owners[i] if i in range(len(owners)) else (None, {})
+            if p is None or state.keys() != self.remembered(group):
+                raise ValueError(f"{name}: parameter {i} of {len(owners)} came with {', '.join(state)}")
+            shapes = {k: tuple(np.shape(v)) for k, v in state.items()}
+            if any(shape != (() if k == "step" else tuple(p.shape)) for k, shape in shapes.items()):
+                raise ValueError(f"{name}: shapes {shapes} came for parameter {i} of shape {tuple(p.shape)}")
+            other.state[p] = {k: int(v) if k == "step" else as_tensor(v).to(p).data.copy() for k, v in state.items()}
+        for group, new in zip(self.param_groups, other.param_groups, strict=True):
+            group.update(new)
+        self.state = other.state
+
+    def remembered(self, group: dict[str, Any]) -> set[str]:
+        """The names under which the method remembers something of a parameter, found by a step of one number."""
+        state: dict[str, Any] = {"step": 1}
+        self.update(NUMPY, np.ones(1), np.ones(1), state, group)
+        return set(state)
 
 
 def keep(xp: XP, state: dict[str, Any], name: str, p: Array, start: float = 0.0) -> Array:

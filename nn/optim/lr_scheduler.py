@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from . import Optimizer
 
@@ -36,6 +38,14 @@ class LRScheduler:
         return {key: value for key, value in vars(self).items() if key != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it does not fit."""
+        own = self.state_dict()
+        wrong = sorted(state_dict.keys() ^ own.keys()) or [
+            k for k, v in state_dict.items()
+            if np.shape(v) != np.shape(own[k]) or np.asarray(v).dtype.kind not in "fib"
+        ]  # fmt: skip
+        if wrong:
+            raise ValueError(f"{type(self).__name__}: its state is {own}; what came differs in {', '.join(wrong)}")
         vars(self).update(state_dict)
 
 
