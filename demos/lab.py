@@ -171,7 +171,7 @@ class Lab:
             "name": self.name, "title": self.title, "intro": " ".join(self.intro.split()), "blocks": self.blocks,
             "experiments": self.experiments, "quick": self.quick, "device": " and ".join(sorted(devices or {"cpu"})),
             "seconds": time.perf_counter() - self.began, "command": command(self.name, self.options),
-            "python": platform.python_version(), "numpy": np.__version__,
+            "python": platform.python_version(), "numpy": np.__version__, "seeds": self.options.seeds,
         }  # fmt: skip
         store.write(self.out / "sections" / f"{self.name}.json", store.to_json(section, indent=1))
         if given is None:
