@@ -66,12 +66,12 @@ def load(path: str | PathLike[str]) -> Any:
             raise ValueError("its contents do not match its checksum, so some of it has changed since it was written")
         tree = unpack(json.loads(own[64:]), arrays)
         if arrays:
-            raise ValueError(f"it does not say what its tensors {', '.join(arrays)} are")
+            raise ValueError(f"it does not say what these tensors of it are: {', '.join(arrays)}")
         return tree
     except OSError as error:
         raise type(error)(f"load: {os.fspath(path)!r} cannot be read: {error}") from error
     except (Exception, RecursionError) as error:  # safetensors has an error of its own, and NumPy lacks some dtypes
-        raise ValueError(f"load: {os.fspath(path)!r} is no whole safetensors file: {error}; take a copy") from error
+        raise ValueError(f"load: {os.fspath(path)!r} is damaged, or no file of tensors: {error}") from error
 
 
 def checksum(skeleton: str, arrays: Arrays) -> str:
@@ -119,11 +119,14 @@ def unpack(node: Any, arrays: Arrays) -> Any:
     if not isinstance(node, list):
         return node
     kind, content = node
-    if kind == "tensor":
+    if kind == "tensor" and content in arrays:
         return from_numpy(arrays.pop(content))
     if kind == "dict":
         return unique([(unpack(k, arrays), unpack(v, arrays)) for k, v in content])
-    return {"list": list, "tuple": tuple}[kind](unpack(item, arrays) for item in content)
+    if kind not in ("list", "tuple"):
+        raise ValueError(f"{kind!r} of {content!r} is nothing that it can hold, or holds twice"[:200])
+    items = [unpack(item, arrays) for item in content]
+    return items if kind == "list" else tuple(items)
 
 
 def write(path: str | PathLike[str], content: bytes) -> None:
