@@ -26,6 +26,7 @@ from minigrad.creation import (
     randint, randn, randn_like, randperm, tensor, where, zeros, zeros_like,
 )
 from minigrad.einsum import einsum
+from minigrad.explain import explain
 from minigrad.functional import (
     allclose, amin, bmm, chunk, clamp, dot, equal, flatten, flip, gather, index_select, log_softmax, logsumexp,
     masked_fill, matmul, max, mean, min, minimum, mm, movedim, mv, norm, outer, prod, reciprocal, repeat_interleave,
@@ -46,11 +47,12 @@ __all__ = [
     "abs", "add", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "as_tensor", "bmm",
     "bool", "broadcast_to", "cat", "chunk", "clamp", "clone", "cos", "cuda", "cuda_is_available", "cumsum",
     "detect_anomaly", "device", "div", "dot", "double", "einsum", "embedding", "empty", "enable_grad", "eq",
-    "equal", "exp", "expm1", "eye", "flatten", "flip", "float", "float32", "float64", "from_dlpack", "from_numpy",
-    "full", "full_like", "func", "gather", "ge", "get_default_dtype", "grad", "gradcheck", "gt", "index_select",
-    "int", "int32", "int64", "is_grad_enabled", "isfinite", "isnan", "le", "linear", "linspace", "log", "log1p",
-    "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "long", "lt", "manual_seed",
-    "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul", "mv", "ne", "neg",
+    "equal", "exp", "explain", "expm1", "eye", "flatten", "flip", "float", "float32", "float64", "from_dlpack",
+    "from_numpy", "full", "full_like", "func", "gather", "ge", "get_default_dtype", "grad", "gradcheck", "gt",
+    "index_select", "int", "int32", "int64", "is_grad_enabled", "isfinite", "isnan", "le", "linear", "linspace",
+    "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "long", "lt",
+    "manual_seed", "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul",
+    "mv", "ne", "neg",
     "no_grad", "norm", "ones", "ones_like", "op", "OPS", "outer", "permute", "pow", "prod", "rand", "rand_like",
     "randint", "randn", "randn_like", "randperm", "reciprocal", "relu", "repeat_interleave", "reshape", "roll",
     "rsqrt", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin", "softmax", "split", "sqrt",

@@ -33,6 +33,8 @@ def raw_index(index: Any) -> Any:
 class Convertible(Variable):
     """The part of Tensor that turns it into other forms."""
 
+    _repr_html_: Any = None  # what Jupyter shows: see explain
+
     @property
     def dtype(self) -> np.dtype[Any]:
         return self.data.dtype

@@ -1,0 +1,212 @@
+const data = JSON.parse(document.getElementById("data").textContent);
+const $ = (id) => document.getElementById(id);
+const safe = (s) => String(s).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c]);
+const brief = (s) => !s || s.min === undefined ? "" : s.min === s.max ? s.min : `${s.min} … ${s.max}`;
+const isValue = (a) => typeof a === "number";
+
+// ---- the tree: ops and groups are items; a scope is one graph, the whole or the composition of a fused op
+
+const items = [];
+const make = (scope, parent, more) => {
+  const item = { id: items.length, scope, parent, children: [], open: false, ...more };
+  items.push(item);
+  return item;
+};
+
+function openScope(graph, root) {
+  const scope = { ...graph, root, ops: [], arrivals: graph.values.map((v) => v.seed ? [{ node: Infinity, told: [v.seed] }] : []) };
+  const grow = (raw, parent) => {
+    const item = isValue(raw) ? make(scope, parent, { node: raw, about: graph.nodes[raw], size: 1 })
+      : make(scope, parent, { name: raw.name, repeats: raw.repeats });
+    if (isValue(raw)) scope.ops[raw] = item;
+    else {
+      item.children = raw.items.map((inner) => grow(inner, item));
+      item.size = item.children.reduce((sum, inner) => sum + inner.size, 0);
+    }
+    return item;
+  };
+  root.children = graph.tree.map((raw) => grow(raw, root));
+  root.inner = scope;
+  for (let n = graph.nodes.length - 1; n >= 0; n--)
+    (graph.nodes[n].pulled || []).forEach((told, k) => { if (told) scope.arrivals[graph.nodes[n].args[k]].push({ node: n, k, told }); });
+  scope.readers = graph.values.map(() => []);
+  graph.nodes.forEach((node, n) => node.args.forEach((a) => { if (isValue(a)) scope.readers[a].push(n); }));
+  return scope;
+}
+
+const root = make(null, null, { name: data.name, open: true });
+const top_ = openScope(data, root);
+root.scope = top_;
+root.size = data.nodes.length;
+const opens = (item) => item !== root && (item.children.length > 0 || !!item.about?.composed);
+
+function toggle(item, open = !item.open) {
+  if (!opens(item)) return;
+  if (open && item.about && !item.inner) openScope(item.about.composed, item);
+  item.open = open;
+}
+
+// The box that stands for an item: itself, or the outermost folded group around it.
+function shown(item) {
+  let box = item;
+  for (let p = item.parent; p; p = p.parent) if (!p.open) box = p;
+  return box;
+}
+
+// At first all is open that fits a screen.
+function openSome(room) {
+  const todo = [root];
+  let count = root.children.length;
+  while (todo.length) {
+    const at = todo.shift();
+    for (const item of at.repeats ? [] : at.children) {
+      if (item.about || count + item.children.length > room) continue;
+      toggle(item, true);
+      count += item.children.length;
+      todo.push(item);
+    }
+  }
+}
+
+// ---- the picture
+
+let boxes = [], wires = [], size = { w: 0, h: 0 };
+
+function arrange() {
+  const chips = new Map(), drawn = new Map(), ports = new Map(), links = new Map();
+  const path = (item) => { const all = []; for (let p = item; p; p = p.parent) all.unshift(p); return all; };
+  const link = (place, from, to) => { // one wire's way inside one open group
+    const own = links.get(place) || links.set(place, new Map()).get(place), key = `${from.id}>${to.id}`;
+    return own.get(key) || own.set(key, { place, from, to }).get(key);
+  };
+  const port = (kind, place, a) => {
+    const key = `${kind}${a.id}@${place.id}`;
+    return ports.get(key) || ports.set(key, { id: key, port: kind, parent: place, w: 2, h: 0 }).get(key);
+  };
+
+  // A named input stands at the edge of its graph; what belongs to a module, or has no name, beside its reader.
+  const chip = (scope, v, reader, box) => {
+    const name = scope.values[v].name;
+    let place = box.parent;
+    if (name && !name.includes(".")) while (place !== scope.root && !place.parent.repeats) place = place.parent;
+    else if (reader !== box) return null;
+    const key = `${scope.root.id}:${v}@${place.id}`;
+    if (!chips.has(key)) chips.set(key, { id: key, leaf: true, children: [], scope, value: v, parent: place });
+    return chips.get(key);
+  };
+  const scopes = [top_, ...items.filter((item) => item.about && item.open && shown(item) === item).map((item) => item.inner)];
+  for (const scope of scopes)
+    scope.nodes.forEach((node, n) => {
+      const reader = scope.ops[n], b = shown(reader);
+      node.args.forEach((v, k) => {
+        if (!isValue(v)) return;
+        const made = scope.values[v].node;
+        const a = made === null ? chip(scope, v, reader, b) : shown(scope.ops[made]);
+        if (!a || a === b) return;
+        const key = `${a.id}>${b.id}`;
+        if (!drawn.has(key)) {
+          const [up, down] = [path(a), path(b)];
+          let d = 0;
+          while (up[d] === down[d]) d++;
+          const way = [];
+          for (let i = up.length - 1; i > d; i--) way.push(link(up[i - 1], i === up.length - 1 ? a : up[i], port("out", up[i - 1], a)));
+          way.push(link(up[d - 1], up[d], down[d]));
+          for (let i = d; i < down.length - 1; i++) way.push(link(down[i], port("in", down[i], a), down[i + 1]));
+          drawn.set(key, { a, b, scope, way, at: [] });
+        }
+        drawn.get(key).at.push([n, k, v]);
+      });
+    });
+
+  boxes = []; wires = [...drawn.values()];
+  const within = (all, item) => [...all.values()].filter((box) => box.parent === item);
+  const measure = (item) => {
+    if (item.port) return;
+    item.lines = lines(item);
+    item.w = Math.max(60, ...item.lines.map((text, i) => text.length * (i ? 6.3 : 7.7) + (item.leaf ? 28 : 18)));
+    item.h = item.lines.length > 2 || !item.leaf && !item.about ? 52 : 40;
+    if (!item.open) return;
+    const mine = within(ports, item), inner = [...mine.filter((p) => p.port === "in"), ...within(chips, item), ...item.children,
+      ...mine.filter((p) => p.port === "out")];
+    inner.forEach(measure);
+    const rank = new Map(inner.map((box, i) => [box, i])), own = [...(links.get(item) || []).values()];
+    const found = layered(inner, own.map(({ from, to }) => [rank.get(from), rank.get(to)]));
+    own.forEach((link, i) => { link.bends = found.bends[i]; });
+    item.inside = inner;
+    item.w = Math.max(found.w + 32, item.lines[0].length * 7.2 + 40);
+    item.h = found.h + 48;
+    item.left = (item.w - found.w) / 2;
+  };
+  const settleDown = (item, x, y) => { // x, y: its top left corner
+    item.X = x; item.Y = y;
+    if (item !== root && !item.port) boxes.push(item);
+    if (item.open) for (const box of item.inside) settleDown(box, x + item.left + box.x - box.w / 2, y + 34 + box.y - box.h / 2);
+  };
+  measure(root);
+  settleDown(root, 0, 0);
+  size = { w: root.w, h: root.h };
+}
+
+const round = (x) => String(Number(Number(x).toPrecision(2)));
+const rough = (s) => !s || s.min === undefined ? "" : s.min === s.max ? brief(s) : `${round(s.min)} … ${round(s.max)}`;
+
+// What stands in a box: its name, its shape or number, and its gradient, if it gets one.
+function lines(item) {
+  const end = (values) => { const v = values.find((v) => v.gradient); return v ? [`∂ ${rough(v.gradient)}`] : []; };
+  const size = (values) => {
+    const shapes = values.map((v) => v.shape);
+    if (shapes.length === 1) return shapes[0] === "()" ? `= ${brief(values[0].value)}` : shapes[0];
+    return shapes.length > 1 && shapes.every((s) => s === shapes[0]) ? `${shapes.length} × ${shapes[0]}` : shapes.join(" ");
+  };
+  if (item.leaf) {
+    const v = item.scope.values[item.value];
+    return [v.name.split(".").slice(-2).join(".") || "constant", size([v]), ...end([v])];
+  }
+  if (!item.about) return [item.name, `${item.size} ops`];
+  const { op, outs, args } = item.about;
+  const values = outs.filter((v) => v !== null).map((v) => item.scope.values[v]);
+  const title = [op, ...args.filter((a) => !isValue(a) && a !== "None")].join(" ");
+  const name = values.map((v) => v.name).find(Boolean);
+  return [name ? `${name} = ${title}` : title, size(values), ...end(values)];
+}
+
+function draw() {
+  const t0 = performance.now();
+  arrange();
+  const wire = (w, i) => {
+    const below = (box) => [box.X + box.w / 2, box.port ? box.parent.Y + box.parent.h : box.Y + box.h];
+    const above = (box) => [box.X + box.w / 2, box.port ? box.parent.Y : box.Y];
+    const points = w.way.flatMap(({ place, from, to, bends }) => [
+      ...(from.port ? [above(from), [from.X, from.Y]] : []),
+      ...bends.map(([x, y]) => [place.X + place.left + x, place.Y + 34 + y]),
+      ...(to.port ? [below(to)] : []),
+    ]);
+    points.push(above(w.b));
+    let [x, y] = below(w.a), d = `M${x} ${y}`;
+    const far = points.length === 1 && points[0][1] - y > 900;
+    for (const [u, v] of points) {
+      const m = Math.min(60, (v - y) / 2);
+      d += Math.abs(x - u) < 1 ? `L${u} ${v}` : `C${x} ${y + m} ${u} ${v - m} ${u} ${v}`;
+      [x, y] = [u, v];
+    }
+    return `<path class="wire${far ? " far" : ""}" data-wire="${i}" d="${d}"/>`;
+  };
+  const box = (b) => {
+    const kind = b.leaf ? `leaf${b.scope.values[b.value].learns ? " learns" : ""}`
+      : `${b.open ? "open " : ""}${b.about ? (b.about.composed ? "fused" : "op") : "group"}`;
+    const mid = b.w / 2, mark = opens(b) ? (b.open ? "⊟ " : "⊞ ") : "";
+    const text = b.open ? `<text class="name" x="12" y="20">${mark}${safe(b.lines[0])}</text>`
+      : `<text class="name" x="${mid}" y="17">${mark}${safe(b.lines[0])}</text><text class="soft" x="${mid}" y="31">${safe(b.lines[1])}</text>`;
+    return `<g class="box ${kind}" data-id="${b.id}" transform="translate(${b.X} ${b.Y})"><rect width="${b.w}" height="${b.h}" ` +
+      `rx="${b.leaf ? 24 : 6}"/>${text}<text class="grad" x="${mid}" y="45"></text></g>`;
+  };
+  $("world").innerHTML = boxes.filter((b) => b.open).map(box).join("") + wires.map(wire).join("") +
+    boxes.filter((b) => !b.open).map(box).join("");
+  const marks = [...$("world").children];
+  for (const g of marks) if (g.dataset.wire) wires[g.dataset.wire].mark = g;
+  const byId = new Map(boxes.map((b) => [String(b.id), b]));
+  for (const g of marks) if (g.dataset.id) byId.get(g.dataset.id).mark = g;
+  update();
+  document.body.dataset.drawn = Math.round(performance.now() - t0);
+  document.body.dataset.boxes = boxes.length;
+}
