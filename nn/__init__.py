@@ -22,11 +22,12 @@ from .layers import Dropout, Embedding, Identity, LayerNorm, Linear, LockedDropo
 from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from .module import Module, ModuleList, Parameter, Sequential
 from .recurrent import GRU, LSTM, RNN, gates
+from .summary import summary
 
 __all__ = [
     "AdditiveAttention", "AttentionPooling", "BCEWithLogitsLoss", "CrossEntropyLoss", "data", "Dropout", "ELU",
     "Embedding", "functional", "gates", "GELU", "GRU", "GRUCell", "HuberLoss", "Identity", "init", "io", "L1Loss",
     "LayerNorm", "LeakyReLU", "Linear", "LockedDropout", "LogSigmoid", "LogSoftmax", "LSTM", "LSTMCell", "Module",
     "ModuleList", "MSELoss", "MultiheadAttention", "NLLLoss", "optim", "Parameter", "PeepholeLSTMCell", "ReLU",
-    "RNN", "RNNCell", "Sequential", "Sigmoid", "SiLU", "Softmax", "Softplus", "Tanh", "unroll", "utils",
+    "RNN", "RNNCell", "Sequential", "Sigmoid", "SiLU", "Softmax", "Softplus", "summary", "Tanh", "unroll", "utils",
 ]

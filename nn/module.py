@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from html import escape
 from itertools import groupby
 from typing import Any, NamedTuple, Self
 
@@ -206,6 +207,13 @@ class Module:
         name, extra, lines = type(self).__name__, self.extra_repr(), self._child_lines()
         body = "\n".join([extra] * bool(extra) + lines).replace("\n", "\n  ")
         return f"{name}(\n  {body}\n)" if lines else f"{name}({extra})"
+
+    def _repr_html_(self) -> str:
+        """The tree for Jupyter, of which each branch can be folded."""
+        count = f"{sum(p.numel() for p in self.parameters()):,} parameters"
+        line = f"<code>{escape(type(self).__name__)}({escape(self.extra_repr())})</code> {count}"
+        parts = "".join([f"<li>{escape(name)}: {child._repr_html_()}</li>" for name, child in self.named_children()])
+        return f"<details open><summary>{line}</summary><ul>{parts}</ul></details>" if parts else line
 
 
 def dotted(path: str, name: str) -> str:

@@ -84,12 +84,13 @@ function arrange() {
     return ports.get(key) || ports.set(key, { id: key, port: kind, parent: place, w: 2, h: 0 }).get(key);
   };
 
-  // A named input stands at the edge of its graph; what belongs to a module, or has no name, beside its reader.
+  // A named input stands at the edge of its graph, or of the part that reads it where parts repeat; what belongs to a
+  // module, or has no name, stands beside its reader.
   const chip = (scope, v, reader, box) => {
-    const name = scope.values[v].name;
+    const name = scope.values[v].name, aside = name.includes(".") || !name;
+    if (reader !== box && (aside || box.parent.repeats)) return null;
     let place = box.parent;
-    if (name && !name.includes(".")) while (place !== scope.root && !place.parent.repeats) place = place.parent;
-    else if (reader !== box) return null;
+    if (!aside) while (place !== scope.root && !place.parent.repeats) place = place.parent;
     const key = `${scope.root.id}:${v}@${place.id}`;
     if (!chips.has(key)) chips.set(key, { id: key, leaf: true, children: [], scope, value: v, parent: place });
     return chips.get(key);
@@ -123,7 +124,7 @@ function arrange() {
   const measure = (item) => {
     if (item.port) return;
     item.lines = lines(item);
-    item.w = Math.max(60, ...item.lines.map((text, i) => text.length * (i ? 6.3 : 7.7) + (item.leaf ? 28 : 18)));
+    item.w = Math.max(60, ...item.lines.map((text, i) => text.length * (i ? 6.3 : 7.7) + (item.leaf ? 28 : opens(item) ? 34 : 18)));
     item.h = item.lines.length > 2 || !item.leaf && !item.about ? 52 : 40;
     if (!item.open) return;
     const mine = within(ports, item), inner = [...mine.filter((p) => p.port === "in"), ...within(chips, item), ...item.children,

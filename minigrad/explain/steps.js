@@ -72,7 +72,7 @@ function table(rows, numbers = true) {
     : `<td${s.nan + s.inf ? ' class="bad"' : ""}>${s.nan}${s.inf ? ` + ${s.inf} inf` : ""}</td>`;
   const one = ([name, s, now]) => {
     const plain = name.replace(/<[^>]*>/g, ""), row = now ? '<tr class="now">' : "<tr>";
-    const long = plain.length > 16 ? `${row}<td class="long" colspan="7">${name}</td></tr>` : "";
+    const long = plain.length > 12 && !(s?.numbers && !s.numbers.includes("[")) ? `${row}<td class="long" colspan="7">${name}</td></tr>` : "";
     const first = `<td>${long ? "" : name}</td>`;
     if (!s) return `${long}${row}${first}<td colspan="6" class="soft">none yet</td></tr>`;
     if (s.numbers && !s.numbers.includes("[")) return `${long}${row}${first}<td${s.nan + s.inf ? ' class="bad"' : ""}>${safe(s.numbers)}</td><td colspan="5"></td></tr>`;
