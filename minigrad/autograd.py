@@ -137,11 +137,15 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
     words = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     arity = sys.maxsize if variadic else len(parameters) - len(words)
-    name = rule.__name__
+    name, known = rule.__name__, frozenset(words)
 
     @functools.wraps(rule)
     def apply(*args: Any, **settings: Any) -> Any:
-        if settings or len(args) != arity:
+        if (
+            len(args) != arity
+            or settings
+            and not (settings.keys() <= known and not any([isinstance(value, Variable) for value in settings.values()]))
+        ):
             args, settings = sort_out(apply, args, settings)
         arrays = [a.data if isinstance(a, Variable) else errors.admit(name, a) for a in args]
         xp = NAMESPACES.get(type(arrays[0])) or next(filter(None, map(NAMESPACES.get, map(type, arrays))), NUMPY)
