@@ -1,0 +1,261 @@
+"""Exercise 2. A language model
+
+Which character comes next? An LSTM, a GRU and a vanilla RNN of equal size learn it from English text, and what they
+save is measured in bits per character on a part of the text that nothing has seen; beside them stand n-gram models,
+which only count. Then the LSTM writes, and its gates are shown while it reads.
+"""
+
+# %%
+import numpy as np
+
+import minigrad as mg
+import nn
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if
+from demos.models import size
+from demos.style import BLUES, COLOURS, SOFT, band, label_ends, panels
+from demos.text import (
+    LanguageModel,
+    bits,
+    equal_size,
+    fewer,
+    fingerprint,
+    in_words,
+    learn,
+    ngrams,
+    read,
+    split,
+    streams,
+    write,
+)  # fmt: skip
+from minigrad import Tensor
+
+lab = Lab(__file__)
+KINDS = ["RNN", "GRU", "LSTM"]
+
+# %% [markdown]
+# ## The text
+# Python's own help texts, or a file of yours with `--text FILE`. 80% are learned from, the next 10% serve to choose
+# (learning rates, smoothing), the tail is only tested on. Nothing is lower-cased or left out.
+
+# %%
+path = str(lab.options.text or "")
+text = read(path)
+corpus = split(text)
+V = len(corpus.alphabet)
+lab.say(f"""The text: {path or "Python's help texts, each paragraph once"}; {len(text):,} characters, {V} different
+    ones; {len(corpus.train):,} to learn from, {len(corpus.valid):,} to choose by, {len(corpus.test):,} to test on.
+    SHA-256 {fingerprint(text)}. Python's help texts differ from version to version, and so do the numbers below.""")
+content = {"path": path, "digest": fingerprint(text)[:12]}  # what is kept belongs to this text
+
+# %% [markdown]
+# ## Counting
+# The share of each character after the last n - 1, mixed with the shares after fewer (Witten & Bell 1991).
+
+
+# %%
+def counting(longest: int, path: str, digest: str) -> dict[str, list[float]]:
+    """Bits per character of n-gram models, n = 1 ... `longest`."""
+    found = ngrams(split(read(path)), longest)
+    return {part: [model[part] for model in found] for part in ("valid", "test")}
+
+
+NAMES = ["unigrams", "bigrams", "trigrams", "4-grams", "5-grams"]
+(counted,) = lab.run(counting, longest=len(NAMES), **content)
+counts = dict(zip(NAMES, counted["test"]))
+
+# %% [markdown]
+# ## Learning
+# The text runs through the network in 32 streams. After 64 characters the weights are changed, and the state is carried
+# on, detached: truncated backpropagation. All networks have the same number of parameters and steps, and each the
+# better of two learning rates, chosen on the validation part.
+
+# %%
+RATES = [0.02] if lab.quick else [0.007, 0.02]
+STEPS = 75 if lab.quick else 750
+EVERY = 25 if lab.quick else 75
+LSTM_H = 64 if lab.quick else 128
+PROMPT, PASSAGE = 400, 72  # characters of the test part: read first, and then shown with the gates
+TEMPERATURES = [0.5, 0.8, 1.0]
+UNITS = 10  # of each gate, those that change most
+
+
+def language_model(
+    kind: str, H: int, lr: float, seed: int, path: str, digest: str, steps: int, B: int, T: int, device: str
+) -> dict[str, object]:
+    """Bits per character on the validation part, along the way and at the end, and on the test part; samples, gates."""
+    corpus = split(read(path))
+    mg.manual_seed(seed)
+    model = LanguageModel(kind, len(corpus.alphabet), H).to(device)
+    valid, test = (streams(ids, 16, device) for ids in (corpus.valid, corpus.test))
+    curve = learn(model, streams(corpus.train, B, device), T, steps, lr, lambda: bits(model, valid), every=EVERY)
+    samples = write(model, corpus.test[:PROMPT], TEMPERATURES, 1000).T
+    return {
+        "curve": curve,
+        "valid": curve[-1],
+        "test": bits(model, test),
+        "parameters": size(model),
+        "samples": [corpus.decode(sample) for sample in samples],
+        "gates": gates_of(model, mg.tensor(corpus.test[: PROMPT + PASSAGE]).to(device)) if kind == "LSTM" else {},
+    }
+
+
+def gates_of(model: LanguageModel, ids: Tensor) -> dict[str, list[list[float]]]:
+    """i, f and o of the last PASSAGE characters: (units, PASSAGE) each, for the units that change most there."""
+    with mg.no_grad():
+        found = nn.gates(model.rnn, model.embedding(ids[:, None]))["l0"]
+    passage = {name: found[name][-PASSAGE:, 0].cpu().numpy().T for name in "fio"}  # (T,1,H) -> (H,PASSAGE)
+    return {name: gate[gate.std(axis=1).argsort()[: -1 - UNITS : -1]].tolist() for name, gate in passage.items()}
+
+
+budget = size(LanguageModel("LSTM", V, LSTM_H))
+sizes = {kind: equal_size(kind, V, budget) for kind in KINDS}
+trained = Runs(
+    row
+    for kind in KINDS
+    for row in lab.run(
+        language_model, kind=kind, H=sizes[kind], lr=RATES, seed=lab.seeds(), **content, steps=STEPS, B=32, T=64,
+        device=lab.device,
+    )
+)  # fmt: skip
+
+
+def best(kind: str) -> Runs:
+    """The runs of a network at the learning rate with fewer bits on the validation part."""
+    return min((trained.where(kind=kind, lr=lr) for lr in RATES), key=lambda runs: float(np.median(runs["valid"])))
+
+
+N = len(lab.seeds())
+RUNS = "one run each" if N == 1 else f"median and range of {N} runs"
+chosen = {kind: best(kind) for kind in KINDS}
+bits_of = {kind: runs["test"] for kind, runs in chosen.items()}
+lab.table(
+    f"Bits per character, {STEPS} steps ({RUNS})",
+    ["", "hidden units", "parameters", "learning rate", "validation", "test"],
+    [[kind, sizes[kind], int(runs["parameters"][0]), str(runs["lr"][0]), *map(in_words, (runs["valid"], runs["test"]))]
+     for kind, runs in chosen.items()]
+    + [[name, "", "", "", f"{valid:.3f}", f"{test:.3f}"]
+       for name, valid, test in zip(NAMES, counted["valid"], counted["test"])],
+)  # fmt: skip
+if len(RATES) > 1:
+    lab.table(
+        "Bits per character on the test part, by learning rate",
+        ["", *map(str, RATES)],
+        [[kind, *(in_words(trained.where(kind=kind, lr=lr)["test"]) for lr in RATES)] for kind in KINDS],
+    )
+
+# %%
+figure, (ax, right) = panels(1, 2, figsize=(6.8, 4.2), width_ratios=[1.25, 1])
+at = EVERY * np.arange(1, STEPS // EVERY + 1)
+ends = []
+for kind, runs in chosen.items():
+    ends.append((float(band(ax, at, runs["curve"], COLOURS[kind])[-1]), kind, COLOURS[kind]))
+for name, level in zip(NAMES[1:], counted["valid"][1:]):
+    ax.axhline(level, color=SOFT, linestyle=(0, (4, 3)), linewidth=1)
+    ends.append((level, name, SOFT))
+ax.set(title="Validation part", xlabel="training step", ylabel="bits per character", xlim=(0, STEPS))
+label_ends(ax, ends)
+bars = sorted(
+    {**counts, **{kind: float(np.median(found)) for kind, found in bits_of.items()}}.items(), key=lambda b: -b[1]
+)
+for height, (name, level) in enumerate(bars):
+    right.barh(height, level, 0.66, color=COLOURS.get(name, "#cccccc"))
+    right.text(level + 0.06, height, f"{level:.2f}", va="center", fontsize=10)
+    if name in bits_of and N > 1:
+        right.plot(bits_of[name], [height] * N, ".", color="black", markersize=3)
+right.set_yticks(range(len(bars)), [name for name, _ in bars])
+right.set(title="Test part", xlabel="bits per character", xlim=(0, bars[0][1] * 1.2))
+right.grid(axis="y", visible=False)
+lab.show(
+    figure,
+    "bits",
+    f"""What is left to be guessed of a character, in bits ({RUNS}; fewer is better). Left: while the networks learn,
+    dashed what counting reaches. Right: on the held-out tail.""",
+)
+
+# %% [markdown]
+# ## Writing
+# Each character is drawn with probability proportional to e^(score / temperature): below 1 the likely ones become
+# likelier.
+
+# %%
+known = set(text[: len(corpus.train)].split())
+
+
+def real_words(sample: str) -> float:
+    """The share of a sample's words, as blanks divide it, that the training part has too; both cut ends left out."""
+    words = sample.split()[1:-1]
+    return sum(word in known for word in words) / max(len(words), 1)
+
+
+lab.table(
+    "Of the words that the networks write, how many the training part has (1,000 characters a run)",
+    ["temperature", *KINDS],
+    [[str(temperature), *(f"{np.median([real_words(samples[i]) for samples in chosen[kind]['samples']]):.0%}"
+                          for kind in KINDS)]
+     for i, temperature in enumerate(TEMPERATURES)],
+)  # fmt: skip
+for temperature, sample in zip(TEMPERATURES, chosen["LSTM"].rows[0]["samples"]):
+    lab.say(f"The LSTM at temperature {temperature} (⏎ a new line): {' ⏎ '.join(sample[:400].splitlines())}")
+
+# %% [markdown]
+# ## Gates
+# The LSTM reads a passage of the test part: for each gate the units that change most, as they depend on the character.
+
+# %%
+passage = corpus.decode(corpus.test[PROMPT : PROMPT + PASSAGE])
+figure, axes = panels(3, 1, figsize=(6.8, 5.6), sharex=True)
+for ax, name, title in zip(axes, "fio", ("forget gate", "input gate", "output gate")):
+    image = ax.imshow(chosen["LSTM"].rows[0]["gates"][name], cmap=BLUES, vmin=0, vmax=1, aspect="auto")
+    ax.set(ylabel=title.replace(" ", "\n"))
+    ax.set_yticks([])
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+axes[-1].set_xticks(range(PASSAGE), [{" ": "␣", "\n": "⏎"}.get(letter, letter) for letter in passage])
+axes[-1].tick_params(axis="x", labelsize=6.5, pad=2)
+axes[-1].set_xlabel("the character just read")
+figure.colorbar(image, ax=axes, label="value of the gate", shrink=0.5, aspect=24, pad=0.01)
+lab.show(
+    figure,
+    "gates",
+    f"""Gates of the LSTM while it reads from the test part (first run): for each gate the {UNITS} units, one a row,
+    that change most here. White: shut; dark: open.""",
+)
+
+# %% [markdown]
+# ## What becomes of the claims
+
+# %%
+lab.claim(
+    "An LSTM language model is better than a vanilla RNN of the same size",
+    where="exercise 2",
+    experiment="language_model",
+    measured=bits_of["LSTM"],
+    unit="{:.3f} bits per character",
+    baseline=("RNN", bits_of["RNN"]),
+    verdict=HOLDS if fewer(bits_of["LSTM"], bits_of["RNN"]) else FAILS,
+)
+deepest = next((name for name in reversed(NAMES) if fewer(bits_of["LSTM"], counts[name], margin=0)), "nothing")
+lab.claim(
+    "An LSTM language model is better than counting",
+    where="exercise 2",
+    experiment="language_model",
+    measured=bits_of["LSTM"],
+    unit="{:.3f} bits per character",
+    baseline=("trigrams; 5-grams", f"{counts['trigrams']:.3f}; {counts['5-grams']:.3f}"),
+    verdict=HOLDS if deepest == NAMES[-1] else only_if(f"no more than {deepest} are counted")
+    if deepest != "nothing" else FAILS,
+)  # fmt: skip
+alike = abs(np.median(bits_of["GRU"] - bits_of["LSTM"]))
+lab.claim(
+    "GRU and LSTM perform alike",
+    where="4.1, 9.1; exercise 2",
+    experiment="language_model",
+    measured=bits_of["GRU"],
+    unit="GRU {:.3f} bits per character",
+    baseline=("LSTM of the same size", bits_of["LSTM"]),
+    verdict=HOLDS if alike < 0.05 else FAILS,
+)
+
+# %%
+lab.done()

@@ -1,0 +1,175 @@
+"""Exercise 5. Variational dropout
+
+Ordinary dropout draws a new mask at every time step. Variational dropout (Gal & Ghahramani 2016) keeps one for the
+whole sequence, and may then drop parts of the hidden state inside the recurrence as well. Both are tried where dropout
+is needed: a character language model that learns a short text by heart.
+"""
+
+# %%
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+import nn
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, untestable
+from demos.models import size
+from demos.style import BLUE, GREEN, ORANGE, PURPLE, band, label_ends, panels
+from demos.text import LanguageModel, bits, fewer, fingerprint, in_words, learn, read, split, streams
+from minigrad import Tensor
+
+lab = Lab(__file__)
+
+# %% [markdown]
+# ## The four
+# Dropout with probability p of what the LSTM reads and of what it writes: a fresh mask for each character (ordinary),
+# one mask for the 50 characters of a training step (locked), and this also of the state h on its way from one character
+# to the next (variational). Masks differ from stream to stream. In evaluation nothing is dropped.
+
+# %%
+SHADES = {"none": ORANGE, "ordinary": PURPLE, "locked": GREEN, "variational": BLUE}
+RATES = [0.3] if lab.quick else [0.15, 0.3]
+
+
+class Dropped(LanguageModel):
+    """A language model with dropout: "none", "ordinary", "locked" or "variational"; the weights start alike."""
+
+    def __init__(self, way: str, p: float, V: int, H: int):
+        super().__init__("LSTM", V, H)
+        self.p_h = p if way == "variational" else 0.0
+        self.drop = {"none": nn.Identity(), "ordinary": nn.Dropout(p)}.get(way, nn.LockedDropout(p))
+        self.cell = nn.LSTMCell(self.rnn.input_size, H)
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):  # the layer's own, to be run step by step
+            setattr(self.cell, name, getattr(self.rnn, f"{name}_l0"))
+
+    def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        x = self.drop(self.embedding(ids))  # (T,B,E)
+        if self.training and self.p_h:
+            h, state = nn.unroll(self.cell, x, state and tuple(s[0] for s in state), dropout=self.p_h)
+            state = tuple(s[None] for s in state)  # (B,H) each -> (1,B,H), as the layer has them
+        else:
+            h, state = self.rnn(x, state)
+        return self.fc(self.drop(h)), state
+
+
+# %% [markdown]
+# ## A short text, many times
+# Only the last 20,000 characters of the training part are learned from, in 16 streams, so that a training step reads a
+# 25th of them. Rates are chosen on the validation part; so is the moment to stop, where that is said.
+
+# %%
+STEPS, EVERY = (40, 20) if lab.quick else (400, 50)
+SHORT, T, B = 20_000, 50, 16
+
+
+def overfitting(
+    way: str, p: float, seed: int, path: str, digest: str, steps: int, H: int, lr: float, device: str
+) -> dict[str, object]:
+    """Bits per character along the way; on the test part at the end, and where the validation part had the fewest."""
+    corpus = split(read(path))
+    mg.manual_seed(seed)
+    model = Dropped(way, p, len(corpus.alphabet), H).to(device)
+    columns = streams(corpus.train[-SHORT:], B, device)
+    valid, test = (streams(ids, B, device) for ids in (corpus.valid, corpus.test))
+    lowest = {"valid": np.inf}
+
+    def watch() -> tuple[float, float]:
+        seen, other = bits(model, columns), bits(model, valid)
+        if other < lowest["valid"]:
+            lowest.update(valid=other, test=bits(model, test))
+        return seen, other
+
+    seen, other = zip(*learn(model, columns, T, steps, lr, watch, EVERY))
+    return {"seen": seen, "other": other, "end": bits(model, test), "valid at end": other[-1], "train at end": seen[-1],
+            "stopped": lowest["test"], "valid stopped": lowest["valid"], "parameters": size(model)}  # fmt: skip
+
+
+path = str(lab.options.text or "")
+text = read(path)
+content = {"path": path, "digest": fingerprint(text)[:12]}
+setting = {"seed": lab.seeds(), **content, "steps": STEPS, "H": 64 if lab.quick else 128, "lr": 0.02,
+           "device": lab.device}  # fmt: skip
+WAYS = list(SHADES)
+plain = lab.run(overfitting, way="none", p=0.0, **setting)
+runs = Runs([*plain, *lab.run(overfitting, way=WAYS[1:], p=RATES, **setting)])
+
+
+def best(way: str, when: str = "valid at end") -> Runs:
+    """The runs at the rate with the fewest bits on the validation part, at the end or where each is to stop."""
+    rates = RATES if way != "none" else [0.0]
+    return min((runs.where(way=way, p=p) for p in rates), key=lambda at_rate: float(np.median(at_rate[when])))
+
+
+N = len(lab.seeds())
+RUNS = "one run each" if N == 1 else f"median and range of {N} runs"
+at_end, stopped = ({way: best(way, when) for way in WAYS} for when in ("valid at end", "valid stopped"))
+lab.say(f"""The text: {path or "Python's help texts, each paragraph once"}, SHA-256 {fingerprint(text)}. An LSTM of
+    {int(plain["parameters"][0]):,} parameters reads {SHORT:,} characters of it
+    {STEPS * T * B / SHORT:.0f} times.""")
+lab.table(
+    f"Bits per character on the test part ({RUNS})",
+    ["", "p", "training part", "at the end", "p", "stopped in time"],
+    [[way, str(at_end[way]["p"][0]), in_words(at_end[way]["train at end"]), in_words(at_end[way]["end"]),
+      str(stopped[way]["p"][0]), in_words(stopped[way]["stopped"])] for way in WAYS],
+)  # fmt: skip
+lab.table(
+    "The same by rate, at the end",
+    ["", *(f"p = {p}" for p in RATES)],
+    [[way, *(in_words(runs.where(way=way, p=p)["end"]) for p in RATES)] for way in WAYS[1:]],
+)
+
+# %%
+figure, axes = panels(1, 2, figsize=(6.8, 4.0))
+at = EVERY * np.arange(1, STEPS // EVERY + 1)
+for ax, what, title in zip(axes, ("seen", "other"), ("The part learned from", "Validation part")):
+    ends = []
+    for way, colour in SHADES.items():
+        ends.append((float(band(ax, at, at_end[way][what], colour)[-1]), way, colour))
+    ax.set(title=title, xlabel="training step", xlim=(0, STEPS))
+    label_ends(ax, ends)
+axes[0].set_ylabel("bits per character")
+lab.show(
+    figure,
+    "curves",
+    f"""Bits per character while {SHORT:,} characters are read again and again, without dropout when measured, each at
+    the rate that suits it best at the end ({RUNS}).""",
+)
+
+# %% [markdown]
+# ## What becomes of the claims
+
+# %%
+end = {way: of["end"] for way, of in at_end.items()}
+early = {way: of["stopped"] for way, of in stopped.items()}
+TOO_CLOSE = 0.05  # bits; about as much as two runs of one kind may differ by
+
+
+def verdict(way: str, other: str) -> str:
+    """Of the claim that `way` needs fewer bits than `other`, at the end and stopped in time."""
+    gaps = [float(np.median(bits_of[other] - bits_of[way])) for bits_of in (end, early)]
+    if N == 1 and max(map(abs, gaps)) < TOO_CLOSE:
+        return untestable(f"one run each does not tell {max(map(abs, gaps)):.3f} bits from chance; try --seeds 5")
+    at_the_end, in_time = (fewer(bits_of[way], bits_of[other]) for bits_of in (end, early))
+    if at_the_end == in_time:
+        return HOLDS if at_the_end else FAILS
+    return only_if("the training goes on to its end" if at_the_end else "the training is stopped in time")
+
+
+for way, other, claim in [
+    ("ordinary", "none", "Dropout prevents overfitting"),
+    ("locked", "ordinary", "One mask for all time steps is better than a fresh one at each"),
+    ("variational", "ordinary", "Variational dropout, of the state h as well, is better than ordinary dropout"),
+    ("variational", "locked", "To drop h inside the recurrence is better than not to"),
+]:
+    lab.claim(
+        claim,
+        where="8.1, 10; exercise 5" if other == "none" else "exercise 5; Gal & Ghahramani 2016",
+        experiment="overfitting",
+        measured=end[way],
+        unit=f"{{:.3f}} bits per character, {way}",
+        baseline=(other, end[other]),
+        verdict=verdict(way, other),
+    )
+
+# %%
+lab.done()
