@@ -8,7 +8,7 @@ ARGS =
 python = $(VENV)/bin/python
 with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
 
-.PHONY: help demos test lint bench clean
+.PHONY: help demos notebooks test lint bench clean
 .NOTPARALLEL:
 
 help:  ## print this list
@@ -17,6 +17,9 @@ help:  ## print this list
 
 demos: $(call with,demos)  ## run every experiment of the lesson and write figures and a report (ARGS=--quick for a look)
 	$(python) -m demos $(ARGS)
+
+notebooks: $(call with,demos notebooks)  ## run the demos as notebooks and write them to out/notebooks (ARGS="s1 --quick" for one)
+	$(python) -m demos.notebooks $(ARGS)
 
 test: $(call with,test demos)  ## run every test (EXTRAS=torch compares with PyTorch too)
 	$(python) -m pytest -n auto $(ARGS)

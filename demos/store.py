@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -51,9 +52,13 @@ def library() -> str:
 
 def sources(thing: Any, seen: set[str]) -> Iterator[str]:
     """The source of a function or class of demos/, and of all functions, classes and constants that it names."""
-    yield inspect.getsource(thing)
+    text = inspect.getsource(thing)
+    yield text
     members = [thing] if isinstance(thing, FunctionType) else vars(thing).values()
     for function in (member for member in members if isinstance(member, FunctionType)):
+        if "ipykernel" in sys.modules and function.__code__.co_filename != "<string>":
+            own = inspect.getsource(function)  # a class that was changed in a notebook: its text is still the script's
+            yield "" if own in text else own
         for name in sorted(names_in(function.__code__) - seen):
             seen.add(name)
             value = function.__globals__.get(name)

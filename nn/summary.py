@@ -50,12 +50,12 @@ def summary(model: Module, input_shape: Any, dtype: Any = None) -> Summary:
     1: Tanh     (5, 8)             0      0            160
     total                         32    128            320
     """
-    if not isinstance(model, Module) or not isinstance(input_shape, tuple | list):
-        raise TypeError(
-            f"summary: {model!r:.40} and {input_shape!r} came; wanted are a Module and the shape of its input"
-        )
+    sizes = input_shape if isinstance(input_shape, tuple | list) else [0]
+    if not isinstance(model, Module) or not all([isinstance(n, int) and n > 0 for n in sizes]):
+        raise TypeError(f"summary: a {type(model).__name__} and the shape {input_shape!r} came; wanted are a Module and "
+                        "the sizes of its input, each 1 or more: (batch, time, size), say")  # fmt: skip
     kind, device = next(((p.dtype, p.device) for p in model.parameters()), (None, None))
-    x = zeros(*input_shape, dtype=dtype or kind, device=device)
+    x = zeros(*sizes, dtype=dtype or kind, device=device)
     counted: list[Any] = []  # arrays; what is a view of one of them adds nothing
 
     def size(t: Tensor) -> int:

@@ -1,0 +1,76 @@
+"""make notebooks: each demo as an executed notebook, its tables and figures below the cells that make them."""
+
+from __future__ import annotations
+
+import ast
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbclient
+import nbformat
+
+from demos import options
+
+FIRST = """\
+# The cells of demos/{script}. The words in brackets are those that may follow `python -m demos {name}`.
+from demos import lab, options
+
+lab.given = options.parse({words}, "{name}")
+__file__ = str(options.SCRIPTS["{name}"])
+%matplotlib inline"""
+
+
+def cells_of(script: Path, words: list[str]) -> Any:
+    """The script as a notebook that is not yet run; its docstring becomes the text at its head."""
+    notebook = jupytext.read(script)
+    title, _, text = (ast.get_docstring(ast.parse(notebook.cells[0].source)) or "").partition("\n")
+    name = script.stem.split("_")[0]
+    first = FIRST.format(script=script.name, name=name, words=str(words).replace("'", '"'))
+    notebook.cells[:1] = [nbformat.v4.new_markdown_cell(f"# {title}\n{text}"), nbformat.v4.new_code_cell(first)]
+    notebook.metadata = {}
+    return notebook
+
+
+def execute(notebook: Any, path: Path) -> None:
+    """Run the cells in the folder of `path` and write them there with what they put out, also where one fails."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    client = nbclient.NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        extra_arguments=[
+            "--IPKernelApp.log_level=ERROR"
+        ],  # else each kernel warns that its local port is not encrypted
+    )
+    try:
+        client.execute()
+    finally:
+        nbformat.write(notebook, path)
+
+
+def main() -> None:
+    chosen = options.parse(sys.argv[1:], "python -m demos.notebooks", with_names=True)
+    known = {word for name, script in options.SCRIPTS.items() for word in (name, script.stem)}
+    words = [word for word in sys.argv[1:] if Path(word).stem not in known]
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(options.HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
+    os.environ["TQDM_DISABLE"] = "1"  # a bar would leave a line of output for each of its steps
+    folder = chosen.out / "notebooks"
+    for name in chosen.names or options.SCRIPTS:
+        began, script = time.perf_counter(), options.SCRIPTS[name]
+        path = folder / f"{script.stem}.ipynb"
+        try:
+            execute(cells_of(script, [*words, "--out", ".."]), path)  # it runs in its own folder, which lies in --out
+        except nbclient.exceptions.CellExecutionError as error:
+            sys.exit(f"{path}: a cell failed; the notebook shows it, with what ran before it.\n{error}")
+        print(f"{path}  {time.perf_counter() - began:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
