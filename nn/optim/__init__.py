@@ -17,6 +17,7 @@ whose settings override the common ones. Each class names its settings, in PyTor
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
@@ -77,18 +78,31 @@ class Optimizer:
             forget_gradients(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient. `closure` computes the loss anew; its value is returned."""
-        with enable_grad():
-            loss = None if closure is None else closure()
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    state = self.state.setdefault(p, {"step": 0})
-                    state["step"] += 1
-                    g = -p.grad.data if group["maximize"] else p.grad.data
-                    self.update(NAMESPACES[type(p.data)], p.data, g, state, group)
-                    p.bump()
+        """Change every parameter that has a gradient. `closure` computes the loss anew; its value is returned.
+
+        Raises FloatingPointError, and changes nothing, where a gradient is not finite.
+        """
+        loss = None if closure is None else enable_grad()(closure)()
+        ready = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        flat = [p.grad.data.reshape(-1) for p, _ in ready]
+        if not sum([g.dot(g) for g in flat]) < math.inf:  # squares overflow where one has to look, too
+            self.refuse_bad_gradients()
+        for p, group in ready:
+            state = self.state.setdefault(p, {"step": 0})
+            state["step"] += 1
+            g = -p.grad.data if group["maximize"] else p.grad.data
+            self.update(NAMESPACES[type(p.data)], p.data, g, state, group)
+            p.bump()
         return loss
+
+    def refuse_bad_gradients(self) -> None:
+        for i, p in enumerate(p for group in self.param_groups for p in group["params"]):
+            if p.grad is not None and not (found := NAMESPACES[type(p.data)].isfinite(p.grad.data)).all():
+                raise FloatingPointError(
+                    f"{type(self).__name__}: the gradient of parameter {i}, of shape {tuple(p.shape)}, has "
+                    f"{int((~found).sum())} NaN or infinities among its {p.numel()} numbers. Nothing was changed; "
+                    "minigrad.detect_anomaly() finds the op that they come from"
+                )
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Write the next value into the array p. The gradient g is not to be written to."""

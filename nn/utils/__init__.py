@@ -41,7 +41,8 @@ def clip_grad_norm_(
         norm = sum([xp.sum(xp.abs(g) ** norm_type) for g in grads]) ** (1 / norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
         bad = [f"{i} of shape {tuple(p.shape)}" for i, p in enumerate(params) if not xp.all(xp.isfinite(p.grad.data))]
-        raise RuntimeError(f"clip_grad_norm_: the norm is {float(norm)}, because of parameter {'; '.join(bad)}")
+        why = f"because of parameter {'; '.join(bad)}" if bad else "although each gradient is finite: it is too large"
+        raise RuntimeError(f"clip_grad_norm_: the norm is {float(norm)}, {why}")
     scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
     for p in params:
         p.grad.data *= scale
