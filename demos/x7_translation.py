@@ -1,0 +1,328 @@
+"""Exercise 7. Sequence to sequence: translation
+
+An encoder LSTM reads, a decoder LSTM writes: numbers in words from English to French, and dates as people write them to
+year-month-day, letter by letter. Once all that the decoder gets of the source are the encoder's last states, however
+long the source is; once it also looks back with attention. `--pairs FILE` adds a reader's own pairs, a text, a tab and
+its translation on each line.
+"""
+
+# %%
+import hashlib
+from importlib.util import find_spec
+
+import numpy as np
+
+import minigrad as mg
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if
+from demos.models import size
+from demos.pairs import DATES, NUMBERS, OWN, Corpus, date_parts, joined
+from demos.seq2seq import PADDING, Ids, Translator, Vocabulary, attention_weights, batches, translate
+from demos.style import BLUE, BLUES, ORANGE, PURPLE, SKY, band, label_ends, panels, percent, whole_numbers
+from demos.training import train
+
+lab = Lab(__file__)
+OWN_FILE = str(lab.options.pairs) if lab.options.pairs else ""
+DIGEST = hashlib.sha256(lab.options.pairs.read_bytes()).hexdigest()[:12] if lab.options.pairs else ""
+TASKS = [NUMBERS] * bool(find_spec("num2words")) + [DATES] + [OWN] * bool(OWN_FILE)
+if NUMBERS not in TASKS:
+    lab.say(f"{NUMBERS}: left out, because the package num2words is not here (pip install num2words).")
+
+# %% [markdown]
+# ## The pairs
+# Numbers from 0 to 999,999,999, of each size alike many; a token is a word, or a part of one that a hyphen divides:
+# vingt -trois mille. Days from 1950 to 2049 in twelve forms, day before month where both are numbers; a token is a
+# letter. No number and no day that is held out is among those of the training.
+
+# %% [markdown]
+# ## With attention and without, at the same size
+# Two versions, each at the better of two learning rates, with the same number of steps on the same pairs. Is it the
+# size of the decoder's first state that matters? Two more have no attention but twice the width, or four times the
+# steps.
+
+# %%
+VERSIONS = {  # attention, times the width, times the steps
+    "attention": (True, 1, 1), "no attention": (False, 1, 1),
+    "none, twice as wide": (False, 2, 1), "none, 4 times the steps": (False, 1, 4),
+}  # fmt: skip
+SHADES = dict(zip(VERSIONS, (BLUE, ORANGE, PURPLE, SKY)))
+EQUAL, LARGER = list(VERSIONS)[:2], [] if lab.quick else list(VERSIONS)[2:]
+WIDTH = 4  # of the beam
+
+
+def translator(version: str, vocabularies: list[Vocabulary], H: int) -> Translator:
+    """Of H units with attention; without it of as many as make the same size, or of a multiple of that."""
+    attention, wider, _ = VERSIONS[version]
+    V = [len(vocabulary) for vocabulary in vocabularies]
+    wanted = size(Translator(*V, H, True))
+    if not attention:
+        H = wider * min(range(H, 2 * H, 2), key=lambda h: abs(size(Translator(*V, h, False)) - wanted))
+    return Translator(*V, H, attention)
+
+
+def learn(
+    task: str, version: str, lr: float, seed: int, count: int, steps: int, H: int, path: str, digest: str, device: str
+) -> dict[str, object]:
+    """Exact translations of held-out sources, greedy ("exact", by source) and by beam search; and what else is shown.
+
+    digest: of the file at `path`, so that what is kept of another content is not taken for this one's.
+    """
+    data = Corpus(task, count, seed, path)
+    longest = data.target.shape[1] + 5
+    mg.manual_seed(seed)
+    model = translator(version, data.vocabularies, H).to(device)
+
+    def course() -> float:
+        ids, _ = translate(model, data.source[data.chosen_by], 1, longest, device)
+        return float(data.exact(ids, data.chosen_by).mean())
+
+    random = np.random.default_rng(2000 + seed)  # every version sees the same batches
+    steps *= VERSIONS[version][2]
+    learned = data.source[data.learned], data.target[data.learned]
+    rows, every = batches(*learned, steps, 64, random, device), steps // 10
+    losses, curve = train(model, rows, lr, 1.0, watch=course, every=every)
+    source, target = data.source[data.held_out], data.target[data.held_out]
+    greedy, p_greedy = translate(model, source, 1, longest, device)
+    beam, p_beam = translate(model, source, WIDTH, longest, device)
+    exact, by_beam = data.exact(greedy, data.held_out), data.exact(beam, data.held_out)
+    gain = p_beam - p_greedy
+    return {
+        "accuracy": exact.mean(), "exact": exact.astype(int), "lengths": (source != PADDING).sum(axis=1) - 1,
+        "chosen by": float(np.mean(curve[-2:])), "curve": curve, "loss": float(np.mean(losses[-every:])),
+        "beam": by_beam.mean(), "beam lower": (gain < -1e-4).mean(), "beam higher": (gain > 1e-4).mean(),
+        "size": size(model), "pairs": len(data.tokens), "into": data.into,
+        "word for word": data.word_for_word(),
+        "examples": [[joined(tokens, data.into) for tokens in (*pair, data.vocabularies[1].tokens(row))]
+                     for pair, row in zip(data.tokens[data.held_out][:5], greedy)],
+        **looks(task, data, model, source, target, device),
+    }  # fmt: skip
+
+
+def looks(task: str, data: Corpus, model: Translator, source: Ids, target: Ids, device: str) -> dict[str, object]:
+    """The attention of one pair of some length; of dates, the weight on the part that a digit is made of."""
+    if model.attention is None:
+        return {}
+    pairs, lengths = data.tokens[data.held_out], (source != PADDING).sum(axis=1)
+    weights = attention_weights(model, source, target, device)  # (B,L,S)
+    shown = int(np.abs(lengths - np.quantile(lengths, 0.75)).argmin())
+    found = {"shown": pairs[shown], "weights": weights[shown, : len(pairs[shown][1]), : lengths[shown]].round(3)}
+    if task != DATES:
+        return found
+    parts = np.array([list(date_parts("".join(text)).ljust(weights.shape[2])) for text, _ in pairs])  # (B,S)
+    same = parts[:, None, :] == np.array(list("yyyy mm dd"))[None, :, None]  # (B,10,S), as in 1998-03-03
+    digits = [0, 1, 2, 3, 5, 6, 8, 9]
+    on = (weights[:, :10] * same).sum(axis=2)[:, digits]
+    return {**found, "on its part": on.mean(), "equal": (same.sum(axis=2) / lengths[:, None])[:, digits].mean()}
+
+
+STEPS = {NUMBERS: 50, DATES: 60, OWN: 30} if lab.quick else {NUMBERS: 400, DATES: 250, OWN: 400}
+RATES = [0.02] if lab.quick else [0.003, 0.01]
+COUNT, H = (700, 32) if lab.quick else (8000, 64)
+done: dict[tuple[str, str], Runs] = {}
+
+
+def run(task: str, version: str, rates: list[float]) -> None:
+    """Keep in `done` the runs at the learning rate that suits this version better."""
+    path, digest = (OWN_FILE, DIGEST) if task == OWN else ("", "")
+    runs = lab.run(learn, task=task, version=version, lr=rates, seed=lab.seeds(), count=COUNT, steps=STEPS[task], H=H,
+                   path=path, digest=digest, device=lab.device)  # fmt: skip
+    done[task, version] = max((runs.where(lr=lr) for lr in rates), key=lambda of: float(of["chosen by"].mean()))
+
+
+for task in TASKS:
+    for version in EQUAL:
+        run(task, version, RATES)
+LONG = TASKS[0]  # the task of the two larger versions, at the learning rate of the one that they enlarge
+for version in LARGER:
+    run(LONG, version, [done[LONG, "no attention"].rows[0]["lr"]])
+
+
+def in_words(shares: np.ndarray) -> str:
+    low, middle, high = np.quantile(shares, [0, 0.5, 1])
+    return f"{middle:.1%}" if len(shares) == 1 else f"{middle:.1%} ({100 * low:.1f}-{100 * high:.1f})"
+
+
+lab.table(
+    "Held-out pairs translated exactly: greedily, and by a beam of 4",
+    ["", "parameters", "learning rate", "greedy", "beam"],
+    [
+        [
+            f"{task}: {version}",
+            int(of["size"][0]),
+            str(of.rows[0]["lr"]),
+            *(in_words(of[how]) for how in ("accuracy", "beam")),
+        ]
+        for (task, version), of in done.items()
+    ],
+)
+for task in TASKS:
+    of = done[task, "attention"]
+    lab.say(f"""{task.capitalize()}: {of.rows[0]["pairs"]:,} pairs, split into {of.rows[0]["into"]}; without a network,
+        word for word by a dictionary of the pairs to learn from: {in_words(of["word for word"])}. Held out, and what
+        came with attention: """ + "; ".join(" → ".join((a, c)) + ("" if b == c else f" (for {b})")
+                                            for a, b, c in of.rows[0]["examples"][:3]) + ".")  # fmt: skip
+
+# %% [markdown]
+# ## By the length of the source
+
+# %%
+RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(lab.seeds())} runs"
+
+
+def by_length(task: str, version: str, bins: int) -> tuple[Ids, Ids]:
+    """Mean lengths in at most `bins` parts of the sources, from short to long; exact shares (seeds,bins)."""
+    lengths, exact = done[task, version]["lengths"], done[task, version]["exact"]  # (seeds,sources)
+    bins = max(1, min(bins, lengths.shape[1] // 20))  # a part of few sources would say little
+    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)).round())
+    part = np.clip(np.searchsorted(edges, lengths, side="right") - 1, 0, max(0, len(edges) - 2))
+    middle = [lengths[part == k].mean() for k in range(part.max() + 1)]
+    return np.array(middle), np.array([[row[at == k].mean() for k in range(part.max() + 1)]
+                                       for row, at in zip(exact, part)])  # fmt: skip
+
+
+figure, axes = panels(1, len(TASKS), figsize=(6.8 if len(TASKS) < 3 else 9.0, 3.8), sharey=True, squeeze=False)
+for ax, task in zip(axes[0], TASKS):
+    tops = []
+    for version, colour in SHADES.items():
+        if (task, version) in done:
+            middle, shares = by_length(task, version, bins=6)
+            at_end = float(band(ax, middle, shares, colour, marker="o", markersize=4)[-1])
+            tops.append((at_end, version.replace("none, ", ""), colour))
+    ax.set(title=task.capitalize(), xlabel=f"length of the source ({done[task, 'attention'].rows[0]['into']})")
+    whole_numbers(ax)
+    percent(ax)
+    label_ends(ax, tops)
+axes[0, 0].set_ylabel("translated exactly")
+lab.show(
+    figure,
+    "length",
+    f"""Held-out pairs translated exactly, greedily, by the length of the source, in parts of about equal number
+    ({RUNS}). The same size with attention and without; "twice as wide" and "4 times the steps" are without it.""",
+)
+
+# %%
+figure, axes = panels(1, len(TASKS), figsize=(6.8 if len(TASKS) < 3 else 9.0, 3.4), sharey=True, squeeze=False)
+for ax, task in zip(axes[0], TASKS):
+    at = STEPS[task] // 10 * np.arange(1, 11)
+    tops = []
+    for version in EQUAL:
+        middle = band(ax, at, done[task, version]["curve"], SHADES[version])
+        tops.append((float(middle[-1]), version, SHADES[version]))
+    ax.set(title=task.capitalize(), xlabel="training step (64 pairs)", xlim=(0, at[-1]))
+    percent(ax)
+    label_ends(ax, tops)
+axes[0, 0].set_ylabel("translated exactly")
+lab.show(figure, "learning", f"Exact translations in the course of the training, of pairs not trained on ({RUNS}).")
+
+# %% [markdown]
+# ## Where attention looks
+
+# %%
+shown = [done[task, "attention"].rows[0] for task in TASKS]
+rows = [len(of["weights"]) for of in shown]
+figure, axes = panels(len(TASKS), 1, figsize=(6.8, 0.6 + 0.22 * sum(rows) + 0.6 * len(rows)), height_ratios=rows,
+                      squeeze=False)  # fmt: skip
+for ax, of in zip(axes[:, 0], shown):
+    (source, target), weights = of["shown"], np.array(of["weights"])
+    ax.imshow(weights, cmap=BLUES, vmin=0, vmax=1, aspect="auto")
+    turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if of["into"] == "words" else {}
+    ax.set_xticks(range(weights.shape[1]), [*source, "end"][: weights.shape[1]], **turned)
+    ax.set_yticks(range(len(target)), target)
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0, labelsize=8.5)
+    ax.set(xlabel="read", ylabel="written")
+lab.show(
+    figure,
+    "attention",
+    """Held-out pairs: for each token written (a row) the weight on each token read (a column), from none (white) to all
+    (dark). The weights are learned from pairs alone; nobody said which token goes with which.""",
+)
+
+# %% [markdown]
+# ## What becomes of the claims
+
+# %%
+accuracy = {key: of["accuracy"] for key, of in done.items()}
+for task in TASKS:
+    gain = np.median(accuracy[task, "attention"] - accuracy[task, "no attention"])
+    lab.claim(
+        f"Attending to all positions is better than having the final state only ({task})",
+        where="8.2; exercise 7; Bahdanau et al. 2015",
+        experiment="learn",
+        measured=accuracy[task, "attention"],
+        unit="{:.1%} translated exactly with attention",
+        baseline=("without, the same size", accuracy[task, "no attention"]),
+        verdict=HOLDS if gain > 0.02 else FAILS,
+    )
+
+
+def lost(task: str, version: str) -> Ids:
+    """How much rarer exact translations are in the longest third of the sources than in the shortest, by seed."""
+    shares = by_length(task, version, bins=3)[1]
+    return shares[:, 0] - shares[:, -1]
+
+
+suffers, with_it, of_dates = (
+    float(np.median(lost(*key))) for key in [(LONG, "no attention"), (LONG, "attention"), (DATES, "no attention")]
+)
+lab.claim(
+    "One vector of fixed size is a bottleneck: without attention long sources suffer, with it they do not",
+    where="8.2; exercise 7; Cho et al. 2014, Bahdanau et al. 2015",
+    experiment="learn",
+    measured=lost(LONG, "no attention"),
+    unit=f"{{:+.1%}} lost from the shortest third of the {LONG} to the longest, without attention",
+    baseline=("with attention", lost(LONG, "attention")),
+    verdict=FAILS if suffers < 0.1 or with_it > 0.03 else HOLDS if of_dates > 0.1
+    else only_if(f"length means more to remember: long dates hold no more than short ones, and there the change is "
+                 f"{-of_dates:+.0%}"),
+)  # fmt: skip
+if LARGER:
+    least, wide, long, most = (float(np.median(accuracy[LONG, version]))
+                               for version in ("no attention", *LARGER, "attention"))  # fmt: skip
+    lab.claim(
+        "It is the size of that vector that limits",
+        where="exercise 7; Cho et al. 2014",
+        experiment="learn",
+        measured=accuracy[LONG, LARGER[0]],
+        unit=f"{{:.1%}} of the {LONG} exact with twice the width, three times the parameters and no attention",
+        baseline=("as wide as before, but four times the steps", accuracy[LONG, LARGER[1]]),
+        verdict=FAILS if wide - least < 0.03 else HOLDS if long - least < (wide - least) / 4
+        else only_if("training is short: four times the steps help as well"
+                     + (", and neither comes up to attention" if most - max(wide, long) > 0.01 else "")),
+    )  # fmt: skip
+if DATES in TASKS:
+    of = done[DATES, "attention"]
+    lab.claim(
+        "Attention lets the model focus on what is relevant",
+        where="8.2; exercise 7",
+        experiment="learn",
+        measured=of["on its part"],
+        unit="{:.0%} of the weight is on that part of a date which the digit written is made of",
+        baseline=("with equal weights", of["equal"]),
+        verdict=HOLDS if np.median(of["on its part"]) > 0.8 else FAILS if np.median(of["on its part"]) < 0.5
+        else only_if("the states are meant, which also know their neighbours: weight falls beside the part, too"),
+    )  # fmt: skip
+weak = done[LONG, "no attention"]
+lab.claim(
+    "Beam search finds a translation at least as probable as the greedy one",
+    where="exercise 7; Sutskever et al. 2014",
+    experiment="learn",
+    measured=weak["beam lower"],
+    unit=f"in {{:.2%}} of the {LONG} it is less probable, without attention",
+    baseline=("more probable in", weak["beam higher"]),
+    verdict=HOLDS
+    if all((of["beam lower"] == 0).all() for of in done.values())
+    else only_if("the greedy path stays on the beam, which nothing guarantees"),
+)
+lab.claim(
+    "Beam search translates better than greedy search",
+    where="exercise 7; Sutskever et al. 2014",
+    experiment="learn",
+    measured=weak["beam"] - weak["accuracy"],
+    unit=f"{{:+.2%}} exact by a beam of {WIDTH}, {LONG}, without attention",
+    baseline=("with attention", done[LONG, "attention"]["beam"] - done[LONG, "attention"]["accuracy"]),
+    verdict=HOLDS if np.median(weak["beam"] - weak["accuracy"]) > 0.005 else FAILS,
+)
+
+# %%
+lab.done()
