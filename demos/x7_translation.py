@@ -231,6 +231,7 @@ for ax, of in zip(axes[:, 0], shown):
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labelsize=8.5)
     ax.set(xlabel="read", ylabel="written")
+figure.align_ylabels()
 lab.show(
     figure,
     "attention",

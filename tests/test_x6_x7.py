@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import test_demos as demos_results
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from demos import pairs, seq2seq
 from demos.pairs import DATES, FORMS, NUMBERS, OWN, Corpus, date_pairs, date_parts, dictionary, in_form, joined, split
 from demos.seq2seq import END, IGNORED, PADDING, START, UNKNOWN, Translator, Vocabulary, beam_search, translate
 from demos.timing import right, spike_after, which_distance
+
+out, results = demos_results.out, demos_results.results  # fixtures: what the quick run of all demos leaves behind
 
 # ---- peepholes
 
@@ -303,3 +306,37 @@ def test_the_log_probability_is_the_models_own() -> None:
     (x, _) = seq2seq.batch(source, ids)
     scores = mg.log_softmax(model(x).detach(), -1).numpy()[0]
     assert sum(scores[i, token] for i, token in enumerate(ids[0])) == pytest.approx(log_p[0])
+
+
+# ---- the quick run of all demos
+
+
+def test_networks_of_one_size_are_compared(results: dict[str, Any]) -> None:
+    x6 = demos_results.section(results, "x6")
+    for task in ("spike", "which distance", "copy"):
+        right = {
+            kind: demos_results.median(x6, "learn", "right", task=task, kind=kind)
+            for kind in ("LSTM", "peephole LSTM", "GRU")
+        }
+        sizes = [demos_results.median(x6, "learn", "size", task=task, kind=kind) for kind in right]
+        assert max(sizes) < 1.02 * min(sizes)
+        assert right["peephole LSTM"] > 0.6 and right["GRU"] > 0.6
+
+
+def test_attention_learns_sooner_at_the_same_size(results: dict[str, Any]) -> None:
+    x7 = demos_results.section(results, "x7")
+    tasks = {run["task"] for run in x7["experiments"]["learn"]["runs"]}
+    assert DATES in tasks
+    for task in tasks:
+        attention, none = (
+            {
+                name: demos_results.median(x7, "learn", name, task=task, version=version)
+                for name in ("loss", "size", "accuracy", "beam lower", "beam higher")
+            }
+            for version in ("attention", "no attention")
+        )
+        assert attention["loss"] < none["loss"] - 0.1 and abs(attention["size"] / none["size"] - 1) < 0.02
+        assert none["beam higher"] > 0.2 > none["beam lower"]
+    looks = {name: demos_results.median(x7, "learn", name, task=DATES, version="attention")
+             for name in ("on its part", "equal")}  # fmt: skip
+    assert looks["on its part"] > 2 * looks["equal"]
