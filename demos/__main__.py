@@ -31,6 +31,10 @@ def main() -> None:
             runpy.run_path(str(options.SCRIPTS[name]), run_name="__main__")
     except KeyboardInterrupt:
         sys.exit("\nStopped. Every finished run is kept: the same command goes on from here.")
+    except OSError as error:
+        if "could not be written" not in str(error):  # what nn.io.write says: a full disk, say
+            raise
+        sys.exit(f"\n{error}. Every finished run is kept: with room there, the same command goes on from here.")
     print(report.write(chosen.out))
     print(f"Done in {time.perf_counter() - began:.0f} s.")
 

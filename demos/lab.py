@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # one core per run, whatever the 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # reads it when it is imported
 
 import ast
+import io
 import platform
 import re
 import shlex
@@ -137,8 +138,9 @@ class Lab:
     def show(self, figure: Any, name: str, caption: str) -> None:
         """Save a figure as figures/<script>_<name>.png; the caption says what one sees."""
         path = self.out / "figures" / f"{self.name}_{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png")
+        store.write(path, drawn.getvalue())
         if "ipykernel" not in sys.modules:
             plt.close(figure)
         caption = " ".join(caption.split())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,15 +15,15 @@ from typing import Any
 
 import numpy as np
 
+import nn
+
 ROOT = Path(__file__).parent.parent
 
 
 def write(path: Path, content: str | bytes) -> Path:
-    """Write a whole file or nothing: into a file beside it first, which then takes its name."""
+    """Write a whole file or nothing: see nn.io.write."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(content.encode() if isinstance(content, str) else content)
-    draft.replace(path)
+    nn.io.write(path, content.encode() if isinstance(content, str) else content)
     return path
 
 
