@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
+import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -16,26 +19,38 @@ import nn
 from minigrad import Tensor
 from nn import optim
 
+Criterion = Callable[[Tensor, Tensor], Tensor]
+
+
+def cross_entropy(scores: Tensor, answers: Tensor) -> Tensor:
+    """Scores (..., C) held to answers (...); an answer of -100 does not count."""
+    return nn.functional.cross_entropy(scores.reshape(-1, scores.shape[-1]), answers.reshape(-1), ignore_index=-100)
+
 
 def train(
     model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], lr: float, clip: float,
-    watch: Callable[[], float] | None = None, every: int = 10,
+    watch: Callable[[], float] | None = None, every: int = 10, criterion: Criterion | None = None,
 ) -> tuple[list[float], list[float]]:  # fmt: skip
-    """Adam on the cross-entropy, one step a batch, the norm of all gradients clipped at `clip`.
+    """Adam on the cross-entropy or another criterion(model(x), answers), one step a batch, the norm of all gradients
+    clipped at `clip`.
 
-    Scores (..., C) are held to answers (...). Returns the loss (nat) of each batch and what `watch()` said after every
-    `every` steps.
+    Returns the loss of each batch (nat, for the cross-entropy) and what `watch()` said after every `every` steps.
+    A gradient that is not finite stops the training with FloatingPointError, and the last good state is then in a file.
     """
     optimizer = optim.Adam(model.parameters(), lr=lr)
-    criterion = nn.CrossEntropyLoss()
+    criterion = criterion or cross_entropy
     losses, watched = [], []
     for step, (x, answers) in enumerate(batches, start=1):
-        scores = model(x)
-        loss = criterion(scores.reshape(-1, scores.shape[-1]), answers.reshape(-1))
+        loss = criterion(model(x), answers)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), clip)
-        optimizer.step()
+        try:
+            optimizer.step()
+        except FloatingPointError as error:  # nothing was changed: the state is that of the step before
+            file = Path(tempfile.gettempdir(), f"last_good_{type(model).__name__}_{os.getpid()}.safetensors")
+            nn.io.save_checkpoint(file, model=model, optimizer=optimizer, step=step - 1)
+            raise FloatingPointError(f"step {step}: {error}. The last good state is in {file}") from error
         losses.append(loss.item())
         if watch and step % every == 0:
             watched.append(watch())

@@ -8,7 +8,6 @@ import os
 import random
 import resource
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -52,10 +51,10 @@ def test_a_long_training_keeps_its_memory_and_its_speed(many: Any, say: Any) -> 
         memory.append(resident())
         blocks.append(sys.getallocatedblocks())
     grown = memory[-1] - memory[1]
-    slower = statistics.median(seconds[-3:]) / statistics.median(seconds[1:4]) - 1
+    slower = min(seconds[5:]) / min(seconds[:5]) - 1
     assert blocks[-1] - blocks[1] < 200, blocks  # a node that stays at each step would be thousands
     assert grown < 4_000_000, memory
-    assert slower < 0.25, seconds  # the machine does other things, too: a drift would go on
+    assert slower < many(1, 0.15), seconds  # the machine does other things, too
     say(f"long run: {done:,} steps of an LSTM in {sum(seconds):.0f} s of processor time; from the second tenth to the "
         f"last memory grew by {grown / 1e6:.2f} MB, by {blocks[-1] - blocks[1]} blocks of Python's, and a step became "
         f"{slower:+.1%} slower")  # fmt: skip
