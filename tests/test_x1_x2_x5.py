@@ -123,9 +123,9 @@ def test_the_parts_are_the_text() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"\xff\xfe" * 20_000, "is not UTF-8"),
-        (b"too short", "has 9 characters; 20,000 are wanted at least."),
-        ("".join(map(chr, range(0x4E00, 0x5300))).encode() * 20, "different characters; 1,000 are wanted at most."),
+        (b"\xff\xfe" * 30_000, "is not UTF-8"),
+        (b"too short", "has 9 characters; 30,000 are wanted at least."),
+        ("".join(map(chr, range(0x4E00, 0x5300))).encode() * 30, "different characters; 1,000 are wanted at most."),
     ],
 )
 def test_a_file_of_no_use_gets_one_sentence(content: bytes, sentence: str, tmp_path: Path) -> None:
