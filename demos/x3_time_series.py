@@ -1,0 +1,347 @@
+"""Exercise 3. Time series
+
+The lesson asks for an LSTM that continues sine waves and predicts share prices. Here it does, always beside forecasts
+that need no network: what was last seen, what was seen a period ago, and a line through the last values, fitted by
+least squares. A forecast is worth its trouble only where it beats those.
+"""
+
+# %%
+import hashlib
+
+import numpy as np
+
+import minigrad as mg
+from demos.lab import FAILS, HOLDS, Lab, only_if
+from demos.models import size
+from demos.series import (
+    PERIOD,
+    SIMPLE,
+    Forecaster,
+    autoregression,
+    by_time,
+    google,
+    judged,
+    lags,
+    lstm,
+    own,
+    persistence,
+    rmse,
+    seasonal,
+    sine_waves,
+)
+from demos.style import BLUE, GREEN, INK, ORANGE, PURPLE, SOFT, label_ends, panels
+
+lab = Lab(__file__)
+RATES = [0.01] if lab.quick else [0.003, 0.01]
+ORDERS = [1, 2, 3, 5, 10, 20, 30, 50]
+SHADES = {"persistence": SOFT, "a period ago": ORANGE, "linear": GREEN, "LSTM": BLUE, "LSTM, by its change": PURPLE}
+
+
+def in_words(values: np.ndarray, unit: str = "{:.3f}") -> str:
+    """Median and, where it is one, range: 0.97 (0.90 to 1.00)."""
+    low, middle, high = (unit.format(value) for value in np.quantile(values, [0, 0.5, 1]))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
+# %% [markdown]
+# ## Sine waves
+# 50 points in, 10 out. In the lesson all waves have one frequency and differ in phase alone. Then every value follows
+# from the two before it, x_t = 2 cos(ω) x_{t-1} - x_{t-2}, and every forecast is a sum of values seen, with fixed
+# weights. So there are three harder tasks: with noise of deviation 0.1 on all values, with a frequency of its own for
+# each wave (up to 1.5 times lower or higher, so that no fixed weights serve them all), and with both. Forecasts learn
+# from what has noise and are held to the wave without it.
+
+# %%
+TASKS = {
+    "the lesson's waves": (0.0, 1.0), "noise": (0.1, 1.0), "own frequency": (0.0, 1.5), "both": (0.1, 1.5),
+}  # fmt: skip
+WAVES, STEPS, H = (300, 60, 16) if lab.quick else (1000, 600, 32)
+
+
+def waves(task: str, lr: float, seed: int, count: int, steps: int, H: int, device: str) -> dict[str, object]:
+    """Errors (RMSE) on 1000 other waves, the order of the linear forecast, and one wave with its forecasts."""
+    mg.manual_seed(1000 + seed)  # every learning rate sees the same waves
+    (training, _), (validation, _), ((seen, _), clean) = (
+        sine_waves(n, 50, 10, *TASKS[task]) for n in (count, 300, 1000)
+    )
+    order, linear = autoregression(training, validation, ORDERS)
+    mg.manual_seed(seed)
+    chosen_by, network = lstm(training, validation, H, lr, steps, B=64, every=20, device=device)
+    forecasts = {"persistence": persistence(10), "a period ago": seasonal(10, PERIOD), "linear": linear,
+                 "two terms": autoregression(training, validation, [2])[1], "LSTM": network}  # fmt: skip
+    guesses = {name: forecast(seen) for name, forecast in forecasts.items()}
+    errors = {name: rmse(clean, guess) for name, guess in guesses.items()}
+    example = {"seen": seen[0], "clean": clean[0], **{name: guess[0] for name, guess in guesses.items()}}
+    return {**errors, "order": order, "chosen by": chosen_by, "example": example}
+
+
+runs = lab.run(waves, task=list(TASKS), lr=RATES, seed=lab.seeds(), count=WAVES, steps=STEPS, H=H, device=lab.device)
+
+
+def best(runs, **chosen):
+    """The runs at the learning rate that served the validation part better."""
+    return min((runs.where(lr=lr, **chosen) for lr in RATES), key=lambda at: float(np.median(at["chosen by"])))
+
+
+on = {task: best(runs, task=task) for task in TASKS}
+LINEAR = ["two terms", "linear"]
+lab.table(
+    f"Ten values ahead: error (RMSE; the waves go from -1 to 1), {STEPS} steps of 64 of {WAVES} waves, an LSTM of "
+    f"{size(Forecaster(H, 10)):,} parameters; the linear forecast has at most 510",
+    ["", "persistence", "a period ago", "linear, last two", "linear, last p", "p", "LSTM"],
+    [
+        [task, in_words(of["persistence"], "{:.2f}"),
+         in_words(of["a period ago"], "{:.3f}") if TASKS[task][1] == 1 else "no one period",
+         *(in_words(of[name], "{:.1e}" if np.median(of[name]) < 1e-3 else "{:.3f}") for name in LINEAR),
+         in_words(of["order"], "{:.0f}"), in_words(of["LSTM"])]
+        for task, of in on.items()
+    ],
+)  # fmt: skip
+
+
+def better(task: str) -> bool:
+    """Whether the LSTM's error is below the linear forecast's by more than a tenth, in four of five runs."""
+    return bool((on[task]["LSTM"] < 0.9 * on[task]["linear"]).mean() >= 0.8)
+
+
+wins, loses = [task for task in TASKS if better(task)], [task for task in TASKS if not better(task)]
+lab.say(
+    f"""The LSTM beats the linear forecast by more than a tenth on: {", ".join(wins) or "none"}; not on:
+    {", ".join(loses) or "none"}. On the lesson's waves the linear forecast from the last two values is exact but for
+    rounding, with an error of {np.median(on["the lesson's waves"]["two terms"]):.0e}."""
+)
+
+# %%
+figure, axes = panels(2, 2, figsize=(6.8, 5.6), sharex=True, sharey=True)
+for ax, (task, of) in zip(axes.flat, on.items()):
+    example = of.rows[0]["example"]
+    ahead = np.arange(51, 61)
+    ax.axvspan(50.5, 60.5, color="#f4f4f4", linewidth=0)
+    ax.plot(np.arange(26, 51), example["seen"][25:], color=SOFT, marker=".", linewidth=1)
+    ax.plot(ahead, example["clean"], color=INK, linewidth=5, alpha=0.25)
+    for name in ("linear", "LSTM"):
+        ax.plot(ahead, example[name], color=SHADES[name], marker="o", markersize=3, linewidth=1.4)
+    ax.set(title=task, xlim=(25.5, 60.5), ylim=(-2.2, 1.5), yticks=[-1, 0, 1])
+    for name, at in (("linear", 0.14), ("LSTM", 0.04)):
+        error = "below 0.001" if np.median(of[name]) < 0.001 else f"{np.median(of[name]):.3f}"
+        spot = {"xy": (0.02, at), "xycoords": "axes fraction", "color": SHADES[name], "fontsize": 9.5}
+        ax.annotate(f"{name}: error {error}", **spot)
+for ax in axes[-1]:
+    ax.set_xlabel("step")
+for ax in axes[:, 0]:
+    ax.set_ylabel("value")
+lab.show(
+    figure,
+    "waves",
+    """The first wave of each task: what is seen (grey, the last 25 of 50 points), how it goes on (broad line, without
+    noise) and the two forecasts; and the error (RMSE) on 1000 waves.""",
+)
+
+# %% [markdown]
+# ## Real data, one step ahead
+# Google's share from August 2004 to October 2008, day by day: the price, its change in percent and the day's range in
+# percent, a measure of volatility. The network and the line get the 20 days before. The first 60 % of the days are the
+# training part, from which scale and weights come; the next 20 % choose order, learning rate and when to stop; the
+# rest is reported. R² compares with the mean of the days reported, which no forecast could know.
+
+# %%
+T = 20
+given = str(lab.options.csv or "")
+column = lab.options.column or ""
+content = hashlib.sha256(lab.options.csv.read_bytes()).hexdigest()[:12] if given else ""
+
+
+def data(csv: str, column: str) -> dict[str, np.ndarray]:
+    return own(csv, column) if csv else google()
+
+
+def real(
+    series: str, lr: float, seed: int, steps: int, H: int, csv: str, column: str, content: str, device: str
+) -> dict[str, object]:
+    """What an LSTM guesses for each step of the test part."""
+    training, validation, test = by_time(data(csv, column)[series], T)
+    mg.manual_seed(seed)
+    chosen_by, forecast = lstm(training, validation, H, lr, steps, B=32, every=20, device=device)
+    return {"chosen by": chosen_by, "guess": forecast(test[0]).ravel()}
+
+
+SERIES = data(given, column)
+PRICE, CHANGE, SIZE = SERIES
+forecast_by = lab.run(
+    real, series=list(SERIES), lr=RATES, seed=lab.seeds(at_least=5), steps=60 if lab.quick else 300, H=16, csv=given,
+    column=column, content=content, device=lab.device,
+)  # fmt: skip
+
+on_part = {series: judged(by_time(values, T), ORDERS) for series, values in SERIES.items()}
+for series, of in on_part.items():
+    of.guesses["LSTM"] = best(forecast_by, series=series)["guess"]
+price, yesterday, move = on_part[PRICE], on_part[PRICE].guesses["persistence"], on_part[CHANGE].guesses["LSTM"]
+positive = bool(SERIES[PRICE].min() > 0)  # then the change is one in percent
+price.guesses["LSTM, by its change"] = yesterday * np.exp(move / 100) if positive else yesterday + move
+UNITS = {PRICE: "" if given else " $", CHANGE: " %" * positive, SIZE: " %" * positive}
+STEPS_AHEAD = f"{len(price.actual)} steps that nothing was chosen on"
+RUNS = f"{len(move)} runs of the network"
+
+lab.table(
+    f"One step ahead, {STEPS_AHEAD}; median and range of {RUNS}",
+    ["", "error (RMSE)", "R²", "skill against persistence"],
+    [
+        [f"{series}: {name}", in_words(of.error(name), "{:.2f}") + UNITS[series], in_words(of.r2(name)),
+         in_words(of.skill(name, "persistence"))]
+        for series, of in on_part.items() for name in of.guesses
+    ],
+)  # fmt: skip
+
+
+def compared(series: str) -> str:
+    """In a sentence, which of the simple forecasts the LSTM beats on a series, and which beat it."""
+    of = on_part[series]
+    below, above = (
+        [n for n in SIMPLE if of.beats(*pair(n))] for pair in (lambda n: ("LSTM", n), lambda n: (n, "LSTM"))
+    )
+    level = [name for name in SIMPLE if name not in below + above]
+    parts = [("clearly better than", below), ("clearly worse than", above), ("not clearly different from", level)]
+    return f"On the {series} the LSTM is " + ", ".join(f"{word} {' and '.join(of)}" for word, of in parts if of) + "."
+
+
+lab.say(" ".join(map(compared, SERIES)) + " Clearly means: by two standard errors over the steps, in the median run.")
+
+# %%
+figure, axes = panels(1, 2, figsize=(6.8, 4.4), sharey=True)
+rows = [(series, name) for series, of in on_part.items() for name in of.guesses if name not in SIMPLE[:2]]
+places = -np.arange(len(rows)) - 0.8 * np.array([list(SERIES).index(series) for series, _ in rows])
+for (series, name), y in zip(rows, places):
+    of = on_part[series]
+    level = of.r2("persistence")[0]
+    for ax, values, dashed in zip(axes, (of.error(name) / of.error("persistence"), of.r2(name)), (1.0, level)):
+        low, middle, high = np.quantile(values, [0, 0.5, 1])
+        ax.barh(y, middle, color=SHADES[name], height=0.75)
+        ax.plot([low, high], [y, y], color=INK, linewidth=1.5)
+        ax.plot([dashed, dashed], [y - 0.5, y + 0.5], color=SOFT, linestyle=(0, (3, 2)), linewidth=1.5)
+        ax.annotate(f"{middle:.2f}", (max(high, dashed, 0), y), xytext=(5, 0), textcoords="offset points", va="center")
+axes[0].set_yticks(places, [f"{series}: {name}" for series, name in rows])
+axes[0].set(title="Error : persistence's error", xlabel="below 1 is better")
+axes[1].set(title="R²", xlabel="dashed: persistence")
+for ax in axes:
+    ax.margins(x=0.2)
+    ax.grid(False, axis="y")
+lab.show(
+    figure,
+    "skill",
+    f"""One step ahead, {STEPS_AHEAD}: the error in units of persistence's, and R²; bars are medians and lines the
+    range over {RUNS}. An R² near 1 says little of a forecast where persistence has it, too.""",
+)
+
+# %% [markdown]
+# ## The prediction follows the price
+# What a picture of both shows. So the moves of each forecast are held to the moves of the price on the same day, the
+# day before, and so on.
+
+# %%
+WAYS = ["LSTM", "LSTM, by its change"]
+follows = {name: np.array([lags(price.actual, guess) for guess in price.guesses[name]]) for name in WAYS}
+shift = {name: np.median(found, axis=0) for name, found in follows.items()}
+lag = {name: int(found.argmax()) for name, found in shift.items()}
+figure, axes = panels(1, 2, figsize=(6.8, 3.9), width_ratios=[1.3, 1])
+lines = {"truth": (price.actual, INK)}
+for name in WAYS:
+    middle = np.argsort(price.error(name))[len(move) // 2]  # the run of median error
+    lines[name.replace(", by its", "\nby its")] = price.guesses[name][middle], SHADES[name]
+for values, colour in lines.values():
+    axes[0].plot(np.arange(1, 31), values[:30], color=colour, marker=".", linewidth=1.4)
+axes[0].set(title=f"The {PRICE}{UNITS[PRICE]} and its forecasts", xlabel="step of the test part")
+label_ends(axes[0], [(float(values[29]), name, colour) for name, (values, colour) in lines.items()])
+for name, aside in zip(WAYS, (-0.2, 0.2)):
+    axes[1].bar(np.arange(6) + aside, shift[name], width=0.38, color=SHADES[name])
+    edges = follows[name].min(axis=0), follows[name].max(axis=0)
+    axes[1].vlines(np.arange(6) + aside, *edges, color=INK, linewidth=1.2)
+axes[1].set(title="Moves like those", xlabel="steps before", ylabel="correlation", xticks=range(6))
+axes[1].grid(False, axis="x")
+lab.show(
+    figure,
+    "follows",
+    f"""Left: the {PRICE} and forecasts of it (the runs of median error), the first 30 steps reported. Right: how the
+    moves of the forecasts correlate with the moves of the {PRICE} on the same step (0) and on steps before.""",
+)
+for name in WAYS:
+    lab.say(
+        f"""{name}: its moves correlate best with the moves of the {PRICE} at lag {lag[name]} (correlation
+        {shift[name][lag[name]]:.2f}); with the move that it is to foresee, lag 0, the correlation is
+        {shift[name][0]:.2f}. """
+        + f"""That is what a picture of both hides: the line that seems to follow the {PRICE} shows what was known
+        {lag[name]} step{"s"[lag[name] == 1 :]} before."""
+        * (lag[name] > 0)
+    )
+
+# %% [markdown]
+# ## What becomes of the claims
+
+# %%
+lesson = on["the lesson's waves"]
+lab.claim(
+    "An LSTM can learn to continue the lesson's sine waves",
+    where="10, exercise 3",
+    experiment="waves",
+    measured=lesson["LSTM"],
+    unit="error {:.4f}, ten values ahead, of waves between -1 and 1",
+    baseline=("persistence", lesson["persistence"]),
+    verdict=HOLDS if np.median(lesson["LSTM"]) < 0.05 * np.median(lesson["persistence"]) else FAILS,
+)
+lab.claim(
+    "To continue sine waves one needs a network with memory",
+    where="10, exercise 3",
+    experiment="waves",
+    measured=lesson["LSTM"],
+    unit="error of the LSTM {:.1e} on the lesson's waves",
+    baseline=("linear forecast from the last two values", lesson["two terms"]),
+    verdict=HOLDS
+    if "the lesson's waves" in wins
+    else only_if(f"the task is harder than the lesson's; here: {', '.join(wins)}")
+    if wins
+    else FAILS,
+)
+lab.claim(
+    "An LSTM predicts share prices from past prices" if not given else f"An LSTM predicts {column} from its past",
+    where="10, exercise 3",
+    experiment="real",
+    measured=price.skill("LSTM", "persistence"),
+    unit="skill {:.2f} against persistence, one step ahead",
+    baseline=("skill by way of the change", price.skill("LSTM, by its change", "persistence")),
+    verdict=HOLDS
+    if price.beats("LSTM", "persistence")
+    else only_if("it predicts the change")
+    if price.beats("LSTM, by its change", "persistence")
+    else FAILS,
+)
+lab.claim(
+    f"R² near 1 on the {PRICE} shows that a forecast is good",
+    where="10, exercise 3; what such pictures are taken for",
+    experiment="real",
+    measured=price.r2("LSTM, by its change"),
+    unit="R² {:.3f} of the LSTM, by its change",
+    baseline=("persistence, which foretells no change", price.r2("persistence")),
+    verdict=HOLDS if price.beats("LSTM, by its change", "persistence") else FAILS,
+)
+for series, reference in ((CHANGE, "mean of the training"), (SIZE, "persistence")):
+    lab.claim(
+        f"The {series} of the next step can be foretold by an LSTM",
+        where="10, exercise 3",
+        experiment="real",
+        measured=on_part[series].skill("LSTM", reference),
+        unit=f"skill {{:.2f}} against {reference}",
+        baseline=("linear", on_part[series].skill("linear", reference)),
+        verdict=HOLDS if on_part[series].beats("LSTM", reference) else FAILS,
+    )
+useful = [f"waves with {task}" for task in wins] + [n for n, of in on_part.items() if of.beats("LSTM", "linear")]
+lab.claim(
+    "Time series prediction is a task for an LSTM",
+    where="10",
+    experiment="waves, real",
+    measured=on["both"]["linear"] / on["both"]["LSTM"],
+    unit="linear forecast's error : LSTM's = {:.2f} on waves with a frequency of their own and noise",
+    baseline=(f"on the {PRICE}", np.median(price.error("linear")) / price.error("LSTM")),
+    verdict=only_if("it beats a linear forecast, as here on: " + ", ".join(useful)) if useful else FAILS,
+)
+
+# %%
+lab.done()
