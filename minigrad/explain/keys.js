@@ -4,7 +4,22 @@ const svg = $("graph");
 let view = { x: 0, y: 0, k: 1 };
 
 function look() {
-  $("world").setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.k})`);
+  const { width, height } = svg.getBoundingClientRect(), { x, y, k } = view;
+  $("world").setAttribute("transform", `translate(${x} ${y}) scale(${k})`);
+  $("world").classList.toggle("small", k < 0.25);
+  const [left, up, right, down] = [-x / k, -y / k, (width - x) / k, (height - y) / k];
+  const fresh = { grounds: [], wires: [], boxes: [] };
+  for (const what of [...boxes, ...wires]) { // what is out of sight is not in the page: thousands of boxes are slow
+    const [l, u, r, d] = what.reach, seen = r >= left && l <= right && d >= up && u <= down;
+    if (seen && !what.mark) fresh[what.way ? "wires" : what.open ? "grounds" : "boxes"].push(what);
+    else if (!seen && what.mark) { what.mark.remove(); what.mark = null; }
+  }
+  for (const [layer, list] of Object.entries(fresh)) {
+    const holder = document.createElementNS(svg.namespaceURI, "g");
+    holder.innerHTML = list.map((what) => what.svg).join("");
+    [...holder.children].forEach((mark, i) => { list[i].mark = mark; paint(list[i]); });
+    $(layer).append(...holder.childNodes);
+  }
 }
 
 function fit(least = 0) {
@@ -55,15 +70,14 @@ function jump(by) {
 }
 
 function flip(item) {
-  const seen = item.mark?.getBoundingClientRect();
+  const { X, Y, w } = item, was = boxes.includes(item);
   toggle(item);
   draw();
-  if (seen && item.mark) { // the box stays where it was on the screen
-    const now = item.mark.getBoundingClientRect();
-    view.x += seen.left + seen.width / 2 - now.left - now.width / 2;
-    view.y += seen.top - now.top;
-    look();
+  if (was && boxes.includes(item)) { // the box stays where it was on the screen
+    view.x += (X + w / 2 - item.X - item.w / 2) * view.k;
+    view.y += (Y - item.Y) * view.k;
   }
+  look();
 }
 
 function all(open) {

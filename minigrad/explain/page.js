@@ -139,7 +139,7 @@ function arrange() {
     item.left = (item.w - found.w) / 2;
   };
   const settleDown = (item, x, y) => { // x, y: its top left corner
-    item.X = x; item.Y = y;
+    Object.assign(item, { X: x, Y: y, reach: [x, y, x + item.w, y + item.h] });
     if (item !== root && !item.port) boxes.push(item);
     if (item.open) for (const box of item.inside) settleDown(box, x + item.left + box.x - box.w / 2, y + 34 + box.y - box.h / 2);
   };
@@ -174,7 +174,7 @@ function lines(item) {
 function draw() {
   const t0 = performance.now();
   arrange();
-  const wire = (w, i) => {
+  const wire = (w) => {
     const below = (box) => [box.X + box.w / 2, box.port ? box.parent.Y + box.parent.h : box.Y + box.h];
     const above = (box) => [box.X + box.w / 2, box.port ? box.parent.Y : box.Y];
     const points = w.way.flatMap(({ place, from, to, bends }) => [
@@ -183,6 +183,8 @@ function draw() {
       ...(to.port ? [below(to)] : []),
     ]);
     points.push(above(w.b));
+    const all = [below(w.a), ...points], [xs, ys] = [all.map((p) => p[0]), all.map((p) => p[1])];
+    w.reach = [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
     let [x, y] = below(w.a), d = `M${x} ${y}`;
     const far = points.length === 1 && points[0][1] - y > 900;
     for (const [u, v] of points) {
@@ -190,7 +192,7 @@ function draw() {
       d += Math.abs(x - u) < 1 ? `L${u} ${v}` : `C${x} ${y + m} ${u} ${v - m} ${u} ${v}`;
       [x, y] = [u, v];
     }
-    return `<path class="wire${far ? " far" : ""}" data-wire="${i}" d="${d}"/>`;
+    Object.assign(w, { kind: `wire${far ? " far" : ""}`, svg: `<path d="${d}"/>` });
   };
   const box = (b) => {
     const kind = b.leaf ? `leaf${b.scope.values[b.value].learns ? " learns" : ""}`
@@ -198,15 +200,15 @@ function draw() {
     const mid = b.w / 2, mark = opens(b) ? (b.open ? "⊟ " : "⊞ ") : "";
     const text = b.open ? `<text class="name" x="12" y="20">${mark}${safe(b.lines[0])}</text>`
       : `<text class="name" x="${mid}" y="17">${mark}${safe(b.lines[0])}</text><text class="soft" x="${mid}" y="31">${safe(b.lines[1])}</text>`;
-    return `<g class="box ${kind}" data-id="${b.id}" transform="translate(${b.X} ${b.Y})"><rect width="${b.w}" height="${b.h}" ` +
+    b.kind = `box ${kind}`;
+    b.svg = `<g data-id="${b.id}" transform="translate(${b.X} ${b.Y})"><rect width="${b.w}" height="${b.h}" ` +
       `rx="${b.leaf ? 24 : 6}"/>${text}<text class="grad" x="${mid}" y="45"></text></g>`;
   };
-  $("world").innerHTML = boxes.filter((b) => b.open).map(box).join("") + wires.map(wire).join("") +
-    boxes.filter((b) => !b.open).map(box).join("");
-  const marks = [...$("world").children];
-  for (const g of marks) if (g.dataset.wire) wires[g.dataset.wire].mark = g;
-  const byId = new Map(boxes.map((b) => [String(b.id), b]));
-  for (const g of marks) if (g.dataset.id) byId.get(g.dataset.id).mark = g;
+  boxes.forEach(box);
+  wires.forEach(wire);
+  for (const what of [...boxes, ...wires]) Object.assign(what, { mark: null, on: "", text: "" });
+  for (const layer of ["grounds", "wires", "boxes"]) $(layer).replaceChildren();
+  order = sequence();
   update();
   document.body.dataset.drawn = Math.round(performance.now() - t0);
   document.body.dataset.boxes = boxes.length;

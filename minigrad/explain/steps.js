@@ -28,32 +28,43 @@ function gradient(scope, v) {
   return last;
 }
 
+// How a box or a wire looks now. It is in the page only while it is in sight, and is touched only if that changes.
+function mark(what, on, text = "") {
+  if (what.on === on && what.text === text) return;
+  Object.assign(what, { on, text });
+  if (what.mark) paint(what);
+}
+
+function paint(what) {
+  what.mark.setAttribute("class", `${what.kind} ${what.on}`);
+  if (what.lines) what.mark.lastChild.textContent = what.text;
+}
+
+const classes = (all) => Object.keys(all).filter((name) => all[name]).join(" ");
+
 function update() {
-  order = sequence();
   if (step !== null) step = Math.max(0, Math.min(step, order.length));
   for (const item of items) if (item.inner) item.inner.reached = Infinity;
   const counts = new Map(), now = active(), nowBox = now && shown(now);
-  order.slice(0, step ?? order.length).forEach((item) => {
+  if (step !== null) for (const item of order.slice(0, step)) {
     item.scope.reached = item.node;
     const box = shown(item);
     counts.set(box, (counts.get(box) || 0) + 1);
-  });
+  }
   for (const b of boxes) {
     let text = "";
     if (b.leaf) text = rough(gradient(b.scope, b.value));
-    else if (b.about && !b.open) text = b.about.outs.map((v) => v === null ? "" : rough(gradient(b.scope, v))).filter(Boolean)[0] || "";
-    const on = step !== null && (b.leaf ? !!text : counts.has(b));
-    b.mark.classList.toggle("done", on);
-    b.mark.classList.toggle("active", b === nowBox);
-    b.mark.classList.toggle("chosen", b === chosen);
-    b.mark.lastChild.textContent = b.open ? "" : text ? `∂ ${text}` : step !== null && !b.leaf && !b.about && counts.has(b) ? `${counts.get(b)} done` : "";
+    else if (b.about && !b.open) text = b.about.outs.map((v) => v === null ? "" : rough(gradient(b.scope, v))).find(Boolean) ?? "";
+    else if (!b.open && counts.has(b)) text = `${counts.get(b)} done`;
+    const done = step !== null && (b.leaf ? text : counts.has(b));
+    mark(b, classes({ done, active: b === nowBox, chosen: b === chosen }), text && (b.leaf || b.about) ? `∂ ${text}` : text);
   }
-  for (const w of wires) {
-    const passed = step !== null && w.at.some(([n, k]) => n >= w.scope.reached && w.scope.nodes[n].pulled?.[k]);
-    w.mark.classList.toggle("done", passed);
-    w.mark.classList.toggle("active", !!now && now.scope === w.scope && w.at.some(([n, k]) => n === now.node && now.about.pulled[k]));
-    w.mark.classList.toggle("chosen", chosen !== null && (w.a === chosen || w.b === chosen));
-  }
+  for (const w of wires)
+    mark(w, classes({
+      done: step !== null && w.at.some(([n, k]) => n >= w.scope.reached && w.scope.nodes[n].pulled?.[k]),
+      active: now && now.scope === w.scope && w.at.some(([n, k]) => n === now.node && now.about.pulled[k]),
+      chosen: chosen !== null && (w.a === chosen || w.b === chosen),
+    }));
   $("step").textContent = step === null ? `backward: ${order.length} steps` : `backward: step ${step} of ${order.length}`;
   $("panel").innerHTML = panel();
   $("panel").classList.toggle("active-rule", !!now);
@@ -115,11 +126,11 @@ function ofOp(item) {
 function ofLeaf({ scope, value }) {
   const v = scope.values[value], arrivals = scope.arrivals[value].filter((a) => step === null || a.node >= scope.reached);
   const rows = arrivals.map((a) => [a.node === Infinity ? "from outside" : `from <a data-go="${scope.ops[a.node].id}">${safe(scope.nodes[a.node].op)}</a>`, a.told[0]]);
-  const shown = rows.length > 40 ? rows.slice(-40) : rows;
+  const last = rows.slice(-40);
   return `<h2>${safe(v.name || "constant")} <small class="soft">${safe(v.shape)} ${safe(v.value.dtype)}</small></h2>` +
     `<p class="soft">${v.learns ? "A leaf that requires a gradient." : "A constant: no gradient is wanted."}</p>` +
     `<h3>Value</h3>${table([["", v.value]])}` +
-    (v.learns ? `<h3>Gradient${step === null ? "" : " so far"}, a sum of ${rows.length}</h3>${table([["<b>sum</b>", gradient(scope, value)], ...shown])}` : "");
+    (v.learns ? `<h3>Gradient${step === null ? "" : " so far"}, a sum of ${rows.length}</h3>${table([["<b>sum</b>", gradient(scope, value)], ...last])}` : "");
 }
 
 function ofGroup(item) {
