@@ -246,10 +246,11 @@ figure, axes = panels(1, 2, figsize=(6.8, 3.9), width_ratios=[1.3, 1])
 lines = {"truth": (price.actual, INK)}
 for name in WAYS:
     middle = np.argsort(price.error(name))[len(move) // 2]  # the run of median error
-    lines[name.replace(", by its", "\nby its")] = price.guesses[name][middle], SHADES[name]
+    lines[name.removeprefix("LSTM, ")] = price.guesses[name][middle], SHADES[name]
 for values, colour in lines.values():
     axes[0].plot(np.arange(1, 31), values[:30], color=colour, marker=".", linewidth=1.4)
-axes[0].set(title=f"The {PRICE}{UNITS[PRICE]} and its forecasts", xlabel="step of the test part")
+unit = f" ({UNITS[PRICE].strip()})" if UNITS[PRICE] else ""
+axes[0].set(title=f"The {PRICE} and its forecasts", xlabel="step of the test part", ylabel=PRICE + unit)
 label_ends(axes[0], [(float(values[29]), name, colour) for name, (values, colour) in lines.items()])
 for name, aside in zip(WAYS, (-0.2, 0.2)):
     axes[1].bar(np.arange(6) + aside, shift[name], width=0.38, color=SHADES[name])
