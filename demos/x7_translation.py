@@ -156,8 +156,9 @@ lab.table(
 )
 for task in TASKS:
     of = done[task, "attention"]
-    lab.say(f"""{task.capitalize()}: {of.rows[0]["pairs"]:,} pairs, split into {of.rows[0]["into"]}; without a network,
-        word for word by a dictionary of the pairs to learn from: {in_words(of["word for word"])}. Held out, and what
+    into = {"words": "words (at spaces and before hyphens)", "letters": "letters"}[of.rows[0]["into"]]
+    lab.say(f"""{task.capitalize()}: {of.rows[0]["pairs"]:,} pairs, split into {into}; without a network, token for
+        token by a dictionary of the pairs to learn from: {in_words(of["word for word"])} are exact. Held out, and what
         came with attention: """ + "; ".join(" → ".join((a, c)) + ("" if b == c else f" (for {b})")
                                             for a, b, c in of.rows[0]["examples"][:3]) + ".")  # fmt: skip
 
