@@ -84,7 +84,7 @@ function all(open) {
   for (const item of [...items]) if (!item.about || !open) toggle(item, open);
   if (chosen && !chosen.leaf) chosen = shown(chosen);
   draw();
-  fit(open ? 0.05 : 0);
+  fit(open ? 0.5 : 0);
 }
 
 const neighbour = (up) => {
