@@ -52,8 +52,8 @@ def summary(model: Module, input_shape: Any, dtype: Any = None) -> Summary:
     """
     sizes = input_shape if isinstance(input_shape, tuple | list) else [0]
     if not isinstance(model, Module) or not all([isinstance(n, int) and n > 0 for n in sizes]):
-        raise TypeError(f"summary: a {type(model).__name__} and the shape {input_shape!r} came; wanted are a Module and "
-                        "the sizes of its input, each 1 or more: (batch, time, size), say")  # fmt: skip
+        raise TypeError(f"summary: a {type(model).__name__} and the shape {input_shape!r} came; wanted are a Module "
+                        "and the sizes of its input, each 1 or more: (batch, time, size), say")  # fmt: skip
     kind, device = next(((p.dtype, p.device) for p in model.parameters()), (None, None))
     x = zeros(*sizes, dtype=dtype or kind, device=device)
     counted: list[Any] = []  # arrays; what is a view of one of them adds nothing
