@@ -24,6 +24,9 @@ notebooks: $(call with,demos notebooks)  ## run the demos as notebooks and write
 test: $(call with,test demos)  ## run every test (EXTRAS=torch compares with PyTorch too)
 	$(python) -m pytest -n auto $(ARGS)
 
+trust: $(call with,test demos)  ## look for what goes wrong over night: kills, bad files, long runs (an hour on one core)
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TRUST=long $(python) -m pytest tests/trust $(ARGS)
+
 lint: $(call with,dev)  ## check style, formatting and types
 	$(python) -m ruff check .
 	$(python) -m ruff format --check .

@@ -12,7 +12,7 @@ tensor([-12., -18.])
 
 from types import SimpleNamespace
 
-from minigrad import func
+from minigrad import errors, func
 from minigrad.anomaly import detect_anomaly
 from minigrad.array import (
     bool_ as bool, cuda_is_available, device, float32, float64, get_default_dtype, int32, int64, manual_seed,
@@ -59,3 +59,5 @@ __all__ = [
     "square", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "take_along_dim", "tanh", "Tensor", "tensor",
     "tile", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "where", "zeros", "zeros_like",
 ]
+
+globals().update({f.__name__: errors.named(f.__name__, f) for f in (grad, set_default_dtype)})

@@ -151,7 +151,7 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
         xp = NAMESPACES.get(type(arrays[0])) or next(filter(None, map(NAMESPACES.get, map(type, arrays))), NUMPY)
         try:
             value, pullback = rule(xp, *arrays, **settings)
-        except (ValueError, IndexError, TypeError) as error:
+        except (ValueError, IndexError, TypeError, AttributeError) as error:
             raise errors.explain(name, arrays, settings, error) from error
         several = type(value) is tuple
         outs = [wrap(v, xp, arrays, args, "dtype" in settings) for v in (value if several else (value,))]

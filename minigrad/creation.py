@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import array, ops
+from minigrad import array, errors, ops
 from minigrad.array import generator, get_default_dtype, int64, to_device, to_numpy
 from minigrad.autograd import Variable
 from minigrad.functional import sizes
@@ -145,3 +145,6 @@ def where(condition: Any, a: Any = None, b: Any = None) -> Tensor:
     if a is None or b is None:
         raise TypeError("where: wants where(condition, a, b); for the places where a condition holds use numpy.nonzero")
     return ops.where(condition, a, b)
+
+
+errors.name_all(globals(), helpers="finish as_lists has_arrays filled")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from minigrad import ops
+from minigrad import errors, ops
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -76,3 +76,6 @@ def letters(equation: str, ndims: list[int]) -> tuple[list[str], str]:
     if not set(output) <= set(inputs) | set(free) or len(set(output)) < len(output):
         raise ValueError(f"einsum: the result {output!r} of {equation!r} must name letters of the operands, each once")
     return [w.replace("...", free[len(free) - k :]) for w, k in zip(words, lead, strict=True)], output
+
+
+errors.name_all(globals(), helpers="contract letters")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import numbers
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +66,10 @@ def explain(name: str, arrays: Sequence[Array], settings: dict[str, Any], error:
     devices = {DEVICE_OF[type(a)] for a in arrays if type(a) in DEVICE_OF}
     given = ", ".join([*map(describe, arrays), *(f"{k}={v!r}" for k, v in settings.items() if v is not None)])
     text = str(error)
+    if isinstance(error, AttributeError):
+        if not any([error.obj is a for a in arrays]):
+            return error
+        error = TypeError(text := f"cannot take {error.obj!r}; make a tensor of it first, with minigrad.tensor(...)")
     kind: type[Exception] = type(error)
     if text.startswith(f"{name}:") and name != "matmul":
         return error
@@ -79,10 +85,46 @@ def explain(name: str, arrays: Sequence[Array], settings: dict[str, Any], error:
     elif name in ("matmul", "linear") and "mismatch" in text:
         why = f"the inner sizes of {' and '.join(map(str, shapes[:2]))} differ"
     elif "unexpected keyword" in text or "positional argument" in text:
-        kind, why = TypeError, text.replace(f"{name}() ", "")
+        kind, why = TypeError, text.replace(f"{name}() ", "").replace("<lambda>() ", "")
     else:
         why = text
     try:
         return kind(f"{name}({given}): {why}")
     except TypeError:  # an exception class that wants more than a message
         return ValueError(f"{name}({given}): {why}")
+
+
+def named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function`, composed of others, with errors that begin with a name (__init__: the class's) and say what came."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **settings: Any) -> Any:
+        try:
+            return function(*args, **settings)
+        except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
+            why = re.sub(r"^[\w.<>]+\(\) ", "", str(error))  # Python names a function by its definition
+            if why == str(error) and re.match(r"[\w.]+[:(]", why):
+                raise  # an op, or the function itself, has said it
+            if isinstance(error, AttributeError):
+                why = f"cannot take a {type(error.obj).__name__}, which has no {error.name}; make a tensor of it first"
+            word, came = (type(args[0]).__name__, args[1:]) if name == "__init__" else (name, args)
+            given = ", ".join([*map(describe, came), *(f"{key}={describe(value)}" for key, value in settings.items())])
+            kind = next((k for k in (IndexError, ValueError, TypeError) if isinstance(error, k)), TypeError)
+            raise kind(f"{word}({given[:200]}): {why}") from error
+
+    return call
+
+
+def name_all(module: dict[str, Any], helpers: str = "") -> None:
+    """Let every function of a module that is no helper be `named`; of its classes the constructors and the lambdas."""
+    for name, value in list(module.items()):
+        if getattr(value, "__module__", "") != module["__name__"] or name in helpers.split():
+            continue
+        if inspect.isfunction(value):
+            module[name] = named(name, value)
+        elif inspect.isclass(value) and not issubclass(value, tuple):
+            for word, method in list(vars(value).items()):
+                if inspect.isfunction(method) and (
+                    word == "__init__" or method.__name__ == "<lambda>" and word[0] != "_"
+                ):
+                    setattr(value, word, named(word, method))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from minigrad import ops
+from minigrad import errors, ops
 from minigrad.autograd import Variable
 from minigrad.ops.reduction import Dim
 
@@ -307,3 +307,6 @@ def allclose(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bo
     a, b = a.detach(), b.detach()
     close = ops.logical_or(a == b, ops.abs(a - b) <= atol + rtol * ops.abs(b))
     return bool(ops.all(close))
+
+
+errors.name_all(globals(), helpers="sizes axis count extreme triangle product")

@@ -90,10 +90,14 @@ class Tensor(Convertible):
         """data[index] = value, where that cannot make a gradient wrong."""
         if self.node or mode.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError(errors.IN_PLACE.format(name))
-        value = value.data if isinstance(value, Variable) else value if hasattr(value, "dtype") else np.asarray(value)
-        if not np.can_cast(value.dtype, self.dtype, "same_kind") and not (value == value.astype(self.dtype)).all():
-            raise TypeError(f"{name}: a tensor of {self.dtype} cannot hold {value.dtype} as it is; convert it first")
         try:
+            value = (
+                value.data if isinstance(value, Variable) else value if hasattr(value, "dtype") else np.asarray(value)
+            )
+            if not np.can_cast(value.dtype, self.dtype, "same_kind") and not (value == value.astype(self.dtype)).all():
+                raise TypeError(
+                    f"{name}: a tensor of {self.dtype} cannot hold {value.dtype} as it is; convert it first"
+                )
             self.data[index] = array.to_device(value, self.device)
         except (ValueError, IndexError) as error:
             raise type(error)(f"{name} on a tensor of shape {tuple(self.shape)}: {error}") from error
@@ -155,3 +159,4 @@ class Tensor(Convertible):
 
 
 Variable.kind = Tensor
+errors.name_all(globals())

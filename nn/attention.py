@@ -6,7 +6,7 @@ a query that may look nowhere gets zeros, and gives zero gradients.
 
 from __future__ import annotations
 
-from minigrad import Tensor, tanh, where, zeros
+from minigrad import Tensor, errors, tanh, where, zeros
 
 from . import init
 from .functional import attend, linear, masked_softmax
@@ -120,3 +120,6 @@ class AttentionPooling(Module):
         scores = self.score(h).squeeze(-1)  # (B,T)
         a = masked_softmax(scores, None if key_padding_mask is None else ~key_padding_mask)
         return (a[:, None] @ h)[:, 0], a
+
+
+errors.name_all(globals(), helpers="additive")

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from minigrad import Tensor, no_grad, ones_like, sigmoid, steps, tanh, zeros, zeros_like
+from minigrad import Tensor, errors, no_grad, ones_like, sigmoid, steps, tanh, zeros, zeros_like
 from minigrad.steps import Lengths, States
 
 from . import functional as F
@@ -163,6 +163,8 @@ def unroll(
     >>> tuple(hs.shape), tuple(c.shape)
     ((5, 2, 4), (2, 4))
     """
+    if not isinstance(input, Tensor) or not callable(cell):
+        raise TypeError(f"unroll: a {type(cell).__name__} and a {type(input).__name__} came; give a cell and a Tensor")
     x = input.transpose(0, 1) if batch_first else input
     if x.ndim != 3 or not len(x):
         raise ValueError(f"unroll: input of shape {tuple(input.shape)} came; it is (time, batch, size), time above 0")
@@ -180,3 +182,6 @@ def unroll(
 
     hs, *last = steps.unroll(step, x, start, lengths, reverse)
     return hs.transpose(0, 1) if batch_first else hs, tuple(last) if several else last[0]
+
+
+errors.name_all(globals(), helpers="unroll")

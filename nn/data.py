@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, as_tensor, stack
+from minigrad import Tensor, as_tensor, errors, stack
 from minigrad.array import generator
 
 
@@ -43,7 +43,7 @@ class DataLoader:
         self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, drop_last: bool = False,
         collate_fn: Callable[[list[Any]], Any] | None = None,
     ):  # fmt: skip
-        if batch_size < 1:
+        if batch_size < 1 or len(dataset) < 0:  # len refuses what has no length
             raise ValueError(f"DataLoader: batch_size is 1 or more, not {batch_size}")
         self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
         self.collate_fn = collate_fn
@@ -93,3 +93,6 @@ def collate(items: Sequence[Any]) -> Any:
     if isinstance(first, tuple | list):
         return [collate(part) for part in zip(*items, strict=True)]
     return stack(list(items)) if isinstance(first, Tensor) else as_tensor(np.stack(items))
+
+
+errors.name_all(globals(), helpers="collate")

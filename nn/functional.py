@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad import Tensor, abs, exp, expm1, fused, log1p, log_softmax, ops, softmax, where
+from minigrad import Tensor, abs, errors, exp, expm1, fused, log1p, log_softmax, ops, softmax, where
 from minigrad.array import generator
 
 relu, sigmoid, tanh = ops.relu, ops.sigmoid, ops.tanh
@@ -262,3 +262,6 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
         inner = input[(slice(None),) * dim + (slice(max(-before, 0), size - max(-after, 0)),)]
         input = mg.cat([left, inner, right], dim)
     return input
+
+
+errors.name_all(globals(), helpers="row_number probability reduce difference targets masked_softmax attend")

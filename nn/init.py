@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, no_grad
+from minigrad import Tensor, errors, no_grad
 from minigrad.array import generator
 
 from .module import Module
@@ -127,3 +127,6 @@ def set_biases(name: str, module: Module, values: dict[int, Callable[[int], dict
             bias.detach()[block * H : (block + 1) * H].copy_(value)
             other.detach()[block * H : (block + 1) * H].zero_()
     return module
+
+
+errors.name_all(globals(), helpers="fill fans set_biases")

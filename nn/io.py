@@ -22,7 +22,7 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save as serialize
 
-from minigrad import Tensor, from_numpy
+from minigrad import Tensor, errors, from_numpy
 from minigrad.array import generator
 
 from .module import as_array, dotted
@@ -258,3 +258,6 @@ def same_dtypes(old: Any, new: Any) -> None:
     for name, tensor in old.items():
         if isinstance(tensor, Tensor) and name in new and (came := getattr(new[name], "dtype", None)) != tensor.dtype:
             raise ValueError(f"{name} is {came} where {tensor.dtype} is wanted")
+
+
+errors.name_all(globals(), helpers="checksum sound unique pack unpack write numbered newest same_dtypes")

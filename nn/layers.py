@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from minigrad import Tensor, no_grad, ones, zeros
+from minigrad import Tensor, errors, no_grad, ones, zeros
 
 from . import functional as F
 from . import init
@@ -121,3 +121,6 @@ class LockedDropout(Dropout):
 
     def extra_repr(self) -> str:
         return f"p={self.p}, batch_first={self.batch_first}"
+
+
+errors.name_all(globals())

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from minigrad import Tensor, as_tensor, no_grad
+from minigrad import Tensor, as_tensor, errors, no_grad
 from minigrad.autograd import mode
 
 Incompatible = NamedTuple("Incompatible", [("missing_keys", list[str]), ("unexpected_keys", list[str])])  # noqa: UP014
@@ -241,7 +241,12 @@ class Sequential(Module):
     def __init__(self, *modules: Any):
         named = modules[0].items() if modules and isinstance(modules[0], Mapping) else enumerate(modules)
         for name, module in named:
-            setattr(self, str(name), module)
+            self._add(str(name), module)
+
+    def _add(self, name: str, module: Module) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(f"{type(self).__name__}: it takes modules, and a {type(module).__name__} came as {name!r}")
+        setattr(self, name, module)
 
     def forward(self, x: Any) -> Any:
         for module in self:
@@ -259,7 +264,7 @@ class Sequential(Module):
         return type(self)(dict(found)) if isinstance(found, list) else found[1]
 
     def append(self, module: Module) -> Self:
-        setattr(self, str(len(self)), module)
+        self._add(str(len(self)), module)
         return self
 
     def extend(self, modules: Iterable[Module]) -> Self:
@@ -284,3 +289,6 @@ class ModuleList(Sequential):
             lines.append(f"({start}): {text}" if count == 1 else f"({start}-{start + count - 1}): {count} x {text}")
             start += count
         return lines
+
+
+errors.name_all(globals(), helpers="dotted saved as_array forget_gradients")

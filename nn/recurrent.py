@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minigrad import Tensor, cat, fused, stack, steps, where
+from minigrad import Tensor, cat, errors, fused, stack, steps, where
 from minigrad.steps import Lengths, States
 
 from . import functional as F
@@ -57,7 +57,7 @@ class RNNBase(Recurrent):
             raise ValueError(f"{name}: hidden_size {hidden_size} and num_layers {num_layers} must be 1 or more, "
                              f"dropout {dropout} a probability")  # fmt: skip
         if dropout and num_layers == 1:
-            warnings.warn(f"{name}: dropout acts between layers, and num_layers=1 has no between", stacklevel=3)
+            warnings.warn(f"{name}: dropout acts between layers, and num_layers=1 has no between", stacklevel=5)
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
         ends = ("", "_reverse") if bidirectional else ("",)
@@ -218,3 +218,6 @@ def gates(layer: RNNBase, input: Tensor, hx: Any = None, lengths: Any = None) ->
             named = zip("rzn", steps.gru_gates(run.x, before, *weights, reset_after=layer.reset_after), strict=True)
         found[run.name] = {name: where(alive, gate, 0.0) for name, gate in named}
     return found
+
+
+errors.name_all(globals())

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, as_tensor, enable_grad
+from minigrad import Tensor, as_tensor, enable_grad, errors
 from minigrad.array import NAMESPACES, NUMPY, XP, Array
 
 from ..module import forget_gradients
@@ -263,3 +263,6 @@ class Adagrad(Optimizer):
         s = keep(xp, state, "sum", p, group["initial_accumulator_value"])
         s += g * g
         p -= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]) * (g / (xp.sqrt(s) + group["eps"]))
+
+
+errors.name_all(globals(), helpers="keep blend decayed")

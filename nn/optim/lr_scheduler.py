@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad import errors
+
 if TYPE_CHECKING:
     from . import Optimizer
 
@@ -132,3 +134,6 @@ class ReduceLROnPlateau(LRScheduler):
             for group in self.optimizer.param_groups:
                 lr = max(group["lr"] * self.factor, self.min_lr)
                 group["lr"] = lr if group["lr"] - lr > self.eps else group["lr"]
+
+
+errors.name_all(globals())

@@ -6,7 +6,7 @@ import functools
 import math
 from collections.abc import Iterable
 
-from minigrad import Tensor, tensor
+from minigrad import Tensor, errors, tensor
 from minigrad.array import NAMESPACES
 
 from . import rnn
@@ -57,3 +57,6 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
         xp = NAMESPACES[type(g)]
         xp.minimum(xp.maximum(g, -clip_value, out=g), clip_value, out=g)
         p.grad.bump()
+
+
+errors.name_all(globals(), helpers="with_gradients")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minigrad import Tensor, stack
+from minigrad import Tensor, errors, stack
 
 from ..functional import pad
 
@@ -29,3 +29,6 @@ def pad_sequence(
         gap = (T - len(s), 0) if padding_side == "left" else (0, T - len(s))
         padded.append(pad(s, (0, 0) * (s.ndim - 1) + gap, value=padding_value))
     return stack(padded, dim=0 if batch_first else 1)
+
+
+errors.name_all(globals())

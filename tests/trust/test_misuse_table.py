@@ -1,0 +1,120 @@
+"""Every public name is called wrongly, in each of the ways below: what is refused is refused in a sentence that
+names what was called, or the op or argument that it stumbled over. tests/test_misuse.py has the words of many."""
+
+import inspect
+import re
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import strict_device  # noqa: F401  (device="strict")
+
+import minigrad as mg
+import nn
+import nn.functional as F
+
+KINDS = (TypeError, ValueError, IndexError, RuntimeError, NotImplementedError, FileNotFoundError)
+
+X = mg.ones(2, 3)
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "nothing": lambda f: f(),
+    "an object": lambda f: f(object()),
+    "a word": lambda f: f("abc"),
+    "a list": lambda f: f([[1.0], "a"]),
+    "a word second": lambda f: f(X, "abc"),
+    "an object second": lambda f: f(X, object()),
+    "None second": lambda f: f(X, None),
+    "far out of range": lambda f: f(X, 99),
+    "negative": lambda f: f(X, -99),
+    "a fraction": lambda f: f(X, 1.5),
+    "integers": lambda f: f(mg.tensor([1, 2]), mg.tensor([3])),
+    "shapes that do not fit": lambda f: f(mg.ones(2, 0, 3, 4), mg.ones(7)),
+    "another device": lambda f: f(X, mg.ones(2, 3, device="strict")),
+    "an unknown keyword": lambda f: f(X, bogus=1),
+    "far too many": lambda f: f(*[X] * 9),
+}
+
+
+def public() -> dict[str, Any]:
+    """Every function and class that a user calls, by the name under which it is found."""
+    found: dict[str, Any] = {f"minigrad.{name}": getattr(mg, name) for name in mg.__all__}
+    found |= {f"nn.{name}": getattr(nn, name) for name in nn.__all__}
+    helpers = {"row_number", "probability", "reduce", "difference", "targets", "masked_softmax", "attend"}
+    found |= {f"nn.functional.{name}": f for name, f in own(F) if name not in helpers}
+    found |= {f"nn.init.{name}": f for name, f in own(nn.init) if name.endswith("_") or name == "calculate_gain"}
+    for module in (nn.optim, nn.optim.lr_scheduler, nn.data, nn.utils, nn.utils.rnn):
+        helpers = {"keep", "blend", "decayed", "collate", "with_gradients", "LRScheduler", "Optimizer"}
+        found |= {f"{module.__name__}.{name}": f for name, f in own(module) if name not in helpers}
+    found |= {f"nn.io.{name}": getattr(nn.io, name) for name in ("load", "load_checkpoint", "save_checkpoint")}
+    # These take anything, run the caller's own functions (as all of minigrad.func does), or turn a mode on; what they
+    # refuse stands in tests of their own.
+    apart = {"minigrad.op", "minigrad.Tensor", "minigrad.no_grad", "minigrad.enable_grad", "minigrad.set_grad_enabled"}
+    apart |= {
+        "minigrad.detect_anomaly",
+        "minigrad.manual_seed",
+        "minigrad.set_default_dtype",
+        "nn.Module",
+        "minigrad.gradcheck",
+    }
+    return {n: f for n, f in found.items() if callable(f) and not isinstance(f, np.dtype) and n not in apart}
+
+
+def own(module: Any) -> list[tuple[str, Any]]:
+    return [(name, f) for name, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__]
+
+
+def methods() -> dict[str, Any]:
+    def method(name: str) -> Any:
+        return lambda *args, **settings: getattr(X, name)(*args, **settings)
+
+    apart = {"kind", "new", "write"}  # inside matters
+    names = [n for n in dir(mg.Tensor) if n[0] != "_" and callable(getattr(mg.Tensor, n)) and n not in apart]
+    return {f"Tensor.{name}": method(name) for name in names}
+
+
+TARGETS = {**public(), **methods()}
+WORDS = {part for name in TARGETS for part in name.split(".")} | set(mg.OPS)
+
+
+def is_sentence(text: str, name: str, target: Any) -> bool:
+    """It begins with the name of something public, or speaks of what was called or of one of its arguments."""
+    first = re.match(r"[\w.]+(?=[:(])", text) or text.split()[0] in WORDS
+    try:
+        arguments = set(inspect.signature(target).parameters)
+    except ValueError:
+        arguments = set()
+    spoken = set(re.findall(r"\w+", text)) & (arguments | {name.split(".")[-1], name.split(".")[-1].rstrip("_")})
+    return len(text) > 15 and bool(first or spoken) and "<lambda>" not in text
+
+
+refused: dict[str, int] = {}
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_what_is_refused_is_refused_in_a_sentence(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)  # "abc" is a good name of a file
+    target, count = TARGETS[name], 0
+    for way, call in CALLS.items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            mode, dtype = mg.is_grad_enabled(), mg.get_default_dtype()
+            try:
+                call(target)
+            except KINDS as error:
+                count += 1
+                assert is_sentence(str(error), name, target), f"{name}, {way}: {error!r}"
+            assert (mode, dtype) == (mg.is_grad_enabled(), mg.get_default_dtype())
+    assert count, f"{name} takes everything: {list(CALLS)}"
+    refused[name] = count
+
+
+def test_the_table_holds_every_public_name(say: Any) -> None:
+    assert len(TARGETS) > 280
+    assert {name.removeprefix("nn.") for name in TARGETS if name.startswith("nn.")} >= {
+        n for n in nn.__all__ if isinstance(getattr(nn, n), type) and n != "Module"
+    }
+    if refused:
+        say(f"misuse: {len(refused)} public names, {sum(refused.values()):,} wrong calls refused, each in a sentence")
