@@ -1,10 +1,12 @@
 """What holds for every test: how hard Hypothesis searches, a seed, no screen, and global state left as it was found."""
 
 import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -40,16 +42,30 @@ randomness = Randomness()
 hypothesis.register_random(randomness)
 
 
+def shared() -> dict[str, Any]:
+    """What one test could leave changed for the next. Python's and NumPy's own random numbers are nobody's."""
+    return {
+        "grad mode": mg.is_grad_enabled(),
+        "default dtype": mg.get_default_dtype(),
+        "observer": autograd.mode.watch,
+        "random numbers of Python": hash(random.getstate()),
+        "random numbers of NumPy": hash(np.random.get_state(legacy=True)[1].tobytes()) + np.random.get_state()[2],  # noqa: NPY002
+    }
+
+
 @pytest.fixture(autouse=True)
 def sealed() -> Iterator[None]:
-    """Seed the random numbers before a test, and fail one that leaves the grad mode or the default dtype changed."""
+    """Start minigrad's random numbers anew, and fail a test that leaves other global state changed."""
     mg.manual_seed(0)
-    before = mg.is_grad_enabled(), mg.get_default_dtype()
+    before = shared()
     yield
-    after = mg.is_grad_enabled(), mg.get_default_dtype()
-    autograd.mode.recording = before[0]  # the next test is not to blame
-    mg.set_default_dtype(before[1])
-    assert after == before, f"(grad mode, default dtype) was {before} and is left as {after}: the test must restore it"
+    changed = [name for name, was in before.items() if shared()[name] != was]
+    autograd.mode.recording, autograd.mode.watch = (
+        before["grad mode"],
+        before["observer"],
+    )  # the next test is not to blame
+    mg.set_default_dtype(before["default dtype"])
+    assert not changed, f"{', '.join(changed)}: the test must leave this as it was"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

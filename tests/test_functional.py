@@ -26,7 +26,7 @@ x.var(1); x.var(dim=1, correction=0); x.var((0, 1)); x.var(dim=2, keepdim=True);
 x.std(dim=1, correction=0); x.std(dim=(0, 2), keepdim=True); x.prod(); x.prod(1); x.prod(dim=-1, keepdim=True)
 s.prod(); x.max(); x.min(); x.max(dim=1); x.max(1, keepdim=True); x.min(-1); x.max(dim=1).values; x.max(dim=1).indices
 x.min(2)[1]; x.max(y); x.min(y); x.amax(); x.amax(1); x.amax((0, 2)); x.amin(); x.amin(dim=-1, keepdim=True)
-x.amax(dim=(1, 2), keepdim=True); x.argmax(); x.argmax(1); x.argmin(dim=-1, keepdim=True); x.argmin(); (x > 0).any()
+x.amax([1, 2], True); x.argmax(); x.argmax(1); x.argmin(dim=-1, keepdim=True); x.argmin(); (x > 0).any()
 (x > 0).all(1); (x > 0).any(dim=2, keepdim=True); (x > 0).sum(); (x > 0).sum(1); x.logsumexp(1); x.logsumexp((0, 2))
 x.logsumexp(dim=-1, keepdim=True); t.logsumexp(x, 0); x.softmax(1); x.softmax(dim=-1); t.softmax(x, 0)
 x.log_softmax(2); t.log_softmax(x, dim=0); x.cumsum(0); x.cumsum(dim=-1); i.cumsum(1); x.norm(); x.norm(2)

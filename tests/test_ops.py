@@ -8,6 +8,7 @@ from typing import Any
 
 import hypothesis
 import laws
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from samples import TABLE
 
 import minigrad as mg
 import minigrad.fused  # registers the ops by hand
+from minigrad import autograd
 
 few = hypothesis.settings(max_examples=max(5, hypothesis.settings().max_examples // 4))
 
@@ -30,6 +32,37 @@ def each_op(*names: str) -> Any:
         return pytest.mark.parametrize("name", names or TABLE)(few(given(data=st.data())(test)))
 
     return decorate
+
+
+PLAIN = {  # the words without a derivative, and what NumPy calls them
+    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
+    "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not, "sign": np.sign,
+    "isnan": np.isnan, "isfinite": np.isfinite, "argmax": np.argmax, "argmin": np.argmin, "any": np.any, "all": np.all,
+    "zeros_like": np.zeros_like, "ones_like": np.ones_like,
+}  # fmt: skip
+
+
+def test_plain_words_are_all_here() -> None:
+    assert PLAIN.keys() == autograd.PLAIN.keys() - {"scattered"}  # scatter_add, which the table has
+
+
+@pytest.mark.parametrize("name", PLAIN)
+@given(seed=st.integers(0, 99), dim=st.sampled_from((None, 0, 1, -1)), keepdim=st.booleans())
+def test_plain_words_are_numpys(name: str, seed: int, dim: Any, keepdim: bool) -> None:
+    """On ties, infinities and NaN; along a dimension or over all; and nothing is recorded."""
+    rng = np.random.default_rng(seed)
+    a, b = (rng.choice([-1.0, 0.0, 1.0, np.inf, np.nan], shape, p=[0.3, 0.3, 0.2, 0.1, 0.1]) for shape in ((3, 2), 2))
+    settings: dict[str, Any] = {}
+    if name in ("logical_and", "logical_or", "logical_not"):
+        a, b = a > 0, b > 0
+    elif name in ("argmax", "argmin", "any", "all"):
+        a, settings = np.nan_to_num(a), {"dim": dim, "keepdim": keepdim}
+    operands = (a, b) if PLAIN[name].__class__ is np.ufunc and PLAIN[name].nin == 2 else (a,)
+    want = PLAIN[name](*operands, **{{"dim": "axis", "keepdim": "keepdims"}[key]: v for key, v in settings.items()})
+    tensors = [mg.Tensor(x).requires_grad_(x.dtype == float) for x in operands]
+    found = autograd.PLAIN[name](*tensors, **settings)
+    np.testing.assert_array_equal(found.data, want, strict=True)
+    assert not found.requires_grad
 
 
 @each_op()

@@ -8,6 +8,11 @@ from minigrad.autograd import Rule, op, plain
 Dim = int | tuple[int, ...] | None  # which dimensions to reduce: None is all of them
 
 
+def as_tuple(dim: Dim) -> Dim:
+    """`dim` as NumPy takes it, of a list as well; () is all, as in PyTorch."""
+    return tuple(dim) or None if isinstance(dim, (list, tuple)) else dim
+
+
 def stretch(xp: XP, g: Array, dim: Dim, keepdim: bool) -> Array:
     """`g` with the reduced dimensions back as ones, so that it broadcasts against what was reduced."""
     return g if keepdim or dim is None else xp.expand_dims(g, dim)
@@ -16,7 +21,7 @@ def stretch(xp: XP, g: Array, dim: Dim, keepdim: bool) -> Array:
 @op
 def sum(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
     """y = Σ x over `dim`,    dy/dx = 1: the gradient is repeated."""
-    dim = None if dim == () else tuple(dim) if isinstance(dim, list) else dim
+    dim = as_tuple(dim)
     y = xp.sum(x, axis=dim, keepdims=keepdim)
     return y, (lambda g: xp.broadcast_to(stretch(xp, g, dim if x.shape else None, keepdim), x.shape),)
 
@@ -24,7 +29,7 @@ def sum(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
 @op
 def amax(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
     """y = max x over `dim`,    dy/dx = 1 at the maximum, shared evenly among ties."""
-    dim = None if dim == () else dim
+    dim = as_tuple(dim)
     y = xp.amax(x, axis=dim, keepdims=True)
 
     def pull(g: Array) -> Array:
