@@ -8,7 +8,7 @@ ARGS =
 python = $(VENV)/bin/python
 with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
 
-.PHONY: help demos notebooks test lint bench clean
+.PHONY: help demos notebooks test trust lint bench clean
 .NOTPARALLEL:
 
 help:  ## print this list

@@ -234,7 +234,7 @@ def test_a_forged_checkpoint_is_loaded_whole_or_not_at_all(whole: bytes, place: 
     dtypes = st.sampled_from([np.float32, np.float64, np.int64, np.bool_])
     misfits = st.tuples(st.sampled_from(sorted(arrays)), dtypes, st.lists(st.integers(0, 3), max_size=3))
 
-    @fuzz(many(300, 20_000))
+    @fuzz(many(300, 10_000))
     @given(where=st.sampled_from(every), junk=JUNK, drop=st.booleans(), misfit=st.none() | misfits)
     def run(where: tuple[int, ...], junk: Any, drop: bool, misfit: Any) -> None:
         tree, content = json.loads(skeleton), dict(arrays)
