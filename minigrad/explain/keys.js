@@ -25,7 +25,8 @@ function look() {
 function fit(least = 0) {
   const { width, height } = svg.getBoundingClientRect();
   const k = Math.max(least, Math.min(1.4, width / (size.w + 24), height / (size.h + 24)));
-  view = { k, x: (width - size.w * k) / 2, y: size.h * k > height ? height - (size.h + 12) * k : (height - size.h * k) / 2 };
+  const y = size.h * k > height ? height - (size.h + 12) * k : (height - size.h * k) / 2; // too high: its end is in sight
+  view = { k, x: (width - size.w * k) / 2, y };
   look();
 }
 
@@ -100,7 +101,8 @@ const KEYS = {
   Home: () => goTo(0), End: () => goTo(order.length),
   ArrowUp: () => neighbour(true), ArrowDown: () => neighbour(false),
   Enter: () => { const at = chosen ?? (active() && shown(active())); if (at) flip(at); },
-  o: () => all(true), c: () => all(false), f: () => fit(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8),
+  o: () => all(true), c: () => all(false),
+  f: () => fit(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8),
   Escape: () => { step = null; chosen = null; update(); },
   "?": () => $("help").open ? $("help").close() : $("help").showModal(),
 };
@@ -112,14 +114,17 @@ addEventListener("keydown", (e) => {
 });
 $("bar").addEventListener("click", (e) => { const key = e.target.dataset?.key; if (key) { KEYS[key](e); svg.focus(); } });
 
-const boxAt = (e) => { const g = e.target.closest?.(".box"); return g && boxes.find((b) => String(b.id) === g.dataset.id); };
+const boxAt = (e) => boxes.find((b) => String(b.id) === e.target.closest?.(".box")?.dataset.id);
 let from = null;
 svg.addEventListener("pointerdown", (e) => { from = { x: e.clientX, y: e.clientY, view: { ...view }, moved: false }; });
 addEventListener("pointermove", (e) => {
   if (!from) return;
   const [dx, dy] = [e.clientX - from.x, e.clientY - from.y];
   from.moved ||= Math.hypot(dx, dy) > 4;
-  if (from.moved) { view = { ...from.view, x: from.view.x + dx, y: from.view.y + dy }; svg.classList.add("drag"); look(); }
+  if (!from.moved) return;
+  view = { ...from.view, x: from.view.x + dx, y: from.view.y + dy };
+  svg.classList.add("drag");
+  look();
 });
 addEventListener("pointerup", (e) => {
   if (from && !from.moved && svg.contains(e.target)) { chosen = boxAt(e) || null; update(); }

@@ -14,7 +14,8 @@ const make = (scope, parent, more) => {
 };
 
 function openScope(graph, root) {
-  const scope = { ...graph, root, ops: [], arrivals: graph.values.map((v) => v.seed ? [{ node: Infinity, told: [v.seed] }] : []) };
+  const arrivals = graph.values.map((v) => v.seed ? [{ node: Infinity, told: [v.seed] }] : []); // of gradients, in order
+  const scope = { ...graph, root, arrivals, ops: [] };
   const grow = (raw, parent) => {
     const item = isValue(raw) ? make(scope, parent, { node: raw, about: graph.nodes[raw], size: 1 })
       : make(scope, parent, { name: raw.name, repeats: raw.repeats });
@@ -28,9 +29,7 @@ function openScope(graph, root) {
   root.children = graph.tree.map((raw) => grow(raw, root));
   root.inner = scope;
   for (let n = graph.nodes.length - 1; n >= 0; n--)
-    (graph.nodes[n].pulled || []).forEach((told, k) => { if (told) scope.arrivals[graph.nodes[n].args[k]].push({ node: n, k, told }); });
-  scope.readers = graph.values.map(() => []);
-  graph.nodes.forEach((node, n) => node.args.forEach((a) => { if (isValue(a)) scope.readers[a].push(n); }));
+    graph.nodes[n].pulled?.forEach((told, k) => { if (told) arrivals[graph.nodes[n].args[k]].push({ node: n, told }); });
   return scope;
 }
 
@@ -95,7 +94,8 @@ function arrange() {
     if (!chips.has(key)) chips.set(key, { id: key, leaf: true, children: [], scope, value: v, parent: place });
     return chips.get(key);
   };
-  const scopes = [top_, ...items.filter((item) => item.about && item.open && shown(item) === item).map((item) => item.inner)];
+  const fused = items.filter((item) => item.about && item.open && shown(item) === item);
+  const scopes = [top_, ...fused.map((item) => item.inner)];
   for (const scope of scopes)
     scope.nodes.forEach((node, n) => {
       const reader = scope.ops[n], b = shown(reader);
@@ -110,7 +110,7 @@ function arrange() {
           let d = 0;
           while (up[d] === down[d]) d++;
           const way = [];
-          for (let i = up.length - 1; i > d; i--) way.push(link(up[i - 1], i === up.length - 1 ? a : up[i], port("out", up[i - 1], a)));
+          for (let i = up.length - 1; i > d; i--) way.push(link(up[i - 1], up[i], port("out", up[i - 1], a)));
           way.push(link(up[d - 1], up[d], down[d]));
           for (let i = d; i < down.length - 1; i++) way.push(link(down[i], port("in", down[i], a), down[i + 1]));
           drawn.set(key, { a, b, scope, way, at: [] });
@@ -124,11 +124,12 @@ function arrange() {
   const measure = (item) => {
     if (item.port) return;
     item.lines = lines(item);
-    item.w = Math.max(60, ...item.lines.map((text, i) => text.length * (i ? 6.3 : 7.7) + (item.leaf ? 28 : opens(item) ? 34 : 18)));
+    const aside = item.leaf ? 28 : opens(item) ? 34 : 18;
+    item.w = Math.max(60, ...item.lines.map((text, i) => text.length * (i ? 6.3 : 7.7) + aside));
     item.h = item.lines.length > 2 || !item.leaf && !item.about ? 52 : 40;
     if (!item.open) return;
-    const mine = within(ports, item), inner = [...mine.filter((p) => p.port === "in"), ...within(chips, item), ...item.children,
-      ...mine.filter((p) => p.port === "out")];
+    const mine = within(ports, item), [coming, going] = ["in", "out"].map((kind) => mine.filter((p) => p.port === kind));
+    const inner = [...coming, ...within(chips, item), ...item.children, ...going];
     inner.forEach(measure);
     const rank = new Map(inner.map((box, i) => [box, i])), own = [...(links.get(item) || []).values()];
     const found = layered(inner, own.map(({ from, to }) => [rank.get(from), rank.get(to)]));
@@ -141,7 +142,7 @@ function arrange() {
   const settleDown = (item, x, y) => { // x, y: its top left corner
     Object.assign(item, { X: x, Y: y, reach: [x, y, x + item.w, y + item.h] });
     if (item !== root && !item.port) boxes.push(item);
-    if (item.open) for (const box of item.inside) settleDown(box, x + item.left + box.x - box.w / 2, y + 34 + box.y - box.h / 2);
+    for (const b of item.open ? item.inside : []) settleDown(b, x + item.left + b.x - b.w / 2, y + 34 + b.y - b.h / 2);
   };
   measure(root);
   settleDown(root, 0, 0);
@@ -157,7 +158,7 @@ function lines(item) {
   const size = (values) => {
     const shapes = values.map((v) => v.shape);
     if (shapes.length === 1) return shapes[0] === "()" ? `= ${brief(values[0].value)}` : shapes[0];
-    return shapes.length > 1 && shapes.every((s) => s === shapes[0]) ? `${shapes.length} × ${shapes[0]}` : shapes.join(" ");
+    return new Set(shapes).size === 1 ? `${shapes.length} × ${shapes[0]}` : shapes.join(" ");
   };
   if (item.leaf) {
     const v = item.scope.values[item.value];
@@ -198,8 +199,9 @@ function draw() {
     const kind = b.leaf ? `leaf${b.scope.values[b.value].learns ? " learns" : ""}`
       : `${b.open ? "open " : ""}${b.about ? (b.about.composed ? "fused" : "op") : "group"}`;
     const mid = b.w / 2, mark = opens(b) ? (b.open ? "⊟ " : "⊞ ") : "";
-    const text = b.open ? `<text class="name" x="12" y="20">${mark}${safe(b.lines[0])}</text>`
-      : `<text class="name" x="${mid}" y="17">${mark}${safe(b.lines[0])}</text><text class="soft" x="${mid}" y="31">${safe(b.lines[1])}</text>`;
+    const line = (kind, x, y, words) => `<text class="${kind}" x="${x}" y="${y}">${safe(words)}</text>`;
+    const text = b.open ? line("name", 12, 20, mark + b.lines[0])
+      : line("name", mid, 17, mark + b.lines[0]) + line("soft", mid, 31, b.lines[1]);
     b.kind = `box ${kind}`;
     b.svg = `<g data-id="${b.id}" transform="translate(${b.X} ${b.Y})"><rect width="${b.w}" height="${b.h}" ` +
       `rx="${b.leaf ? 24 : 6}"/>${text}<text class="grad" x="${mid}" y="45"></text></g>`;
