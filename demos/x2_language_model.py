@@ -154,13 +154,15 @@ for name, level in zip(NAMES[1:], counted["valid"][1:]):
     ax.axhline(level, color=SOFT, linestyle=(0, (4, 3)), linewidth=1)
     ends.append((level, name, SOFT))
 ax.set(title="Validation part", xlabel="training step", ylabel="bits per character", xlim=(0, STEPS))
+ax.set_ylim(top=counted["valid"][1] + 0.1)
 label_ends(ax, ends)
 bars = sorted(
     {**counts, **{kind: float(np.median(found)) for kind, found in bits_of.items()}}.items(), key=lambda b: -b[1]
 )
 for height, (name, level) in enumerate(bars):
     right.barh(height, level, 0.66, color=COLOURS.get(name, "#cccccc"))
-    right.text(level + 0.06, height, f"{level:.2f}", va="center", fontsize=10)
+    end = max([level, *bits_of.get(name, [])])
+    right.text(end + 0.08, height, f"{level:.2f}", va="center", fontsize=10)
     if name in bits_of and N > 1:
         right.plot(bits_of[name], [height] * N, ".", color="black", markersize=3)
 right.set_yticks(range(len(bars)), [name for name, _ in bars])
@@ -236,7 +238,7 @@ lab.claim(
     baseline=("RNN", bits_of["RNN"]),
     verdict=HOLDS if fewer(bits_of["LSTM"], bits_of["RNN"]) else FAILS,
 )
-deepest = next((name for name in reversed(NAMES) if fewer(bits_of["LSTM"], counts[name], margin=0)), "nothing")
+deepest = next((name for name in reversed(NAMES) if fewer(bits_of["LSTM"], counts[name])), "nothing")
 lab.claim(
     "An LSTM language model is better than counting",
     where="exercise 2",

@@ -15,7 +15,7 @@ import nn
 from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, untestable
 from demos.models import size
 from demos.style import BLUE, GREEN, ORANGE, PURPLE, band, label_ends, panels
-from demos.text import LanguageModel, bits, fewer, fingerprint, in_words, learn, read, split, streams
+from demos.text import TOO_CLOSE, LanguageModel, bits, fewer, fingerprint, in_words, learn, read, split, streams
 from minigrad import Tensor
 
 lab = Lab(__file__)
@@ -141,7 +141,6 @@ lab.show(
 # %%
 end = {way: of["end"] for way, of in at_end.items()}
 early = {way: of["stopped"] for way, of in stopped.items()}
-TOO_CLOSE = 0.05  # bits; about as much as two runs of one kind may differ by
 
 
 def verdict(way: str, other: str) -> str:

@@ -19,7 +19,7 @@ pytest.importorskip("joblib", reason="the demos need the extra demos")
 from demos import text
 from demos.models import size
 from demos.options import SCRIPTS
-from demos.text import LanguageModel, bits, chunks, equal_size, learn, ngrams, read, split, streams, write
+from demos.text import LanguageModel, bits, chunks, equal_size, fewer, learn, ngrams, read, split, streams, write
 from tests.test_demos import claims, out, results, section, table  # noqa: F401
 
 
@@ -228,6 +228,11 @@ def test_the_colder_the_likelier() -> None:
     drawn = write(model, np.array([0, 1]), [1e-3, 1.0], 1500)
     assert (drawn[:, 0] == 0).all()
     np.testing.assert_allclose(np.bincount(drawn[:, 1]) / 1500, [0.4, 0.3, 0.2, 0.05, 0.05], atol=0.05)
+
+
+def test_a_verdict_needs_more_than_chance() -> None:
+    assert fewer([2.0], 2.06) and not fewer([2.0], 2.04)  # one run says little
+    assert fewer([2.0, 2.1, 2.2], [2.04, 2.14, 2.24]) and not fewer([2.0, 2.1, 2.2], [2.04, 2.14, 2.1])
 
 
 def test_the_quick_run_of_x2(results: dict[str, Any]) -> None:  # noqa: F811
