@@ -137,15 +137,11 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
     words = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     arity = sys.maxsize if variadic else len(parameters) - len(words)
-    name, known = rule.__name__, frozenset(words)
+    name = rule.__name__
 
     @functools.wraps(rule)
     def apply(*args: Any, **settings: Any) -> Any:
-        if (
-            len(args) != arity
-            or settings
-            and not (settings.keys() <= known and not any([isinstance(value, Variable) for value in settings.values()]))
-        ):
+        if settings or len(args) != arity:
             args, settings = sort_out(apply, args, settings)
         arrays = [a.data if isinstance(a, Variable) else errors.admit(name, a) for a in args]
         xp = NAMESPACES.get(type(arrays[0])) or next(filter(None, map(NAMESPACES.get, map(type, arrays))), NUMPY)
@@ -187,6 +183,9 @@ def plain(name: str, value: Any) -> Any:
 
 def sort_out(op: Op, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arrays and the settings of a call, whichever way they were written."""
+    settings = {key: value.data if isinstance(value, Variable) else value for key, value in settings.items()}
+    if len(args) == op.arity and settings.keys() <= set(op.words):
+        return args, settings
     settings = {{"axis": "dim", "keepdims": "keepdim"}.get(key, key): value for key, value in settings.items()}
     if args and isinstance(args[0], (list, tuple)) and op.arity == sys.maxsize:
         arrays, extra = tuple(args[0]), args[1:]  # cat([a, b], 1)
@@ -194,8 +193,7 @@ def sort_out(op: Op, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[t
         arrays, extra = args[: op.arity], args[op.arity :]
     if not arrays or len(extra) > len(op.words) or any(word in settings for word in op.words[: len(extra)]):
         raise TypeError(f"{errors.signature(op)}: called with {len(args)} positional arguments")
-    settings |= zip(op.words, extra, strict=False)
-    return arrays, {key: value.data if isinstance(value, Variable) else value for key, value in settings.items()}
+    return arrays, settings | dict(zip(op.words, extra))
 
 
 def wrap(value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], asked: bool) -> Variable:

@@ -130,13 +130,10 @@ def pull_back(
 
 def pull_through(node: Node, gs: list[Any], needs: list[bool], graph: bool) -> list[Any]:
     """The gradient of each argument of the node; None where none is needed, or none arrives."""
-    birth = node.birth
-    for a in node.args:
-        if isinstance(a, Variable) and a.changed[0] > birth:
-            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument"))
-    for changed in node.clocks:
-        if changed[0] > birth:
-            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "value"))
+    read = [a.changed for a in node.args if isinstance(a, Variable)]
+    for i, changed in enumerate(read + node.clocks):
+        if changed[0] > node.birth:
+            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument" if i < len(read) else "value"))
     try:
         pullback = node.pullback
         if graph and node.op.composed:

@@ -91,9 +91,8 @@ class Tensor(Convertible):
         if self.node or mode.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
             raise RuntimeError(errors.IN_PLACE.format(name))
         try:
-            value = (
-                value.data if isinstance(value, Variable) else value if hasattr(value, "dtype") else np.asarray(value)
-            )
+            value = value.data if isinstance(value, Variable) else value
+            value = value if hasattr(value, "dtype") else np.asarray(value)
             if not np.can_cast(value.dtype, self.dtype, "same_kind") and not (value == value.astype(self.dtype)).all():
                 raise TypeError(
                     f"{name}: a tensor of {self.dtype} cannot hold {value.dtype} as it is; convert it first"

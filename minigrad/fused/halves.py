@@ -63,7 +63,7 @@ def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
     def halved(xp: XP, *args: Array, lengths: Any = None, **settings: Any) -> Rule:
         x, *states = args[:-4]
         (T, B, _), H = x.shape, states[0].shape[1]
-        if xp.ndarray is not np.ndarray or B * H < LARGE or B < 2 or not cores.allowed():
+        if not pays(x, B, H):
             return rule(xp, *args, lengths=lengths, **settings)
         halves = slice(0, B // 2), slice(B // 2, B)
         dtype = xp.result_type(*[a for a in args if a is not None])
@@ -72,7 +72,7 @@ def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
             rows = halves[which]
             own = [a[..., rows, :] for a in args[:-4]]
             values, pull = rule(
-                xp, *own, *args[-4:], lengths=None if lengths is None else np.asarray(lengths)[rows], **settings
+                xp, *own, *args[-4:], lengths=None if lengths is None else xp.asarray(lengths)[rows], **settings
             )
             fill(values, rows, ys)
             return pull
@@ -94,6 +94,10 @@ def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
         return tuple(ys), pull
 
     return halved
+
+
+def pays(x: Array, B: int, H: int) -> bool:
+    return type(x) is np.ndarray and B >= 2 and B * H >= LARGE and cores.allowed()
 
 
 def fill(parts: Any, rows: slice, wholes: list[Array]) -> None:
