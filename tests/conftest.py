@@ -15,10 +15,10 @@ from minigrad import array, autograd
 os.environ["MPLBACKEND"] = "Agg"  # also for the demos that a test starts
 
 # No deadlines: a first call and a busy machine are slow, and neither is a fault.
-common = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+common = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True)
 hypothesis.settings.register_profile("default", common)
 hypothesis.settings.register_profile("dev", common, max_examples=20)
-hypothesis.settings.register_profile("ci", common, max_examples=100, derandomize=True, database=None, print_blob=True)
+hypothesis.settings.register_profile("ci", common, max_examples=100, derandomize=True, database=None)
 hypothesis.settings.register_profile("thorough", common, max_examples=2000)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "default")

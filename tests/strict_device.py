@@ -20,7 +20,13 @@ METHODS = """
     all any argmax argmin argsort astype conj copy cumsum dot fill flatten max mean min nonzero prod ravel repeat
     reshape round searchsorted std sum swapaxes take transpose var view
 """.split()
-KEYWORDS = {"axis", "keepdims", "dtype", "out", "kind", "shape", "copy", "casting", "order"}
+METHOD_KEYWORDS = {"axis", "keepdims", "dtype", "out", "kind", "shape", "copy", "casting", "order"}
+KEYWORDS = {
+    word: set(keywords.split())
+    for word, _, keywords in (
+        line.partition(":") for line in Path(__file__).with_name("cupy14_keywords.txt").read_text("utf-8").splitlines()
+    )
+}
 
 
 class StrictArray:
@@ -173,7 +179,7 @@ def is_mask(i: Any) -> bool:
 
 
 def checked(word: str, options: dict[str, Any]) -> dict[str, Any]:
-    if unknown := options.keys() - KEYWORDS:
+    if unknown := options.keys() - KEYWORDS.get(word, METHOD_KEYWORDS):
         raise TypeError(f"cupy.{word} takes no {', '.join(unknown)}")
     return {key: unwrap(value) for key, value in options.items()}
 

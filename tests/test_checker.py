@@ -241,6 +241,18 @@ def test_a_failure_shows_the_op_the_shapes_and_both_gradients() -> None:
         assert part in str(error.value)
 
 
+def test_a_failing_property_shows_its_smallest_sample_and_how_to_repeat_it() -> None:
+    @hypothesis.settings(max_examples=20, database=None)
+    @given(smooth("tanh"))
+    def hold(sample: Sample) -> None:
+        laws.finite_difference(planted(wrong_sign), sample)
+
+    with pytest.raises(AssertionError, match=r"wrong_sign\(float64") as error:
+        hold()
+    notes = "\n".join(error.value.__notes__)
+    assert "Sample(args=[array(" in notes and "@reproduce_failure(" in notes
+
+
 # gradcheck, the same for readers
 
 

@@ -150,6 +150,51 @@ def test_two_parts_of_a_sequence_are_the_whole(name: str, cut: int) -> None:
          values(*mg.grad((mg.cat([first, second]) * g).sum(), [x, *layer.parameters()])))  # fmt: skip
 
 
+COMPOSED = {"RNN": mg.steps.rnn_by_steps, "LSTM": mg.steps.lstm_by_steps, "GRU": mg.steps.gru_by_steps}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@given(
+    layers=st.integers(1, 3), both=st.booleans(), bias=st.booleans(), batch_first=st.booleans(),
+    padded=st.booleans(), started=st.booleans(), used=st.integers(1, 7), seed=st.integers(0, 99),
+)  # fmt: skip
+def test_a_layer_of_any_form_is_the_composition_of_its_steps(
+    name: str, layers: int, both: bool, bias: bool, batch_first: bool, padded: bool, started: bool, used: int, seed: int
+) -> None:
+    """Values and gradients, whichever of the outputs are used (bits of `used`: output, h_n, c_n)."""
+    T, B, rng, kind = 4, 3, np.random.default_rng(seed), name.split(",")[0]
+    form = {"num_layers": layers, "bidirectional": both, "bias": bias, "batch_first": batch_first}
+    layer = LAYERS[name][0](2, 3, **form).double()
+    settings = {"reset_after": layer.reset_after} if kind == "GRU" else {}
+    lengths = rng.integers(0, T + 1, B) if padded else None
+    ends, states = ("", "_reverse")[: 1 + both], 1 + (kind == "LSTM")
+    x = randn(T, B, 2)
+    start = [(randn if started else mg.zeros)(layers * len(ends), B, 3).double() for _ in range(states)]
+    given_x = x.transpose(0, 1) if batch_first else x
+    output, last = layer(given_x, (tuple(start) if states == 2 else start[0]) if started else None, lengths=lengths)
+    ours = [output.transpose(0, 1) if batch_first else output, *(last if states == 2 else (last,))]
+
+    inner, ended = x, []
+    for k in range(layers):
+        weights = [[p for n, p in layer.named_parameters() if n.endswith(f"_l{k}{end}")] for end in ends]
+        runs = [
+            COMPOSED[kind](
+                inner, *(s[k * len(ends) + d] for s in start), *w, *[None] * (4 - len(w)),
+                lengths=lengths, reverse=bool(d), **settings,
+            )
+            for d, w in enumerate(weights)
+        ]  # fmt: skip
+        inner = mg.cat([hs for hs, *_ in runs], -1)
+        ended += [run[1:] for run in runs]
+    theirs = [inner, *(mg.stack(list(state)) for state in zip(*ended))]
+    same(values(*ours), values(*theirs))
+
+    chosen = [i for i in range(1 + states) if used >> i & 1] or [0]
+    seeds = [mg.tensor(rng.standard_normal(ours[i].shape)) for i in chosen]
+    leaves = [x, *start * started, *layer.parameters()]
+    same(*(values(*mg.grad([ys[i] for i in chosen], leaves, seeds)) for ys in (ours, theirs)))
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_reversing_time_exchanges_the_directions(name: str) -> None:
     layer = LAYERS[name][0](3, 4, bidirectional=True).double()

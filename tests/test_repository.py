@@ -4,6 +4,8 @@ knows, no file names a machine, and the README's commands and code work."""
 import ast
 import graphlib
 import importlib.util
+import inspect
+import operator
 import os
 import re
 import shlex
@@ -137,7 +139,38 @@ def test_a_rule_keeps_to_the_vocabulary(name: str) -> None:
 
 def test_cupy_knows_the_vocabulary_and_all_that_array_builds_on() -> None:
     array = RULES["minigrad/array.py"]
-    assert {*VOCABULARY, *words(array, "module"), *words(array, "cupy")} <= CUPY
+    assert {*VOCABULARY, *words(array, "module"), *words(array, "cupy")} - {"ndarray"} <= CUPY & KEYWORDS.keys()
+
+
+KEYWORDS = {
+    word: set(keywords.split())
+    for word, _, keywords in (
+        line.partition(":") for line in (ROOT / "tests" / "cupy14_keywords.txt").read_text("utf-8").splitlines()
+    )
+}
+OTHER_NAMES = {"cat": "concatenate", "permute": "transpose", "clone": "copy"}
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_cupys_words_take_the_keywords_that_a_rule_gives(name: str) -> None:
+    places = "xp|module|cupy" if name == "minigrad/array.py" else "xp"
+    for node in ast.walk(ast.parse(RULES[name])):
+        word = re.fullmatch(rf"(?:{places})\.([\w.]+)", ast.unparse(node.func)) if isinstance(node, ast.Call) else None
+        theirs = KEYWORDS.get(OTHER_NAMES.get(word[1], word[1])) if word else None
+        if theirs is not None:
+            unknown = {keyword.arg for keyword in node.keywords} - theirs
+            assert not unknown, f"{ast.unparse(node)}: CuPy's {word[1]} takes no {unknown}"
+
+
+def test_the_frozen_keywords_are_cupys() -> None:
+    cupy = pytest.importorskip("cupy", reason="CuPy is not installed; its keywords are taken from cupy14_keywords.txt")
+    for word, frozen in KEYWORDS.items():
+        function = operator.attrgetter(word)(cupy)
+        try:
+            found = set(inspect.signature(function).parameters)
+        except (TypeError, ValueError):  # a ufunc says so in its first line
+            found = set(re.findall(r"(\w+)=", function.__doc__.split("\n")[0]))
+        assert frozen <= found, f"{word}: CuPy {cupy.__version__} takes no {frozen - found}"
 
 
 @pytest.mark.parametrize("name", RULES)

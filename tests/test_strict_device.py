@@ -21,6 +21,7 @@ REFUSED = {
     "NumPy's function": lambda: np.exp(A),
     "becoming an ndarray": lambda: np.asarray(A),
     "a keyword that CuPy lacks": lambda: xp.sum(A, initial=0.0),
+    "a keyword that CuPy's other words have": lambda: xp.cumsum(A, axis=0, keepdims=True),
     "an array as an index of a list": lambda: [1, 2][xp.asarray(1)],
     "an array as a range": lambda: range(xp.asarray(3)),
 }
