@@ -8,7 +8,7 @@ ARGS =
 python = $(VENV)/bin/python
 with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
 
-.PHONY: help demos notebooks test trust lint bench clean
+.PHONY: help demos notebooks test trust mutants lint bench clean
 .NOTPARALLEL:
 
 help:  ## print this list
@@ -21,11 +21,15 @@ demos: $(call with,demos)  ## run every experiment of the lesson and write figur
 notebooks: $(call with,demos notebooks)  ## run the demos as notebooks and write them to out/notebooks (ARGS="s1 --quick" for one)
 	$(python) -m demos.notebooks $(ARGS)
 
+# All tests print what they cover; only with PyTorch among them must that be nearly all.
 test: $(call with,test demos)  ## run every test (EXTRAS=torch compares with PyTorch too)
-	$(python) -m pytest -n auto $(ARGS)
+	$(python) -m pytest -n auto $(or $(ARGS),--cov $(if $(filter torch,$(EXTRAS)),--cov-fail-under=99))
 
 trust: $(call with,test demos)  ## look for what goes wrong over night: kills, bad files, long runs (an hour on one core)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TRUST=long $(python) -m pytest tests/trust $(ARGS)
+
+mutants: $(call with,test)  ## make small errors in the rules, and see which no test notices (an hour; it goes on where it was)
+	nice $(python) tests/mutants $(ARGS)
 
 lint: $(call with,dev)  ## check style, formatting and types
 	$(python) -m ruff check .

@@ -138,6 +138,16 @@ def test_a_zero_cotangent_gives_zero_where_the_slope_is_finite() -> None:
         assert not np.any(g)
 
 
+@pytest.mark.parametrize("reduce", [mg.sum, mg.amax, mg.mean, mg.amin], ids=["sum", "amax", "mean", "amin"])
+def test_no_dimension_is_all_of_them_and_a_list_is_a_tuple(reduce: Any) -> None:
+    x = mg.tensor(np.array([[1.0, 5.0, 2.0], [4.0, 0.0, 3.0]]), requires_grad=True)
+    forms = [(), ((),), (None,), ([0, 1],), ((1, -2),), ([-1, 0],)]
+    values = [reduce(x, *form) for form in forms]
+    assert {(y.item(), tuple(y.shape)) for y in values} == {(values[0].item(), ())}
+    assert len({str(mg.grad(y * 3, x)[0].tolist()) for y in values}) == 1
+    assert reduce(x, [0, 1], True).shape == (1, 1) and reduce(x, [1]).shape == (2,)
+
+
 # Empty, 0-d
 
 EMPTY = mg.zeros(0, 3)

@@ -91,6 +91,16 @@ def test_composition(name: str, data: Any) -> None:
     laws.composition(mg.OPS[name], data.draw(TABLE[name].smooth))
 
 
+@few
+@given(sample=TABLE["linear"].smooth)
+def test_linear_is_a_product_and_a_sum(sample: Any) -> None:
+    def composed(x: mg.Tensor, weight: mg.Tensor, bias: mg.Tensor | None) -> mg.Tensor:
+        y = mg.matmul(x, weight.T)
+        return y if bias is None else y + bias
+
+    laws.equal_to(composed, "the product and the sum", 1e-12)(mg.OPS["linear"], sample)
+
+
 @each_op()
 def test_nothing_is_written(name: str, data: Any) -> None:
     laws.purity(mg.OPS[name], data.draw(TABLE[name].all))
