@@ -71,7 +71,8 @@ def resident() -> int:
 # Ctrl-C
 
 TRAINER = """
-import sys, json, minigrad as mg, nn
+import signal, sys, json, minigrad as mg, nn
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to it
 from pathlib import Path
 from demos import store
 folder = Path(sys.argv[1])
@@ -117,7 +118,10 @@ def test_ctrl_c_leaves_a_loadable_state_and_whole_results(tmp_path: Path, many: 
                 time.sleep(0.01)
             time.sleep(draw.uniform(0, 0.1))
             child.send_signal(signal.SIGINT)
-            _, said = child.communicate(timeout=60)
+            try:
+                _, said = child.communicate(timeout=60)
+            finally:
+                child.kill()
         assert said.rstrip().endswith("KeyboardInterrupt")
         step = check(tmp_path)
     say(
