@@ -205,6 +205,12 @@ def summary(values: Any, unit: str) -> dict[str, Any]:
     return {"text": text, "value": middle, "low": low, "high": high, "runs": len(array)}
 
 
+def ranged(values: Any, unit: str = "{:.0%}") -> str:
+    """Over independent runs, and the median alone where they agree: 97% (90% to 100%)."""
+    low, middle, high = (unit.format(value) for value in np.quantile(values, [0, 0.5, 1]))
+    return middle if low == high else f"{middle} ({low} to {high})"
+
+
 def number_only(unit: str) -> str:
     """ "{:.0%}" of "{:.0%} of it is left"."""
     return re.sub(r".*?({.*?}).*", r"\1", unit)

@@ -12,7 +12,7 @@ import numpy as np
 
 import minigrad as mg
 import nn
-from demos.lab import FAILS, HOLDS, Lab, Runs, only_if
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
 from demos.models import SequenceClassifier
 from demos.style import BIASES, COLOURS, SOFT, band, chance_line, grid_of_numbers, label_ends, panels, percent
 from demos.tasks import NOISE, SYMBOLS, copy_task
@@ -33,12 +33,6 @@ def classifier(kind: str, start: str, length: int) -> SequenceClassifier:
     elif start == "chrono":
         nn.init.chrono_(model.rnn, length)
     return model
-
-
-def in_words(shares: np.ndarray) -> str:
-    """Median and range: 97% (90-100); a single run as 97%."""
-    low, middle, high = (round(100 * share) for share in np.quantile(shares, [0, 0.5, 1]))
-    return f"{middle}%" if len(shares) == 1 else f"{middle}% ({low}-{high})"
 
 
 # %% [markdown]
@@ -142,7 +136,7 @@ columns = [f"length {length}" for length in LENGTHS]
 lab.table(
     f"With fresh noise: right answers after {STEPS} steps, at the better learning rate",
     ["", *columns],
-    [[model, *map(in_words, row)] for model, row in zip(MODELS, cells)],
+    [[model, *map(ranged, row)] for model, row in zip(MODELS, cells)],
 )
 
 reach = [max((n for n, cell in zip(LENGTHS, row) if np.median(cell) > 0.95), default=0) for row in cells]
@@ -154,7 +148,7 @@ lab.say(
 
 # %%
 figure, ax = panels(figsize=(6.8, 4.4))
-two_lines = [[in_words(cell).replace(" (", "\n(") for cell in row] for row in cells]
+two_lines = [[ranged(cell).replace(" (", "\n(") for cell in row] for row in cells]
 grid_of_numbers(ax, np.median(cells, axis=2), two_lines, [*MODELS], columns)
 lab.show(
     figure,
@@ -187,7 +181,7 @@ by_rate = {model: [runs.where(model=model, length=LONGEST, lr=lr)["accuracy"] fo
 lab.table(
     f"Right answers at length {LONGEST} by learning rate",
     ["", *map(str, RATES)],
-    [[model, *map(in_words, shares)] for model, shares in by_rate.items()],
+    [[model, *map(ranged, shares)] for model, shares in by_rate.items()],
 )
 
 # %% [markdown]
@@ -206,7 +200,7 @@ unclipped = {model: free.where(model=model)["accuracy"] for model in ["RNN", "GR
 lab.table(
     f"Right answers at length {MIDDLE}, learning rate {RATES[-1]}",
     ["", "clipped at 1", "not clipped"],
-    [[model, in_words(clipped[model]), in_words(shares)] for model, shares in unclipped.items()],
+    [[model, ranged(clipped[model]), ranged(shares)] for model, shares in unclipped.items()],
 )
 
 # %% [markdown]
@@ -252,7 +246,7 @@ lab.claim(
     unit=f"LSTM minus RNN {{:+.0%}} at length {LONGEST}",
     baseline=(
         "LSTM, on the sequences that it was trained on",
-        in_words(written.where(kind="LSTM", length=LONGEST)["seen"]),
+        ranged(written.where(kind="LSTM", length=LONGEST)["seen"]),
     ),
     verdict=HOLDS if np.median(as_is["LSTM"] - as_is["RNN"]) > 0.3 else FAILS,
 )

@@ -17,7 +17,7 @@ from matplotlib.ticker import PercentFormatter
 import minigrad as mg
 import nn
 from demos import options
-from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, untestable
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged, untestable
 from demos.models import SentenceClassifier, SequenceClassifier, size
 from demos.style import BIASES, COLOURS, INK, SOFT, chance_line, label_ends, panels, percent
 from demos.tasks import NOISE, SYMBOLS, WORDS, copy_task, sentences
@@ -32,12 +32,6 @@ E, H = 32, 64
 def model(kind: str, H: int = H) -> SequenceClassifier:
     """The classifier of the copy task."""
     return SequenceClassifier(kind, SYMBOLS + NOISE, E, H, SYMBOLS)
-
-
-def in_words(values: np.ndarray, unit: str = "{:.0%}") -> str:
-    """Median and, where it is one, range: 97% (90% to 100%)."""
-    low, middle, high = (unit.format(value) for value in np.quantile(values, [0, 0.5, 1]))
-    return middle if low == high else f"{middle} ({low} to {high})"
 
 
 # %% [markdown]
@@ -100,7 +94,7 @@ lab.table(
     ["", "RNN (ms)", "GRU", "LSTM", "LSTM : GRU", "reading alone"],
     [
         [name, f"{np.median(runs['RNN']) * 1000:.1f}", *(f"{np.median(ratio(runs, kind)):.2f}" for kind in KINDS[1:]),
-         in_words(ratio(runs, "LSTM", "GRU"), "{:.2f}"),
+         ranged(ratio(runs, "LSTM", "GRU"), "{:.2f}"),
          f"{np.median(ratio(runs, 'LSTM', 'GRU', ' reading')):.2f}"]
         for name, runs in settings
     ],
@@ -190,8 +184,8 @@ at_far = {kind: best(distant.where(kind=kind)) for kind in ("GRU", "LSTM")}
 lab.table(
     "The copy task: right answers at the better learning rate",
     ["length", *COPIERS],
-    [[str(T), *(in_words(copying(name, T)) for name in COPIERS)] for T in DISTANCES]
-    + [[str(FAR), "", in_words(at_far["GRU"]), "", in_words(at_far["LSTM"])]],
+    [[str(T), *(ranged(copying(name, T)) for name in COPIERS)] for T in DISTANCES]
+    + [[str(FAR), "", ranged(at_far["GRU"]), "", ranged(at_far["LSTM"])]],
 )
 lab.claim(
     "On very long sequences (more than 200 steps) an LSTM is the better choice",
@@ -246,7 +240,7 @@ def of_few(kind: str, count: int, what: str = "other") -> np.ndarray:
 lab.table(
     "Right answers on other sentences, by the number of sentences learned from",
     ["", *map(str, COUNTS), "on those"],
-    [[kind, *(in_words(of_few(kind, n)) for n in COUNTS), in_words(small.where(kind=kind)["seen"])] for kind in KINDS],
+    [[kind, *(ranged(of_few(kind, n)) for n in COUNTS), ranged(small.where(kind=kind)["seen"])] for kind in KINDS],
 )
 behind = of_few("GRU", COUNTS[0]) - of_few("LSTM", COUNTS[0])
 lab.claim(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 
 import minigrad as mg
 import nn
+from demos.lab import ranged
 from demos.models import KINDS, size
 from demos.training import cross_entropy
 from minigrad import Tensor
@@ -231,12 +233,7 @@ def write(model: nn.Module, prompt: Ids, temperatures: list[float], length: int)
 # ---- what is said of them
 
 
-def in_words(values: Any) -> str:
-    """Median and range of bits per character."""
-    low, middle, high = np.quantile(values, [0, 0.5, 1])
-    return f"{middle:.3f}" if np.size(values) == 1 else f"{middle:.3f} ({low:.3f} to {high:.3f})"
-
-
+in_words = partial(ranged, unit="{:.3f}")  # bits per character
 TOO_CLOSE = 0.05  # bits per character; about as much as two runs of one network may differ by
 
 

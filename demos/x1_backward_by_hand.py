@@ -7,13 +7,14 @@ differences. Then the same kind of gradient is followed a hundred steps back, fo
 
 # %%
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import minigrad as mg
 import nn
-from demos.lab import FAILS, HOLDS, Lab, only_if
+from demos.lab import FAILS, HOLDS, Lab, only_if, ranged
 from demos.style import BIASES, BLUE, COLOURS, GREEN, ORANGE, band, label_ends, panels
 from minigrad.steps import lstm_gates
 
@@ -279,11 +280,7 @@ def norms(last: mg.Tensor, states: list[mg.Tensor]) -> list[float]:
     return [float(np.linalg.norm(J.numpy(), 2)) for J in jacobians]
 
 
-def in_words(values: Array) -> str:
-    """Median and range."""
-    return "{1:.2g} ({0:.2g} to {2:.2g})".format(*np.quantile(values, [0, 0.5, 1]))
-
-
+in_words = partial(ranged, unit="{:.2g}")
 LSTMS = {f"LSTM, {start}": BIASES[start] for start in STARTS}
 MODELS = {"RNN": COLOURS["RNN"], "GRU": COLOURS["GRU"], **LSTMS}
 cells = lab.seeds(at_least=5)

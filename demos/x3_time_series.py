@@ -7,11 +7,12 @@ least squares. A forecast is worth its trouble only where it beats those.
 
 # %%
 import hashlib
+from functools import partial
 
 import numpy as np
 
 import minigrad as mg
-from demos.lab import FAILS, HOLDS, Lab, only_if
+from demos.lab import FAILS, HOLDS, Lab, only_if, ranged
 from demos.models import size
 from demos.series import (
     PERIOD,
@@ -37,12 +38,7 @@ ORDERS = [1, 2, 3, 5, 10, 20, 30, 50]
 SHADES = {"persistence": SOFT, "a period ago": ORANGE, "linear": GREEN, "LSTM": BLUE, "LSTM, by its change": PURPLE}
 
 
-def in_words(values: np.ndarray, unit: str = "{:.3f}") -> str:
-    """Median and, where it is one, range: 0.97 (0.90 to 1.00)."""
-    low, middle, high = (unit.format(value) for value in np.quantile(values, [0, 0.5, 1]))
-    return middle if low == high else f"{middle} ({low} to {high})"
-
-
+in_words = partial(ranged, unit="{:.3f}")
 # %% [markdown]
 # ## Sine waves
 # 50 points in, 10 out. In the lesson all waves have one frequency and differ in phase alone. Then every value follows
@@ -90,10 +86,10 @@ lab.table(
     f"{size(Forecaster(H, 10)):,} parameters; the linear forecast has at most 510",
     ["", "persistence", "a period ago", "linear, last two", "linear, last p", "p", "LSTM"],
     [
-        [task, in_words(of["persistence"], "{:.2f}"),
-         in_words(of["a period ago"], "{:.3f}") if TASKS[task][1] == 1 else "no one period",
-         *(in_words(of[name], "{:.1e}" if np.median(of[name]) < 1e-3 else "{:.3f}") for name in LINEAR),
-         in_words(of["order"], "{:.0f}"), in_words(of["LSTM"])]
+        [task, in_words(of["persistence"], unit="{:.2f}"),
+         in_words(of["a period ago"], unit="{:.3f}") if TASKS[task][1] == 1 else "no one period",
+         *(in_words(of[name], unit="{:.1e}" if np.median(of[name]) < 1e-3 else "{:.3f}") for name in LINEAR),
+         in_words(of["order"], unit="{:.0f}"), in_words(of["LSTM"])]
         for task, of in on.items()
     ],
 )  # fmt: skip
@@ -186,7 +182,7 @@ lab.table(
     f"One step ahead, {STEPS_AHEAD}; median and range of {RUNS}",
     ["", "error (RMSE)", "R²", "skill against persistence"],
     [
-        [f"{series}: {name}", in_words(of.error(name), "{:.2f}") + UNITS[series], in_words(of.r2(name)),
+        [f"{series}: {name}", in_words(of.error(name), unit="{:.2f}") + UNITS[series], in_words(of.r2(name)),
          in_words(of.skill(name, "persistence"))]
         for series, of in on_part.items() for name in of.guesses
     ],

@@ -8,6 +8,7 @@ right, where the forward one has not been: so names are counted by the side on w
 # %%
 import hashlib
 import platform
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 import minigrad as mg
 from demos.corpora import corpus
-from demos.lab import FAILS, HOLDS, Lab, Runs, only_if
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
 from demos.models import size
 from demos.style import AMBER, BLUE, GREEN, INK, ORANGE, PURPLE, SKY, SOFT, panels
 from demos.tagging import KINDS, Coded, batches, score, spans, tagged, tagger
@@ -28,12 +29,7 @@ RATES = [0.03] if lab.quick else [0.01, 0.03]
 SHADES = {"usual tag": SOFT, "window": AMBER, "LSTM": BLUE, "LSTM, a word later": GREEN, "BiLSTM": PURPLE}
 
 
-def in_words(values: np.ndarray, unit: str = "{:.1%}") -> str:
-    """Median and, where it is one, range: 97% (90% to 100%)."""
-    low, middle, high = (unit.format(value) for value in np.quantile(values, [0, 0.5, 1]))
-    return middle if low == high else f"{middle} ({low} to {high})"
-
-
+in_words = partial(ranged, unit="{:.1%}")
 # %% [markdown]
 # ## Sentences and taggers
 # Templates: "Yesterday Jordan was flooded" and "Yesterday Jordan smiled" differ to the right of the name; "the mayor of

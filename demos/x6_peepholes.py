@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad as mg
 import nn
-from demos.lab import FAILS, HOLDS, Lab, Runs, only_if
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
 from demos.models import size
 from demos.style import AMBER, COLOURS, SOFT, band, chance_line, grid_of_numbers, label_ends, panels, percent
 from demos.tasks import NOISE, SYMBOLS, copy_task
@@ -152,22 +152,17 @@ lab.table(
 )
 
 
-def in_words(shares: np.ndarray) -> str:
-    low, middle, high = (round(100 * share) for share in np.quantile(shares, [0, 0.5, 1]))
-    return f"{middle}%" if len(shares) == 1 else f"{middle}% ({low}-{high})"
-
-
 cells = {kind: [best(column, kind)["right"] for column in COLUMNS] for kind in LAYERS}
 lab.table(
     "Sequences with all answers right, at the better learning rate",
     ["", *(column.replace("\n", " ") for column in COLUMNS)],
-    [[kind, *map(in_words, row)] for kind, row in cells.items()],
+    [[kind, *map(ranged, row)] for kind, row in cells.items()],
 )
 
 # %%
 RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(lab.seeds())} runs"
 figure, ax = panels(figsize=(6.8, 2.9))
-text = [[in_words(cell).replace(" (", "\n(") for cell in row] for row in cells.values()]
+text = [[ranged(cell).replace(" (", "\n(") for cell in row] for row in cells.values()]
 grid_of_numbers(ax, np.median(list(cells.values()), axis=2), text, list(LAYERS), list(COLUMNS))
 lab.show(
     figure,
@@ -249,8 +244,8 @@ lab.claim(
     verdict=FAILS if gain[near] > 0.05 else HOLDS if max(gain.values()) < 0.05 else only_if("nothing has to be timed"),
 )  # fmt: skip
 lab.say(f"""No output gate hides a GRU's state: its gates see it without peepholes. After {FAR} steps it sends its spike
-    in {in_words(gru[far])} of the sequences, at the same number of parameters, beside {in_words(plain[far])} with the
-    LSTM and {in_words(peep[far])} with peepholes.""")
+    in {ranged(gru[far])} of the sequences, at the same number of parameters, beside {ranged(plain[far])} with the
+    LSTM and {ranged(peep[far])} with peepholes.""")
 levels = {column: [float(np.median(of[column])) for of in (gru, plain)] for column in COLUMNS}
 telling = next((column for column in (far, *COLUMNS) if max(levels[column]) > 0.1), far)
 lab.claim(

@@ -8,12 +8,13 @@ its translation on each line.
 
 # %%
 import hashlib
+from functools import partial
 from importlib.util import find_spec
 
 import numpy as np
 
 import minigrad as mg
-from demos.lab import FAILS, HOLDS, Lab, Runs, only_if
+from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
 from demos.models import size
 from demos.pairs import DATES, NUMBERS, OWN, Corpus, date_parts, joined
 from demos.seq2seq import PADDING, Ids, Translator, Vocabulary, attention_weights, batches, translate
@@ -136,11 +137,7 @@ for version in LARGER:
     run(LONG, version, [done[LONG, "no attention"].rows[0]["lr"]])
 
 
-def in_words(shares: np.ndarray) -> str:
-    low, middle, high = np.quantile(shares, [0, 0.5, 1])
-    return f"{middle:.1%}" if len(shares) == 1 else f"{middle:.1%} ({100 * low:.1f}-{100 * high:.1f})"
-
-
+in_words = partial(ranged, unit="{:.1%}")
 lab.table(
     "Held-out pairs translated exactly: greedily, and by a beam of 4",
     ["", "parameters", "learning rate", "greedy", "beam"],
