@@ -18,7 +18,7 @@ import minigrad as mg
 import nn
 from demos.training import shuffled, train
 from minigrad import Tensor
-from minigrad.array import generator
+from minigrad.random import generator
 
 Array = np.ndarray[Any, Any]
 Split = tuple[Array, Array]

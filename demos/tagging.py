@@ -16,7 +16,7 @@ import minigrad as mg
 import nn
 from demos.models import size
 from minigrad import Tensor
-from minigrad.array import generator
+from minigrad.random import generator
 
 UNKNOWN, PADDING = 0, 1  # ids that no word has
 IGNORED = -100  # the answer where there is padding; the loss leaves it out

@@ -8,7 +8,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor
-from minigrad.array import generator
+from minigrad.random import generator
 
 SYMBOLS, NOISE = 10, 5  # of the copy task: what may have to be remembered, and what may stand in between
 POSITIVE = "good great excellent amazing wonderful fantastic love best happy perfect".split()

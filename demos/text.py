@@ -22,7 +22,7 @@ from demos.lab import ranged
 from demos.models import KINDS, size
 from demos.training import cross_entropy
 from minigrad import Tensor
-from minigrad.array import generator
+from minigrad.random import generator
 from nn import optim
 from nn.optim.lr_scheduler import CosineAnnealingLR
 

@@ -15,7 +15,7 @@ from types import SimpleNamespace
 from minigrad import errors, func
 from minigrad.anomaly import detect_anomaly
 from minigrad.array import (
-    bool_ as bool, cuda_is_available, device, float32, float64, get_default_dtype, int32, int64, manual_seed,
+    bool_ as bool, cuda_is_available, device, float32, float64, get_default_dtype, int32, int64,
     set_default_dtype,
 )
 from minigrad.autograd import OPS, enable_grad, is_grad_enabled, no_grad, op, set_grad_enabled
@@ -32,6 +32,7 @@ from minigrad.functional import (
     masked_fill, matmul, max, mean, min, minimum, mm, movedim, mv, norm, outer, prod, reciprocal, repeat_interleave,
     roll, rsqrt, split, square, squeeze, std, take_along_dim, tile, transpose, tril, triu, unsqueeze, var,
 )
+from minigrad.random import manual_seed
 from minigrad.ops import (
     abs, add, all, amax, any, argmax, argmin, broadcast_to, cat, clone, cos, cumsum, div, embedding, eq, exp, expm1,
     ge, gt, isfinite, isnan, le, linear, log, log1p, logical_and, logical_not, logical_or, lt,

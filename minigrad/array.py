@@ -6,7 +6,6 @@ lines run on either; a word outside the vocabulary fails at once, also on a mach
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -182,19 +181,3 @@ def set_default_dtype(dtype: Any) -> None:
 def get_default_dtype() -> np.dtype[Any]:
     """The dtype that floats get when nobody names one."""
     return _default_dtype
-
-
-# All random numbers are drawn on the host: CuPy's generator has another stream and lacks half of the methods, and
-# so a run on a GPU can be held against the same run on a CPU.
-_random = threading.local()  # each thread has its own, so that what one thread draws changes nothing in another
-
-
-def generator() -> np.random.Generator:
-    """The source of this thread's random numbers, made at first use: importing numpy.random takes a while."""
-    return getattr(_random, "generator", None) or manual_seed()
-
-
-def manual_seed(seed: int | None = None) -> np.random.Generator:
-    """Start this thread's random numbers again from `seed`; from somewhere if None, as in a thread without a seed."""
-    _random.generator = np.random.default_rng(seed)
-    return generator()

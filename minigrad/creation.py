@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from minigrad import array, errors, ops
-from minigrad.array import generator, get_default_dtype, int64, to_device, to_numpy
+from minigrad.array import get_default_dtype, int64, to_device, to_numpy
 from minigrad.autograd import Variable
 from minigrad.functional import sizes
+from minigrad.random import generator
 from minigrad.tensor import Tensor
 
 

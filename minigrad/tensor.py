@@ -132,10 +132,8 @@ class Tensor(Convertible):
     tanh, sigmoid, relu, sign, maximum = ops.tanh, ops.sigmoid, ops.relu, ops.sign, ops.maximum
     eq, ne, lt, le, gt, ge, isnan, isfinite = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge, ops.isnan, ops.isfinite
     logical_and, logical_or, logical_not = ops.logical_and, ops.logical_or, ops.logical_not
-    sum, amax, cumsum, argmax, argmin, any, all = (
-        ops.sum, ops.amax, ops.cumsum, ops.argmax, ops.argmin, ops.any, ops.all,
-    )  # fmt: skip
-    softmax, log_softmax, unbind = ops.softmax, functional.log_softmax, ops.unbind
+    sum, amax, cumsum, any, all, softmax = ops.sum, ops.amax, ops.cumsum, ops.any, ops.all, ops.softmax
+    argmax, argmin, log_softmax, unbind = ops.argmax, ops.argmin, functional.log_softmax, ops.unbind
     swapaxes, broadcast_to, clone = ops.swapaxes, ops.broadcast_to, ops.clone
     square, reciprocal, rsqrt = functional.square, functional.reciprocal, functional.rsqrt
     clamp, minimum, amin, logsumexp = functional.clamp, functional.minimum, functional.amin, functional.logsumexp

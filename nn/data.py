@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import Tensor, as_tensor, errors, stack
-from minigrad.array import generator
+from minigrad.random import generator
 
 
 class TensorDataset:

@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, abs, errors, exp, expm1, fused, log1p, log_softmax, ops, softmax, where
-from minigrad.array import generator
+from minigrad.random import generator
 
 relu, sigmoid, tanh = ops.relu, ops.sigmoid, ops.tanh
 

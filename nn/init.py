@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import Tensor, errors, no_grad
-from minigrad.array import generator
+from minigrad.random import generator
 
 from .module import Module
 

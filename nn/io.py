@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save as serialize
 
 from minigrad import Tensor, errors, from_numpy
-from minigrad.array import generator
+from minigrad.random import generator
 
 from .module import as_array, dotted
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from minigrad import Tensor, array, no_grad, zeros
+from minigrad import Tensor, no_grad, zeros
+from minigrad.random import generator
 
 from .module import Module
 
@@ -72,7 +73,7 @@ def summary(model: Module, input_shape: Any, dtype: Any = None) -> Summary:
         return out
 
     size(x)
-    rows, random = Summary(), array.generator().bit_generator.state
+    rows, random = Summary(), generator().bit_generator.state
     before = {module: dict(vars(module)) for module in model.modules()}
     try:
         for path, module in model.named_modules():
@@ -86,5 +87,5 @@ def summary(model: Module, input_shape: Any, dtype: Any = None) -> Summary:
         for module, kept in before.items():
             vars(module).clear()
             vars(module).update(kept)
-        array.generator().bit_generator.state = random
+        generator().bit_generator.state = random
     return rows

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import array, autograd
+from minigrad import autograd
 
 os.environ["MPLBACKEND"] = "Agg"  # also for the demos that a test starts
 
@@ -32,10 +32,10 @@ class Randomness:
         mg.manual_seed(seed)
 
     def getstate(self) -> Any:
-        return array.generator().bit_generator.state
+        return mg.random.generator().bit_generator.state
 
     def setstate(self, state: Any) -> None:
-        array.generator().bit_generator.state = state
+        mg.random.generator().bit_generator.state = state
 
 
 randomness = Randomness()

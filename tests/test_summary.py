@@ -6,7 +6,6 @@ import pytest
 
 import minigrad as mg
 import nn
-from minigrad import array
 
 
 class Classifier(nn.Module):
@@ -63,14 +62,14 @@ def test_the_model_is_left_as_it_was() -> None:
     model.drop.eval()
     model.fc.weight.grad = mg.ones(2, 8)
     before = {module: dict(vars(module)) for module in model.modules()}
-    random = array.generator().bit_generator.state
+    random = mg.random.generator().bit_generator.state
     nn.summary(model, (5, 7), dtype=mg.int64)
     with pytest.raises(TypeError):
         nn.summary(model, (5, 7))
     for module, kept in before.items():
         assert vars(module).keys() == kept.keys()
         assert all(vars(module)[name] is value for name, value in kept.items())
-    assert array.generator().bit_generator.state == random and mg.is_grad_enabled()
+    assert mg.random.generator().bit_generator.state == random and mg.is_grad_enabled()
     assert mg.equal(model.fc.weight.grad, mg.ones(2, 8)) and model.embedding.weight.grad is None
 
 

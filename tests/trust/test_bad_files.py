@@ -45,7 +45,7 @@ class Training:
         next(iter(self.loader))
 
     def everything(self) -> str:
-        random = mg.array.generator().bit_generator.state
+        random = mg.random.generator().bit_generator.state
         return fingerprint([random, *(part.state_dict() for part in vars(self).values())])
 
 
