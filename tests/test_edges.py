@@ -148,6 +148,12 @@ def test_no_dimension_is_all_of_them_and_a_list_is_a_tuple(reduce: Any) -> None:
     assert reduce(x, [0, 1], True).shape == (1, 1) and reduce(x, [1]).shape == (2,)
 
 
+@pytest.mark.parametrize("dims", [(0, 2), (0, -3), (0,), (0, 0), (0, 1, 2)])
+def test_an_order_of_dimensions_names_each_once(dims: Any) -> None:
+    with pytest.raises(ValueError, match="do not name each of the 2 dimensions once"):
+        mg.ones(2, 3).permute(*dims)
+
+
 # Empty, 0-d
 
 EMPTY = mg.zeros(0, 3)

@@ -91,14 +91,51 @@ def test_composition(name: str, data: Any) -> None:
     laws.composition(mg.OPS[name], data.draw(TABLE[name].smooth))
 
 
-@few
-@given(sample=TABLE["linear"].smooth)
-def test_linear_is_a_product_and_a_sum(sample: Any) -> None:
-    def composed(x: mg.Tensor, weight: mg.Tensor, bias: mg.Tensor | None) -> mg.Tensor:
-        y = mg.matmul(x, weight.T)
-        return y if bias is None else y + bias
+VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own word
+    "sub": np.subtract, "mul": np.multiply, "div": np.divide, "pow": np.power, "neg": np.negative,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "relu": lambda x: np.where(x > 0, x, 0.0),
+    "astype": lambda x, dtype: x,
+    "move": lambda x, device: x,
+    "clone": lambda x: x,
+    "sum": lambda x, dim, keepdim: np.sum(x, None if dim == () else dim, keepdims=keepdim),
+    "amax": lambda x, dim, keepdim: np.amax(x, None if dim == () else dim, keepdims=keepdim),
+    "cumsum": lambda x, dim: np.cumsum(x, dim),
+    "softmax": lambda x, dim: np.exp(x) / np.exp(x).sum(dim, keepdims=True),
+    "permute": lambda x, dims: np.transpose(x, dims),
+    "swapaxes": lambda x, dim0, dim1: np.swapaxes(x, dim0, dim1),
+    "expand_dims": lambda x, dim: np.expand_dims(x, dim),
+    "cat": lambda *xs, dim: np.concatenate(xs, dim),
+    "stack": lambda *xs, dim: np.stack(xs, dim),
+    "unbind": lambda x, dim: list(np.moveaxis(x, dim, 0)),
+    "getitem": lambda x, index: x[index],
+    "scatter_add": lambda g, index, shape: sum_at(np.zeros(shape), index, g),
+    "embedding": lambda weight, ids: weight[ids],
+    "linear": lambda x, weight, bias: x @ weight.T + (0 if bias is None else bias),
+}  # fmt: skip
 
-    laws.equal_to(composed, "the product and the sum", 1e-12)(mg.OPS["linear"], sample)
+
+def sum_at(out: np.ndarray, index: Any, g: np.ndarray) -> np.ndarray:
+    np.add.at(out, index, g)
+    return out
+
+
+@each_op(*(name for name in TABLE if name in VALUES or hasattr(np, name)))
+def test_value_is_numpys(name: str, data: Any) -> None:
+    sample = data.draw(TABLE[name].smooth)
+    op, f = mg.OPS[name], laws.function(mg.OPS[name], sample)
+    values = laws.as_list(f(*map(mg.Tensor, sample.floats)))
+    wanted = laws.as_list((VALUES.get(name) or getattr(np, name))(*sample.args, **sample.settings))
+    for y, want in zip(values, wanted, strict=True):
+        laws.must_agree(op, sample, "a value is", laws.numbers(y), np.asarray(want), "NumPy")
+
+
+def test_default_settings() -> None:
+    x = mg.tensor([[1.0, 2.0], [3.0, 5.0]])
+    assert mg.cat([x, x]).shape == (4, 2) and mg.stack([x, x, x]).shape == (3, 2, 2)
+    assert [part.tolist() for part in x.unbind()] == x.tolist()
+    assert [getattr(x, name)().tolist() for name in ("sum", "amax", "argmax", "argmin")] == [11, 5, 3, 0]
+    assert (x > 2).any().tolist() is True and (x > 2).all().tolist() is False
 
 
 @each_op()

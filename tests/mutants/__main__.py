@@ -35,7 +35,13 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SECONDS = 120  # of processor time for one mutant's tests; who needs more hangs, and a run that hangs is noticed
 FILES = ["minigrad/ops", "minigrad/einsum.py", "minigrad/fused"]
-RULES = ["test_edges.py", "test_misuse.py", "test_tensor.py"]
+RULES = [
+    "test_ops.py::test_default",
+    "test_edges.py",
+    "test_misuse.py",
+    "test_tensor.py",
+    "test_engine.py::.*(unused|reuse)",
+]
 SCANS = ["test_fused_recurrent.py", "test_recurrent.py", "test_nn_device.py"]
 LAYERS = ["test_nn.py", "test_nn_functions.py", "test_nn_device.py"]
 
@@ -51,7 +57,7 @@ def suite(mutant: Mutant) -> list[str]:
         name = {"norm": "layer_norm", "loss": "softmax_cross_entropy"}[kind]
         return [rf"test_ops.py::.*\[{name}\]", *LAYERS, "test_misuse.py"]
     if kind == "einsum":
-        return ["test_functional.py::.*einsum", "test_misuse.py"]
+        return ["test_defects.py::test_einsum", "test_functional.py::.*einsum", "test_misuse.py"]
     helper = {"times": "matmul|linear", "stretch": "sum|amax", "as_tuple": "sum|amax"}.get(
         mutant.function, mutant.function
     )

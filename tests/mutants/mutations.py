@@ -69,6 +69,8 @@ def within(node: ast.AST) -> Iterator[ast.AST]:
         return
     if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.BitOr):
         return  # a name for a type
+    if isinstance(node, ast.keyword) and node.arg == "strict":
+        return  # of a zip
     yield node
     if isinstance(node, ast.Raise):
         return
