@@ -250,6 +250,21 @@ def test_a_live_run_keeps_its_work_arrays(kind: str) -> None:
     same([g() if callable(g) else g for g in grads], want_grads, 0)
 
 
+@each
+@pytest.mark.parametrize("lengths", [None, [5, 3, 0, 5]])
+def test_what_new_memory_held_before_changes_nothing(kind: str, lengths: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    args = draw_args(kind, 5, 4)
+    values, grads, cotangents = run(kind, args, lengths=lengths)
+
+    def dirty(shape: Any, dtype: Any = float) -> np.ndarray:
+        return np.full(shape, np.nan, dtype)
+
+    monkeypatch.setattr(NUMPY, "empty", dirty)
+    monkeypatch.setattr(recurrent.Buffers, "empty", lambda self, xp, shape, dtype: dirty(shape, dtype))
+    got, got_grads, _ = run(kind, args, cotangents, lengths=lengths)
+    same(got + got_grads, values + grads, 0)
+
+
 def test_work_arrays_are_reused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(halves.cores, "allowed", lambda: False)  # each thread keeps its own
 

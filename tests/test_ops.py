@@ -10,6 +10,7 @@ import hypothesis
 import laws
 import numpy as np
 import pytest
+from draws import Sample
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import TABLE
@@ -136,6 +137,12 @@ def test_default_settings() -> None:
     assert [part.tolist() for part in x.unbind()] == x.tolist()
     assert [getattr(x, name)().tolist() for name in ("sum", "amax", "argmax", "argmin")] == [11, 5, 3, 0]
     assert (x > 2).any().tolist() is True and (x > 2).all().tolist() is False
+
+
+@each_op(*(name for name, op in mg.OPS.items() if op.composed))
+def test_default_settings_are_the_compositions(name: str, data: Any) -> None:
+    sample = data.draw(TABLE[name].smooth.filter(lambda sample: sample.settings.get("ndim", 1) == 1))
+    laws.composition(mg.OPS[name], Sample(sample.args, seed=sample.seed))
 
 
 @each_op()
