@@ -193,7 +193,7 @@ def sort_out(op: Op, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[t
         arrays, extra = args[: op.arity], args[op.arity :]
     if not arrays or len(extra) > len(op.words) or any(word in settings for word in op.words[: len(extra)]):
         raise TypeError(f"{errors.signature(op)}: called with {len(args)} positional arguments")
-    return arrays, settings | dict(zip(op.words, extra))
+    return arrays, settings | {word: x.data if isinstance(x, Variable) else x for word, x in zip(op.words, extra)}
 
 
 def wrap(value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], asked: bool) -> Variable:
