@@ -28,6 +28,7 @@ from minigrad.random import generator
 from .module import as_array, dotted
 
 Arrays = dict[str, np.ndarray[Any, Any]]
+OWN = re.compile(r"[0-9a-f]{64}\[")  # a checksum and the nesting it stands before
 ABANDONED = 3600  # seconds after which nobody is still writing a draft
 
 
@@ -59,10 +60,13 @@ def load(path: str | PathLike[str]) -> Any:
             metadata = file.metadata() or {}
         with open(path, "rb") as header:  # safetensors itself takes the last of two keys that are the same
             json.loads(header.read(int.from_bytes(header.read(8), "little")), object_pairs_hook=unique)
-        own = metadata.get("minigrad") or next((text for text in metadata.values() if sound(text, arrays)), None)
+        found = (
+            text for key, text in metadata.items() if key == "minigrad" or OWN.match(text)
+        )  # whatever its name is now
+        own = next(found, None)
         if own is None:
             return {key: from_numpy(array) for key, array in arrays.items()}
-        if not sound(own, arrays):
+        if own[:64] != checksum(own[64:], arrays):
             raise ValueError("its contents do not match its checksum, so some of it has changed since it was written")
         tree = unpack(json.loads(own[64:]), arrays)
         if arrays:
@@ -80,11 +84,6 @@ def checksum(skeleton: str, arrays: Arrays) -> str:
         digest.update(f"\0{key}\0{array.dtype.name}\0{array.shape}\0".encode())
         digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()
-
-
-def sound(text: str, arrays: Arrays) -> bool:
-    """Whether `text` is a checksum and the skeleton that it belongs to."""
-    return text[:64] == checksum(text[64:], arrays)
 
 
 def unique(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
@@ -260,4 +259,4 @@ def same_dtypes(old: Any, new: Any) -> None:
             raise ValueError(f"{name} is {came} where {tensor.dtype} is wanted")
 
 
-errors.name_all(globals(), helpers="checksum sound unique pack unpack write numbered newest same_dtypes")
+errors.name_all(globals(), helpers="checksum unique pack unpack write numbered newest same_dtypes")
