@@ -254,6 +254,32 @@ def test_a_failing_property_shows_its_smallest_sample_and_how_to_repeat_it() -> 
     assert "Sample(args=[array(" in notes and "@reproduce_failure(" in notes
 
 
+# What a rule raises
+
+
+def raises_its_own(xp, x):
+    raise ValueError("raises_its_own: in words of its own")
+
+
+def says_an_unknown_word(xp, x):
+    return xp.fft(x), (None,)
+
+
+def raises_what_wants_more_than_a_message(xp, x):
+    b"\xff".decode()
+
+
+def test_what_a_rule_raises_is_a_sentence_that_names_it_once() -> None:
+    x = mg.ones(2)
+    for rule, kind, words in (
+        (raises_its_own, ValueError, "^raises_its_own: in words of its own$"),
+        (says_an_unknown_word, AttributeError, "'fft' is not in the vocabulary"),
+        (raises_what_wants_more_than_a_message, ValueError, r"^raises_what_\w+\(float32\(2,\)\): 'utf-8' codec can't"),
+    ):
+        with pytest.raises(kind, match=words):
+            planted(rule)(x)
+
+
 # gradcheck, the same for readers
 
 

@@ -98,6 +98,22 @@ def test_containers() -> None:
     assert list(nn.ModuleList([a]).extend([b, c])[::2]) == [a, c]
 
 
+def test_modules_say_what_they_are() -> None:
+    assert repr(nn.Parameter([1.0])) == "Parameter containing:\ntensor([1.], requires_grad=True)"
+    assert repr(nn.LockedDropout(0.25, True)) == "LockedDropout(p=0.25, batch_first=True)"
+    assert repr(nn.Sequential(nn.Linear(2, 3))).splitlines()[1].strip().startswith("(0): Linear(in_features=2")
+
+
+def test_parameters_may_be_registered_and_moved() -> None:
+    net = nn.Module()
+    net.register_parameter("w", nn.Parameter([1.0]))
+    net.register_parameter("b", None)
+    assert [n for n, _ in net.named_parameters()] == ["w"] and net.b is None and net.cpu() is net
+    if not mg.cuda.is_available():
+        with pytest.raises(RuntimeError, match="no GPU is usable here"):
+            net.cuda()
+
+
 def test_misuse_of_modules() -> None:
     linear = nn.Linear(2, 3)
     with pytest.raises(TypeError, match=r"Linear.weight is a Parameter and cannot become a Tensor.*nn.Parameter"):
@@ -247,6 +263,8 @@ def test_chrono_opens_the_gate_that_keeps_a_grus_state() -> None:
 def test_misuse_of_initialisers() -> None:
     with pytest.raises(ValueError, match=r"xavier_normal_.*\(3,\) has no fan in and out"):
         nn.init.xavier_normal_(mg.zeros(3))
+    with pytest.raises(ValueError, match="mode is 'fan_in' or 'fan_out', not 'fan'"):
+        nn.init.kaiming_uniform_(mg.zeros(2, 2), mode="fan")
     with pytest.raises(ValueError, match="t_max = 2"):
         nn.LSTM(3, 4, chrono=2)
     with pytest.raises(TypeError, match="forget_bias_: GRU.* has no bias of the gates it sets; give an LSTM"):

@@ -41,6 +41,12 @@ def test_misuse_of_losses() -> None:
         F.cross_entropy(mg.ones(3, 4), mg.tensor([1, 2]))
     with pytest.raises(IndexError, match="targets go from 0 to 4"):
         nn.CrossEntropyLoss()(mg.ones(2, 4), mg.tensor([0, 4]))
+    with pytest.raises(IndexError, match="nll_loss: targets go from 0 to 4, classes to 3"):
+        F.nll_loss(mg.ones(2, 4), mg.tensor([0, 4]))
+    with pytest.raises(ValueError, match="reduction is 'none', 'sum' or 'mean', not 'avg'"):
+        mg.fused.softmax_cross_entropy(mg.ones(2, 4), mg.tensor([0, 1]), reduction="avg")
+    with pytest.raises(TypeError, match=r"targets must be integers, and float32 came; use \.long\(\)"):
+        mg.fused.softmax_cross_entropy(mg.ones(2, 4), mg.ones(2))
     with pytest.raises(TypeError, match="size_average"):
         nn.MSELoss(size_average=True)
     with pytest.raises(ValueError, match="layer_norm: the last dimensions of"):

@@ -170,6 +170,7 @@ def test_misuse_of_optimizers() -> None:
         (lambda: optim.Adam([p], 1, (0.9, 0.9), 1, 0, True), TypeError, "then come lr, betas, eps, weight_decay"),
         (lambda: optim.Adam([p], amsgrad=True), TypeError, "Adam: amsgrad is not supported; settings are"),
         (lambda: optim.SGD([{"params": [p], "rate": 1}]), TypeError, "SGD: rate is not supported"),
+        (lambda: optim.SGD([p], lr="fast"), TypeError, "lr='fast' came; wanted are numbers"),
         (lambda: optim.SGD([p], lr=-1.0), ValueError, "lr=-1.0 is out of range"),
         (lambda: optim.Adam([p], betas=(0.9, 1.0)), ValueError, r"betas=\(0.9, 1.0\) is out of range"),
         (lambda: optim.SGD([p, p]), ValueError, "or came before"),
