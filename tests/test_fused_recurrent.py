@@ -323,18 +323,3 @@ def test_is_pytorchs(kind: str, bias: bool, lengths: Any) -> None:
             same(grads[1:], [g.numpy() for g in want], 1e-10)
             dx += grads[0]
         same([dx], [their_x.grad.numpy()], 1e-10)
-
-
-@pytest.mark.parametrize("bad", [0, 1])
-def test_an_error_in_one_half_is_the_calls_and_leaves_both_free(bad: int) -> None:
-    done = []
-
-    def work(which: int) -> int:
-        if which == bad:
-            raise ValueError("half a batch")
-        done.append(which)
-        return which
-
-    with pytest.raises(ValueError, match="half a batch"):
-        halves.cores.both(work)
-    assert done == [1 - bad] and halves.cores.both(lambda which: which) == [0, 1]

@@ -52,7 +52,7 @@ def suite(mutant: Mutant) -> list[str]:
     if kind in ("rnn", "gru", "lstm"):
         return [f"test_fused_recurrent.py::.*{kind}", f"test_ops.py::.*{kind}", *SCANS]
     if kind in ("recurrent", "halves"):
-        return ["test_fused_recurrent.py::.*lstm", *SCANS, "test_ops.py::.*(rnn|lstm|gru)"]
+        return ["test_halves.py", "test_fused_recurrent.py::.*lstm", *SCANS, "test_ops.py::.*(rnn|lstm|gru)"]
     if kind in ("norm", "loss"):
         name = {"norm": "layer_norm", "loss": "softmax_cross_entropy"}[kind]
         return [rf"test_ops.py::.*\[{name}\]", *LAYERS, "test_misuse.py"]

@@ -1,0 +1,62 @@
+"""Two halves of a batch at once: what they cost, and what happens where one fails or the process forks. That they give
+what the whole gives is among the laws of test_fused_recurrent.py."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from minigrad.fused import halves
+
+cores = halves.cores
+
+
+def threads_of_blas() -> list[int]:
+    return [library.num_threads for library in cores.blas.lib_controllers]
+
+
+@pytest.mark.parametrize("bad", [0, 1])
+def test_an_error_in_one_half_is_the_calls_and_leaves_both_free(bad: int) -> None:
+    """And neither outlives the call."""
+    done = []
+
+    def work(which: int) -> int:
+        if which == bad:
+            raise ValueError("half a batch")
+        time.sleep(0.05)
+        done.append(which)
+        return which
+
+    with pytest.raises(ValueError, match="half a batch"):
+        cores.both(work)
+    assert done == [1 - bad] and cores.both(lambda which: which) == [0, 1]
+
+
+known = pytest.mark.skipif(not threads_of_blas(), reason="threadpoolctl does not know this BLAS")
+
+
+@known
+def test_blas_keeps_to_one_thread_while_both_work() -> None:
+    with cores.blas.limit(limits=2):
+        before = threads_of_blas()
+        assert cores.both(lambda which: threads_of_blas()) == [[1] * len(before)] * 2
+        assert threads_of_blas() == before
+
+
+@known
+@pytest.mark.parametrize("limit", [1, 2])
+def test_halves_wait_until_blas_may_use_two_cores(limit: int) -> None:
+    with cores.blas.limit(limits=limit):
+        assert cores.allowed() == (max(threads_of_blas()) > 1) == (limit == 2)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the thread that it warns of is what this is about
+def test_a_forked_process_starts_a_second_thread_of_its_own() -> None:
+    cores.both(lambda which: which)
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        os._exit(cores.both(lambda which: which) != [0, 1])
+    assert os.waitpid(child, 0)[1] == 0, "it waits for a thread that only its parent has"
