@@ -177,9 +177,13 @@ def layers(draw):
 
 @sample
 def classes(draw):
-    N, V = draw(SIDES), draw(FULL)
-    targets = draw(hnp.arrays(int, N, elements=st.integers(0, V - 1) | st.just(-100)))
-    return [array(draw, (N, V)), targets]
+    """With "mean", of at least one row that counts."""
+    reduction, ignored = draw(st.sampled_from(("none", "sum", "mean"))), draw(st.sampled_from((-100, 0)))
+    N, V = draw(FULL if reduction == "mean" else SIDES), draw(FULL) + 1
+    targets = draw(hnp.arrays(int, N, elements=st.integers(0, V - 1) | st.just(ignored)))
+    if reduction == "mean":
+        targets[0] = 1
+    return [array(draw, (N, V)), targets], {"reduction": reduction, "ignore_index": ignored}
 
 
 @sample
@@ -235,8 +239,8 @@ def scatter(t: Any, g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     return flat.index_add(0, places(t, index, shape).reshape(-1), g.reshape(-1)).reshape(shape)
 
 
-def entropy(t: Any, x: Any, targets: Any) -> Any:
-    return t.nn.functional.cross_entropy(x, targets, reduction="none")
+def entropy(t: Any, x: Any, targets: Any, **settings: Any) -> Any:
+    return t.nn.functional.cross_entropy(x, targets, **settings)
 
 
 # fmt: off

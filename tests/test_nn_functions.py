@@ -47,6 +47,8 @@ def test_misuse_of_losses() -> None:
         mg.fused.softmax_cross_entropy(mg.ones(2, 4), mg.tensor([0, 1]), reduction="avg")
     with pytest.raises(TypeError, match=r"targets must be integers, and float32 came; use \.long\(\)"):
         mg.fused.softmax_cross_entropy(mg.ones(2, 4), mg.ones(2))
+    with pytest.raises(IndexError, match="targets go from -1 to 1"):
+        F.cross_entropy(mg.ones(2, 4), mg.tensor([-1, 1]))
     with pytest.raises(TypeError, match="size_average"):
         nn.MSELoss(size_average=True)
     with pytest.raises(ValueError, match="layer_norm: the last dimensions of"):
