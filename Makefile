@@ -25,7 +25,7 @@ notebooks: $(call with,demos notebooks)  ## run the demos as notebooks and write
 test: $(call with,test demos)  ## run every test (EXTRAS=torch compares with PyTorch too)
 	$(python) -m pytest -n auto $(or $(ARGS),--cov $(if $(filter torch,$(EXTRAS)),--cov-fail-under=99))
 
-trust: $(call with,test demos)  ## look for what goes wrong over night: kills, bad files, long runs (an hour on one core)
+trust: $(call with,test demos)  ## look for what goes wrong over night: kills, bad files, long runs (ten minutes)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TRUST=long $(python) -m pytest tests/trust $(ARGS)
 
 mutants: $(call with,test)  ## make small errors in the rules, and see which no test notices (an hour; it goes on where it was)
