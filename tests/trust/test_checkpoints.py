@@ -201,7 +201,7 @@ def test_what_has_no_state_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_a_reader_beside_a_writer_always_finds_a_checkpoint(tmp_path: Path, many: Any) -> None:
-    path, done = tmp_path / "model", threading.Event()
+    path, done, steps = tmp_path / "model", threading.Event(), [0]
     save_checkpoint(path, step=0, keep=1)
 
     def write() -> None:
@@ -213,11 +213,12 @@ def test_a_reader_beside_a_writer_always_finds_a_checkpoint(tmp_path: Path, many
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        steps = [load_checkpoint(path, rng=False)["step"] for _ in range(many(50, 2000))]
+        while len(set(steps)) < many(10, 300) and writer.is_alive():
+            steps.append(load_checkpoint(path, rng=False)["step"])
     finally:
         done.set()
         writer.join()
-    assert steps == sorted(steps) and steps[-1] > 0
+    assert steps == sorted(steps) and len(set(steps)) >= many(10, 300)
 
 
 # A load that fails
