@@ -21,6 +21,13 @@ from demos.report import VERDICTS, verdict_kind
 PAGE = Path(__file__).with_name("RESULTS.md")
 FOLDER = Path(__file__).with_name("results")
 Results = dict[str, Any]
+HIGHLIGHTS = [  # what the README shows: a section, and how its claim begins
+    ("s6", "An LSTM keeps its accuracy"), ("s6", "The forget bias should start at 1"),
+    ("s8", "In the attention that the lesson draws"), ("s9", "A training step of a GRU takes"),
+    ("x1", "The gradient flows back through the addition"), ("x2", "An LSTM language model is better than counting"),
+    ("x3", "An LSTM predicts share prices"), ("x4", "Processing in both directions"), ("x6", "With peepholes"),
+    ("x7", "One vector of fixed size"),
+]  # fmt: skip
 
 
 def load(folder: Path = FOLDER) -> Results:
@@ -48,6 +55,15 @@ def claim_rows(claims: list[dict[str, Any]]) -> Iterator[str]:
         mark = VERDICTS[verdict_kind(claim["verdict"])]
         cells = [claim["where"], claim["claim"], claim["measured"]["text"], beside, f"{mark} {claim['verdict']}"]
         yield f"| {' | '.join(map(cell, cells))} |\n"
+
+
+def highlights(results: Results) -> str:
+    """The README's table."""
+    claims = [
+        next(claim for claim in results["claims"] if claim["section"] == section and claim["claim"].startswith(begin))
+        for section, begin in HIGHLIGHTS
+    ]
+    return "".join(claim_rows(claims))
 
 
 def section_page(section: dict[str, Any]) -> Iterator[str]:
