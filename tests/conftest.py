@@ -1,7 +1,10 @@
 """What holds for every test: how hard Hypothesis searches, a seed, no screen, and global state left as it was found."""
 
+import functools
+import itertools
 import os
 import random
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,6 +69,31 @@ def sealed() -> Iterator[None]:
     )  # the next test is not to blame
     mg.set_default_dtype(before["default dtype"])
     assert not changed, f"{', '.join(changed)}: the test must leave this as it was"
+
+
+TRACED = 10  # examples of a property whose coverage is measured: the rest would add time, and hardly a line
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Any:
+    """Look at the coverage of a property's first examples only, where looking takes a trace function (before 3.14)."""
+    property_, tracer = getattr(getattr(item, "obj", None), "hypothesis", None), sys.gettrace()
+    if property_ is None or tracer is None:
+        return (yield)
+    test, number = property_.inner_test, itertools.count(1)
+
+    @functools.wraps(test)
+    def traced_at_first(*args: Any, **kwargs: Any) -> Any:
+        if next(number) > TRACED:
+            sys.settrace(None)
+        return test(*args, **kwargs)
+
+    property_.inner_test = traced_at_first
+    try:
+        return (yield)
+    finally:
+        property_.inner_test = test
+        sys.settrace(tracer)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
