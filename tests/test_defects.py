@@ -56,14 +56,17 @@ def leaf(values: Any) -> mg.Tensor:
 @st.composite
 def equations(draw: Any) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
     """An equation; operands in which a dimension may be 1 where it is more in others; and these, stretched."""
-    sizes, lead = {letter: draw(st.sampled_from((2, 3, 1, 0))) for letter in "abc"}, draw(st.sampled_from(((), (2,))))
+    sizes, lead = (
+        {letter: draw(st.sampled_from((2, 3, 1, 0))) for letter in "abc"},
+        draw(st.sampled_from(((), (2,), (2, 1, 3)))),
+    )
     words = draw(st.lists(st.lists(st.sampled_from("abc"), unique=True, max_size=3), min_size=1, max_size=3))
     texts, operands, stretched = [], [], []
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     for word in words:
         dots = bool(lead) and draw(st.booleans())
         ones = [1 if draw(st.booleans()) else sizes[letter] for letter in word]
-        front = lead[: draw(st.integers(0, 1))] if dots else ()
+        front = lead[draw(st.integers(0, len(lead))) :] if dots else ()
         operands.append(rng.standard_normal((*front, *ones)))
         texts.append("..." * dots + "".join(word))
     for word, x in zip(words, operands):
@@ -89,6 +92,16 @@ def test_einsum_sums_over_what_it_has_stretched(equation: Any) -> None:
     want = np.einsum(text, *stretched)
     np.testing.assert_allclose(mg.einsum(text, *map(mg.tensor, operands)).numpy(), want, atol=1e-12)
     mg.gradcheck(lambda *xs: mg.einsum(text, *xs), operands)
+
+
+def test_einsum_refuses_what_does_not_fit() -> None:
+    for equation, words in (
+        ("i->i", "does not name the 2 dimensions"),
+        ("ij->ii", "each once"),
+        ("ij->k", "letters of"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            mg.einsum(equation, mg.ones(2, 3))
 
 
 @pytest.mark.parametrize("exponent", [0, 1, 2, 3, 4])

@@ -148,7 +148,7 @@ def test_no_dimension_is_all_of_them_and_a_list_is_a_tuple(reduce: Any) -> None:
     assert reduce(x, [0, 1], True).shape == (1, 1) and reduce(x, [1]).shape == (2,)
 
 
-@pytest.mark.parametrize("dims", [(0, 2), (0, -3), (0,), (0, 0), (0, 1, 2)])
+@pytest.mark.parametrize("dims", [(0, 2), (1, 2), (1, -3), (0,), (0, 0), (0, 1, 2)])
 def test_an_order_of_dimensions_names_each_once(dims: Any) -> None:
     with pytest.raises(ValueError, match="do not name each of the 2 dimensions once"):
         mg.ones(2, 3).permute(*dims)
@@ -170,6 +170,7 @@ def test_empty_tensors() -> None:
 
 def test_0d_tensors() -> None:
     x = mg.tensor(2.0, requires_grad=True)
-    for y in (x[None][0], x[...], x.reshape(1).squeeze(), x.sum(), x.amax(), x.max(dim=0).values, x.flatten()[0], x.T):
+    for y in (x[None][0], x[...], x.reshape(1).squeeze(), x.sum(), x.amax(), x.max(dim=0).values, x.flatten()[0], x.T,
+              x.sum(0), x.amax(-1), x.cumsum(0)):  # fmt: skip
         assert y.shape == () and mg.grad(y * 3, x)[0].item() == 3
     assert isinstance(mg.grad(x * 3, x)[0].data, np.ndarray)

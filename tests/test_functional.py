@@ -29,7 +29,7 @@ x.min(2)[1]; x.max(y); x.min(y); x.amax(); x.amax(1); x.amax((0, 2)); x.amin(); 
 x.amax([1, 2], True); x.argmax(); x.argmax(1); x.argmin(dim=-1, keepdim=True); x.argmin(); (x > 0).any()
 (x > 0).all(1); (x > 0).any(dim=2, keepdim=True); (x > 0).sum(); (x > 0).sum(1); x.logsumexp(1); x.logsumexp((0, 2))
 x.logsumexp(dim=-1, keepdim=True); t.logsumexp(x, 0); x.softmax(1); x.softmax(dim=-1); t.softmax(x, 0)
-x.log_softmax(2); t.log_softmax(x, dim=0); x.cumsum(0); x.cumsum(dim=-1); i.cumsum(1); x.norm(); x.norm(2)
+x.log_softmax(2); t.log_softmax(x, dim=0); x.cumsum(0); s.cumsum(-1); i.cumsum(1); x.norm(); x.norm(2)
 x.norm(dim=1); x.norm(1); x.norm(p=1, dim=2); x.norm(3, dim=0); x.norm(math.inf); x.norm(-math.inf, 1)
 x.norm(2, (0, 1), True); x.norm(p="fro"); t.norm(x, 2, 1); x.reshape(2, -1); x.reshape((2, -1)); x.view(2, -1)
 x.view((2, -1)); x.view(-1); x.reshape(6, 4); t.reshape(x, (4, 6)); x.flatten(); x.flatten(1); x.flatten(0, 1)

@@ -42,9 +42,13 @@ def amax(xp: XP, x: Array, *, dim: Dim = None, keepdim: bool = False) -> Rule:
 @op
 def cumsum(xp: XP, x: Array, *, dim: int) -> Rule:
     """y_t = Σ_{s ≤ t} x_s,    the gradient is summed from the other end."""
-    y = xp.cumsum(x, axis=dim)
-    backwards = (slice(None),) * (dim % max(len(x.shape), 1)) + (slice(None, None, -1),)
-    return y, (lambda g: xp.cumsum(g[backwards], axis=dim)[backwards],)
+    y = xp.cumsum(x, axis=dim)  # (1,) where x is 0-d
+    backwards = (slice(None),) * (dim % len(y.shape)) + (slice(None, None, -1),)
+
+    def pull(g: Array) -> Array:
+        return xp.reshape(xp.cumsum(xp.reshape(g, y.shape)[backwards], axis=dim)[backwards], x.shape)
+
+    return xp.reshape(y, x.shape), (pull,)
 
 
 @op
