@@ -9,11 +9,9 @@ import pytest
 
 from minigrad.fused import halves
 
-cores = halves.cores
-
 
 def threads_of_blas() -> list[int]:
-    return [library.num_threads for library in cores.blas.lib_controllers]
+    return [library.num_threads for library in halves.cores.blas.lib_controllers]
 
 
 @pytest.mark.parametrize("bad", [0, 1])
@@ -29,8 +27,8 @@ def test_an_error_in_one_half_is_the_calls_and_leaves_both_free(bad: int) -> Non
         return which
 
     with pytest.raises(ValueError, match="half a batch"):
-        cores.both(work)
-    assert done == [1 - bad] and cores.both(lambda which: which) == [0, 1]
+        halves.cores.both(work)
+    assert done == [1 - bad] and halves.cores.both(lambda which: which) == [0, 1]
 
 
 known = pytest.mark.skipif(not threads_of_blas(), reason="threadpoolctl does not know this BLAS")
@@ -38,25 +36,25 @@ known = pytest.mark.skipif(not threads_of_blas(), reason="threadpoolctl does not
 
 @known
 def test_blas_keeps_to_one_thread_while_both_work() -> None:
-    with cores.blas.limit(limits=2):
+    with halves.cores.blas.limit(limits=2):
         before = threads_of_blas()
-        assert cores.both(lambda which: threads_of_blas()) == [[1] * len(before)] * 2
+        assert halves.cores.both(lambda which: threads_of_blas()) == [[1] * len(before)] * 2
         assert threads_of_blas() == before
 
 
 @known
 @pytest.mark.parametrize("limit", [1, 2])
 def test_halves_wait_until_blas_may_use_two_cores(limit: int) -> None:
-    with cores.blas.limit(limits=limit):
-        assert cores.allowed() == (max(threads_of_blas()) > 1) == (limit == 2)
+    with halves.cores.blas.limit(limits=limit):
+        assert halves.cores.allowed() == (max(threads_of_blas()) > 1) == (limit == 2)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the thread that it warns of is what this is about
 def test_a_forked_process_starts_a_second_thread_of_its_own() -> None:
-    cores.both(lambda which: which)
+    halves.cores.both(lambda which: which)
     child = os.fork()
     if not child:
         signal.alarm(20)
-        os._exit(cores.both(lambda which: which) != [0, 1])
+        os._exit(halves.cores.both(lambda which: which) != [0, 1])
     assert os.waitpid(child, 0)[1] == 0, "it waits for a thread that only its parent has"

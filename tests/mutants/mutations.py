@@ -13,7 +13,7 @@ OTHER_COMPARISONS = {
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,),
     ast.NotIn: (ast.In,),
 }  # fmt: skip
-COMMUTE = {"add", "multiply", "maximum"}
+COMMUTE = {"add", "multiply", "maximum", "min", "max"}
 NEEDED = {  # a call that gives another kind of thing than its argument: without it nothing runs at all
     "isinstance", "hasattr", "len", "range", "zip", "slice", "enumerate", "list", "tuple", "dict", "set", "map", "type",
     "vars", "plain", "zeros", "empty", "sum_of", "partial",
