@@ -4,14 +4,42 @@ what the whole gives is among the laws of test_fused_recurrent.py."""
 import os
 import signal
 import time
+from typing import Any
 
+import numpy as np
 import pytest
+import strict_device
 
+import minigrad as mg
 from minigrad.fused import halves
 
 
 def threads_of_blas() -> list[int]:
     return [library.num_threads for library in halves.cores.blas.lib_controllers]
+
+
+@pytest.mark.parametrize(("B", "H", "device", "allowed", "halved"), [
+    (4, 3, "cpu", True, True), (2, 6, "cpu", True, True), (12, 1, "cpu", True, True), (5, 3, "cpu", True, True),
+    (4, 2, "cpu", True, False), (1, 12, "cpu", True, False), (2, 5, "cpu", True, False),
+    (4, 3, "cpu", False, False), (4, 3, strict_device.NAME, True, False),
+])  # fmt: skip
+def test_a_large_batch_is_halved_forward_and_back_and_no_other(
+    B: int, H: int, device: str, allowed: bool, halved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """12 numbers in a state being large here."""
+    both, calls = halves.cores.both, []
+
+    def counted(work: Any) -> list[Any]:
+        calls.append(work)
+        return both(work)
+
+    monkeypatch.setattr(halves, "LARGE", 12)
+    monkeypatch.setattr(halves.cores, "allowed", lambda: allowed)
+    monkeypatch.setattr(halves.cores, "both", counted)
+    x, h, W, U = (mg.tensor(np.ones(shape), device=device) for shape in ((2, B, 1), (B, H), (H, 1), (H, H)))
+    hs, _ = mg.fused.rnn(x, h, W.requires_grad_(), U, None, None)
+    hs.sum().backward()
+    assert len(calls) == 2 * halved
 
 
 @pytest.mark.parametrize("bad", [0, 1])
