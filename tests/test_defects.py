@@ -94,6 +94,11 @@ def test_einsum_sums_over_what_it_has_stretched(equation: Any) -> None:
     mg.gradcheck(lambda *xs: mg.einsum(text, *xs), operands)
 
 
+def test_einsum_takes_more_dimensions_than_an_ellipsis_has_dots() -> None:
+    x = mg.randn(1, 2, 1, 3, 2)
+    assert mg.equal(mg.einsum("...->...", x), x) and mg.equal(mg.einsum("...i->i...", x), x.movedim(-1, 0))
+
+
 def test_einsum_refuses_what_does_not_fit() -> None:
     for equation, words in (
         ("i->i", "does not name the 2 dimensions"),

@@ -44,11 +44,7 @@ def cumsum(xp: XP, x: Array, *, dim: int) -> Rule:
     """y_t = Σ_{s ≤ t} x_s,    the gradient is summed from the other end."""
     y = xp.cumsum(x, axis=dim)  # (1,) where x is 0-d
     backwards = (slice(None),) * (dim % len(y.shape)) + (slice(None, None, -1),)
-
-    def pull(g: Array) -> Array:
-        return xp.reshape(xp.cumsum(xp.reshape(g, y.shape)[backwards], axis=dim)[backwards], x.shape)
-
-    return xp.reshape(y, x.shape), (pull,)
+    return xp.reshape(y, x.shape), (lambda g: xp.cumsum(xp.reshape(g, y.shape)[backwards], axis=dim)[backwards],)
 
 
 @op
