@@ -125,7 +125,7 @@ def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Opti
     )
     parser.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask cluster, with --backend dask")
     for option, (users, metavar, what) in DATA.items():
-        if with_names or script_name(prog) in users:
+        if with_names or prog.split("_")[0] in users:
             kind = str if option == "column" else file
             of = f"{', '.join(users)}: " if with_names else ""
             parser.add_argument(f"--{option}", type=kind, metavar=metavar, help=f"{of}{what}")

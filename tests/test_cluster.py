@@ -1,6 +1,7 @@
 """The demos' runs on another engine of joblib's: a Dask cluster of two workers, each a process of its own."""
 
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +19,10 @@ WORDS = ["-m", "demos", "s2", "s4", "--quick"]
 
 @pytest.fixture
 def scheduler() -> Iterator[str]:
+    before = random.getstate()  # distributed draws from it
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
         yield cluster.scheduler_address
+    random.setstate(before)
 
 
 def shown(out: Path) -> list[Any]:
