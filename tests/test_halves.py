@@ -26,14 +26,14 @@ def threads_of_blas() -> list[int]:
 def test_a_large_batch_is_halved_forward_and_back_and_no_other(
     B: int, H: int, device: str, allowed: bool, halved: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """12 numbers in a state being large here."""
+    """12 numbers in each of two states being large here."""
     both, calls = halves.cores.both, []
 
     def counted(work: Any) -> list[Any]:
         calls.append(work)
         return both(work)
 
-    monkeypatch.setattr(halves, "LARGE", 12)
+    monkeypatch.setattr(halves, "LARGE", 24)
     monkeypatch.setattr(halves.cores, "allowed", lambda: allowed)
     monkeypatch.setattr(halves.cores, "both", counted)
     x, h, W, U = (mg.tensor(np.ones(shape), device=device) for shape in ((2, B, 1), (B, H), (H, 1), (H, H)))

@@ -1,4 +1,11 @@
-"""Halves of a batch on two cores. NumPy's products use both by themselves, its tanh and sums only one."""
+"""Halves of a batch on two cores. NumPy's products use both by themselves, its tanh and sums only one.
+
+Time of forward + backward relative to the whole batch, on two cores with nothing else to do, at (T,B,I,H):
+                         RNN   GRU   LSTM
+    100, 500,  32,  64   0.90  0.85  0.86
+     25, 500,  32,  64   1.5   1.2   1.3
+     50,  64, 128, 256   1.8   0.95  0.98
+"""
 
 from __future__ import annotations
 
@@ -14,7 +21,7 @@ from minigrad.array import XP, Array
 from minigrad.autograd import Rule
 from minigrad.fused.recurrent import buffers
 
-LARGE = 2**14  # numbers in a state (B,H) from which halving pays: one call is then far longer than a change of threads
+LARGE = 2**21  # numbers in all states (T,B,H) from which halving pays; at fewer the copies of its halves cost more
 
 
 class Cores:
@@ -63,7 +70,7 @@ def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
     def halved(xp: XP, *args: Array, lengths: Any = None, **settings: Any) -> Rule:
         x, *states = args[:-4]
         (T, B, _), H = x.shape, states[0].shape[1]
-        if not pays(x, B, H):
+        if not pays(x, T * B * H):
             return rule(xp, *args, lengths=lengths, **settings)
         halves = slice(0, B // 2), slice(B // 2, B)
         dtype = xp.result_type(*[a for a in args if a is not None])
@@ -96,8 +103,8 @@ def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
     return halved
 
 
-def pays(x: Array, B: int, H: int) -> bool:
-    return type(x) is np.ndarray and B >= 2 and B * H >= LARGE and cores.allowed()
+def pays(x: Array, numbers: int) -> bool:
+    return type(x) is np.ndarray and x.shape[1] >= 2 and numbers >= LARGE and cores.allowed()
 
 
 def fill(parts: Any, rows: slice, wholes: list[Array]) -> None:
