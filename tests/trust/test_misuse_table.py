@@ -1,7 +1,9 @@
 """Every public name is called wrongly, in each of the ways below: what is refused is refused in a sentence that
-names what was called, or the op or argument that it stumbled over. tests/test_misuse.py has the words of many."""
+names what was called, or the op or argument that it stumbled over, and the kind of error is the one that kinds.json
+holds. tests/test_misuse.py has the words of many."""
 
 import inspect
+import json
 import re
 import warnings
 from collections.abc import Callable
@@ -76,6 +78,7 @@ def methods() -> dict[str, Any]:
 
 
 TARGETS = {**public(), **methods()}
+EXPECTED = json.loads(Path(__file__).with_name("kinds.json").read_text("utf-8"))  # name -> kind of error -> ways
 WORDS = {part for name in TARGETS for part in name.split(".")} | set(mg.OPS)
 
 
@@ -96,7 +99,7 @@ refused: dict[str, int] = {}
 @pytest.mark.parametrize("name", TARGETS)
 def test_what_is_refused_is_refused_in_a_sentence(name: str, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)  # "abc" is a good name of a file
-    target, count = TARGETS[name], 0
+    target, found = TARGETS[name], dict[str, list[str]]()
     for way, call in CALLS.items():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -104,11 +107,12 @@ def test_what_is_refused_is_refused_in_a_sentence(name: str, tmp_path: Path, mon
             try:
                 call(target)
             except KINDS as error:
-                count += 1
+                found.setdefault(type(error).__name__, []).append(way)
                 assert is_sentence(str(error), name, target), f"{name}, {way}: {error!r}"
             assert (mode, dtype) == (mg.is_grad_enabled(), mg.get_default_dtype())
-    assert count, f"{name} takes everything: {list(CALLS)}"
-    refused[name] = count
+    assert found, f"{name} takes everything: {list(CALLS)}"
+    assert found == EXPECTED.get(name), f"{name}: tests/trust/kinds.json says {EXPECTED.get(name)}"
+    refused[name] = sum(map(len, found.values()))
 
 
 def test_the_table_holds_every_public_name(say: Any) -> None:
