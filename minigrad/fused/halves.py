@@ -60,7 +60,8 @@ class Cores:
 
 
 cores = Cores()
-os.register_at_fork(after_in_child=cores.__init__)  # type: ignore[misc]  # a forked process has no second thread
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=cores.__init__)  # type: ignore[misc]  # a forked process has no second thread
 
 
 def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
