@@ -13,8 +13,8 @@ is to be differentiated, the rule is replayed with xp = `TENSORS`, the same word
 build the graph of the gradient. So every order of derivative comes from one formula.
 
 The pullback is a tuple of functions, one for each array; or one function that returns a gradient for each array
-(None: there is none; a function: call it only if that gradient is wanted). A rule with several values gets a tuple
-of gradients, None for a value that was not used.
+(None: there is none; a function: call it only if that gradient is wanted); a fused op's is told which are wanted.
+A rule with several values gets a tuple of gradients, None for a value that was not used.
 """
 
 from __future__ import annotations
@@ -177,8 +177,7 @@ def plain(name: str, value: Any) -> Any:
 
     rule.__name__ = name
     op(rule)
-    PLAIN[name] = OPS.pop(name)
-    return PLAIN[name]
+    return PLAIN.setdefault(name, OPS.pop(name))
 
 
 def sort_out(op: Op, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

@@ -137,11 +137,12 @@ def pull_through(node: Node, gs: list[Any], needs: list[bool], graph: bool) -> l
     try:
         pullback = node.pullback
         if graph and node.op.composed:
-            pullback = functools.partial(pull_composed, node, needs)
+            pullback = functools.partial(pull_composed, node)
         elif graph:
             pullback = node.op.rule(TENSORS, *node.args, **node.settings)[1]  # the same lines, now over Tensors
         if callable(pullback):
-            pulled = pullback(tuple(gs) if node.several else gs[0])
+            seeds = tuple(gs) if node.several else gs[0]
+            pulled = pullback(seeds, needs) if node.op.composed else pullback(seeds)
             pulled = [(g() if callable(g) else g) if need else None for g, need in zip(pulled, needs, strict=True)]
         else:
             pulled = [pull(gs[0]) if need else None for pull, need in zip(pullback, needs, strict=True)]
@@ -153,7 +154,7 @@ def pull_through(node: Node, gs: list[Any], needs: list[bool], graph: bool) -> l
         raise
 
 
-def pull_composed(node: Node, needs: list[bool], gs: Any) -> list[Any]:
+def pull_composed(node: Node, gs: Any, needs: list[bool]) -> list[Any]:
     """The gradients of a fused op with their graph, from its composition.
 
     Each argument enters under a name of its own, so that a path from one argument to another stays out.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
@@ -40,7 +41,7 @@ def gru(
     scan = Scan(xp, x, h0, lengths, reverse, xp.result_type(x, h0, U, V))
     s, running, T, B = scan.s, scan.running, scan.T, scan.B
     blocks = buffers.empty(xp, (T, 4 * H, B), scan.dtype)
-    vxs = xp.empty((3 * H, B), dtype=scan.dtype)
+    vxs = buffers.empty(xp, (3 * H, B), scan.dtype)
     for t, cols in enumerate(running):
         a, vx, h, h_t = blocks[t, :, :cols], vxs[:, :cols], s[t, :H, :cols], s[t + 1, :H, :cols]
         u, r, z, n, rz = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :], a[H : 3 * H]
@@ -66,10 +67,12 @@ def gru(
     scan.end(s[1:, :H])
     scan.end(blocks)
 
-    def pull(gs: Any) -> Any:
+    def pull(gs: Any, needs: Sequence[bool] = (True,)) -> Any:
         g_hs, dh = scan.seeds(gs[0]), scan.seed(gs[1])
-        das, es = xp.empty((scan.width, 4 * H, B), dtype=scan.dtype), xp.empty((H, B), dtype=scan.dtype)
-        dU, dV, dx = xp.zeros_like(U), xp.zeros_like(V), scan.empty_dx()
+        das, es = buffers.empty(xp, (scan.width, 4 * H, B), scan.dtype), buffers.empty(xp, (H, B), scan.dtype)
+        du, dv = buffers.empty(xp, U.shape, U.dtype), buffers.empty(xp, V.shape, V.dtype)
+        room, s_room, u_room = scan.rooms(4 * H, s.shape[1], H)
+        dU, dV, dx = xp.zeros_like(U), xp.zeros_like(V), scan.empty_dx(needs[0])
         Ut, Un, Urz = U[:, :H].T, U[:H, :H].T, U[H:, :H].T
         for steps, cols in scan.chunks():
             a = xp.reshape(blocks, (T, 4, H, B))[steps, :, :, :cols]  # (m,4,H,n)
@@ -100,16 +103,17 @@ def gru(
                     e += d[0]
                     xp.matmul(Urz, das[k, H : 3 * H, :n_t], out=dh_t)
                 dh_t += e
-            d, sc = das[:m, :, :cols], columns_of(xp, s[steps, :, :cols])
+            d = das[:m, :, :cols]
+            if dx is not None:
+                xp.matmul(xp.swapaxes(d[:, H:], 1, 2), w_ih, out=dx[steps, :cols])
+            d, sc = columns_of(xp, d, room), columns_of(xp, s[steps, :, :cols], s_room)
             if reset_after:
-                dU += columns_of(xp, d[:, : 3 * H]) @ sc[: H + 1].T
+                dU += xp.matmul(d[: 3 * H], sc[: H + 1].T, out=du)
             else:
-                dn = columns_of(xp, d[:, 3 * H :])
-                dU[:H, :H] += dn @ columns_of(xp, u).T
-                dU[:H, H] += xp.sum(dn, axis=1)
-                dU[H:] += columns_of(xp, d[:, H : 3 * H]) @ sc[: H + 1].T
-            dV += columns_of(xp, d[:, H:]) @ sc[H:].T
-            xp.matmul(xp.swapaxes(d[:, H:], 1, 2), w_ih, out=dx[steps, :cols])
+                dU[:H, :H] += d[3 * H :] @ columns_of(xp, u, u_room).T
+                dU[:H, H] += xp.sum(d[3 * H :], axis=1)
+                dU[H:] += d[H : 3 * H] @ sc[: H + 1].T
+            dV += xp.matmul(d[H:], sc[H:].T, out=dv)
         dU = xp.roll(dU, -H, axis=0)
         biases = (None, None) if b_ih is None else (dV[:, 0], dU[:, H])
         return scan.over_time(dx), scan.as_rows(dh.T), dV[:, 1:], dU[:, :H], *biases

@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -88,14 +88,15 @@ def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
         ys = [buffers.empty(xp, (T, B, H), dtype), *[xp.empty((B, H), dtype=dtype) for _ in states]]
         pulls = cores.both(run)
 
-        def pull(gs: Any) -> Any:
+        def pull(gs: Any, needs: Sequence[bool] = (True,)) -> Any:
             def back(which: int) -> Any:
                 rows = halves[which]
-                found = pulls[which](tuple([g if g is None else g[..., rows, :] for g in gs]))
+                found = pulls[which](tuple([g if g is None else g[..., rows, :] for g in gs]), needs)
                 fill(found, rows, dxs)
                 return found[len(dxs) :]
 
-            dxs = [buffers.empty(xp, x.shape, dtype), *[xp.empty((B, H), dtype=dtype) for _ in states]]
+            dx = buffers.empty(xp, x.shape, dtype) if needs[0] else None
+            dxs = [dx, *[xp.empty((B, H), dtype=dtype) for _ in states]]
             first, second = cores.both(back)
             return *dxs, *[dw if dw is None else dw + other for dw, other in zip(first, second)]
 
@@ -110,4 +111,5 @@ def pays(x: Array, numbers: int) -> bool:
 
 def fill(parts: Any, rows: slice, wholes: list[Array]) -> None:
     for whole, part in zip(wholes, parts):
-        whole[..., rows, :] = part
+        if whole is not None:
+            whole[..., rows, :] = part

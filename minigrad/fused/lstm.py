@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
@@ -37,10 +38,10 @@ def lstm(
     s, running, T, B = scan.s, scan.running, scan.T, scan.B
     z = buffers.empty(xp, (T + 1, 5 * H, B), scan.dtype)
     z[0, 4 * H :] = c0[scan.order].T
-    products, ys = xp.empty((2 * H, B), dtype=scan.dtype), xp.empty((H, B), dtype=scan.dtype)
+    products = buffers.empty(xp, (2 * H, B), scan.dtype)
     for t, n in enumerate(running):
-        z_t, c, y, ig_fc = z[t, :, :n], z[t + 1, 4 * H :, :n], ys[:, :n], products[:, :n]
-        gates, sigmoids = z_t[: 4 * H], z_t[: 3 * H]
+        z_t, c, ig_fc = z[t, :, :n], z[t + 1, 4 * H :, :n], products[:, :n]
+        gates, sigmoids, y = z_t[: 4 * H], z_t[: 3 * H], ig_fc[:H]
         xp.tanh(xp.matmul(halved, s[t, :, :n], out=gates), out=gates)
         sigmoids *= 0.5
         sigmoids += 0.5
@@ -51,11 +52,12 @@ def lstm(
         scan.end(ended)
     blocks = xp.reshape(z, (T + 1, 5, H, B))
 
-    def pull(gs: Any) -> Any:
+    def pull(gs: Any, needs: Sequence[bool] = (True,)) -> Any:
         g_hs, dh, dc = scan.seeds(gs[0]), scan.seed(gs[1]), scan.seed(gs[2])
-        das = xp.empty((scan.width, 4 * H, B), dtype=scan.dtype)
-        ys, qs = xp.empty((2, scan.width, H, B), dtype=scan.dtype)
-        dW, dx, Ut, V = xp.zeros_like(W), scan.empty_dx(), W[:, :H].T, W[:, H + 1 :]
+        das = buffers.empty(xp, (scan.width, 4 * H, B), scan.dtype)
+        ys, qs = buffers.empty(xp, (2, scan.width, H, B), scan.dtype)
+        product, (room, s_room) = buffers.empty(xp, W.shape, W.dtype), scan.rooms(*W.shape)
+        dW, dx, Ut, V = xp.zeros_like(W), scan.empty_dx(needs[0]), W[:, :H].T, W[:, H + 1 :]
         for steps, n in scan.chunks():
             gates = blocks[steps, :, :, :n]  # (m,5,H,n)
             m = len(gates)
@@ -81,8 +83,10 @@ def lstm(
                 d[1:] *= dc_t  # ∂a_i, ∂a_f, ∂a_g
                 dc_t *= f[k, :, :n_t]
                 xp.matmul(Ut, das[k, :, :n_t], out=dh_t)
-            dW += columns_of(xp, das[:m, :, :n]) @ columns_of(xp, s[steps, :, :n]).T
-            xp.matmul(xp.swapaxes(das[:m, :, :n], 1, 2), V, out=dx[steps, :n])
+            d_all, s_all = columns_of(xp, das[:m, :, :n], room), columns_of(xp, s[steps, :, :n], s_room)
+            dW += xp.matmul(d_all, s_all.T, out=product)
+            if dx is not None:
+                xp.matmul(xp.swapaxes(das[:m, :, :n], 1, 2), V, out=dx[steps, :n])
         return scan.over_time(dx), scan.as_rows(dh.T), scan.as_rows(dc.T), *split(xp.roll(dW, -H, axis=0), H, b_ih)
 
     return (scan.hs(), scan.last(s[:, :H]), scan.last(z[:, 4 * H :])), pull

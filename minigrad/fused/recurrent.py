@@ -15,7 +15,7 @@ Time of forward + backward of the LSTM on one core relative to what stands here,
 (25, 500, 32, 64) and (50, 64, 128, 256); what was not worth its lines:
     chunks of one step              1.20  0.95  1.07    (B = 1, T = 100: 3.95)
     time inside, s as (K,T+1,B)     1.17  1.05  1.03    (the weights' gradients need no copy then, all else is strided)
-    new memory at every call        1.03  1.00  1.00    ((100, 500, 32, 64): 1.07)
+    new memory at every call        1.53  0.99  1.00    ((100, 500, 32, 64): 1.04; after large arrays: 0.97)
     V x for all t in one product    1.01  1.04  0.99    (a pass over the gates more)
     tanh c kept for backward        0.98  1.00  0.98    (and a fifth more memory)
     a contiguous copy of Uᵀ         0.98  1.00  0.96
@@ -35,10 +35,12 @@ from minigrad.array import XP, Array
 from minigrad.steps import Lengths
 
 CHUNK = 512  # columns of a chunk: one step at B = 512, 16 steps at B = 32
+SMALL = 2**12  # numbers; smaller arrays cost more to look up than to make
+PATIENCE = 256  # requests; an array that has served none of the last ones is let go
 
 
 class Buffers(threading.local):
-    """Large arrays, kept from one call to the next: fresh memory is paid for with a page fault every 4 kB.
+    """Work arrays, kept from one call to the next: fresh memory is paid for with a page fault every 4 kB.
 
     Every view of an array holds a reference to it. So one that only this list refers to is read by nobody any more,
     neither by a pullback nor as a result, and may be written to again. Each thread has its own.
@@ -46,20 +48,26 @@ class Buffers(threading.local):
 
     def __init__(self) -> None:
         self.kept: dict[Any, list[Array]] = {}
+        self.used: dict[int, int] = {}  # id of an array -> the request that it last served
+        self.requests = 0
 
     def empty(self, xp: XP, shape: tuple[int, ...], dtype: Any) -> Array:
-        """An uninitialised array: in an idle one of up to twice its size, or else new."""
+        """An uninitialised array: in the smallest idle one of up to twice its size, or else new."""
         size = math.prod(shape)
-        if size < 2**16 or xp.ndarray is not np.ndarray:  # malloc keeps small ones, and CuPy all of its memory
+        if size < SMALL or xp.ndarray is not np.ndarray:  # CuPy keeps all of its memory
             return xp.empty(shape, dtype=dtype)
+        self.requests += 1
         arrays = self.kept.setdefault(dtype, [])
-        idle = [n == IDLE for n in references(arrays)]
-        for array, free in zip(arrays, idle):
-            if free and size <= len(array) <= 2 * size:
-                return array[:size].reshape(shape)
-        arrays[:] = [array for array, free in zip(arrays, idle) if len(array) > size or not free]
-        arrays.append(xp.empty(size, dtype=dtype))
-        return arrays[-1].reshape(shape)
+        idle = [array for array, n in zip(arrays, references(arrays)) if n == IDLE]
+        fitting = [array for array in idle if size <= len(array) <= 2 * size]
+        if not fitting:
+            stale = [id(array) for array in idle if self.used[id(array)] < self.requests - PATIENCE]
+            arrays[:] = [array for array in arrays if id(array) not in stale]
+            fitting = [xp.empty(size * 5 // 4, dtype=dtype)]  # room to grow costs nothing until it is written to
+            arrays += fitting
+        found = min(fitting, key=len)
+        self.used[id(found)] = self.requests
+        return found[:size].reshape(shape)
 
 
 def references(arrays: list[Array]) -> list[int]:
@@ -122,10 +130,10 @@ class Scan:
         out[self.order] = columns
         return out
 
-    def over_time(self, steps: Array) -> Array:
-        """(T,B,·), from the order of reading to that of time."""
-        if self.ends is None:
-            return steps[self.when]
+    def over_time(self, steps: Array) -> Array | None:
+        """(T,B,·), from the order of reading to that of time; None from None."""
+        if self.ends is None or steps is None:
+            return None if steps is None else steps[self.when]
         out = self.xp.empty(steps.shape, dtype=self.dtype)
         out[self.when, self.order] = steps
         return out
@@ -146,12 +154,18 @@ class Scan:
         g = g[self.when, self.order]
         return [g[t, :n].T for t, n in enumerate(self.running)]
 
-    def empty_dx(self) -> Array:
-        """Room for ∂x (T,B,I) in the order of reading; 0 where a row has ended."""
+    def empty_dx(self, wanted: bool) -> Array | None:
+        """Room for ∂x (T,B,I) in the order of reading, 0 where a row has ended; None where nobody asks for it."""
         shape = self.T, self.B, self.I
+        if not wanted:
+            return None
         if self.ends is None:
             return buffers.empty(self.xp, shape, self.dtype)
         return self.xp.zeros(shape, dtype=self.dtype)
+
+    def rooms(self, *rows: int) -> list[Array]:
+        """For `columns_of` a chunk, as many rows of it as are asked for."""
+        return [buffers.empty(self.xp, (n * self.width * self.B,), self.dtype) for n in rows]
 
     def chunks(self) -> Iterator[tuple[slice, int]]:
         """The steps of each chunk, last chunk first, and how many columns run at its first step."""
@@ -172,6 +186,11 @@ def split(dW: Array, H: int, b_ih: Array) -> tuple[Array | None, ...]:
     return dW[:, H + 1 :], dW[:, :H], *biases
 
 
-def columns_of(xp: XP, a: Array) -> Array:
-    """(m,·,n) -> (·,m n): the columns of m steps side by side; no copy where m is 1."""
-    return xp.reshape(xp.swapaxes(a, 0, 1), (a.shape[1], a.shape[0] * a.shape[2]))
+def columns_of(xp: XP, a: Array, room: Array) -> Array:
+    """(m,·,n) -> (·,m n): the columns of m steps side by side, copied into `room`; no copy where m is 1."""
+    m, rows, n = a.shape
+    if m == 1:
+        return a[0]
+    out = xp.reshape(room[: rows * m * n], (rows, m, n))
+    out[...] = xp.swapaxes(a, 0, 1)
+    return xp.reshape(out, (rows, m * n))

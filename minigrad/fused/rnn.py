@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
 from minigrad.fused.halves import in_halves
-from minigrad.fused.recurrent import Scan, columns_of, join, split
+from minigrad.fused.recurrent import Scan, buffers, columns_of, join, split
 from minigrad.steps import Lengths, rnn_by_steps
 
 
@@ -35,10 +36,11 @@ def rnn(
             xp.maximum(h, 0, out=h)
     scan.end(s[1:, :H])
 
-    def pull(gs: Any) -> Any:
+    def pull(gs: Any, needs: Sequence[bool] = (True,)) -> Any:
         g_hs, dh = scan.seeds(gs[0]), scan.seed(gs[1])
-        das = xp.empty((scan.width, *dh.shape), dtype=scan.dtype)
-        dW, dx, Ut = xp.zeros_like(W), scan.empty_dx(), W[:, :H].T
+        das = buffers.empty(xp, (scan.width, *dh.shape), scan.dtype)
+        product, (room, s_room) = buffers.empty(xp, W.shape, W.dtype), scan.rooms(*W.shape)
+        dW, dx, Ut = xp.zeros_like(W), scan.empty_dx(needs[0]), W[:, :H].T
         for steps, n in scan.chunks():
             h = s[1:][steps, :H, :n]  # (m,H,n)
             da = das[: len(h), :, :n]
@@ -55,8 +57,9 @@ def rnn(
                     dh_t += g_hs[t]
                 d *= dh_t
                 xp.matmul(Ut, d, out=dh_t)
-            dW += columns_of(xp, da) @ columns_of(xp, s[steps, :, :n]).T
-            xp.matmul(xp.swapaxes(da, 1, 2), w_ih, out=dx[steps, :n])
+            dW += xp.matmul(columns_of(xp, da, room), columns_of(xp, s[steps, :, :n], s_room).T, out=product)
+            if dx is not None:
+                xp.matmul(xp.swapaxes(da, 1, 2), w_ih, out=dx[steps, :n])
         return scan.over_time(dx), scan.as_rows(dh.T), *split(dW, H, b_ih)
 
     return (scan.hs(), scan.last(s[:, :H])), pull

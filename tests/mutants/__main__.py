@@ -52,7 +52,7 @@ def suite(mutant: Mutant) -> list[str]:
         return [f"test_fused_recurrent.py::.*{kind}", f"test_ops.py::.*{kind}", f"test_recurrent.py::.*{kind.upper()}"]
     if kind in ("recurrent", "halves"):
         scans = [f"test_fused_recurrent.py::.*{which}" for which in ("lstm", "work_arrays", "gru")]
-        return ["test_halves.py", *scans, r"test_ops.py::.*\[(rnn|lstm|gru)\]"]
+        return ["test_buffers.py", "test_halves.py", *scans, r"test_ops.py::.*\[(rnn|lstm|gru)\]"]
     if kind in ("norm", "loss"):
         name = {"norm": "layer_norm", "loss": "softmax_cross_entropy"}[kind]
         return [rf"test_ops.py::.*\[{name}\]", *LAYERS, "test_misuse.py"]
