@@ -6,14 +6,16 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from minigrad.array import Array
 from minigrad.autograd import Node, Op, mode
 
-HOME = Path(__file__).resolve().parent
-INSIDE = (f"{HOME}{os.sep}", f"{HOME.parent / 'nn'}{os.sep}")  # code whose own lines no caller asks about
+HOME = os.path.dirname(os.path.realpath(__file__))
+INSIDE = (
+    os.path.join(HOME, ""),
+    os.path.join(os.path.dirname(HOME), "nn", ""),
+)  # whose own lines no caller asks about
 
 
 class Origin(NamedTuple):

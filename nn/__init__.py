@@ -14,7 +14,10 @@ Sequential(
 """
 
 # fmt: off
-from . import data, functional, init, io, optim, utils
+from importlib import import_module
+from typing import Any
+
+from . import data, functional, init, optim, utils
 from .activation import ELU, GELU, LeakyReLU, LogSigmoid, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from .attention import AdditiveAttention, AttentionPooling, MultiheadAttention
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, unroll
@@ -31,3 +34,10 @@ __all__ = [
     "ModuleList", "MSELoss", "MultiheadAttention", "NLLLoss", "optim", "Parameter", "PeepholeLSTMCell", "ReLU",
     "RNN", "RNNCell", "Sequential", "Sigmoid", "SiLU", "Softmax", "Softplus", "summary", "Tanh", "unroll", "utils",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`nn.io` when it is first asked for: it imports more of Python's library than all the rest."""
+    if name == "io":
+        return import_module("nn.io")
+    raise AttributeError(f"module 'nn' has no attribute {name!r}")

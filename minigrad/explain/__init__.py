@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import html
-import json
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minigrad import errors
 from minigrad.autograd import Variable
@@ -18,7 +16,10 @@ from minigrad.explain.record import Record
 from minigrad.recording import Recording
 from minigrad.tensor import Tensor
 
-HERE = Path(__file__).parent
+if TYPE_CHECKING:
+    from pathlib import Path  # imported where it is first needed, as html and json are: together they take milliseconds
+
+HERE = os.path.dirname(__file__)
 
 
 class explain:
@@ -142,21 +143,32 @@ class explain:
 
     def html(self) -> str:
         """The page, in one piece: it needs no network."""
+        import json
+        from html import escape
+
         data = {"name": self.name, "nodes": self.nodes, "values": self.values, "tree": self.tree, "ops": self.ops}
-        parts = {"title": html.escape(self.name), "css": (HERE / "page.css").read_text("utf-8")}
+        parts = {"title": escape(self.name), "css": read("page.css")}
         parts["data"] = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-        parts["js"] = "".join(
-            [(HERE / f"{name}.js").read_text("utf-8") for name in ("layout", "page", "steps", "keys")]
-        )
-        return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], (HERE / "page.html").read_text("utf-8"))
+        parts["js"] = "".join([read(f"{name}.js") for name in ("layout", "page", "steps", "keys")])
+        return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], read("page.html"))
 
     def save(self, path: str | Path) -> Path:
         """Write the page to `path`, for a browser to open."""
+        from pathlib import Path
+
         Path(path).write_text(self.html(), "utf-8")
         return Path(path)
 
     def _repr_html_(self) -> str:
-        return f'<iframe srcdoc="{html.escape(self.html())}" style="width: 100%; height: 40rem; border: 0"></iframe>'
+        from html import escape
+
+        return f'<iframe srcdoc="{escape(self.html())}" style="width: 100%; height: 40rem; border: 0"></iframe>'
+
+
+def read(name: str) -> str:
+    """A part of the page."""
+    with open(os.path.join(HERE, name), encoding="utf-8") as file:
+        return file.read()
 
 
 def facts(told: dict[str, Any]) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import linecache
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,7 +88,7 @@ class Record:
         told: dict[str, Any] = {"op": name, "module": "", "outs": [None] * len(node.clocks)}
         if node.where:
             file, line, function, told["module"] = node.where
-            told["where"] = f"{Path(file).name}, line {line}, in {function}"
+            told["where"] = f"{os.path.basename(file)}, line {line}, in {function}"
             told["code"] = linecache.getline(file, line).strip()
         told["args"] = [self.value(a) if isinstance(a, Variable) else repr(a) for a in args]
         told["kind"] = f"{name}({', '.join([self.values[a]['shape'] for a in told['args'] if isinstance(a, int)])})"
