@@ -124,10 +124,16 @@ def results_md(rows: Rows, about: dict[str, str], refused: Sequence[str]) -> str
         "## Results\n\n" + results_table(rows),
     ]
     if refused:
-        parts.append("## Refused, because the results differ\n\n" + "\n".join(f"- {line}" for line in refused))
+        parts.append("## Refused\n\n" + "\n".join(f"- {line}" for line in refused))
     figures = dict.fromkeys(row["group"] if row["group"] in ("layers", "scaling") else "others" for row in rows)
     parts.append("\n\n".join(f"![{name}]({name}.png)" for name in figures))
     return "\n\n".join(parts) + "\n"
+
+
+def rows_in(folder: Path) -> list[dict[str, Any]]:
+    """The rows that a run has written to this folder; none where there was no run."""
+    path = folder / "results.json"
+    return list(json.loads(path.read_text("utf-8"))["rows"]) if path.exists() else []
 
 
 def write(out: Path, rows: Rows, about: dict[str, str], refused: Sequence[str]) -> None:

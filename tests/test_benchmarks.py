@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.__main__ import run
 from benchmarks.goals import goals
-from benchmarks.measure import Contest, Disagreement, Effort, measure
+from benchmarks.measure import Case, Contest, Disagreement, Effort, measure
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # two pools of threads wait for one another
@@ -34,6 +35,30 @@ def test_one_workload_is_measured_and_reported(tmp_path: Path) -> None:
     (row,) = json.loads((tmp_path / "results.json").read_text("utf-8"))["rows"]
     assert row["title"] == title and row["values"]["minigrad"]["median"] > 0
     assert (tmp_path / "others.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_run_that_was_cut_short_goes_on(tmp_path: Path) -> None:
+    title, rows = "parts LayerNorm (32,128)", tmp_path / "results.json"
+    assert benchmarks("--quick", "--only", title, "--out", str(tmp_path)).returncode == 0
+    first = json.loads(rows.read_text("utf-8"))["rows"]
+    names = "LayerNorm", "cross-entropy (32,2)"
+    found = benchmarks("--quick", "--resume", "--only", *names, "--out", str(tmp_path))
+    assert found.returncode == 0, found.stderr
+    again = json.loads(rows.read_text("utf-8"))
+    assert again["rows"][0] == first[0] and len(again["rows"]) > 1
+    assert "1 of them by an earlier run" in again["conditions"]["measured"] and title not in found.stderr
+
+
+def test_a_workload_that_fails_stops_no_other() -> None:
+    def fail() -> Contest:
+        raise FileNotFoundError("no clang here")
+
+    def fine() -> Contest:
+        return Contest({"minigrad": result(), "PyTorch": result()})
+
+    (row, _), (none, why), _ = run([Case("a", "b", fine), Case("a", "c", fail), Case("a", "d", fine)], Effort(1, 0.0))
+    assert row is not None and row["title"] == "a b"
+    assert (none, why) == (None, "a c: FileNotFoundError: no clang here")
 
 
 def test_a_wrong_name_is_refused() -> None:
