@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.equations import BLOCKS
 from benchmarks.goals import Rows, goals
+from benchmarks.layers import SIZES
 from benchmarks.libraries import MODULES, found, skipped
 from benchmarks.measure import GEMMS, OURS, REFERENCE, Effort
 
@@ -74,6 +76,27 @@ def results_table(rows: Rows) -> str:
 
 def goals_table(rows: Rows) -> str:
     return table([("goal", "", "measured"), *goals(rows)])
+
+
+def summary(rows: Rows) -> str:
+    """What the README shows: times as a share of PyTorch's, and in brackets those of the matrix products alone."""
+    found = {(row["group"], row["name"]): row for row in rows}
+
+    def cell(group: str, name: str) -> str:
+        row = found[group, name]
+        ours, products = row["ratios"][OURS]["median"], row["values"][GEMMS]["median"]
+        return f"{ours:.2f} ({products / row['values'][REFERENCE]['median']:.2f})"
+
+    lines = [["time, PyTorch's being 1", *BLOCKS]]
+    lines += [
+        [f"one layer, {', '.join(map(str, size))}{variant and f', {variant}'}"]
+        + [cell("layers", f"{kind} {','.join(map(str, size))} {variant}".strip()) for kind in BLOCKS]
+        for size in SIZES
+        for variant in ("", "lengths")
+    ]
+    names = [f"copy task, {kind}, length 100, 10 steps" for kind in BLOCKS]
+    lines.append(["training, copy task at length 100", *(cell("training", name) for name in names)])
+    return table(lines)
 
 
 def processor() -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import report
 from benchmarks.__main__ import run
 from benchmarks.goals import goals
 from benchmarks.measure import Case, Contest, Disagreement, Effort, measure
@@ -89,6 +90,15 @@ def test_equal_results_are_timed() -> None:
     row = measure(Contest({"minigrad": result(), "PyTorch": result(y=np.ones(3, np.float32))}), Effort(3, 0.0))
     assert set(row["values"]) == set(row["ratios"]) == {"minigrad", "PyTorch"}
     assert row["ratios"]["PyTorch"]["median"] == 1
+
+
+def test_what_is_said_of_speed_is_what_was_measured() -> None:
+    """RESULTS.md and the README's table are made from results.json, and say what it says."""
+    folder = ROOT / "benchmarks"
+    kept = json.loads((folder / "results.json").read_text("utf-8"))
+    made = report.results_md(kept["rows"], kept["conditions"], kept["refused"])
+    assert (folder / "RESULTS.md").read_text("utf-8") == made
+    assert report.summary(kept["rows"]) in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_goals_are_judged_by_the_rows() -> None:
