@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, as_tensor, enable_grad, errors
+from minigrad import Tensor, as_tensor, cuda, enable_grad, errors
 from minigrad.array import NAMESPACES, NUMPY, XP, Array
 
 from ..module import forget_gradients
@@ -80,10 +80,15 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient. `closure` computes the loss anew; its value is returned.
 
-        Raises FloatingPointError, and changes nothing, where a gradient is not finite.
+        Raises FloatingPointError, and changes nothing, where a gradient is not finite. Adam and AdamW do not wait for
+        a GPU to say so: nothing is changed from that step on, and the error comes with a later step, or with the next
+        value that comes to the host. Only the counts t have gone on by then.
         """
         loss = None if closure is None else enable_grad()(closure)()
         ready = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        if ready and (kernels := NAMESPACES[type(ready[0][0].data)].kernels) and isinstance(self, Adam):
+            self.launch(kernels, ready)
+            return loss
         flat = [p.grad.data.reshape(-1) for p, _ in ready]
         if not sum([g.dot(g) for g in flat]) < math.inf:  # squares overflow where one has to look, too
             self.refuse_bad_gradients()
@@ -95,8 +100,11 @@ class Optimizer:
             p.bump()
         return loss
 
+    def parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
     def refuse_bad_gradients(self) -> None:
-        for i, p in enumerate(p for group in self.param_groups for p in group["params"]):
+        for i, p in enumerate(self.parameters()):
             if p.grad is not None and not (found := NAMESPACES[type(p.data)].isfinite(p.grad.data)).all():
                 raise FloatingPointError(
                     f"{type(self).__name__}: the gradient of parameter {i}, of shape {tuple(p.shape)}, has "
@@ -110,7 +118,7 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on later; parameters go by their number."""
-        numbers = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        numbers = {p: i for i, p in enumerate(self.parameters())}
         return {
             "state": {numbers[p]: {k: v if k == "step" else Tensor(v) for k, v in state.items()}
                       for p, state in self.state.items()},
@@ -195,6 +203,17 @@ class SGD(Optimizer):
         p -= group["lr"] * g
 
 
+@cuda.kernel("T sign, T beta1, T rest1, T beta2, T rest2, T eps, T rate, T weight_decay, T left", each="p g m v")
+def adam() -> None:
+    """
+    p *= left;
+    T d = sign * g + weight_decay * p;
+    m = beta1 * m + rest1 * d;
+    v = beta2 * v + rest2 * (d * d);
+    p -= rate * (m / (sqrt(v) + eps));
+    """
+
+
 class Adam(Optimizer):
     """m = β₁ m + (1 - β₁) g,  v = β₂ v + (1 - β₂) g²,  p -= lr m̂ / (√v̂ + eps)    (Kingma & Ba 2015, algorithm 1),
 
@@ -203,19 +222,46 @@ class Adam(Optimizer):
 
     settings = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
 
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        """β₁, β₂, eps r, lr r/(1 - β₁ᵗ) with r = √(1 - β₂ᵗ), what decays with g, and what is left of p by itself."""
+        # lr m̂ / (√v̂ + eps) = lr r/(1 - β₁ᵗ) · m / (√v + eps r): two passes over memory less
+        (beta1, beta2), r = group["betas"], (1 - group["betas"][1] ** t) ** 0.5
+        return beta1, beta2, group["eps"] * r, group["lr"] * r / (1 - beta1**t), group["weight_decay"], 1.0
+
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        (beta1, beta2), t = group["betas"], state["step"]
-        g = decayed(g, p, group["weight_decay"])
+        beta1, beta2, eps, rate, weight_decay, left = self.numbers(group, state["step"])
+        if left != 1:
+            p *= left
+        g = decayed(g, p, weight_decay)
         m, v, buffer = keep(xp, state, "exp_avg", p), keep(xp, state, "exp_avg_sq", p), xp.empty_like(p)
         blend(xp, m, g, beta1, buffer)
         blend(xp, v, xp.multiply(g, g, out=buffer), beta2, buffer)
-        # lr m̂ / (√v̂ + eps) = lr r/(1 - β₁ᵗ) · m / (√v + eps r) with r = √(1 - β₂ᵗ): two passes over memory less
-        r = (1 - beta2**t) ** 0.5
         xp.sqrt(v, out=buffer)
-        buffer += group["eps"] * r
+        buffer += eps
         xp.divide(m, buffer, out=buffer)
-        buffer *= group["lr"] * r / (1 - beta1**t)
+        buffer *= rate
         p -= buffer
+
+    def launch(self, kernels: cuda.Kernels, ready: list[tuple[Tensor, dict[str, Any]]]) -> None:
+        """`step` on a GPU in two launches: one looks whether all g are finite, one changes all p if they are."""
+        kernels.report()
+        xp, places = NAMESPACES[kernels.cupy.ndarray], {p: i for i, p in enumerate(self.parameters())}
+        runs: dict[Any, list[Any]] = {}
+        for p, group in ready:
+            state = self.state.setdefault(p, {"step": 0})
+            state["step"] += 1
+            p.data, g = map(kernels.cupy.ascontiguousarray, (p.data, p.grad.data))
+            beta1, beta2, *others = self.numbers(group, state["step"])
+            given = 1.0 - 2 * group["maximize"], beta1, 1 - beta1, beta2, 1 - beta2, *map(float, others)
+            m, v = keep(xp, state, "exp_avg", p.data), keep(xp, state, "exp_avg_sq", p.data)
+            runs.setdefault((p.dtype, *given), []).append((places[p], p.data, g, m, v))
+            p.bump()
+        sentence = "GPU: {}: the gradient of parameter {{}} has NaN or infinities, and no parameter was changed"
+        fault = kernels.fault(FloatingPointError, sentence.format(type(self).__name__))
+        for rows in runs.values():
+            kernels.each(cuda.not_finite, rows, fault)
+        for (_, *given), rows in runs.items():
+            kernels.each(adam, rows, *given)
 
 
 class AdamW(Adam):
@@ -223,9 +269,8 @@ class AdamW(Adam):
 
     settings = {**Adam.settings, "weight_decay": 1e-2}
 
-    def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        p *= 1 - group["lr"] * group["weight_decay"]
-        super().update(xp, p, g, state, {**group, "weight_decay": 0.0})
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        return *super().numbers(group, t)[:-2], 0.0, 1 - group["lr"] * group["weight_decay"]
 
 
 class RMSprop(Optimizer):
@@ -265,4 +310,4 @@ class Adagrad(Optimizer):
         p -= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]) * (g / (xp.sqrt(s) + group["eps"]))
 
 
-errors.name_all(globals(), helpers="keep blend decayed")
+errors.name_all(globals(), helpers="keep blend decayed adam")

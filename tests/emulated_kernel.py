@@ -1,0 +1,69 @@
+"""CuPy's RawKernel without CUDA: the same source, compiled for the CPU, where one thread does all the work."""
+
+import atexit
+import ctypes
+import functools
+import hashlib
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+COMPILER = shutil.which("g++") or shutil.which("clang++")
+ONE_THREAD = """
+#include <cmath>
+using namespace std;
+#define __global__
+struct Dim { long long x; };
+static const Dim blockIdx{0}, threadIdx{0}, blockDim{1}, gridDim{1};
+"""
+C_TYPES = {np.float32: ctypes.c_float, np.float64: ctypes.c_double, np.int64: ctypes.c_longlong, int: ctypes.c_longlong}
+
+
+@functools.cache
+def folder() -> Path:
+    path = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return Path(path)
+
+
+@functools.cache
+def compiled(source: str, name: str) -> Any:
+    target = folder() / f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:16]}.so"
+    command = [COMPILER, "-x", "c++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-o", target, "-"]
+    done = subprocess.run(command, input=ONE_THREAD + source, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return getattr(ctypes.CDLL(str(target)), name)
+
+
+class RawKernel:
+    """A kernel that takes arrays of the strict device, whose memory is the host's. `launches` counts all of them."""
+
+    launches = 0
+
+    def __init__(self, code: str, name: str):
+        self.code, self.name = code, name
+
+    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+        assert grid[0] >= 1 and 1 <= block[0] <= 1024
+        RawKernel.launches += 1
+        compiled(self.code, self.name)(*map(passed, args))
+
+
+def passed(a: Any) -> Any:
+    """An argument as C takes it: an array as its address, a number or a structure as it is."""
+    if hasattr(a, "held"):
+        assert a.held.flags.c_contiguous, "a kernel takes contiguous arrays"
+        return ctypes.c_void_p(a.held.ctypes.data)
+    if isinstance(a, np.ndarray):
+        assert a.size == 1, "CuPy passes only arrays of one element by value"
+        return struct(a.dtype.itemsize).from_buffer_copy(a.tobytes())
+    return C_TYPES[type(a)](a)
+
+
+@functools.cache
+def struct(size: int) -> type[ctypes.Structure]:
+    return type("Struct", (ctypes.Structure,), {"_fields_": [("bytes", ctypes.c_longlong * (size // 8))]})
