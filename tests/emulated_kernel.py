@@ -1,4 +1,4 @@
-"""CuPy's RawKernel without CUDA: the same source, compiled for the CPU, where one thread does all the work."""
+"""CuPy's RawKernel and CUDA graphs without CUDA: the same source, compiled for the CPU, where one thread does it all."""
 
 import atexit
 import ctypes
@@ -49,8 +49,10 @@ class RawKernel:
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
         assert grid[0] >= 1 and 1 <= block[0] <= 1024
-        RawKernel.launches += 1
-        compiled(self.code, self.name)(*map(passed, args))
+        function, given = compiled(self.code, self.name), [*map(passed, args)]
+        if not captured(lambda: function(*given)):
+            RawKernel.launches += 1
+            function(*given)
 
 
 def passed(a: Any) -> Any:
@@ -67,3 +69,60 @@ def passed(a: Any) -> Any:
 @functools.cache
 def struct(size: int) -> type[ctypes.Structure]:
     return type("Struct", (ctypes.Structure,), {"_fields_": [("bytes", ctypes.c_longlong * (size // 8))]})
+
+
+# Graphs. While a stream is captured nothing runs; a graph runs what was launched, at the addresses that it had.
+
+
+class Stream:
+    """A stream whose one use is to be captured. `recording` is what was launched since, or None."""
+
+    recording: list[Any] | None = None
+
+    def __init__(self, non_blocking: bool):
+        assert non_blocking
+
+    def __enter__(self) -> "Stream":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        Stream.recording = None
+
+    def begin_capture(self) -> None:
+        Stream.recording = []
+
+    def end_capture(self) -> "Graph":
+        assert Stream.recording is not None
+        return Graph(Stream.recording)
+
+
+class Graph:
+    launches = captures = 0
+
+    def __init__(self, calls: list[Any]):
+        self.calls = calls
+        Graph.captures += 1
+
+    def launch(self) -> None:
+        Graph.launches += 1
+        for call in self.calls:
+            call()
+
+
+def captured(call: Any) -> bool:
+    """Whether a stream is being captured; then the call is kept for its graph."""
+    if Stream.recording is not None:
+        Stream.recording.append(call)
+    return Stream.recording is not None
+
+
+def refuse_capture(what: str) -> None:
+    if Stream.recording is not None:
+        raise RuntimeError(f"operation not permitted when stream is capturing: {what}")
+
+
+def by_address(array: np.ndarray) -> np.ndarray:
+    """An array over the same memory that does not keep it: a graph knows only addresses."""
+    kind = ctypes.c_char * max(1, (array.size and array.nbytes))
+    flat = np.frombuffer(kind.from_address(array.ctypes.data), array.dtype, array.size)
+    return np.lib.stride_tricks.as_strided(flat, array.shape, array.strides)
