@@ -1,4 +1,4 @@
-"""CuPy's RawKernel and CUDA graphs without CUDA: the same source, compiled for the CPU, where one thread does it all."""
+"""CuPy's RawKernel and CUDA graphs without CUDA: the same source, compiled for the CPU, where one thread does all."""
 
 import atexit
 import ctypes

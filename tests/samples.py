@@ -212,7 +212,8 @@ def scans(draw, gates, states):
 @dataclass
 class Row:
     """One op: its samples, PyTorch's function (torch, *args, **settings; None where another test compares), whether
-    it is analytic, so that the complex step applies, and whether it must look at its values (a mask; without kernels also ids to check)."""
+    it is analytic, so that the complex step applies, and whether it must look at its values (a mask; and ids to check,
+    where there are no kernels)."""
 
     smooth: Any
     torch: Callable[..., Any] | None

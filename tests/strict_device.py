@@ -201,8 +201,9 @@ class Word:
         operands = [unwrap(a, operand=isinstance(self.function, np.ufunc)) for a in args]
         if self.name == "matmul" and "out" in options:
             held = [*operands, options["out"].held]
-            if captured(lambda arrays=[*map(by_address, held)]: np.matmul(*arrays[:2], out=arrays[2])):
-                assert all(a.flags.c_contiguous or a.flags.f_contiguous for a in held), "CuPy would copy this operand"
+            a, b, out = map(by_address, held)
+            if captured(lambda: np.matmul(a, b, out=out)):
+                assert all(x.flags.c_contiguous or x.flags.f_contiguous for x in held), "CuPy would copy this operand"
                 return options["out"]
         refuse_capture(self.name)
         result = self.function(*operands, **checked(self.name, options))

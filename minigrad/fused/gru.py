@@ -17,7 +17,7 @@ from minigrad.steps import Lengths, gru_by_steps
 @kernel("T *w, T *a, const T *b, const T *bh, const T *h0, T *h, long long H")
 def gru_step() -> None:
     """
-    long long j = i % H, k = i / H * 3 * H + j;
+    int j = (int)i % (int)H, k = (int)i / (int)H * 3 * H + j;
     auto sum = [&](int gate) { return w[k + gate * H] + b[j + gate * H] + a[k + gate * H] + bh[j + gate * H]; };
     auto sigma = [](T x) { return (T)0.5 * tanh((T)0.5 * x) + (T)0.5; };
     T r = sigma(sum(0)), z = sigma(sum(1)), u = a[k + 2 * H] + bh[j + 2 * H];
@@ -30,7 +30,7 @@ def gru_step() -> None:
 @kernel("T *da, T *du, const T *w, const T *a, const T *h0, const T *h, const T *g, const T *later, T *dh, long long H")
 def gru_back() -> None:
     """
-    long long k = i / H * 3 * H + i % H;
+    int k = (int)i / (int)H * 3 * H + (int)i % (int)H;
     T r = w[k], z = w[k + H], n = w[k + 2 * H], u = a[k + 2 * H], d = dh[i] + later[i] + (g ? g[i] : 0);
     T dn = d * (1 - z) * (1 - n * n);
     da[k] = du[k] = dn * u * r * (1 - r);

@@ -17,7 +17,7 @@ from minigrad.steps import Lengths, lstm_by_steps
 @kernel("T *z, const T *a, const T *b, const T *bh, const T *h0, const T *c0, T *h, T *c, long long H")
 def lstm_step() -> None:
     """
-    long long j = i % H, k = i / H * 4 * H + j;
+    int j = (int)i % (int)H, k = (int)i / (int)H * 4 * H + j;  // 64 bits would divide for longer than all else takes
     auto sum = [&](int gate) { return z[k + gate * H] + b[j + gate * H] + a[k + gate * H] + bh[j + gate * H]; };
     auto sigma = [](T x) { return (T)0.5 * tanh((T)0.5 * x) + (T)0.5; };
     T in = sigma(sum(0)), f = sigma(sum(1)), g = tanh(sum(2)), o = sigma(sum(3));
@@ -31,7 +31,7 @@ def lstm_step() -> None:
         "const T *later, T *dh, T *dc, long long H")  # fmt: skip
 def lstm_back() -> None:
     """
-    long long k = i / H * 4 * H + i % H;
+    int k = (int)i / (int)H * 4 * H + (int)i % (int)H;
     T in = z[k], f = z[k + H], g = z[k + 2 * H], o = z[k + 3 * H], y = tanh(c[i]);
     T d = dh[i] + later[i] + (g_h ? g_h[i] : 0), e = dc[i] + d * o * (1 - y * y);
     da[k] = e * g * in * (1 - in);

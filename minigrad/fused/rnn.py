@@ -17,7 +17,8 @@ from minigrad.steps import Lengths, rnn_by_steps
 @kernel("const T *x, const T *a, const T *b, const T *bh, const T *h0, T *h, long long H, long long relu")
 def rnn_step() -> None:
     """
-    T sum = x[i] + b[i % H] + a[i] + bh[i % H];
+    int j = (int)i % (int)H;
+    T sum = x[i] + b[j] + a[i] + bh[j];
     h[i] = relu ? (sum > 0 ? sum : 0) : tanh(sum);
     """
 
