@@ -12,8 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import cuda
-
 XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
 Array = Any  # numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
 
@@ -31,8 +29,11 @@ class Namespace(SimpleNamespace):
         raise AttributeError(f"{word!r} is not in the vocabulary of minigrad.array, which every device must speak")
 
 
-def namespace(module: Any, kernels: cuda.Kernels | None = None) -> Namespace:
-    """`module` (numpy, cupy) cut down to the vocabulary, plus the words that it lacks or that need care."""
+def namespace(module: Any, kernels: Any = None) -> Namespace:
+    """`module` (numpy, cupy) cut down to the vocabulary, plus the words that it lacks or that need care.
+
+    kernels: what runs C on the device, see `minigrad_gpu`; None where NumPy's lines run.
+    """
 
     def inside(ids: Array, count: int, what: str, there: str) -> None:
         """Refuse ids outside [0, count)."""
@@ -123,10 +124,16 @@ class Backend(SimpleNamespace):
     """One kind of device: its namespace `xp`, and how an array travels: `upload`, `download`, `from_dlpack`."""
 
 
+def open_cuda() -> Backend:
+    from minigrad_gpu.kernels import libraries, parts
+
+    return Backend(**parts(namespace, *libraries()))
+
+
 # A test registers its strict stand-in for a GPU here, beside the two real devices.
 DEVICES: dict[str, Callable[[], Backend]] = {
     "cpu": lambda: Backend(xp=namespace(np), upload=np.asarray, download=np.asarray, from_dlpack=np.from_dlpack),
-    "cuda": lambda: Backend(**cuda.parts(namespace, *cuda.libraries())),
+    "cuda": open_cuda,
 }
 BACKENDS: dict[str, Backend] = {}  # the devices opened so far, by name
 NAMESPACES: dict[type, Namespace] = {}  # array type -> the namespace that serves it

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from emulated_kernel import COMPILER, RawKernel, Stream, by_address, captured, refuse_capture
 
-from minigrad import array, cuda
+from minigrad import array
+from minigrad_gpu.kernels import parts
 
 NAME = "strict"
 WORDS = set(Path(__file__).with_name("cupy14_names.txt").read_text("utf-8").split())
@@ -252,7 +253,7 @@ def open_strict() -> array.Backend:
     module.add = Word("add", np.add)
     module.add.at = scatter  # an index, too, is wrapped
     if COMPILER:
-        return array.Backend(**cuda.parts(array.namespace, module, np.zeros(1, np.int64)))
+        return array.Backend(**parts(array.namespace, module, np.zeros(1, np.int64)))
     return array.Backend(xp=array.namespace(module), upload=StrictModule.array, download=StrictArray.get)
 
 

@@ -12,8 +12,9 @@ from strict_device import NAME, StrictArray, StrictModule
 
 import minigrad as mg
 import nn
-from minigrad import array, cuda, random
+from minigrad import array, random
 from minigrad.fused import gru, lstm, rnn
+from minigrad_gpu import kernels as gpu
 from nn import optim
 
 pytestmark = pytest.mark.skipif(
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-def kernels() -> Iterator[cuda.Kernels]:
+def kernels() -> Iterator[gpu.Kernels]:
     """The strict device's, with nothing found and nothing captured; no fault is left for the next test."""
     found = array.backend(NAME).xp.kernels
     found.local, found.captures = threading.local(), True
@@ -45,7 +46,7 @@ def there(x: Any, **options: Any) -> mg.Tensor:
 def test_adam(kernels: Any, kind: Any, settings: dict[str, Any], dtype: Any) -> None:
     """Over more parameters than a table has rows, one of them without a gradient, in two groups, of two dtypes."""
     rng = np.random.default_rng(0)
-    starts = [rng.standard_normal((i % 3 + 1, 2)).astype(dtype) for i in range(cuda.ROWS + 6)]
+    starts = [rng.standard_normal((i % 3 + 1, 2)).astype(dtype) for i in range(gpu.ROWS + 6)]
     ends = []
     for device in ("cpu", NAME):
         params = [nn.Parameter(mg.tensor(x, device=device)) for x in starts]
@@ -278,7 +279,7 @@ def test_a_graph_does_what_the_loop_does(kernels: Any) -> None:
 
 
 def test_only_so_many_graphs_are_kept(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "GRAPHS", 3)
+    monkeypatch.setattr(gpu, "GRAPHS", 3)
     for number in range(10):
         kernels.replay(number, [], lambda: None)
     assert [key[0] for key in kernels.local.graphs] == [7, 8, 9]
@@ -331,8 +332,8 @@ def test_training_with_graphs_is_training(kernels: Any, kind: str) -> None:
 
 
 def test_without_docstrings_numpys_lines_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cuda, "__doc__", None)
-    assert cuda.parts(array.namespace, StrictModule(), np.zeros(1, np.int64))["xp"].kernels is None
+    monkeypatch.setattr(gpu, "__doc__", None)
+    assert gpu.parts(array.namespace, StrictModule(), np.zeros(1, np.int64))["xp"].kernels is None
 
 
 def test_a_word_that_no_kernel_replaces_still_refuses_bad_ids() -> None:

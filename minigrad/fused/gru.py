@@ -9,9 +9,9 @@ from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
 from minigrad.cuda import kernel
 from minigrad.fused.halves import in_halves
-from minigrad.fused.launched import launched
 from minigrad.fused.recurrent import Scan, buffers, columns_of
 from minigrad.steps import Lengths, gru_by_steps
+from minigrad_gpu.recurrent import scan_on_gpu
 
 
 @kernel("T *w, T *a, const T *b, const T *bh, const T *h0, T *h, long long H")
@@ -61,7 +61,7 @@ def gru(
     three ([1; x] of s), and each is one product. Without reset_after, r h takes the place of u.
     """
     if xp.kernels and reset_after:
-        return launched(xp, gru_step, gru_back, x, [h0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
+        return scan_on_gpu(xp, gru_step, gru_back, x, [h0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
     H = h0.shape[1]
     b_u, b_v = (xp.zeros(3 * H, dtype=w_hh.dtype),) * 2 if b_ih is None else (b_hh, b_ih)
     U = xp.roll(xp.concatenate([w_hh, b_u[:, None]], axis=1), H, axis=0)  # (3H,H+1), r z n -> n r z

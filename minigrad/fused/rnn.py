@@ -9,9 +9,9 @@ from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
 from minigrad.cuda import kernel
 from minigrad.fused.halves import in_halves
-from minigrad.fused.launched import launched
 from minigrad.fused.recurrent import Scan, buffers, columns_of, join, split
 from minigrad.steps import Lengths, rnn_by_steps
+from minigrad_gpu.recurrent import scan_on_gpu
 
 
 @kernel("const T *x, const T *a, const T *b, const T *bh, const T *h0, T *h, long long H, long long relu")
@@ -45,7 +45,7 @@ def rnn(
     """
     if xp.kernels:
         weights, relu = [w_ih, w_hh, b_ih, b_hh], int(nonlinearity == "relu")
-        return launched(xp, rnn_step, rnn_back, x, [h0], weights, lengths, reverse, relu)
+        return scan_on_gpu(xp, rnn_step, rnn_back, x, [h0], weights, lengths, reverse, relu)
     H = h0.shape[1]
     W = join(xp, w_ih, w_hh, b_ih, b_hh)
     scan = Scan(xp, x, h0, lengths, reverse, xp.result_type(x, h0, W))

@@ -24,8 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, as_tensor, cuda, enable_grad, errors
+from minigrad import Tensor, as_tensor, enable_grad, errors
 from minigrad.array import NAMESPACES, NUMPY, XP, Array
+from minigrad.cuda import kernel
 
 from ..module import forget_gradients
 from . import lr_scheduler
@@ -203,7 +204,7 @@ class SGD(Optimizer):
         p -= group["lr"] * g
 
 
-@cuda.kernel("T sign, T beta1, T rest1, T beta2, T rest2, T eps, T rate, T weight_decay, T left", each="p g m v")
+@kernel("T sign, T beta1, T rest1, T beta2, T rest2, T eps, T rate, T weight_decay, T left", each="p g m v")
 def adam() -> None:
     """
     p *= left;
@@ -242,7 +243,7 @@ class Adam(Optimizer):
         buffer *= rate
         p -= buffer
 
-    def launch(self, kernels: cuda.Kernels, ready: list[tuple[Tensor, dict[str, Any]]]) -> None:
+    def launch(self, kernels: Any, ready: list[tuple[Tensor, dict[str, Any]]]) -> None:
         """`step` on a GPU in two launches: one looks whether all g are finite, one changes all p if they are."""
         kernels.report()
         xp, places = NAMESPACES[kernels.cupy.ndarray], {p: i for i, p in enumerate(self.parameters())}
@@ -256,10 +257,7 @@ class Adam(Optimizer):
             m, v = keep(xp, state, "exp_avg", p.data), keep(xp, state, "exp_avg_sq", p.data)
             runs.setdefault((p.dtype, *given), []).append((places[p], p.data, g, m, v))
             p.bump()
-        sentence = "GPU: {}: the gradient of parameter {{}} has NaN or infinities, and no parameter was changed"
-        fault = kernels.fault(FloatingPointError, sentence.format(type(self).__name__))
-        for rows in runs.values():
-            kernels.each(cuda.not_finite, rows, fault)
+        kernels.check_finite(runs.values(), type(self).__name__)
         for (_, *given), rows in runs.items():
             kernels.each(adam, rows, *given)
 

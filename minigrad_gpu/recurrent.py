@@ -19,7 +19,7 @@ from minigrad.fused.recurrent import Order
 from minigrad.steps import Lengths
 
 
-def launched(
+def scan_on_gpu(
     xp: XP, step: Kernel, back: Kernel, x: Array, states: list[Array], weights: list[Any], lengths: Lengths,
     reverse: bool, *settings: int,
 ) -> Rule:  # fmt: skip
