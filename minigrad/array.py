@@ -1,4 +1,4 @@
-"""Arrays: NumPy's, or CuPy's on a GPU. The only file that knows both.
+"""Arrays: NumPy's, or CuPy's on a GPU. Nothing else asks which of them it has.
 
 A rule never says `np.`. It is handed a namespace `xp`, a library cut down to the words below, so that the same
 lines run on either; a word outside the vocabulary fails at once, also on a machine that has no GPU.

@@ -122,6 +122,10 @@ def test_the_library_is_short() -> None:
     assert sum(map(code_lines, in_part("minigrad/", "nn/").values())) < 4000
 
 
+def test_the_room_of_a_gpu_is_short() -> None:
+    assert sum(map(code_lines, in_part("minigrad_gpu/").values())) < 200
+
+
 @pytest.mark.parametrize("name", SOURCE)
 def test_a_file_is_short(name: str) -> None:
     assert lines(name) <= 350
