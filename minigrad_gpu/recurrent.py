@@ -25,10 +25,10 @@ def scan_on_gpu(
 ) -> Rule:  # fmt: skip
     """hs (T,B,H) and the last states (B,H), and their pullback, for the kernels of one kind of layer."""
     dtype = xp.result_type(x, *states, *weights[:2])
-    w_ih, w_hh, *biases = weights = [w if w is None else xp.astype(w, dtype) for w in weights]
+    order, kernels = Order(xp, x, states[0], lengths, reverse, dtype), xp.kernels
+    w_ih, w_hh, *biases = weights = [w if w is None else kernels.cupy.ascontiguousarray(w, dtype) for w in weights]
     b_ih, b_hh = [xp.zeros(len(w_hh), dtype=dtype) if b is None else b for b in biases]
-    order = Order(xp, x, states[0], lengths, reverse, dtype)
-    T, B, H, K, kernels = order.T, order.B, order.H, len(w_hh), xp.kernels
+    T, B, H, K = order.T, order.B, order.H, len(w_hh)
     running = [n for n in order.running if n]
     new = xp.empty if lengths is None else xp.zeros  # where a row has ended all is 0
     flat = xp.reshape(xp.astype(x, dtype)[order.when, order.order], (T * B, order.I))
@@ -45,7 +45,8 @@ def scan_on_gpu(
             each = a[t % len(a)], b_ih, b_hh, *[path[t] for path in s], *[path[t + 1] for path in s]
             kernels.launch(step, dtype, n * H, z[t], *each, H, *settings)
 
-    kernels.replay((step.name, *running, *settings), [z, a, w_hh, b_ih, b_hh, *s], forward)
+    replay: Any = kernels.replay if H > 1 else lambda key, arrays, body: body()  # CuPy takes memory for (1,1) (1,1)
+    replay((step.name, *running, *settings), [z, a, w_hh, b_ih, b_hh, *s], forward)
 
     def pull(gs: Any, needs: Sequence[bool] = (True,)) -> Any:
         das, later = new((T, B, K), dtype=dtype), xp.zeros((B, H), dtype=dtype)
@@ -63,7 +64,7 @@ def scan_on_gpu(
                 xp.matmul(dus[t, :n], w_hh, out=later[:n])
 
         arrays = [z, a, w_hh, das, dus, later, *s, *seeds, *g_hs]
-        kernels.replay((back.name, *running, *settings), arrays, backward)
+        replay((back.name, *running, *settings), arrays, backward)
         seeds[0] += later
         da, du, before = xp.reshape(das, (T * B, K)), xp.reshape(dus, (T * B, K)), xp.reshape(s[0][:T], (T * B, H))
         dx = order.over_time(xp.reshape(xp.matmul(da, w_ih), x.shape)) if needs[0] else None
