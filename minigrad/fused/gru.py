@@ -11,7 +11,6 @@ from minigrad.cuda import kernel
 from minigrad.fused.halves import in_halves
 from minigrad.fused.recurrent import Scan, buffers, columns_of
 from minigrad.steps import Lengths, gru_by_steps
-from minigrad_gpu.recurrent import scan_on_gpu
 
 
 @kernel("T *w, T *a, const T *b, const T *bh, const T *h0, T *h, long long H")
@@ -61,6 +60,8 @@ def gru(
     three ([1; x] of s), and each is one product. Without reset_after, r h takes the place of u.
     """
     if xp.kernels and reset_after:
+        from minigrad_gpu.recurrent import scan_on_gpu
+
         return scan_on_gpu(xp, gru_step, gru_back, x, [h0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
     H = h0.shape[1]
     b_u, b_v = (xp.zeros(3 * H, dtype=w_hh.dtype),) * 2 if b_ih is None else (b_hh, b_ih)

@@ -11,7 +11,6 @@ from minigrad.cuda import kernel
 from minigrad.fused.halves import in_halves
 from minigrad.fused.recurrent import Scan, buffers, columns_of, join, split
 from minigrad.steps import Lengths, lstm_by_steps
-from minigrad_gpu.recurrent import scan_on_gpu
 
 
 @kernel("T *z, const T *a, const T *b, const T *bh, const T *h0, const T *c0, T *h, T *c, long long H")
@@ -62,6 +61,8 @@ def lstm(
     σ(a) = ½ tanh(a/2) + ½ with the inner ½ in W: one tanh serves all four gates.
     """
     if xp.kernels:
+        from minigrad_gpu.recurrent import scan_on_gpu
+
         return scan_on_gpu(xp, lstm_step, lstm_back, x, [h0, c0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
     H = h0.shape[1]
     W = xp.roll(join(xp, w_ih, w_hh, b_ih, b_hh), H, axis=0)  # i f g o -> o i f g

@@ -11,7 +11,6 @@ from minigrad.cuda import kernel
 from minigrad.fused.halves import in_halves
 from minigrad.fused.recurrent import Scan, buffers, columns_of, join, split
 from minigrad.steps import Lengths, rnn_by_steps
-from minigrad_gpu.recurrent import scan_on_gpu
 
 
 @kernel("const T *x, const T *a, const T *b, const T *bh, const T *h0, T *h, long long H, long long relu")
@@ -44,6 +43,8 @@ def rnn(
     lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there; reverse: from its end to its start.
     """
     if xp.kernels:
+        from minigrad_gpu.recurrent import scan_on_gpu
+
         weights, relu = [w_ih, w_hh, b_ih, b_hh], int(nonlinearity == "relu")
         return scan_on_gpu(xp, rnn_step, rnn_back, x, [h0], weights, lengths, reverse, relu)
     H = h0.shape[1]
