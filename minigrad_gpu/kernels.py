@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -105,12 +105,27 @@ class Kernels:
         sentence = f"GPU: {what}: {{}} came, but {there}; the op is one before this line, since nobody waits for a GPU"
         self.launch(outside, ids.dtype, ids.size, ids, low, high, self.fault(IndexError, sentence))
 
-    def check_finite(self, runs: Iterable[Sequence[Sequence[Any]]], who: str) -> None:
-        """Find gradients that are not finite, in rows as `each` takes them."""
-        sentence = f"GPU: {who}: the gradient of parameter {{}} has NaN or infinities, and no parameter was changed"
-        code = self.fault(FloatingPointError, sentence)
-        for rows in runs:
+    def optimize(self, optimizer: Any, ready: Sequence[tuple[Any, dict[str, Any]]]) -> None:
+        """One step in two launches: one looks whether all gradients are finite, one changes all parameters if so."""
+        self.report()
+        places, kernel = {p: i for i, p in enumerate(optimizer.parameters())}, optimizer.kernel
+        runs: dict[Any, list[Any]] = {}
+        for p, group in ready:
+            state = optimizer.state.setdefault(p, {"step": 0})
+            state["step"] += 1
+            p.data, g = map(self.cupy.ascontiguousarray, (p.data, p.grad.data))
+            for name in optimizer.remembered(group) - state.keys() if state["step"] == 1 else ():
+                state[name] = self.cupy.full_like(p.data, group.get("initial_accumulator_value", 0.0))
+            arrays = p.data, g, *[state.get(name, p.data) for name in kernel.each[2:]]
+            given = -1.0 if group["maximize"] else 1.0, *map(float, optimizer.numbers(group, state["step"]))
+            runs.setdefault((p.dtype, *given), []).append((places[p], *arrays))
+            p.bump()
+        who = f"GPU: {type(optimizer).__name__}: the gradient of parameter {{}}"
+        code = self.fault(FloatingPointError, f"{who} has NaN or infinities, and no parameter was changed")
+        for rows in runs.values():
             self.each(not_finite, rows, code)
+        for (_, *numbers), rows in runs.items():
+            self.each(kernel, rows, *numbers)
 
     def check_index(self, index: Any, shape: tuple[int, ...]) -> None:
         """Find the integers in arrays that are out of range in x[index], for an x of `shape`."""

@@ -41,6 +41,7 @@ class Optimizer:
     """
 
     settings: dict[str, Any] = {}
+    kernel: Any  # what `update` says, of all parameters on a GPU; sign is -1 with maximize
 
     def __init__(self, params: Iterable[Any], *args: Any, **settings: Any):
         self.defaults = {**self.settings, "maximize": False}
@@ -81,14 +82,13 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient. `closure` computes the loss anew; its value is returned.
 
-        Raises FloatingPointError, and changes nothing, where a gradient is not finite. Adam and AdamW do not wait for
-        a GPU to say so: nothing is changed from that step on, and the error comes with a later step, or with the next
-        value that comes to the host. Only the counts t have gone on by then.
+        Raises FloatingPointError, and changes nothing, where a gradient is not finite; on a GPU later, since nobody
+        waits for one: with a later step or the next value that comes to the host. Only the counts t have gone on.
         """
         loss = None if closure is None else enable_grad()(closure)()
         ready = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        if ready and (kernels := NAMESPACES[type(ready[0][0].data)].kernels) and isinstance(self, Adam):
-            self.launch(kernels, ready)
+        if ready and (kernels := NAMESPACES[type(ready[0][0].data)].kernels):
+            kernels.optimize(self, ready)
             return loss
         flat = [p.grad.data.reshape(-1) for p, _ in ready]
         if not sum([g.dot(g) for g in flat]) < math.inf:  # squares overflow where one has to look, too
@@ -115,6 +115,10 @@ class Optimizer:
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         """Write the next value into the array p. The gradient g is not to be written to."""
+        raise NotImplementedError
+
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        """What `kernel` takes at step t, after the sign."""
         raise NotImplementedError
 
     def state_dict(self) -> dict[str, Any]:
@@ -180,6 +184,18 @@ def decayed(g: Array, p: Array, weight_decay: float) -> Array:
     return g + weight_decay * p if weight_decay else g
 
 
+@kernel("T sign, T lr, T momentum, T rest, T weight_decay, T nesterov", each="p g momentum_buffer")
+def sgd() -> None:
+    """
+    T d = sign * g + weight_decay * p;
+    if (momentum) {
+        momentum_buffer = momentum * momentum_buffer + rest * d;
+        d = nesterov ? d + momentum * momentum_buffer : momentum_buffer;
+    }
+    p -= lr * d;
+    """
+
+
 class SGD(Optimizer):
     """v = momentum v + (1 - dampening) g, at first g;  p -= lr v, or with nesterov lr (g + momentum v).
 
@@ -187,6 +203,7 @@ class SGD(Optimizer):
     """
 
     settings = {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
+    kernel = sgd
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         super().add_param_group(param_group)
@@ -203,15 +220,20 @@ class SGD(Optimizer):
             g = g + group["momentum"] * v if group["nesterov"] else v
         p -= group["lr"] * g
 
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        momentum, rest = group["momentum"], 1 - group["dampening"] * (t > 1)
+        return group["lr"], momentum, rest, group["weight_decay"], group["nesterov"]
 
-@kernel("T sign, T beta1, T rest1, T beta2, T rest2, T eps, T rate, T weight_decay, T left", each="p g m v")
+
+@kernel("T sign, T beta1, T rest1, T beta2, T rest2, T eps, T rate, T weight_decay, T left",
+        each="p g exp_avg exp_avg_sq")  # fmt: skip
 def adam() -> None:
     """
     p *= left;
     T d = sign * g + weight_decay * p;
-    m = beta1 * m + rest1 * d;
-    v = beta2 * v + rest2 * (d * d);
-    p -= rate * (m / (sqrt(v) + eps));
+    exp_avg = beta1 * exp_avg + rest1 * d;
+    exp_avg_sq = beta2 * exp_avg_sq + rest2 * (d * d);
+    p -= rate * (exp_avg / (sqrt(exp_avg_sq) + eps));
     """
 
 
@@ -222,15 +244,16 @@ class Adam(Optimizer):
     """
 
     settings = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    kernel = adam
 
     def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
-        """β₁, β₂, eps r, lr r/(1 - β₁ᵗ) with r = √(1 - β₂ᵗ), what decays with g, and what is left of p by itself."""
-        # lr m̂ / (√v̂ + eps) = lr r/(1 - β₁ᵗ) · m / (√v + eps r): two passes over memory less
+        # lr m̂ / (√v̂ + eps) = lr r/(1 - β₁ᵗ) · m / (√v + eps r) with r = √(1 - β₂ᵗ): two passes over memory less
         (beta1, beta2), r = group["betas"], (1 - group["betas"][1] ** t) ** 0.5
-        return beta1, beta2, group["eps"] * r, group["lr"] * r / (1 - beta1**t), group["weight_decay"], 1.0
+        rate = group["lr"] * r / (1 - beta1**t)
+        return beta1, 1 - beta1, beta2, 1 - beta2, group["eps"] * r, rate, group["weight_decay"], 1.0
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        beta1, beta2, eps, rate, weight_decay, left = self.numbers(group, state["step"])
+        beta1, _, beta2, _, eps, rate, weight_decay, left = self.numbers(group, state["step"])
         if left != 1:
             p *= left
         g = decayed(g, p, weight_decay)
@@ -243,24 +266,6 @@ class Adam(Optimizer):
         buffer *= rate
         p -= buffer
 
-    def launch(self, kernels: Any, ready: list[tuple[Tensor, dict[str, Any]]]) -> None:
-        """`step` on a GPU in two launches: one looks whether all g are finite, one changes all p if they are."""
-        kernels.report()
-        xp, places = NAMESPACES[kernels.cupy.ndarray], {p: i for i, p in enumerate(self.parameters())}
-        runs: dict[Any, list[Any]] = {}
-        for p, group in ready:
-            state = self.state.setdefault(p, {"step": 0})
-            state["step"] += 1
-            p.data, g = map(kernels.cupy.ascontiguousarray, (p.data, p.grad.data))
-            beta1, beta2, *others = self.numbers(group, state["step"])
-            given = 1.0 - 2 * group["maximize"], beta1, 1 - beta1, beta2, 1 - beta2, *map(float, others)
-            m, v = keep(xp, state, "exp_avg", p.data), keep(xp, state, "exp_avg_sq", p.data)
-            runs.setdefault((p.dtype, *given), []).append((places[p], p.data, g, m, v))
-            p.bump()
-        kernels.check_finite(runs.values(), type(self).__name__)
-        for (_, *given), rows in runs.items():
-            kernels.each(adam, rows, *given)
-
 
 class AdamW(Adam):
     """Adam whose weight decay acts on p alone: p -= lr · weight_decay · p    (Loshchilov & Hutter 2019)."""
@@ -271,6 +276,22 @@ class AdamW(Adam):
         return *super().numbers(group, t)[:-2], 0.0, 1 - group["lr"] * group["weight_decay"]
 
 
+@kernel("T sign, T lr, T alpha, T rest, T eps, T weight_decay, T momentum, T centered",
+        each="p g square_avg grad_avg momentum_buffer")  # fmt: skip
+def rmsprop() -> None:
+    """
+    T d = sign * g + weight_decay * p;
+    T v = square_avg = alpha * square_avg + rest * (d * d);
+    if (centered) {
+        grad_avg = alpha * grad_avg + rest * d;
+        v -= grad_avg * grad_avg;
+    }
+    d /= sqrt(v) + eps;
+    if (momentum) d = momentum_buffer = momentum * momentum_buffer + d;
+    p -= lr * d;
+    """
+
+
 class RMSprop(Optimizer):
     """v = α v + (1 - α) g²,  p -= lr g / (√v + eps)    (Tieleman & Hinton 2012). weight_decay · p is added to g.
 
@@ -278,6 +299,7 @@ class RMSprop(Optimizer):
     """
 
     settings = {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0, "centered": False}
+    kernel = rmsprop
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         g = decayed(g, p, group["weight_decay"])
@@ -295,17 +317,34 @@ class RMSprop(Optimizer):
             step = b
         p -= group["lr"] * step
 
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        others = [group[key] for key in ("eps", "weight_decay", "momentum", "centered")]
+        return group["lr"], group["alpha"], 1 - group["alpha"], *others
+
+
+@kernel("T sign, T rate, T weight_decay, T eps", each="p g sum")
+def adagrad() -> None:
+    """
+    T d = sign * g + weight_decay * p;
+    sum += d * d;
+    p -= rate * (d / (sqrt(sum) + eps));
+    """
+
 
 class Adagrad(Optimizer):
     """s = s + g²,  p -= lr / (1 + (t - 1) lr_decay) · g / (√s + eps)    (Duchi et al. 2011). weight_decay as in SGD."""
 
     settings = {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10}
+    kernel = adagrad
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         g = decayed(g, p, group["weight_decay"])
         s = keep(xp, state, "sum", p, group["initial_accumulator_value"])
         s += g * g
-        p -= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]) * (g / (xp.sqrt(s) + group["eps"]))
+        p -= self.numbers(group, state["step"])[0] * (g / (xp.sqrt(s) + group["eps"]))
+
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        return group["lr"] / (1 + (t - 1) * group["lr_decay"]), group["weight_decay"], group["eps"]
 
 
-errors.name_all(globals(), helpers="keep blend decayed adam")
+errors.name_all(globals(), helpers="keep blend decayed sgd adam rmsprop adagrad")
