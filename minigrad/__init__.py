@@ -8,10 +8,7 @@
 tensor([-12., -18.])
 """
 
-
 # fmt: off
-
-from inspect import ismodule
 
 from minigrad import cuda, errors, func
 from minigrad.anomaly import detect_anomaly
@@ -22,7 +19,6 @@ from minigrad.array import (
 from minigrad.autograd import OPS, enable_grad, is_grad_enabled, no_grad, op, set_grad_enabled
 from minigrad.backward import grad
 from minigrad.check import gradcheck
-from minigrad.cuda import is_available as cuda_is_available
 from minigrad.creation import (
     arange, as_tensor, empty, eye, from_dlpack, from_numpy, full, full_like, linspace, ones, ones_like, rand, rand_like,
     randint, randn, randn_like, randperm, tensor, where, zeros, zeros_like,
@@ -43,9 +39,24 @@ from minigrad.ops import (
 )
 from minigrad.tensor import Tensor
 
+cuda_is_available = cuda.is_available
 float, double, long, int = float32, float64, int64, int32  # the field's other names of the dtypes
 
-inner = {name for name, value in globals().items() if ismodule(value)} - {"cuda", "func"}
-__all__ = sorted(name for name in globals().keys() - inner if name[0] != "_" and name not in ("inner", "ismodule"))
+__all__ = [
+    "abs", "add", "all", "allclose", "amax", "amin", "any", "arange", "argmax", "argmin", "as_tensor", "bmm",
+    "bool", "broadcast_to", "cat", "chunk", "clamp", "clone", "cos", "cuda", "cuda_is_available", "cumsum",
+    "detect_anomaly", "device", "div", "dot", "double", "einsum", "embedding", "empty", "enable_grad", "eq",
+    "equal", "exp", "explain", "expm1", "eye", "flatten", "flip", "float", "float32", "float64", "from_dlpack",
+    "from_numpy", "full", "full_like", "func", "gather", "ge", "get_default_dtype", "grad", "gradcheck", "gt",
+    "index_select", "int", "int32", "int64", "is_grad_enabled", "isfinite", "isnan", "le", "linear", "linspace",
+    "log", "log1p", "log_softmax", "logical_and", "logical_not", "logical_or", "logsumexp", "long", "lt",
+    "manual_seed", "masked_fill", "matmul", "max", "maximum", "mean", "min", "minimum", "mm", "movedim", "mul",
+    "mv", "ne", "neg",
+    "no_grad", "norm", "ones", "ones_like", "op", "OPS", "outer", "permute", "pow", "prod", "rand", "rand_like",
+    "randint", "randn", "randn_like", "randperm", "reciprocal", "relu", "repeat_interleave", "reshape", "roll",
+    "rsqrt", "set_default_dtype", "set_grad_enabled", "sigmoid", "sign", "sin", "softmax", "split", "sqrt",
+    "square", "squeeze", "stack", "std", "sub", "sum", "swapaxes", "take_along_dim", "tanh", "Tensor", "tensor",
+    "tile", "transpose", "tril", "triu", "unbind", "unsqueeze", "var", "where", "zeros", "zeros_like",
+]
 
 globals().update({f.__name__: errors.named(f.__name__, f) for f in (grad, set_default_dtype)})
