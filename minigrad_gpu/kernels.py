@@ -66,6 +66,8 @@ class Kernels:
 
     def launch(self, kernel: Kernel, dtype: Any, n: int, *args: Any) -> None:
         """Run the kernel for i < n. A float among `args` is a T, an integer a long long."""
+        if dtype.name not in C_NAMES:
+            raise TypeError(f"{kernel.name}: a GPU takes {', '.join(C_NAMES)} here, and {dtype} came; use .float()")
         if (key := (kernel.name, dtype)) not in self.compiled:
             source = f"typedef {C_NAMES[dtype.name]} T;\n{kernel.source}"
             self.compiled[key] = self.cupy.RawKernel(source, kernel.name)
@@ -134,7 +136,7 @@ class Kernels:
         used = [p.ndim if kind == "b" else p is not None and p is not ... for p, kind in zip(parts, kinds)]
         for k in range(len(parts)):
             dim = len(shape) - sum(used[k:]) if any(p is ... for p in parts[:k]) else sum(used[:k])
-            if kinds[k] == "i" and dim < len(shape):
+            if kinds[k] in ("i", "u") and dim < len(shape):
                 self.check(parts[k], -shape[dim], shape[dim], "index", f"dim {dim} has {shape[dim]} elements")
 
     def replay(self, key: Any, arrays: Sequence[Array], body: Callable[[], None]) -> None:

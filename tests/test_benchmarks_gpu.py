@@ -107,6 +107,41 @@ def test_the_verdict_of_the_sanitizer() -> None:
     assert gpu.verdict(2, "") == "failed with 2 (no output)"
 
 
+class Event:
+    """A clock that goes on by a millisecond whenever somebody looks."""
+
+    now = 0.0
+
+    def record(self) -> None:
+        Event.now += 1.0
+        self.at = Event.now
+
+    def synchronize(self) -> None:
+        pass
+
+
+def test_the_command_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """With the CPU in the place of the GPU, and a made-up clock."""
+    cuda = SimpleNamespace(**vars(CUDA), Event=Event, get_elapsed_time=lambda start, end: end.at - start.at)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda))
+    monkeypatch.setattr(mg.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(gpu, "gpu_twins", lambda tf32: twins()[:1])
+    monkeypatch.setattr(gpu, "workloads", lambda quick: QUICK[-1:])
+    monkeypatch.setattr(sys, "argv", ["gpu", "--quick", "--out", str(tmp_path / "new")])
+    monkeypatch.setenv("CUPY_TF32", "1")
+    gpu.main()
+    text = (tmp_path / "new" / "RESULTS_GPU.md").read_text("utf-8")
+    assert text.strip() == capsys.readouterr().out.strip() and "- device: Some GPU" in text
+    assert "- PyTorch: it is not installed, or not for CUDA, so nothing is compared" in text
+    (row,) = json.loads((tmp_path / "new" / "results_gpu.json").read_text("utf-8"))["rows"]
+    assert row["title"] == QUICK[-1][1] and row["values"]["minigrad"]["median"] > 0
+    called = []
+    monkeypatch.setattr(gpu, "each_kernel_once", lambda: called.append(1))
+    monkeypatch.setattr(sys, "argv", ["gpu", "--kernels"])
+    gpu.main()
+    assert called == [1]
+
+
 @pytest.mark.skipif(mg.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_what_it_needs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path)]

@@ -129,6 +129,7 @@ PICKS: dict[str, Any] = {
     "[] after ...": lambda x, ids: x.T[..., ids],
     "[] behind a mask": lambda x, ids: x[None][np.array([True]), ids[0]],
     "[] of the host": lambda x, ids: x[ids.cpu().numpy()],
+    "[] without a sign": lambda x, ids: x[ids.cpu().numpy().astype(np.uint8)],
     "index_select": lambda x, ids: x.index_select(0, ids[0]),
     "gather": lambda x, ids: x.gather(0, ids),
     "take_along_dim": lambda x, ids: x.take_along_dim(ids[:, 1:], 0),
@@ -259,6 +260,11 @@ def test_a_word_that_no_kernel_replaces_still_refuses_bad_ids() -> None:
     xp = array.namespace(StrictModule())
     with pytest.raises(IndexError, match="ids go from 0 to 3, but the table has 3"):
         xp.inside(StrictModule.array(np.array([0, 3])), 3, "ids", "the table has 3")
+
+
+def test_a_dtype_without_a_kernel_is_refused(kernels: Any) -> None:
+    with pytest.raises(TypeError, match=r"draw_mask: a GPU takes float32, .* here, and float16 came; use \.float\(\)"):
+        nn.functional.dropout(there(np.ones(3, np.float16)), 0.5)
 
 
 def test_weights_in_another_order_and_one_unit() -> None:
