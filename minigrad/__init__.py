@@ -10,12 +10,10 @@ tensor([-12., -18.])
 
 # fmt: off
 
-from types import SimpleNamespace
-
-from minigrad import errors, func
+from minigrad import cuda, errors, func
 from minigrad.anomaly import detect_anomaly
 from minigrad.array import (
-    bool_ as bool, cuda_is_available, device, float32, float64, get_default_dtype, int32, int64,
+    bool_ as bool, device, float32, float64, get_default_dtype, int32, int64,
     set_default_dtype,
 )
 from minigrad.autograd import OPS, enable_grad, is_grad_enabled, no_grad, op, set_grad_enabled
@@ -41,7 +39,7 @@ from minigrad.ops import (
 )
 from minigrad.tensor import Tensor
 
-cuda = SimpleNamespace(is_available=cuda_is_available)
+cuda_is_available = cuda.is_available
 float, double, long, int = float32, float64, int64, int32  # the field's other names of the dtypes
 
 __all__ = [

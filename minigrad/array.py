@@ -1,4 +1,4 @@
-"""Arrays: NumPy's, or CuPy's on a GPU. The only file that knows both.
+"""Arrays: NumPy's, or CuPy's on a GPU. Nothing else asks which of them it has.
 
 A rule never says `np.`. It is handed a namespace `xp`, a library cut down to the words below, so that the same
 lines run on either; a word outside the vocabulary fails at once, also on a machine that has no GPU.
@@ -29,8 +29,18 @@ class Namespace(SimpleNamespace):
         raise AttributeError(f"{word!r} is not in the vocabulary of minigrad.array, which every device must speak")
 
 
-def namespace(module: Any) -> Namespace:
-    """`module` (numpy, cupy) cut down to the vocabulary, plus the words that it lacks or that need care."""
+def namespace(module: Any, kernels: Any = None) -> Namespace:
+    """`module` (numpy, cupy) cut down to the vocabulary, plus the words that it lacks or that need care.
+
+    kernels: what runs C on the device, see `minigrad_gpu`; None where NumPy's lines run.
+    """
+
+    def inside(ids: Array, count: int, what: str, there: str) -> None:
+        """Refuse ids outside [0, count)."""
+        if kernels:
+            kernels.check(ids, 0, count, what, there)
+        elif ids.size and not (0 <= int(ids.min()) and int(ids.max()) < count):
+            raise IndexError(f"{what} go from {int(ids.min())} to {int(ids.max())}, but {there}")
 
     def astype(x: Array, dtype: Any) -> Array:
         return x.astype(dtype, copy=False)
@@ -44,10 +54,10 @@ def namespace(module: Any) -> Namespace:
     def add_at(out: Array, index: Any, g: Array) -> None:
         if not any(hasattr(i, "shape") for i in (index if isinstance(index, tuple) else (index,))):
             out[index] += g  # integers and slices name each place once; an array, of the host too, may repeat one
-        elif isinstance(index, module.ndarray) and index.dtype.kind == "i" and out.ndim == 2:
+        elif isinstance(index, module.ndarray) and index.dtype.kind == "i" and out.ndim == 2 and not kernels:
             add_rows(out, index.ravel() % len(out), g.reshape(index.size, out.shape[1]))  # -1 is the last row
         else:
-            module.add.at(out, index, g)
+            module.add.at(out, index, g)  # CuPy's does not wait, and adds in any order: its last bits vary
 
     def add_rows(out: Array, ids: Array, rows: Array) -> None:
         # ufunc.at takes one number at a time: sorted by id (16 bits by radix), each run of equal ids is one sum
@@ -67,6 +77,9 @@ def namespace(module: Any) -> Namespace:
         scatter_add=scatter_add,
         add_at=add_at,
         scattered=Scattered,
+        inside=inside,
+        check_index=kernels.check_index if kernels else lambda index, shape: None,  # NumPy checks it itself
+        kernels=kernels,
         move=lambda x, name: to_device(x, device(name)),
     )
 
@@ -111,24 +124,10 @@ class Backend(SimpleNamespace):
     """One kind of device: its namespace `xp`, and how an array travels: `upload`, `download`, `from_dlpack`."""
 
 
-def cuda_is_available() -> bool:
-    """Whether CuPy is installed and finds a GPU. `getDeviceCount` would raise where there is no driver."""
-    try:
-        import cupy
-    except ImportError:
-        return False
-    return bool(cupy.is_available())
-
-
 def open_cuda() -> Backend:
-    if not cuda_is_available():
-        raise RuntimeError(
-            "device 'cuda': no GPU is usable here; install CuPy (pip install 'minigrad-nn[cuda12]') "
-            "on a machine with an NVIDIA driver, or use device='cpu'"
-        )
-    import cupy
+    from minigrad_gpu.kernels import libraries, parts
 
-    return Backend(xp=namespace(cupy), upload=cupy.asarray, download=cupy.asnumpy, from_dlpack=cupy.from_dlpack)
+    return Backend(**parts(namespace, *libraries()))
 
 
 # A test registers its strict stand-in for a GPU here, beside the two real devices.

@@ -97,26 +97,26 @@ class Convertible(Variable):
             raise ValueError(
                 f"item: a tensor of shape {tuple(self.shape)} is not one number; index it, or use .tolist()"
             )
-        return self.data.item()
+        return array.to_numpy(self.data).item()
 
     def tolist(self) -> Any:
-        return self.data.tolist()
+        return array.to_numpy(self.data).tolist()
 
     def __bool__(self) -> Any:
         if self.data.size != 1:
             raise ValueError(f"a tensor of shape {tuple(self.shape)} is neither true nor false; say .any() or .all()")
-        return self.data.item() != 0
+        return array.to_numpy(self.data).item() != 0
 
     def __float__(self) -> Any:
         return self.item() * 1.0
 
     def __int__(self) -> Any:
-        return self.data.astype(np.int64).item() if self.data.size == 1 else self.item()
+        return array.to_numpy(self.data).astype(np.int64).item() if self.data.size == 1 else self.item()
 
     def __index__(self) -> Any:
         if self.dtype.kind not in "ib" or self.data.size != 1:
             raise TypeError(f"only one integer can be an index, and this is {self.dtype}{tuple(self.shape)}")
-        return int_(self.data.item())
+        return int_(self.item())
 
     def __repr__(self) -> str:
         text = np.array2string(array.to_numpy(self.data), separator=", ", prefix="tensor(")

@@ -71,8 +71,8 @@ def explain(name: str, arrays: Sequence[Array], settings: dict[str, Any], error:
             return error
         error = TypeError(text := f"cannot take {error.obj!r}; make a tensor of it first, with minigrad.tensor(...)")
     kind: type[Exception] = type(error)
-    if text.startswith(f"{name}:") and name != "matmul":
-        return error
+    if text.startswith(f"{name}:") and name != "matmul" or text.startswith("GPU: "):
+        return error  # which another op found, on a GPU
     if len(devices) > 1:
         kind, why = RuntimeError, f"its tensors are on {' and '.join(sorted(devices))}; move one with .to(...)"
     elif isinstance(error, np.exceptions.AxisError):

@@ -97,6 +97,7 @@ class Tensor(Convertible):
                 raise TypeError(
                     f"{name}: a tensor of {self.dtype} cannot hold {value.dtype} as it is; convert it first"
                 )
+            array.NAMESPACES[type(self.data)].check_index(index, self.data.shape)
             self.data[index] = array.to_device(value, self.device)
         except (ValueError, IndexError) as error:
             raise type(error)(f"{name} on a tensor of shape {tuple(self.shape)}: {error}") from error

@@ -13,7 +13,8 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, abs, errors, exp, expm1, fused, log1p, log_softmax, ops, softmax, where
-from minigrad.random import generator
+from minigrad.array import NAMESPACES
+from minigrad.random import kept
 
 relu, sigmoid, tanh = ops.relu, ops.sigmoid, ops.tanh
 
@@ -41,10 +42,8 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     >>> one_hot(mg.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
-    low, high = (int(tensor.min()), int(tensor.max())) if tensor.numel() else (0, -1)
-    count = high + 1 if num_classes < 0 else num_classes
-    if low < 0 or high >= count:
-        raise ValueError(f"one_hot: classes go from {low} to {high}; {count} classes are 0 to {count - 1}")
+    count = num_classes if num_classes >= 0 else int(tensor.max()) + 1 if tensor.numel() else 0
+    NAMESPACES[type(tensor.data)].inside(tensor.data, count, "one_hot: classes", f"there are {count}, from 0")
     return (tensor.unsqueeze(-1) == mg.arange(count, device=tensor.device)).long()
 
 
@@ -88,10 +87,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, shape: Sequenc
     """
     if not (training and probability("dropout", p)):
         return input
-    kept = generator().random(tuple(input.shape if shape is None else shape), dtype=np.float32) >= p
-    mask = kept.astype(input.dtype)
-    mask *= 1 / ((1 - p) or 1)
-    return input * input.new(mask)
+    return input * Tensor(kept(input.data, tuple(input.shape if shape is None else shape), p))
 
 
 def probability(name: str, p: float) -> float:
@@ -163,10 +159,7 @@ def nll_loss(
     """
     dim, w = targets("nll_loss", input, target, weight, ignore_index)
     y = where(target != ignore_index, target, 0)
-    if y.numel() and not (0 <= int(y.min()) and int(y.max()) < input.shape[dim]):
-        raise IndexError(
-            f"nll_loss: targets go from {int(y.min())} to {int(y.max())}, classes to {input.shape[dim] - 1}"
-        )
+    NAMESPACES[type(y.data)].inside(y.data, input.shape[dim], "targets", f"classes go to {input.shape[dim] - 1}")
     return reduce(-w * input.take_along_dim(y.unsqueeze(dim), dim).squeeze(dim), reduction, w.sum())
 
 

@@ -5,6 +5,7 @@ import itertools
 import os
 import random
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import autograd
+from minigrad import array, autograd
 
 os.environ["MPLBACKEND"] = "Agg"  # also for the demos that a test starts
 
@@ -69,6 +70,20 @@ def sealed() -> Iterator[None]:
     )  # the next test is not to blame
     mg.set_default_dtype(before["default dtype"])
     assert not changed, f"{', '.join(changed)}: the test must leave this as it was"
+
+
+@pytest.fixture
+def kernels() -> Iterator[Any]:
+    """The strict device's, with nothing found and nothing captured; no fault is left for the next test."""
+    from emulated_kernel import Stream
+    from strict_device import NAME
+
+    found = array.backend(NAME).xp.kernels
+    found.local, found.captures = threading.local(), True
+    yield found
+    found.box[0], found.captures = 0, True
+    found.flag.fill(0)
+    Stream.recording = None
 
 
 TRACED = 10  # examples of a property whose coverage is measured: the rest would add time, and hardly a line

@@ -41,7 +41,7 @@ def test_misuse_of_losses() -> None:
         F.cross_entropy(mg.ones(3, 4), mg.tensor([1, 2]))
     with pytest.raises(IndexError, match="targets go from 0 to 4"):
         nn.CrossEntropyLoss()(mg.ones(2, 4), mg.tensor([0, 4]))
-    with pytest.raises(IndexError, match="nll_loss: targets go from 0 to 4, classes to 3"):
+    with pytest.raises(IndexError, match="targets go from 0 to 4, but classes go to 3"):
         F.nll_loss(mg.ones(2, 4), mg.tensor([0, 4]))
     with pytest.raises(ValueError, match="reduction is 'none', 'sum' or 'mean', not 'avg'"):
         mg.fused.softmax_cross_entropy(mg.ones(2, 4), mg.tensor([0, 1]), reduction="avg")
@@ -53,7 +53,7 @@ def test_misuse_of_losses() -> None:
         nn.MSELoss(size_average=True)
     with pytest.raises(ValueError, match="layer_norm: the last dimensions of"):
         nn.LayerNorm(4)(mg.ones(2, 3))
-    with pytest.raises(ValueError, match="one_hot: classes go from 0 to 3; 3 classes"):
+    with pytest.raises(IndexError, match="one_hot: classes go from 0 to 3, but there are 3"):
         F.one_hot(mg.tensor([0, 3]), 3)
     with pytest.raises(ValueError, match="mode 'reflect'"):
         F.pad(mg.ones(3), (1, 1), "reflect")

@@ -22,7 +22,7 @@ from minigrad.array import NUMPY, VOCABULARY
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-    for part in ("minigrad", "nn", "demos", "tests", "benchmarks")
+    for part in ("minigrad", "minigrad_gpu", "nn", "demos", "tests", "benchmarks")
     for path in sorted((ROOT / part).rglob("*.py"))
 }
 
@@ -36,6 +36,7 @@ def in_part(*parts: str) -> dict[str, str]:
 # stands above the core.
 
 ROOMS = [
+    {"minigrad.cuda", "minigrad_gpu"},
     {"minigrad.array", "minigrad.random"},
     {"minigrad.errors"},
     {"minigrad.autograd"},
@@ -45,14 +46,14 @@ ROOMS = [
     {"minigrad.convert"},
     {"minigrad.tensor"},
     {"minigrad.steps"},
-    {"minigrad.fused"},
+    {"minigrad.fused", "minigrad_gpu.recurrent"},
     {"minigrad"},
     {"nn"},
     {"demos"},
 ]
 MODULES = {
     name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): ast.parse(text)
-    for name, text in in_part("minigrad/", "nn/", "demos/").items()
+    for name, text in in_part("minigrad/", "minigrad_gpu/", "nn/", "demos/").items()
 }
 
 
@@ -121,6 +122,10 @@ def test_the_library_is_short() -> None:
     assert sum(map(code_lines, in_part("minigrad/", "nn/").values())) < 4000
 
 
+def test_the_room_of_a_gpu_is_short() -> None:
+    assert sum(map(code_lines, in_part("minigrad_gpu/").values())) < 200
+
+
 @pytest.mark.parametrize("name", SOURCE)
 def test_a_file_is_short(name: str) -> None:
     assert lines(name) <= 350
@@ -130,7 +135,7 @@ def test_a_file_is_short(name: str) -> None:
 # those that it implements), because its wheel has 137 MB.
 
 CUPY = set((ROOT / "tests" / "cupy14_names.txt").read_text("utf-8").split())
-RULES = in_part("minigrad/", "nn/")
+RULES = in_part("minigrad/", "minigrad_gpu/", "nn/")
 
 
 def words(code: str, namespace: str) -> set[str]:
@@ -147,8 +152,9 @@ def test_a_rule_keeps_to_the_vocabulary(name: str) -> None:
 
 
 def test_cupy_knows_the_vocabulary_and_all_that_array_builds_on() -> None:
-    array = RULES["minigrad/array.py"]
-    assert {*VOCABULARY, *words(array, "module"), *words(array, "cupy")} - {"ndarray"} <= CUPY & KEYWORDS.keys()
+    array, cuda = RULES["minigrad/array.py"], RULES["minigrad_gpu/kernels.py"]
+    assert {*VOCABULARY, *words(array, "module")} - {"ndarray"} <= CUPY & KEYWORDS.keys()
+    assert {*words(cuda, "cupy"), *words(cuda, "self.cupy")} <= CUPY | CUDA
 
 
 KEYWORDS = {
@@ -157,12 +163,15 @@ KEYWORDS = {
         line.partition(":") for line in (ROOT / "tests" / "cupy14_keywords.txt").read_text("utf-8").splitlines()
     )
 }
+CUDA = set("is_available cuda.Device cuda.Device.synchronize cuda.Stream cuda.Stream.begin_capture".split()) | set(
+    "cuda.Stream.end_capture cuda.Graph.launch".split()
+)  # what is used of CuPy beside NumPy's words
 OTHER_NAMES = {"cat": "concatenate", "permute": "transpose", "clone": "copy"}
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_cupys_words_take_the_keywords_that_a_rule_gives(name: str) -> None:
-    places = "xp|module|cupy" if name == "minigrad/array.py" else "xp"
+    places = "xp|module|cupy|self.cupy" if name in ("minigrad/array.py", "minigrad_gpu/kernels.py") else "xp"
     for node in ast.walk(ast.parse(RULES[name])):
         word = re.fullmatch(rf"(?:{places})\.([\w.]+)", ast.unparse(node.func)) if isinstance(node, ast.Call) else None
         theirs = KEYWORDS.get(OTHER_NAMES.get(word[1], word[1])) if word else None
@@ -192,7 +201,8 @@ def test_a_rule_never_names_a_library(name: str) -> None:
 
 def test_the_frozen_names_are_cupys() -> None:
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed; its names are taken from cupy14_names.txt")
-    for word in CUPY:
+    assert hasattr(importlib.import_module("cupyx"), "zeros_pinned")
+    for word in CUPY | CUDA:
         place = cupy
         for part in word.split("."):
             assert hasattr(place, part), f"{word}: CuPy {cupy.__version__} lacks it"

@@ -7,9 +7,37 @@ from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
+from minigrad.cuda import kernel
 from minigrad.fused.halves import in_halves
 from minigrad.fused.recurrent import Scan, buffers, columns_of
 from minigrad.steps import Lengths, gru_by_steps
+
+
+@kernel("T *w, T *a, const T *b, const T *bh, const T *h0, T *h, long long H")
+def gru_step() -> None:
+    """
+    int j = (int)i % (int)H, k = (int)i / (int)H * 3 * H + j;
+    auto sum = [&](int gate) { return w[k + gate * H] + b[j + gate * H] + a[k + gate * H] + bh[j + gate * H]; };
+    auto sigma = [](T x) { return (T)0.5 * tanh((T)0.5 * x) + (T)0.5; };
+    T r = sigma(sum(0)), z = sigma(sum(1)), u = a[k + 2 * H] + bh[j + 2 * H];
+    T n = tanh(w[k + 2 * H] + b[j + 2 * H] + r * u);
+    w[k] = r, w[k + H] = z, w[k + 2 * H] = n, a[k + 2 * H] = u;
+    h[i] = n + z * (h0[i] - n);
+    """
+
+
+@kernel("T *da, T *du, const T *w, const T *a, const T *h0, const T *h, const T *g, const T *later, T *dh, long long H")
+def gru_back() -> None:
+    """
+    int k = (int)i / (int)H * 3 * H + (int)i % (int)H;
+    T r = w[k], z = w[k + H], n = w[k + 2 * H], u = a[k + 2 * H], d = dh[i] + later[i] + (g ? g[i] : 0);
+    T dn = d * (1 - z) * (1 - n * n);
+    da[k] = du[k] = dn * u * r * (1 - r);
+    da[k + H] = du[k + H] = d * (h0[i] - n) * z * (1 - z);
+    da[k + 2 * H] = dn;
+    du[k + 2 * H] = dn * r;
+    dh[i] = d * z;
+    """
 
 
 @op(composed=gru_by_steps)
@@ -31,6 +59,10 @@ def gru(
     u, r, z and n of one step lie under one another: U gives the first three (its columns [h; 1] of s), V the last
     three ([1; x] of s), and each is one product. Without reset_after, r h takes the place of u.
     """
+    if xp.kernels and reset_after:
+        from minigrad_gpu.recurrent import scan_on_gpu
+
+        return scan_on_gpu(xp, gru_step, gru_back, x, [h0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
     H = h0.shape[1]
     b_u, b_v = (xp.zeros(3 * H, dtype=w_hh.dtype),) * 2 if b_ih is None else (b_hh, b_ih)
     U = xp.roll(xp.concatenate([w_hh, b_u[:, None]], axis=1), H, axis=0)  # (3H,H+1), r z n -> n r z

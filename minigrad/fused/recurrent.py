@@ -79,8 +79,8 @@ IDLE = references([np.empty(0)])[0]  # those of the list and of the counting its
 buffers = Buffers()
 
 
-class Scan:
-    """A sequence in the order of reading: s (T+1,K,B), of which x and h0 are filled in and h_t is to be written.
+class Order:
+    """The order in which the rows of a batch are read.
 
     Without lengths every step reads B columns. With them the rows stand in falling order of length, so that those
     still running at step t are the first running[t] columns and the others cost nothing. `reverse` reads each row
@@ -103,22 +103,6 @@ class Scan:
             self.order = xp.asarray(np.argsort(-lengths, kind="stable"))
             self.when = xp.asarray(np.where(reverse & (t < ends), ends - 1 - t, t))
             self.ends = xp.asarray(ends), slice(None), xp.asarray(np.arange(B))
-        self.s = buffers.empty(xp, (T + 1, H + 1 + I, B), dtype)
-        self.s[0, :H] = h0[self.order].T
-        self.s[:, H] = 1
-        self.s[:T, H + 1 :] = xp.swapaxes(x[self.when, self.order], 1, 2)
-        self.end(self.s[:T, H + 1 :])
-        self.width = max(1, min(T, CHUNK // max(1, B)))  # steps in a chunk
-
-    def end(self, steps: Array, first: int = 0) -> None:
-        """Zeros in the columns that have ended, for consecutive steps (m,·,n) of which `first` is the first."""
-        if self.ends is not None:
-            for step, n in zip(steps, self.running[first:]):
-                step[:, n:] = 0
-
-    def hs(self) -> Array:
-        """All states h_1 ... h_T in the order of time: (T,B,H)."""
-        return self.over_time(self.xp.swapaxes(self.s[1:, : self.H], 1, 2))
 
     def last(self, states: Array) -> Array:
         """The state (B,H) after the last step of each row, from the states (T+1,H,B)."""
@@ -137,6 +121,30 @@ class Scan:
         out = self.xp.empty(steps.shape, dtype=self.dtype)
         out[self.when, self.order] = steps
         return out
+
+
+class Scan(Order):
+    """A sequence in the order of reading: s (T+1,K,B), of which x and h0 are filled in and h_t is to be written."""
+
+    def __init__(self, xp: XP, x: Array, h0: Array, lengths: Lengths, reverse: bool, dtype: Any):
+        super().__init__(xp, x, h0, lengths, reverse, dtype)
+        T, B, I, H = self.T, self.B, self.I, self.H
+        self.s = buffers.empty(xp, (T + 1, H + 1 + I, B), dtype)
+        self.s[0, :H] = h0[self.order].T
+        self.s[:, H] = 1
+        self.s[:T, H + 1 :] = xp.swapaxes(x[self.when, self.order], 1, 2)
+        self.end(self.s[:T, H + 1 :])
+        self.width = max(1, min(T, CHUNK // max(1, B)))  # steps in a chunk
+
+    def end(self, steps: Array, first: int = 0) -> None:
+        """Zeros in the columns that have ended, for consecutive steps (m,·,n) of which `first` is the first."""
+        if self.ends is not None:
+            for step, n in zip(steps, self.running[first:]):
+                step[:, n:] = 0
+
+    def hs(self) -> Array:
+        """All states h_1 ... h_T in the order of time: (T,B,H)."""
+        return self.over_time(self.xp.swapaxes(self.s[1:, : self.H], 1, 2))
 
     # Backward. A column that has ended keeps the gradient of its last state until its own last step is reached.
 

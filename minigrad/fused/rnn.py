@@ -7,9 +7,28 @@ from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import Rule, op
+from minigrad.cuda import kernel
 from minigrad.fused.halves import in_halves
 from minigrad.fused.recurrent import Scan, buffers, columns_of, join, split
 from minigrad.steps import Lengths, rnn_by_steps
+
+
+@kernel("const T *x, const T *a, const T *b, const T *bh, const T *h0, T *h, long long H, long long relu")
+def rnn_step() -> None:
+    """
+    int j = (int)i % (int)H;
+    T sum = x[i] + b[j] + a[i] + bh[j];
+    h[i] = relu ? (sum > 0 ? sum : 0) : tanh(sum);
+    """
+
+
+@kernel("T *da, T *du, const T *x, const T *a, const T *h0, const T *h, const T *g, const T *later, T *dh, "
+        "long long H, long long relu")  # fmt: skip
+def rnn_back() -> None:
+    """
+    da[i] = (dh[i] + later[i] + (g ? g[i] : 0)) * (relu ? h[i] > 0 : 1 - h[i] * h[i]);
+    dh[i] = 0;
+    """
 
 
 @op(composed=rnn_by_steps)
@@ -23,6 +42,11 @@ def rnn(
     x (T,B,I), h0 (B,H), w_ih (H,I), w_hh (H,H), b_ih and b_hh (H,) or None -> hs (T,B,H), h_n (B,H).
     lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there; reverse: from its end to its start.
     """
+    if xp.kernels:
+        from minigrad_gpu.recurrent import scan_on_gpu
+
+        weights, relu = [w_ih, w_hh, b_ih, b_hh], int(nonlinearity == "relu")
+        return scan_on_gpu(xp, rnn_step, rnn_back, x, [h0], weights, lengths, reverse, relu)
     H = h0.shape[1]
     W = join(xp, w_ih, w_hh, b_ih, b_hh)
     scan = Scan(xp, x, h0, lengths, reverse, xp.result_type(x, h0, W))

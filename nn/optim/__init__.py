@@ -26,6 +26,7 @@ import numpy as np
 
 from minigrad import Tensor, as_tensor, enable_grad, errors
 from minigrad.array import NAMESPACES, NUMPY, XP, Array
+from minigrad.cuda import kernel
 
 from ..module import forget_gradients
 from . import lr_scheduler
@@ -40,6 +41,7 @@ class Optimizer:
     """
 
     settings: dict[str, Any] = {}
+    kernel: Any  # what `update` says, of all parameters on a GPU; sign is -1 with maximize
 
     def __init__(self, params: Iterable[Any], *args: Any, **settings: Any):
         self.defaults = {**self.settings, "maximize": False}
@@ -80,10 +82,14 @@ class Optimizer:
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient. `closure` computes the loss anew; its value is returned.
 
-        Raises FloatingPointError, and changes nothing, where a gradient is not finite.
+        Raises FloatingPointError, and changes nothing, where a gradient is not finite; on a GPU later, since nobody
+        waits for one: with a later step or the next value that comes to the host. Only the counts t have gone on.
         """
         loss = None if closure is None else enable_grad()(closure)()
         ready = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
+        if ready and (kernels := NAMESPACES[type(ready[0][0].data)].kernels):
+            kernels.optimize(self, ready)
+            return loss
         flat = [p.grad.data.reshape(-1) for p, _ in ready]
         if not sum([g.dot(g) for g in flat]) < math.inf:  # squares overflow where one has to look, too
             self.refuse_bad_gradients()
@@ -95,8 +101,11 @@ class Optimizer:
             p.bump()
         return loss
 
+    def parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
     def refuse_bad_gradients(self) -> None:
-        for i, p in enumerate(p for group in self.param_groups for p in group["params"]):
+        for i, p in enumerate(self.parameters()):
             if p.grad is not None and not (found := NAMESPACES[type(p.data)].isfinite(p.grad.data)).all():
                 raise FloatingPointError(
                     f"{type(self).__name__}: the gradient of parameter {i}, of shape {tuple(p.shape)}, has "
@@ -108,9 +117,13 @@ class Optimizer:
         """Write the next value into the array p. The gradient g is not to be written to."""
         raise NotImplementedError
 
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        """What `kernel` takes at step t, after the sign."""
+        raise NotImplementedError
+
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on later; parameters go by their number."""
-        numbers = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        numbers = {p: i for i, p in enumerate(self.parameters())}
         return {
             "state": {numbers[p]: {k: v if k == "step" else Tensor(v) for k, v in state.items()}
                       for p, state in self.state.items()},
@@ -171,6 +184,18 @@ def decayed(g: Array, p: Array, weight_decay: float) -> Array:
     return g + weight_decay * p if weight_decay else g
 
 
+@kernel("T sign, T lr, T momentum, T rest, T weight_decay, T nesterov", each="p g momentum_buffer")
+def sgd() -> None:
+    """
+    T d = sign * g + weight_decay * p;
+    if (momentum) {
+        momentum_buffer = momentum * momentum_buffer + rest * d;
+        d = nesterov ? d + momentum * momentum_buffer : momentum_buffer;
+    }
+    p -= lr * d;
+    """
+
+
 class SGD(Optimizer):
     """v = momentum v + (1 - dampening) g, at first g;  p -= lr v, or with nesterov lr (g + momentum v).
 
@@ -178,6 +203,7 @@ class SGD(Optimizer):
     """
 
     settings = {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
+    kernel = sgd
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         super().add_param_group(param_group)
@@ -194,6 +220,22 @@ class SGD(Optimizer):
             g = g + group["momentum"] * v if group["nesterov"] else v
         p -= group["lr"] * g
 
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        momentum, rest = group["momentum"], 1 - group["dampening"] * (t > 1)
+        return group["lr"], momentum, rest, group["weight_decay"], group["nesterov"]
+
+
+@kernel("T sign, T beta1, T rest1, T beta2, T rest2, T eps, T rate, T weight_decay, T left",
+        each="p g exp_avg exp_avg_sq")  # fmt: skip
+def adam() -> None:
+    """
+    p *= left;
+    T d = sign * g + weight_decay * p;
+    exp_avg = beta1 * exp_avg + rest1 * d;
+    exp_avg_sq = beta2 * exp_avg_sq + rest2 * (d * d);
+    p -= rate * (exp_avg / (sqrt(exp_avg_sq) + eps));
+    """
+
 
 class Adam(Optimizer):
     """m = β₁ m + (1 - β₁) g,  v = β₂ v + (1 - β₂) g²,  p -= lr m̂ / (√v̂ + eps)    (Kingma & Ba 2015, algorithm 1),
@@ -202,19 +244,26 @@ class Adam(Optimizer):
     """
 
     settings = {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0}
+    kernel = adam
+
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        # lr m̂ / (√v̂ + eps) = lr r/(1 - β₁ᵗ) · m / (√v + eps r) with r = √(1 - β₂ᵗ): two passes over memory less
+        (beta1, beta2), r = group["betas"], (1 - group["betas"][1] ** t) ** 0.5
+        rate = group["lr"] * r / (1 - beta1**t)
+        return beta1, 1 - beta1, beta2, 1 - beta2, group["eps"] * r, rate, group["weight_decay"], 1.0
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        (beta1, beta2), t = group["betas"], state["step"]
-        g = decayed(g, p, group["weight_decay"])
+        beta1, _, beta2, _, eps, rate, weight_decay, left = self.numbers(group, state["step"])
+        if left != 1:
+            p *= left
+        g = decayed(g, p, weight_decay)
         m, v, buffer = keep(xp, state, "exp_avg", p), keep(xp, state, "exp_avg_sq", p), xp.empty_like(p)
         blend(xp, m, g, beta1, buffer)
         blend(xp, v, xp.multiply(g, g, out=buffer), beta2, buffer)
-        # lr m̂ / (√v̂ + eps) = lr r/(1 - β₁ᵗ) · m / (√v + eps r) with r = √(1 - β₂ᵗ): two passes over memory less
-        r = (1 - beta2**t) ** 0.5
         xp.sqrt(v, out=buffer)
-        buffer += group["eps"] * r
+        buffer += eps
         xp.divide(m, buffer, out=buffer)
-        buffer *= group["lr"] * r / (1 - beta1**t)
+        buffer *= rate
         p -= buffer
 
 
@@ -223,9 +272,24 @@ class AdamW(Adam):
 
     settings = {**Adam.settings, "weight_decay": 1e-2}
 
-    def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
-        p *= 1 - group["lr"] * group["weight_decay"]
-        super().update(xp, p, g, state, {**group, "weight_decay": 0.0})
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        return *super().numbers(group, t)[:-2], 0.0, 1 - group["lr"] * group["weight_decay"]
+
+
+@kernel("T sign, T lr, T alpha, T rest, T eps, T weight_decay, T momentum, T centered",
+        each="p g square_avg grad_avg momentum_buffer")  # fmt: skip
+def rmsprop() -> None:
+    """
+    T d = sign * g + weight_decay * p;
+    T v = square_avg = alpha * square_avg + rest * (d * d);
+    if (centered) {
+        grad_avg = alpha * grad_avg + rest * d;
+        v -= grad_avg * grad_avg;
+    }
+    d /= sqrt(v) + eps;
+    if (momentum) d = momentum_buffer = momentum * momentum_buffer + d;
+    p -= lr * d;
+    """
 
 
 class RMSprop(Optimizer):
@@ -235,6 +299,7 @@ class RMSprop(Optimizer):
     """
 
     settings = {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0, "centered": False}
+    kernel = rmsprop
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         g = decayed(g, p, group["weight_decay"])
@@ -252,17 +317,34 @@ class RMSprop(Optimizer):
             step = b
         p -= group["lr"] * step
 
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        others = [group[key] for key in ("eps", "weight_decay", "momentum", "centered")]
+        return group["lr"], group["alpha"], 1 - group["alpha"], *others
+
+
+@kernel("T sign, T rate, T weight_decay, T eps", each="p g sum")
+def adagrad() -> None:
+    """
+    T d = sign * g + weight_decay * p;
+    sum += d * d;
+    p -= rate * (d / (sqrt(sum) + eps));
+    """
+
 
 class Adagrad(Optimizer):
     """s = s + g²,  p -= lr / (1 + (t - 1) lr_decay) · g / (√s + eps)    (Duchi et al. 2011). weight_decay as in SGD."""
 
     settings = {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10}
+    kernel = adagrad
 
     def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
         g = decayed(g, p, group["weight_decay"])
         s = keep(xp, state, "sum", p, group["initial_accumulator_value"])
         s += g * g
-        p -= group["lr"] / (1 + (state["step"] - 1) * group["lr_decay"]) * (g / (xp.sqrt(s) + group["eps"]))
+        p -= self.numbers(group, state["step"])[0] * (g / (xp.sqrt(s) + group["eps"]))
+
+    def numbers(self, group: dict[str, Any], t: int) -> tuple[float, ...]:
+        return group["lr"] / (1 + (t - 1) * group["lr_decay"]), group["weight_decay"], group["eps"]
 
 
-errors.name_all(globals(), helpers="keep blend decayed")
+errors.name_all(globals(), helpers="keep blend decayed sgd adam rmsprop adagrad")

@@ -1,0 +1,255 @@
+"""minigrad beside PyTorch with cuDNN on one NVIDIA GPU: check, time, print one table, and write it down.
+
+    python -m benchmarks.gpu              everything, within 8 minutes; benchmarks/RESULTS_GPU.md and results_gpu.json
+    python -m benchmarks.gpu --quick      small versions, to see that everything runs; into out/benchmarks
+    python -m benchmarks.gpu --tf32       both with TF32 products; into out/benchmarks
+    python -m benchmarks.gpu --kernels    each kernel once and nothing else: what compute-sanitizer is given
+
+Float32 without TF32, which PyTorch would use for cuDNN's layers unless told otherwise. Results are held to one another
+first. Then the two take turns, each call between two events on the device's own clock; first calls, in which kernels
+are compiled and graphs captured, are not timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.goals import Rows, check, group, worst
+from benchmarks.gpu_work import Call, OnGpu, each_kernel_once, workloads
+from benchmarks.libraries import Library, twins
+from benchmarks.measure import OURS, REFERENCE, Disagreement, agree, quartiles, turns
+from benchmarks.report import cells, processor, table
+
+HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
+LIMIT = 420.0  # seconds after which no further workload is begun
+ROUNDS, WARM, AT_LEAST = 15, 5, 0.05  # turns; calls before them; seconds of a turn
+TOLERANCE = 2e-3  # of the largest number of an array: sums of thousands of float32 in another order
+ROUGHLY = 2e-2  # after steps of Adam, which makes much of little where a gradient is near 0; and with TF32
+GOALS = [
+    ("1. LSTM and GRU, forward and backward: at most 1.5 of PyTorch with cuDNN", "layers", 1.5),
+    ("2. training on the copy task at length 100: at most 1.5 of PyTorch", "training", 1.5),
+    ("3. large products: at most 1.1 of PyTorch", "products", 1.1),
+]
+HEADER = "workload", OURS, REFERENCE, "ratio"
+SANITIZER = "compute-sanitizer"
+
+# Measuring
+
+
+def on_host(results: dict[str, Any]) -> dict[str, Any]:
+    return {k: v.detach().cpu().numpy() if hasattr(v, "detach") else v for k, v in results.items()}
+
+
+def event_timer(cuda: Any) -> Callable[[Call, int], float]:
+    """Seconds of one call, from `count` of them between two events of the default stream, which both libraries use."""
+
+    def seconds(call: Call, count: int) -> float:
+        start, end = cuda.Event(), cuda.Event()
+        start.record()
+        for _ in range(count):
+            call()
+        end.record()
+        end.synchronize()
+        return float(cuda.get_elapsed_time(start, end)) / 1e3 / count
+
+    return seconds
+
+
+def measure(
+    calls: dict[str, Call], seconds: Callable[[Call, int], float], rounds: int, tolerance: float = TOLERANCE
+) -> dict[str, Any]:
+    """Values and ratios as in `benchmarks.measure`; raises Disagreement before anything is timed."""
+    found = {name: on_host(call()) for name, call in calls.items()}
+    for name in found.keys() - {REFERENCE}:
+        if REFERENCE in found:
+            agree(name, found[name], REFERENCE, found[REFERENCE], tolerance)
+    counts = {}
+    for name, call in calls.items():
+        seconds(call, WARM)
+        counts[name] = max(1, int(AT_LEAST / max(seconds(call, 1), 1e-6)))
+    samples: dict[str, list[float]] = {name: [] for name in calls}
+    for name, call in turns(calls, rounds):
+        samples[name].append(seconds(call, counts[name]))
+    times = {name: np.array(values) for name, values in samples.items()}
+    row: dict[str, Any] = {"unit": "s", "moved": None, "values": {name: quartiles(t) for name, t in times.items()}}
+    if REFERENCE in times:
+        row["ratios"] = {name: quartiles(t / times[REFERENCE]) for name, t in times.items()}
+    return row
+
+
+def run(
+    quick: bool, libraries: Sequence[Library], seconds: Callable[[Call, int], float], tf32: bool = False
+) -> tuple[Rows, list[str]]:
+    """The rows, and what was refused or left out, and why."""
+    rows, problems, began = [], [], time.perf_counter()
+    for kind, name, job in workloads(quick):
+        if time.perf_counter() - began > LIMIT:
+            problems.append(f"{name}: left out, since {LIMIT:.0f} s had passed")
+            continue
+        print(name, file=sys.stderr, flush=True)
+        try:
+            tolerance = ROUGHLY if tf32 or kind == "training" else TOLERANCE
+            calls = {library.name: job(library) for library in libraries}
+            found = measure(calls, seconds, 2 if quick else ROUNDS, tolerance)
+            rows.append({"group": kind, "name": name, "title": name, **found})
+        except Disagreement as error:
+            problems.append(f"{name}: refused, because the results differ: {error}")
+    return rows, problems
+
+
+# What came out
+
+
+def goals(rows: Rows) -> list[tuple[str, str, str]]:
+    return [(text, *check(group(rows, kind), worst, REFERENCE, limit)) for text, kind, limit in GOALS]
+
+
+def device_conditions(cuda: Any) -> dict[str, str]:
+    """The device, its driver and memory; `cuda` is cupy.cuda."""
+    runtime, name = cuda.runtime, cuda.runtime.getDeviceProperties(0)["name"]
+    driver, toolkit = runtime.driverGetVersion(), runtime.runtimeGetVersion()
+    return {
+        "device": f"{name.decode() if isinstance(name, bytes) else name}, {runtime.memGetInfo()[1] / 2**30:.0f} GiB",
+        "driver": f"{driver_version()}for CUDA {driver // 1000}.{driver % 1000 // 10}",
+        "CUDA": f"{toolkit // 1000}.{toolkit % 1000 // 10}",
+    }
+
+
+def driver_version() -> str:
+    """The number of the driver itself, which only nvidia-smi says."""
+    if not shutil.which("nvidia-smi"):
+        return ""
+    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    return (subprocess.run(query, capture_output=True, text=True).stdout.split("\n")[0] + " ").lstrip()
+
+
+def conditions(device: dict[str, str], torch: Any, tf32: bool, verdict: str, seconds: float) -> dict[str, str]:
+    versions = [f"Python {platform.python_version()}", f"NumPy {np.__version__}"]
+    for package in ("cupy-cuda12x", "cupy-cuda13x"):
+        try:
+            versions.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    if torch is not None:
+        versions.append(f"PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}")
+    return {
+        "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        **device,
+        "host": f"{processor()}, {os.cpu_count()} cores",
+        "versions": ", ".join(versions),
+        "products": "TF32" if tf32 else "float32, without TF32",
+        "taking turns": f"{ROUNDS} rounds of at least {AT_LEAST} s, timed by events of the device",
+        SANITIZER: verdict,
+        "all in all": f"{seconds:.0f} s",
+    }
+
+
+def results_table(rows: Rows) -> str:
+    return table([HEADER, *(cells(row)[:4] for row in rows)])
+
+
+def report(rows: Rows, about: dict[str, str], problems: Sequence[str]) -> str:
+    parts = [
+        "# minigrad beside PyTorch on a GPU",
+        "Written by `python -m benchmarks.gpu`. Results agreed before they were timed. A time is the median, ± half "
+        "of the range of the middle half; the ratio is minigrad's time to PyTorch's in the same round. The sizes of a "
+        "layer are T, B, I, H: length, batch, input, hidden; of Linear rows, in, out.",
+        "\n".join(f"- {key}: {text}" for key, text in about.items() if text),
+        "## Goals\n\n" + table([("goal", "", "measured"), *goals(rows)]),
+        "## Results\n\n" + results_table(rows),
+    ]
+    if problems:
+        parts.append("## Not in the table\n\n" + "\n".join(f"- {line}" for line in problems))
+    return "\n\n".join(parts) + "\n"
+
+
+# compute-sanitizer
+
+
+def sanitized() -> str:
+    """What compute-sanitizer says of every kernel."""
+    if not shutil.which(SANITIZER):
+        return f"not run: no {SANITIZER} here"
+    command = [SANITIZER, "--error-exitcode", "9", sys.executable, "-m", "benchmarks.gpu", "--kernels"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+    except subprocess.TimeoutExpired:
+        return "not finished within 180 s"
+    return verdict(done.returncode, done.stdout + done.stderr)
+
+
+def verdict(code: int, text: str) -> str:
+    """The summary of its output, in one line."""
+    summary = [line.strip("= ").strip() for line in text.splitlines() if "ERROR SUMMARY" in line]
+    said = summary[-1] if summary else (text.strip().splitlines() or ["no output"])[-1]
+    return f"{'clean' if code == 0 else f'failed with {code}'} ({said})"
+
+
+# The command
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("python -m benchmarks.gpu", description="minigrad beside PyTorch on a GPU.")
+    parser.add_argument("--quick", action="store_true", help="small versions, to see that everything runs")
+    parser.add_argument("--tf32", action="store_true", help="TF32 products in both libraries")
+    parser.add_argument("--kernels", action="store_true", help="run each kernel once, and nothing else")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: benchmarks; with an option "
+                        "that changes what is measured, out/benchmarks)")  # fmt: skip
+    return parser.parse_args(arguments)
+
+
+def gpu_twins(tf32: bool) -> list[Library]:
+    """minigrad, and PyTorch where it is one for CUDA, both with the same products."""
+    found = [OnGpu(**vars(library)) for library in twins()]
+    usable = [library for library in found if library.name == OURS or library.torch.cuda.is_available()]
+    for library in usable:
+        if library.name == REFERENCE:
+            library.torch.backends.cudnn.allow_tf32 = library.torch.backends.cuda.matmul.allow_tf32 = tf32
+    return usable
+
+
+def main() -> None:
+    options, began = parse(), time.perf_counter()
+    os.environ["CUPY_TF32"] = "1" if options.tf32 else "0"  # read when CuPy first multiplies
+    import minigrad as mg
+
+    if not mg.cuda.is_available():
+        sys.exit("python -m benchmarks.gpu: no GPU is usable here; it needs an NVIDIA driver and CuPy, the extra "
+                 "cuda12 or cuda13, and for comparison a PyTorch for CUDA. Nothing was measured.")  # fmt: skip
+    if options.kernels:
+        return each_kernel_once()
+    import cupy
+
+    libraries = gpu_twins(options.tf32)
+    rows, problems = run(options.quick, libraries, event_timer(cupy.cuda), options.tf32)
+    if len(libraries) == 1:
+        problems.append("PyTorch: it is not installed, or not for CUDA, so nothing is compared")
+    said = sanitized()
+    torch = libraries[-1].torch if len(libraries) > 1 else None
+    about = conditions(device_conditions(cupy.cuda), torch, options.tf32, said, time.perf_counter() - began)
+    out = options.out or (PART if options.quick or options.tf32 else HERE)
+    out.mkdir(parents=True, exist_ok=True)
+    text, everything = report(rows, about, problems), {"conditions": about, "rows": rows, "problems": problems}
+    (out / "RESULTS_GPU.md").write_text(text, "utf-8")
+    (out / "results_gpu.json").write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    print(text)
+    if any("refused" in line for line in problems):
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

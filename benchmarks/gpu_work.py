@@ -1,0 +1,184 @@
+"""What is measured on a GPU: recurrent layers, training, large products, Adam; and each kernel once, to be checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from benchmarks.libraries import Library, state_of, twins
+from benchmarks.measure import OURS
+from benchmarks.training import Classifier, train
+
+LAYERS = (100, 500, 32, 64), (50, 64, 128, 256), (100, 256, 512, 1024)  # T, B, I, H
+LINEAR = (8192, 4096, 4096), (25600, 1024, 4096)  # rows, in, out
+
+Call = Callable[[], dict[str, Any]]
+Job = Callable[[Library], Call]
+
+
+@dataclass(frozen=True)
+class OnGpu(Library):
+    """One of the twins, whose tensors and modules are on the GPU."""
+
+    def tensor(self, array: Any, requires_grad: bool = False) -> Any:
+        return self.torch.tensor(np.asarray(array)).to("cuda").requires_grad_(requires_grad)
+
+    def load(self, module: Any, state: dict[str, Any]) -> Any:
+        return super().load(module, state).to("cuda")
+
+
+# Workloads
+
+
+def workloads(quick: bool) -> Iterator[tuple[str, str, Job]]:
+    """(group, name, job) of each; a job sets the work up in one library."""
+    for size in [(9, 8, 16, 32)] if quick else LAYERS:
+        for kind in ("LSTM", "GRU", "RNN"):
+            yield "layers" if kind != "RNN" else "others", f"{kind} {','.join(map(str, size))}", layer(kind, size)
+    T, steps = (12, 2) if quick else (100, 10)
+    for kind in ("LSTM", "GRU"):
+        yield "training", f"copy task, {kind}, length {T}, {steps} steps", copy_task(kind, T, steps)
+    for shape in [(64, 32, 48)] if quick else LINEAR:
+        yield "products", f"Linear {','.join(map(str, shape))}", linear(*shape)
+    size = (9, 8, 16, 32) if quick else LAYERS[0]
+    yield "others", f"LSTM {','.join(map(str, size))}, two directions", layer("LSTM", size, bidirectional=True)
+    yield "others", f"LSTM {','.join(map(str, size))}, with lengths", layer("LSTM", size, lengths=True)
+    yield "others", "Adam, 40 matrices of 256 by 256", adam(4 if quick else 40)
+
+
+def gradients(leaves: dict[str, Any]) -> dict[str, Any]:
+    return {key: leaf.grad for key, leaf in leaves.items()}
+
+
+def forget(leaves: dict[str, Any]) -> None:
+    for leaf in leaves.values():
+        leaf.grad = None
+
+
+def layer(kind: str, size: tuple[int, ...], lengths: bool = False, **settings: Any) -> Job:
+    """output = layer(x), and the gradients of x and of every weight from a random gradient of the output."""
+    import nn
+
+    (T, B, I, H), rng = size, np.random.default_rng(0)
+    weights = state_of(getattr(nn, kind)(I, H, **settings))
+    x = rng.standard_normal((T, B, I), dtype=np.float32)
+    g = rng.standard_normal((T, B, H * (1 + ("bidirectional" in settings))), dtype=np.float32)
+    ends = np.append(T, rng.integers(1, T + 1, B - 1)) if lengths else None
+
+    def job(library: Library) -> Call:
+        module = library.load(getattr(library.nn, kind)(I, H, **settings), weights)
+        leaves = {"x": library.tensor(x, requires_grad=True), **dict(module.named_parameters())}
+        seed = library.tensor(g)
+
+        def run() -> dict[str, Any]:
+            forget(leaves)
+            output = read(library, module, leaves["x"], ends)
+            output.backward(seed)
+            return {"output": output, **gradients(leaves)}
+
+        return run
+
+    return job
+
+
+def read(library: Library, module: Any, x: Any, ends: Any) -> Any:
+    """The output (T,B,D·H); PyTorch packs rows of different lengths, which it wants to know on the host."""
+    if ends is None:
+        return module(x)[0]
+    if library.name == OURS:
+        return module(x, lengths=ends)[0]
+    rnn = library.nn.utils.rnn
+    packed = rnn.pack_padded_sequence(x, library.torch.tensor(ends), enforce_sorted=False)
+    return rnn.pad_packed_sequence(module(packed)[0], total_length=len(x))[0]
+
+
+def copy_task(kind: str, T: int, steps: int) -> Job:
+    """Section 6 of the lesson: 500 fixed sequences in one batch, Adam 0.01, norm clipped at 5, losses read."""
+    B, symbols, noise, rng = 500, 10, 5, np.random.default_rng(0)
+    y = rng.integers(0, symbols, B)
+    x = np.concatenate([y[:, None], rng.integers(symbols, symbols + noise, (B, T - 1))], axis=1)
+    settings = Classifier(kind, symbols + noise, symbols)
+    start = state_of(settings.build(twins()[0]))
+
+    def job(library: Library) -> Call:
+        model, pair = library.load(settings.build(library), start), (library.tensor(x), library.tensor(y))
+
+        def run() -> dict[str, Any]:
+            library.load(model, start)
+            return {"losses": np.array(train(library, model, [pair] * steps, lr=0.01, clip=5.0))}
+
+        return run
+
+    return job
+
+
+def linear(rows: int, into: int, out: int) -> Job:
+    """y = x Wᵀ + b, and all gradients: three products and little else."""
+    import nn
+
+    rng, weights = np.random.default_rng(0), state_of(nn.Linear(into, out))
+    x, g = (rng.standard_normal((rows, n), dtype=np.float32) for n in (into, out))
+
+    def job(library: Library) -> Call:
+        module = library.load(library.nn.Linear(into, out), weights)
+        leaves = {"x": library.tensor(x, requires_grad=True), **dict(module.named_parameters())}
+        seed = library.tensor(g)
+
+        def run() -> dict[str, Any]:
+            forget(leaves)
+            output = module(leaves["x"])
+            output.backward(seed)
+            return {"output": output, **gradients(leaves)}
+
+        return run
+
+    return job
+
+
+def adam(count: int) -> Job:
+    rng = np.random.default_rng(0)
+    starts, slopes = (rng.standard_normal((count, 256, 256), dtype=np.float32) for _ in range(2))
+
+    def job(library: Library) -> Call:
+        params = [library.nn.Parameter(library.tensor(x)) for x in starts]
+        optimizer = library.optim.Adam(params, lr=1e-3)
+        for p, g in zip(params, slopes):
+            p.grad = library.tensor(g)
+
+        def run() -> dict[str, Any]:
+            optimizer.step()
+            return {"first": params[0], "last": params[-1]}
+
+        return run
+
+    return job
+
+
+def each_kernel_once(where: str = "cuda") -> None:
+    """Every kernel, at sizes that fill no block, with rows that end early; and what it gives against the CPU."""
+    import minigrad as mg
+    import nn
+
+    def losses(device: str) -> list[float]:
+        mg.manual_seed(0)
+        found = []
+        for kind, settings in (("LSTM", {}), ("GRU", {}), ("RNN", {}), ("RNN", {"nonlinearity": "relu"})):
+            table, rnn = (
+                nn.Embedding(7, 3).to(device),
+                getattr(nn, kind)(3, 5, bidirectional=True, **settings).to(device),
+            )
+            optimizer = nn.optim.AdamW([*table.parameters(), *rnn.parameters()], lr=0.01)
+            ids = mg.randint(0, 7, (6, 3)).to(device)
+            for lengths in (None, [6, 2, 4], None, [6, 2, 4], None):
+                optimizer.zero_grad()
+                loss = mg.square(rnn(table(ids), lengths=lengths)[0]).mean()
+                loss.backward()
+                optimizer.step()
+                found.append(loss.item())
+        return found
+
+    np.testing.assert_allclose(losses(where), losses("cpu"), rtol=1e-3)
+    nn.functional.dropout(mg.ones(99, device=where), 0.5).sum().item()

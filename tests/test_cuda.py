@@ -1,0 +1,284 @@
+"""What a GPU does otherwise, tried on a CPU: the kernels' own source, faults found late, graphs of launches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from emulated_kernel import COMPILER, RawKernel
+from strict_device import NAME, StrictArray, StrictModule
+
+import minigrad as mg
+import nn
+from minigrad import array, random
+from minigrad.fused import gru, lstm, rnn
+from minigrad_gpu import kernels as gpu
+from nn import optim
+
+pytestmark = pytest.mark.skipif(
+    not COMPILER, reason="the kernels are compiled with g++ or clang++, and neither is here"
+)
+
+
+def there(x: Any, **options: Any) -> mg.Tensor:
+    return mg.tensor(x, device=NAME, **options)
+
+
+# Kernels say what the lines of NumPy beside them say.
+
+OPTIMIZERS: dict[str, Any] = {
+    "Adam": optim.Adam, "AdamW": optim.AdamW, "Adagrad": optim.Adagrad, "SGD": optim.SGD, "RMSprop": optim.RMSprop,
+    "momentum": lambda *args, **more: optim.SGD(*args, **more, momentum=0.9, dampening=0.3),
+    "nesterov": lambda *args, **more: optim.SGD(*args, **more, momentum=0.9, nesterov=True),
+    "started": lambda *args, **more: optim.Adagrad(*args, **more, lr_decay=0.1, initial_accumulator_value=0.5),
+    "centered": lambda *args, **more: optim.RMSprop(*args, **more, centered=True, momentum=0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1, "maximize": True}], ids=["plain", "all"])
+@pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_an_optimizer(kernels: Any, kind: Any, settings: dict[str, Any], dtype: Any) -> None:
+    """Over more parameters than a table has rows, one of them without a gradient, in two groups, of two dtypes."""
+    rng = np.random.default_rng(0)
+    starts = [rng.standard_normal((i % 3 + 1, 2)).astype(dtype) for i in range(gpu.ROWS + 6)]
+    ends = []
+    for device in ("cpu", NAME):
+        params = [nn.Parameter(mg.tensor(x, device=device)) for x in starts]
+        odd = nn.Parameter(mg.tensor(np.ones(3, np.float64), device=device))
+        optimizer = kind([{"params": params[:5], "lr": 0.1}, {"params": [*params[5:], odd]}], lr=0.01, **settings)
+        launches = RawKernel.launches
+        for _ in range(4):
+            draw = np.random.default_rng(1)
+            for p in params[1:]:
+                p.grad = mg.tensor(draw.standard_normal(p.shape).astype(dtype), device=device)
+            odd.grad = odd.detach() * 2
+            optimizer.step()
+        ends.append([p.cpu().detach().numpy() for p in [*params, odd]])
+    assert RawKernel.launches - launches <= 4 * 2 * 4
+    for got, want in zip(ends[1], ends[0], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12 if dtype == np.float64 else 5e-6)
+        assert got.dtype == want.dtype
+
+
+@pytest.mark.parametrize("op", [rnn, lstm, gru], ids=["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("lengths", [None, [4, 6, 1]], ids=["whole", "lengths"])
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("bias", [False, True])
+def test_a_layer_is_its_composition(kernels: Any, op: Any, lengths: Any, reverse: bool, bias: bool) -> None:
+    """Values and gradients, in float64, of every output and of h_n alone; a second time as graphs."""
+    rng, (T, B, I, H) = np.random.default_rng(0), (7, 3, 4, 5)
+    blocks, states = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}[op.__name__]
+    shapes = [(T, B, I), *[(B, H)] * states, (blocks * H, I), (blocks * H, H), *[(blocks * H,)] * (2 * bias)]
+    numbers = [rng.standard_normal(shape) for shape in shapes]
+    settings = {"lengths": lengths, "reverse": reverse}
+    if op is rnn:
+        settings["nonlinearity"] = "relu" if bias else "tanh"
+
+    def run(function: Callable[..., Any], device: str, used: slice) -> list[Any]:
+        leaves = [mg.tensor(x, device=device, requires_grad=True) for x in numbers]
+        values = function(*leaves, *[None] * (2 - 2 * bias), **settings)
+        draw = np.random.default_rng(1)
+        seeds = [mg.tensor(draw.standard_normal(y.shape), device=device) for y in values]
+        gradients = mg.grad(values[used], leaves, seeds[used], allow_unused=True, retain_graph=True)
+        again = mg.grad(values[used], leaves, seeds[used], allow_unused=True)
+        for a, b in zip(gradients, again):
+            assert (a is None) == (b is None) and (a is None or a.tolist() == b.tolist())
+        return [t if t is None else t.cpu().detach().numpy() for t in (*values, *gradients)]
+
+    for used in (slice(None), slice(1, 2), slice(0, 1)):
+        for _ in range(3):
+            for got, want in zip(run(op, NAME, used), run(op.composed, "cpu", used), strict=True):
+                np.testing.assert_allclose(got, 0 if want is None else want, atol=1e-12)
+
+
+def test_a_step_is_one_product_and_one_kernel(kernels: Any) -> None:
+    kernels.captures = False
+    layer = nn.LSTM(3, 4).to(NAME)
+    launched = []
+    for T in (5, 25):
+        x, before = mg.randn(T, 2, 3, device=NAME), RawKernel.launches
+        layer(x)[0].sum().backward()
+        launched.append(RawKernel.launches - before)
+    assert launched[1] - launched[0] == 2 * 20
+
+
+def test_a_mask_is_a_function_of_the_seed(kernels: Any) -> None:
+    x = np.zeros(1, np.float64)
+    masks = []
+    for _ in range(2):
+        mg.manual_seed(3)
+        masks.append(nn.functional.dropout(there(np.ones((50, 40), np.float32)), 0.25).cpu().numpy())
+    np.testing.assert_array_equal(*masks)
+    kept = masks[0] != 0
+    assert set(np.unique(masks[0])) == {0, np.float32(1 / 0.75)} and abs(kept.mean() - 0.75) < 0.03
+    assert abs(np.corrcoef(kept[:, :-1].ravel(), kept[:, 1:].ravel())[0, 1]) < 0.1
+    for p, share in ((0.0, 1), (1.0, 0)):
+        assert (random.kept(there(x).data, (9,), p).get() == share).all()
+    before = random.generator().bit_generator.state
+    random.kept(x, (9,), 0.5)
+    assert random.generator().bit_generator.state != before
+
+
+# Ids out of range are refused: on a GPU late, but before anybody sees a number that came of it.
+
+X, IDS, BAD = np.arange(6.0).reshape(2, 3), np.array([[0, -1], [1, 0]]), np.array([[0, 2], [1, 0]])
+PICKS: dict[str, Any] = {
+    "[]": lambda x, ids: x[ids],
+    "[] beside others": lambda x, ids: x[None, ids, ..., 1:],
+    "[] after ...": lambda x, ids: x.T[..., ids],
+    "[] behind a mask": lambda x, ids: x[None][np.array([True]), ids[0]],
+    "[] of the host": lambda x, ids: x[ids.cpu().numpy()],
+    "[] without a sign": lambda x, ids: x[ids.cpu().numpy().astype(np.uint8)],
+    "index_select": lambda x, ids: x.index_select(0, ids[0]),
+    "gather": lambda x, ids: x.gather(0, ids),
+    "take_along_dim": lambda x, ids: x.take_along_dim(ids[:, 1:], 0),
+    "embedding": lambda x, ids: nn.functional.embedding(ids % 3, x),
+    "[]=": lambda x, ids: x.__setitem__(ids, 0.0) or x,
+    "cross_entropy": lambda x, ids: nn.functional.cross_entropy(x, ids[0] % 3 + 1),
+    "nll_loss": lambda x, ids: nn.functional.nll_loss(x, ids[0] % 3 + 1),
+    "one_hot": lambda x, ids: nn.functional.one_hot(ids % 3, 2),
+}
+
+
+def remainder(self: mg.Tensor, n: int) -> mg.Tensor:
+    return self.new(self.cpu().numpy() % n)
+
+
+@pytest.mark.parametrize("pick", PICKS.values(), ids=PICKS)
+def test_an_id_out_of_range_is_refused(kernels: Any, pick: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mg.Tensor, "__mod__", remainder, raising=False)
+    ids = np.where(IDS == -1, 1, IDS)  # only [] counts from the end
+    pick(there(X), there(ids)).tolist()
+    y = pick(there(X), there(BAD))
+    with pytest.raises(IndexError, match=r"^GPU: .*(: 2 came|: 3 came).*nobody waits for a GPU"):
+        y.tolist()
+    pick(there(X), there(ids)).tolist()  # it is said once
+
+
+MASK = np.array([[True, False, True]] * 2)
+
+
+@pytest.mark.parametrize("index", [IDS, (slice(None), IDS), (..., IDS), (None, IDS, 0), MASK], ids=str)
+def test_what_is_in_range_is_not_refused(kernels: Any, index: Any) -> None:
+    assert there(X)[index].tolist() == X[index].tolist()
+
+
+@pytest.mark.parametrize("look", [
+    mg.Tensor.item, bool, int, float, repr, lambda t: t.cpu(), lambda t: [1, 2][t.long()],
+], ids=["item", "bool", "int", "float", "repr", "cpu", "index"])  # fmt: skip
+def test_every_way_to_the_host_says_so(kernels: Any, look: Any) -> None:
+    y = there(X)[there(np.array([2]))].sum() * 0
+    with pytest.raises(IndexError, match=r"^GPU: index: 2 came, but dim 0 has 2 elements"):
+        look(y)
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_no_parameter_learns_from_a_bad_id(kernels: Any, kind: Any) -> None:
+    table = nn.Embedding(3, 2).to(NAME)
+    optimizer, start = kind(table.parameters()), table.weight.data.get()
+    table(there(np.array([5]))).sum().backward()
+    with pytest.raises(IndexError, match="GPU: ids: 5 came, but the table has rows 0 to 2"):
+        for _ in range(2):  # the emulation is at once at the host; on a GPU a later step says it
+            optimizer.step()
+    assert (table.weight.data.get() == start).all()
+    table(there(np.array([1]))).sum().backward()
+    optimizer.step()
+    assert (table.weight.data.get() != start).any()
+
+
+def test_a_gradient_that_is_not_finite_changes_nothing(kernels: Any) -> None:
+    params = [nn.Parameter(there(np.ones(3))) for _ in range(3)]
+    optimizer = optim.Adam(params)
+    for p, value in zip(params, (1.0, np.nan, np.inf)):
+        p.grad = there(np.array([1.0, value, 2.0]))
+    optimizer.step()
+    with pytest.raises(
+        FloatingPointError, match="GPU: Adam: the gradient of parameter [12] has NaN or infinities, and no"
+    ):
+        params[0].tolist()
+    assert all(p.tolist() == [1, 1, 1] for p in params)
+    assert all((m.get() == 0).all() for s in optimizer.state.values() for m in (s["exp_avg"], s["exp_avg_sq"]))
+
+
+# Nobody waits: a training step looks at no value.
+
+
+class Reader(nn.Module):
+    def __init__(self, kind: str):
+        self.embedding, self.dropout = nn.Embedding(9, 6, padding_idx=0), nn.Dropout(0.2)
+        self.rnn = getattr(nn, kind)(6, 4, num_layers=2, dropout=0.1, bidirectional=True)
+        self.norm, self.head = nn.LayerNorm(8), nn.Linear(8, 3)
+
+    def forward(self, ids: mg.Tensor) -> mg.Tensor:
+        output, _ = self.rnn(self.dropout(self.embedding(ids)))
+        return self.head(self.norm(output).mean(0))
+
+
+@pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_an_optimizer_does_not_wait(kernels: Any, kind: Any) -> None:
+    params = [nn.Parameter(there(np.ones((2, 3)))) for _ in range(3)]
+    optimizer, StrictArray.syncs = kind(params, lr=0.1), 0
+    for _ in range(3):
+        for p in params:
+            p.grad = p.detach() * 2
+        optimizer.step()
+    assert StrictArray.syncs == 0
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_training_step_does_not_wait(kernels: Any, kind: str) -> None:
+    model = Reader(kind).to(NAME)
+    ids, y = mg.randint(0, 9, (5, 4), device=NAME), mg.tensor([0, 2, 1, -100], device=NAME)
+    loader = nn.data.DataLoader(nn.data.TensorDataset(ids.T, y), 2, shuffle=True)
+    optimizer, criterion = optim.AdamW(model.parameters()), nn.CrossEntropyLoss(label_smoothing=0.1)
+    scheduler = optim.lr_scheduler.StepLR(optimizer, 1)
+    criterion(model(ids), y).backward()
+    optimizer.step()  # the first makes the states
+    StrictArray.syncs = 0
+    for x, target in loader:
+        optimizer.zero_grad()
+        loss = criterion(model(x.T), target)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        scheduler.step()
+    assert StrictArray.syncs == 0
+    assert np.isfinite(loss.item()) and StrictArray.syncs == 1
+
+
+# What is not there
+
+
+def test_without_docstrings_numpys_lines_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "__doc__", None)
+    assert gpu.parts(array.namespace, StrictModule(), np.zeros(1, np.int64))["xp"].kernels is None
+
+
+def test_a_word_that_no_kernel_replaces_still_refuses_bad_ids() -> None:
+    """On a GPU without kernels a look decides, as on the CPU."""
+    xp = array.namespace(StrictModule())
+    with pytest.raises(IndexError, match="ids go from 0 to 3, but the table has 3"):
+        xp.inside(StrictModule.array(np.array([0, 3])), 3, "ids", "the table has 3")
+
+
+def test_a_dtype_without_a_kernel_is_refused(kernels: Any) -> None:
+    with pytest.raises(TypeError, match=r"draw_mask: a GPU takes float32, .* here, and float16 came; use \.float\(\)"):
+        nn.functional.dropout(there(np.ones(3, np.float16)), 0.5)
+
+
+def test_weights_in_another_order_and_one_unit() -> None:
+    """What is no contiguous memory is made so before a kernel or a captured product sees it."""
+    rng = np.random.default_rng(0)
+    for H in (1, 3):
+        numbers = [
+            rng.standard_normal(shape) for shape in ((4, 1, 2), (1, H), (2, 3 * H), (H, 3 * H), (6 * H,), (3 * H,))
+        ]
+        found = []
+        for device in ("cpu", NAME):
+            x, h, w_ih, w_hh, b_ih, b_hh = (mg.tensor(a, device=device) for a in numbers)
+            for _ in range(3):
+                values = gru(x.transpose(0, 1).transpose(0, 1), h, w_ih.T, w_hh.T, b_ih[::2], b_hh)
+            found.append([y.cpu().numpy() for y in values])
+        for got, want in zip(found[1], found[0], strict=True):
+            np.testing.assert_allclose(got, want, atol=1e-12)
