@@ -41,7 +41,7 @@ bench: $(call with,demos)  ## time minigrad (EXTRAS="torch bench" puts others be
 
 clean:  ## remove the environment and every cache, keep what the demos wrote
 	rm -rf $(VENV) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find minigrad minigrad_gpu nn demos tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find minigrad nn demos tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # One stamp for each extra; a change of the dependencies makes them all stale.
 $(VENV)/with-%: setup.cfg pyproject.toml | $(VENV)/bin/python

@@ -131,7 +131,7 @@ def conditions(effort: Effort) -> dict[str, str]:
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "copying memory": f"{copied_per_second() / 1e9:.1f} GB/s read and written",
         "versions": ", ".join([f"Python {platform.python_version()}", f"NumPy {np.__version__}", *versions]),
-        "BLAS of NumPy": f"{blas['name']} {blas['version']}, {limit or os.cpu_count()} threads",
+        "BLAS of NumPy": f"{blas['name']} {'.'.join(blas['version'].split('.')[:3])}, {limit or os.cpu_count()} threads",
         "threads of PyTorch": str(torch.get_num_threads()) if torch else "",
         "taking turns": f"{effort.rounds} rounds, {effort.seconds} s or one call each",
         "left out": "; ".join(f"{name} ({why.splitlines()[0]})" for name, why in skipped.items()) or "nobody",

@@ -30,10 +30,9 @@ class Namespace(SimpleNamespace):
 
 
 def namespace(module: Any, kernels: Any = None) -> Namespace:
-    """`module` (numpy, cupy) cut down to the vocabulary, plus the words that it lacks or that need care.
+    """`module` (numpy, cupy) cut down to the vocabulary, plus what it lacks and what needs care.
 
-    kernels: what runs C on the device, see `minigrad_gpu`; None where NumPy's lines run.
-    """
+    kernels: what runs C on the device, see `minigrad.gpu`; None where NumPy's lines run."""
 
     def inside(ids: Array, count: int, what: str, there: str) -> None:
         """Refuse ids outside [0, count)."""
@@ -68,7 +67,8 @@ def namespace(module: Any, kernels: Any = None) -> Namespace:
             out[ids[starts]] += module.add.reduceat(rows, starts, axis=0)
 
     return Namespace(
-        **{word: getattr(module, word) for word in VOCABULARY},
+        **{word: getattr(module, word) for word in VOCABULARY if word != "sum"},
+        sum=lambda x, axis=None, keepdims=False: module.add.reduce(x, axis=axis, keepdims=keepdims),  # np.sum, but fast
         ndarray=module.ndarray,
         cat=module.concatenate,
         permute=module.transpose,
@@ -125,7 +125,7 @@ class Backend(SimpleNamespace):
 
 
 def open_cuda() -> Backend:
-    from minigrad_gpu.kernels import libraries, parts
+    from minigrad.gpu.kernels import libraries, parts
 
     return Backend(**parts(namespace, *libraries()))
 

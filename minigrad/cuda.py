@@ -1,7 +1,7 @@
 """Kernels: lines of NumPy said again in C, for a GPU.
 
 A kernel is a docstring, next to the lines that say the same. One launch of it replaces all of them, and launches are
-what a GPU's time goes into. `xp.kernels` runs it: see `minigrad_gpu`. On a CPU that is None, and NumPy's lines run.
+what a GPU's time goes into. `xp.kernels` runs it: see `minigrad.gpu`. On a CPU that is None, and NumPy's lines run.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy as np
 from emulated_kernel import COMPILER, RawKernel, Stream, by_address, captured, refuse_capture
 
 from minigrad import array
-from minigrad_gpu.kernels import parts
+from minigrad.gpu.kernels import parts
 
 NAME = "strict"
 WORDS = set(Path(__file__).with_name("cupy14_names.txt").read_text("utf-8").split())

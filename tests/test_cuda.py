@@ -12,7 +12,7 @@ import minigrad as mg
 import nn
 from minigrad import array, random
 from minigrad.fused import gru, lstm, rnn
-from minigrad_gpu import kernels as gpu
+from minigrad.gpu import kernels as gpu
 from nn import optim
 
 pytestmark = pytest.mark.skipif(

@@ -12,7 +12,7 @@ from strict_device import NAME, StrictModule
 import minigrad as mg
 import nn
 from minigrad import random
-from minigrad_gpu import kernels as gpu
+from minigrad.gpu import kernels as gpu
 from nn import optim
 
 pytestmark = pytest.mark.skipif(

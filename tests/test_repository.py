@@ -22,7 +22,7 @@ from minigrad.array import NUMPY, VOCABULARY
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-    for part in ("minigrad", "minigrad_gpu", "nn", "demos", "tests", "benchmarks")
+    for part in ("minigrad", "nn", "demos", "tests", "benchmarks")
     for path in sorted((ROOT / part).rglob("*.py"))
 }
 
@@ -36,7 +36,7 @@ def in_part(*parts: str) -> dict[str, str]:
 # stands above the core.
 
 ROOMS = [
-    {"minigrad.cuda", "minigrad_gpu"},
+    {"minigrad.cuda", "minigrad.gpu"},
     {"minigrad.array", "minigrad.random"},
     {"minigrad.errors"},
     {"minigrad.autograd"},
@@ -46,14 +46,14 @@ ROOMS = [
     {"minigrad.convert"},
     {"minigrad.tensor"},
     {"minigrad.steps"},
-    {"minigrad.fused", "minigrad_gpu.recurrent"},
+    {"minigrad.fused", "minigrad.gpu.recurrent"},
     {"minigrad"},
     {"nn"},
     {"demos"},
 ]
 MODULES = {
     name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): ast.parse(text)
-    for name, text in in_part("minigrad/", "minigrad_gpu/", "nn/", "demos/").items()
+    for name, text in in_part("minigrad/", "nn/", "demos/").items()
 }
 
 
@@ -119,11 +119,9 @@ def code_lines(text: str) -> int:
 
 
 def test_the_library_is_short() -> None:
-    assert sum(map(code_lines, in_part("minigrad/", "nn/").values())) < 4000
-
-
-def test_the_room_of_a_gpu_is_short() -> None:
-    assert sum(map(code_lines, in_part("minigrad_gpu/").values())) < 200
+    code = {name: code_lines(text) for name, text in in_part("minigrad/", "nn/").items()}
+    gpu = sum(n for name, n in code.items() if name.startswith("minigrad/gpu/"))
+    assert gpu < 200 and sum(code.values()) - gpu < 4000
 
 
 @pytest.mark.parametrize("name", SOURCE)
@@ -135,7 +133,7 @@ def test_a_file_is_short(name: str) -> None:
 # those that it implements), because its wheel has 137 MB.
 
 CUPY = set((ROOT / "tests" / "cupy14_names.txt").read_text("utf-8").split())
-RULES = in_part("minigrad/", "minigrad_gpu/", "nn/")
+RULES = in_part("minigrad/", "nn/")
 
 
 def words(code: str, namespace: str) -> set[str]:
@@ -152,7 +150,7 @@ def test_a_rule_keeps_to_the_vocabulary(name: str) -> None:
 
 
 def test_cupy_knows_the_vocabulary_and_all_that_array_builds_on() -> None:
-    array, cuda = RULES["minigrad/array.py"], RULES["minigrad_gpu/kernels.py"]
+    array, cuda = RULES["minigrad/array.py"], RULES["minigrad/gpu/kernels.py"]
     assert {*VOCABULARY, *words(array, "module")} - {"ndarray"} <= CUPY & KEYWORDS.keys()
     assert {*words(cuda, "cupy"), *words(cuda, "self.cupy")} <= CUPY | CUDA
 
@@ -171,7 +169,7 @@ OTHER_NAMES = {"cat": "concatenate", "permute": "transpose", "clone": "copy"}
 
 @pytest.mark.parametrize("name", RULES)
 def test_cupys_words_take_the_keywords_that_a_rule_gives(name: str) -> None:
-    places = "xp|module|cupy|self.cupy" if name in ("minigrad/array.py", "minigrad_gpu/kernels.py") else "xp"
+    places = "xp|module|cupy|self.cupy" if name in ("minigrad/array.py", "minigrad/gpu/kernels.py") else "xp"
     for node in ast.walk(ast.parse(RULES[name])):
         word = re.fullmatch(rf"(?:{places})\.([\w.]+)", ast.unparse(node.func)) if isinstance(node, ast.Call) else None
         theirs = KEYWORDS.get(OTHER_NAMES.get(word[1], word[1])) if word else None

@@ -60,7 +60,7 @@ def gru(
     three ([1; x] of s), and each is one product. Without reset_after, r h takes the place of u.
     """
     if xp.kernels and reset_after:
-        from minigrad_gpu.recurrent import scan_on_gpu
+        from minigrad.gpu.recurrent import scan_on_gpu
 
         return scan_on_gpu(xp, gru_step, gru_back, x, [h0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
     H = h0.shape[1]

@@ -61,7 +61,7 @@ def lstm(
     σ(a) = ½ tanh(a/2) + ½ with the inner ½ in W: one tanh serves all four gates.
     """
     if xp.kernels:
-        from minigrad_gpu.recurrent import scan_on_gpu
+        from minigrad.gpu.recurrent import scan_on_gpu
 
         return scan_on_gpu(xp, lstm_step, lstm_back, x, [h0, c0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
     H = h0.shape[1]

@@ -43,7 +43,7 @@ def rnn(
     lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there; reverse: from its end to its start.
     """
     if xp.kernels:
-        from minigrad_gpu.recurrent import scan_on_gpu
+        from minigrad.gpu.recurrent import scan_on_gpu
 
         weights, relu = [w_ih, w_hh, b_ih, b_hh], int(nonlinearity == "relu")
         return scan_on_gpu(xp, rnn_step, rnn_back, x, [h0], weights, lengths, reverse, relu)

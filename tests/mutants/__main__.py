@@ -134,7 +134,7 @@ class Results:
 
 def prepare(tree: Path, samples: int) -> None:
     """A copy of the repository to run in; and Hypothesis seeks no smallest sample, any failure will do."""
-    for part in ("minigrad", "minigrad_gpu", "nn", "tests"):
+    for part in ("minigrad", "nn", "tests"):
         shutil.rmtree(tree / part, ignore_errors=True)
         shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "setup.cfg", tree)
