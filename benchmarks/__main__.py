@@ -61,13 +61,16 @@ def main() -> None:
         return
     effort, began, loads = Effort(2, 0.01) if options.quick else Effort(), time.time(), [os.getloadavg()[0]]
     out = options.out or (PART if options.quick or options.only else HERE)
-    rows = report.rows_in(options.out or PART) if options.resume else []
+    titles = [case.title for case in cases]
+    rows = [row for row in report.rows_in(options.out or PART) if row["title"] in titles] if options.resume else []
     kept = {row["title"] for row in rows}
     cases = [case for case in cases if case.title not in kept]
+    if not cases:
+        sys.exit("python -m benchmarks --resume: all of it is measured already; leave --resume out to measure it again")
     refused: list[str] = []
     about: dict[str, str] = {}
     for row, refusal in run(cases, effort):
-        rows += [row] if row else []
+        rows = sorted(rows + ([row] if row else []), key=lambda row: titles.index(row["title"]))
         refused += [refusal] if refusal else []
         loads.append(os.getloadavg()[0])
         about = report.conditions(effort)

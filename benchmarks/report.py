@@ -123,6 +123,7 @@ def conditions(effort: Effort) -> dict[str, str]:
     """Machine, versions and threads."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     torch, limit = found.get(REFERENCE), os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
+    release = ".".join(blas["version"].split(".")[:3])
     versions = [
         f"{name} {importlib.metadata.version(m)}" for name, m in MODULES.items() if name in found.keys() - {OURS}
     ]
@@ -131,7 +132,7 @@ def conditions(effort: Effort) -> dict[str, str]:
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "copying memory": f"{copied_per_second() / 1e9:.1f} GB/s read and written",
         "versions": ", ".join([f"Python {platform.python_version()}", f"NumPy {np.__version__}", *versions]),
-        "BLAS of NumPy": f"{blas['name']} {'.'.join(blas['version'].split('.')[:3])}, {limit or os.cpu_count()} threads",
+        "BLAS of NumPy": f"{blas['name']} {release}, {limit or os.cpu_count()} threads",
         "threads of PyTorch": str(torch.get_num_threads()) if torch else "",
         "taking turns": f"{effort.rounds} rounds, {effort.seconds} s or one call each",
         "left out": "; ".join(f"{name} ({why.splitlines()[0]})" for name, why in skipped.items()) or "nobody",
