@@ -4,6 +4,7 @@ import atexit
 import ctypes
 import functools
 import hashlib
+import os
 import shutil
 import subprocess
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
+CHECKS = os.environ.get("KERNEL_CHECKS", "").split()  # sanitizers, whose runtime the process must have loaded
 ONE_THREAD = """
 #include <cmath>
 using namespace std;
@@ -33,8 +35,8 @@ def folder() -> Path:
 @functools.cache
 def compiled(source: str, name: str) -> Any:
     target = folder() / f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:16]}.so"
-    command = [COMPILER, "-x", "c++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", "-o", target, "-"]
-    done = subprocess.run(command, input=ONE_THREAD + source, text=True, capture_output=True)
+    command = [COMPILER, "-x", "c++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", *CHECKS]
+    done = subprocess.run([*command, "-o", target, "-"], input=ONE_THREAD + source, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     return getattr(ctypes.CDLL(str(target)), name)
 
