@@ -106,8 +106,9 @@ def run(
             calls = {library.name: job(library) for library in libraries}
             found = measure(calls, seconds, 2 if quick else ROUNDS, tolerance)
             rows.append({"group": kind, "name": name, "title": name, **found})
-        except Disagreement as error:
-            problems.append(f"{name}: refused, because the results differ: {error}")
+        except Exception as error:
+            why = "the results differ" if isinstance(error, Disagreement) else type(error).__name__
+            problems.append(f"{name}: refused: {why}: {error}")
     return rows, problems
 
 

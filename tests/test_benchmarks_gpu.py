@@ -53,16 +53,19 @@ def test_a_wrong_result_is_refused_and_the_rest_goes_on(monkeypatch: pytest.Monk
     def job(library: Any) -> Any:
         return lambda: {"y": 1.0 if library.name == "PyTorch" else 1.1}
 
+    def fail(library: Any) -> Any:
+        raise RuntimeError("out of memory")
+
     right = ("layers", "right", lambda library: lambda: {"y": 1.0})
-    monkeypatch.setattr(gpu, "workloads", lambda quick: [("layers", "wrong", job), right])
+    monkeypatch.setattr(gpu, "workloads", lambda quick: [("layers", "wrong", job), ("layers", "large", fail), right])
     both = [SimpleNamespace(name=name) for name in ("minigrad", "PyTorch")]
     rows, problems = gpu.run(False, both, lambda call, count: 0.5)
     assert [row["name"] for row in rows] == ["right"]
-    assert problems == ["wrong: refused, because the results differ: y: minigrad and PyTorch differ by 1.0e-01 of the "
-                        "largest, 1"]  # fmt: skip
+    assert problems[0].startswith("wrong: refused: the results differ: y: minigrad and PyTorch differ by 1.0e-01")
+    assert problems[1:] == ["large: refused: RuntimeError: out of memory"]
     monkeypatch.setattr(gpu, "LIMIT", -1.0)
     assert gpu.run(False, both, lambda call, count: 0.5)[1] == [f"{x}: left out, since -1 s had passed" for x in
-                                                                ("wrong", "right")]  # fmt: skip
+                                                                ("wrong", "large", "right")]  # fmt: skip
 
 
 def test_goals_are_judged_by_the_rows() -> None:
