@@ -6,6 +6,7 @@ import ast
 import runpy
 import sys
 import time
+from contextlib import suppress
 
 from demos import options
 
@@ -17,8 +18,8 @@ def title(name: str) -> str:
 def main() -> None:
     chosen = options.parse(sys.argv[1:], "python -m demos", with_names=True)
     if "list" in chosen.names:
-        for name in options.SCRIPTS:
-            print(f"{name:4} {title(name)}")
+        with suppress(BrokenPipeError):  # `| head` has seen enough
+            print(*(f"{name:4} {title(name)}" for name in options.SCRIPTS), sep="\n", flush=True)
         return
     from demos import lab, report  # not before: drawing takes a second to import
 

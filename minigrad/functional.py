@@ -24,8 +24,11 @@ class Extreme(NamedTuple):
     indices: Tensor
 
 
-def sizes(arguments: tuple[Any, ...]) -> Any:
-    """The numbers in f(2, 3) or in f((2, 3))."""
+def sizes(arguments: tuple[Any, ...], named: Any = ()) -> Any:
+    """The numbers in f(2, 3), in f((2, 3)) or, where they were named, in f(dims=(2, 3))."""
+    if arguments and named != ():
+        raise TypeError(f"{arguments} came, and {named} by name; give one of them")
+    arguments = arguments or (named,)
     return arguments[0] if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)) else arguments
 
 
@@ -39,8 +42,13 @@ def axis(name: str, x: Tensor, dim: int) -> int:
 
 def count(x: Tensor, dim: Dim) -> int:
     """How many elements of x fall together when `dim` is reduced."""
-    dims = range(x.ndim) if dim is None or dim == () else [dim] if isinstance(dim, int) else dim
+    dims = (() if dim is None else along(dim)) or range(x.ndim)
     return math.prod([x.shape[axis("mean", x, d)] for d in dims] if x.ndim else ())
+
+
+def along(dim: Any) -> Any:
+    """The dimensions that `dim` names, which is one of them, also as an integer of NumPy, or several."""
+    return dim if isinstance(dim, (list, tuple)) else [dim]
 
 
 # Too short for a definition: x², 1/x, 1/√x; the smaller of two, half the gradient to each at a tie; min over `dim`.
@@ -174,14 +182,14 @@ def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
     """x without its dimensions of size 1; without those in `dim` alone, where they are of size 1."""
-    dims = range(x.ndim) if dim is None else [dim] if isinstance(dim, int) else dim
+    dims = range(x.ndim) if dim is None else along(dim)
     named = {axis("squeeze", x, d) for d in dims}
     return ops.reshape(x, tuple(n for d, n in enumerate(x.shape) if n != 1 or d not in named))
 
 
 def flip(x: Tensor, dims: Any) -> Tensor:
     """x read backwards along `dims`."""
-    backwards = {axis("flip", x, d) for d in ([dims] if isinstance(dims, int) else dims)}
+    backwards = {axis("flip", x, d) for d in along(dims)}
     return ops.getitem(x, tuple(slice(None, None, -1) if d in backwards else slice(None) for d in range(x.ndim)))
 
 
@@ -309,4 +317,4 @@ def allclose(a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8) -> bo
     return bool(ops.all(close))
 
 
-errors.name_all(globals(), helpers="sizes axis count extreme triangle product")
+errors.name_all(globals(), helpers="sizes axis along count extreme triangle product")

@@ -148,11 +148,11 @@ class Tensor(Convertible):
     mm, bmm, mv, dot, outer = functional.mm, functional.bmm, functional.mv, functional.dot, functional.outer
     equal, allclose = functional.equal, functional.allclose
     where: Any = lambda self, condition, other: ops.where(condition, self, other)
-    reshape: Any = lambda self, *shape: ops.reshape(self, sizes(shape))
+    reshape: Any = lambda self, *numbers, shape=(): ops.reshape(self, sizes(numbers, shape))
     view = reshape  # also where PyTorch refuses, since the memory is not in that order
-    permute: Any = lambda self, *dims: ops.permute(self, sizes(dims))
-    flip: Any = lambda self, *dims: functional.flip(self, sizes(dims))
-    tile: Any = lambda self, *dims: functional.tile(self, sizes(dims))
+    permute: Any = lambda self, *numbers, dims=(): ops.permute(self, sizes(numbers, dims))
+    flip: Any = lambda self, *numbers, dims=(): functional.flip(self, sizes(numbers, dims))
+    tile: Any = lambda self, *numbers, dims=(): functional.tile(self, sizes(numbers, dims))
     contiguous: Any = lambda self: self if self.data.flags.c_contiguous else ops.clone(self)
 
 

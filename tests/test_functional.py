@@ -20,6 +20,7 @@ import minigrad as mg
 
 # t is the library; i (2,3,4) and k (3,) are integers below 2, j (3,) below 3; the shapes of the floats are SHAPES
 LINES = """
+x.flip(dims=[0, -1]); x.flip(dims=(1,)); x.permute(dims=(2, 0, 1)); x.tile(dims=(2, 1, 1)); x.reshape(shape=(4, 6))
 x.sum(); x.sum(1); x.sum(-1); x.sum((0, 2)); x.sum(dim=(0, 2), keepdim=True); x.sum(dim=1, keepdim=True)
 x.sum([0, 1]); s.sum(); s.sum(0); s.mean(); x.mean(); x.mean(1); x.mean(dim=(1, 2)); x.mean(-1, True); x.var()
 x.var(1); x.var(dim=1, correction=0); x.var((0, 1)); x.var(dim=2, keepdim=True); t.var(x, dim=1); x.std(); x.std(1)
@@ -156,3 +157,15 @@ def test_a_call_is_the_same_on_a_device_that_refuses_what_cupy_refuses(
         weights = laws.random(Sample([]), here)
         for g, want in zip(pulled_back(there, far, weights), pulled_back(here, near, weights), strict=True):
             laws.must_agree(call, Sample([]), "a gradient is", held(g), held(want), "NumPy")
+
+
+BY_DIM = "sum mean var std prod amax max min logsumexp norm squeeze unsqueeze flip cumsum softmax unbind argmax any"
+
+
+@pytest.mark.parametrize("name", BY_DIM.split())
+def test_a_dimension_may_be_an_integer_of_numpy(name: str) -> None:
+    x = mg.tensor(np.arange(6.0).reshape(2, 1, 3)) > 2 if name == "any" else mg.randn(2, 1, 3)
+    keyword = {"dims": 1} if name == "flip" else {"dim": 1}
+    found = getattr(x, name)(**{key: np.int64(dim) for key, dim in keyword.items()})
+    for a, b in zip(laws.as_list(found), laws.as_list(getattr(x, name)(**keyword)), strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
