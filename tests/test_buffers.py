@@ -1,12 +1,13 @@
 """Work arrays: which one serves a request, and when one is let go."""
 
 import numpy as np
+import pytest
 
 from minigrad.array import NUMPY
 from minigrad.fused import recurrent
 
 
-def test_an_idle_work_array_serves_what_is_a_little_smaller_and_is_let_go_when_nobody_wants_it() -> None:
+def test_an_idle_work_array_serves_what_is_a_little_smaller() -> None:
     buffers, n = recurrent.Buffers(), recurrent.SMALL
 
     def place(size: int) -> int:
@@ -21,9 +22,13 @@ def test_an_idle_work_array_serves_what_is_a_little_smaller_and_is_let_go_when_n
     del held
     (arrays,) = buffers.kept.values()
     assert len(arrays) == 3
-    for _ in range(recurrent.PATIENCE):
-        place(9 * n)
-    assert len(arrays) == 3
-    place(100 * n)
-    assert sorted(map(len, arrays)) == [9 * n * 5 // 4, 100 * n * 5 // 4]
-    assert buffers.empty(NUMPY, (n - 1,), np.float64).base is None and len(arrays) == 2
+    assert buffers.empty(NUMPY, (n - 1,), np.float64).base is None and len(arrays) == 3
+
+
+@pytest.mark.parametrize("too_many", [0, 1])
+def test_an_array_is_let_go_when_nobody_has_wanted_it_for_long(too_many: int) -> None:
+    buffers, n = recurrent.Buffers(), recurrent.SMALL
+    for size in (40, *[10] * (recurrent.PATIENCE - 1 + too_many), 100):
+        buffers.empty(NUMPY, (size * n,), np.float64)
+    (arrays,) = buffers.kept.values()
+    assert [len(array) * 4 // (5 * n) for array in arrays] == ([10, 100] if too_many else [40, 10, 100])

@@ -92,9 +92,10 @@ def test_a_layer_is_its_composition(kernels: Any, op: Any, lengths: Any, reverse
                 np.testing.assert_allclose(got, 0 if want is None else want, atol=1e-12)
 
 
-def test_a_step_is_one_product_and_one_kernel(kernels: Any) -> None:
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_step_is_one_product_and_one_kernel(kernels: Any, kind: str) -> None:
     kernels.captures = False
-    layer = nn.LSTM(3, 4).to(NAME)
+    layer = getattr(nn, kind)(3, 4).to(NAME)
     launched = []
     for T in (5, 25):
         x, before = mg.randn(T, 2, 3, device=NAME), RawKernel.launches

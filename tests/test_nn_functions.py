@@ -23,6 +23,16 @@ def test_padding_a_batch_never_changes_the_loss() -> None:
         )
 
 
+@pytest.mark.parametrize("classes", [1, 3])
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+def test_cross_entropy_is_its_composition(reduction: str, classes: int) -> None:
+    """Also with one class alone, where a row to ignore has no other to take its place."""
+    x = mg.randn(4, classes, dtype=mg.float64)
+    settings = {"reduction": reduction, "ignore_index": -100}
+    op, targets = mg.fused.softmax_cross_entropy, mg.tensor([0, -100, classes - 1, 0])
+    np.testing.assert_allclose(op(x, targets, **settings), op.composed(x, targets, **settings), atol=1e-12)
+
+
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_losses_do_not_overflow(size: float) -> None:
     x = mg.full((3,), size, requires_grad=True)

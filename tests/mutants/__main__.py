@@ -50,7 +50,7 @@ def suite(mutant: Mutant) -> list[str]:
     kind = Path(mutant.file).stem
     if kind in ("rnn", "gru", "lstm"):
         scans = [f"test_fused_recurrent.py::.*{kind}", f"test_ops.py::.*{kind}", f"test_recurrent.py::.*{kind.upper()}"]
-        return [*scans, rf"test_cuda.py::.*\[.*{kind}\]"]
+        return [*scans, rf"test_cuda.py::.*\[.*{kind}\]", "test_cuda.py::test_a_step_is_one"]
     if kind in ("recurrent", "halves"):
         scans = [f"test_fused_recurrent.py::.*{which}" for which in ("lstm", "work_arrays", "gru")]
         scans += [r"test_ops.py::.*\[(rnn|lstm|gru)\]", "test_cuda.py::test_a_layer"]
@@ -63,6 +63,8 @@ def suite(mutant: Mutant) -> list[str]:
     helper = {"times": "matmul|linear", "stretch": "sum|amax", "as_tuple": "sum|amax"}.get(
         mutant.function, mutant.function
     )
+    if helper == "getitem":
+        return [r"test_ops.py::.*\[getitem\]", "test_cuda.py::test_(an_id|what_is_in)", *RULES]
     if helper == "embedding":
         return [r"test_ops.py::.*\[embedding\]", "test_nn.py::.*(embedding|padding)", *RULES]
     return [rf"test_ops.py::.*\[({helper})\]" if helper else "test_ops.py::test_plain", *RULES]
