@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import operator
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,7 +49,7 @@ def count(x: Tensor, dim: Dim) -> int:
 
 def along(dim: Any) -> Any:
     """The dimensions that `dim` names, which is one of them, also as an integer of NumPy, or several."""
-    return dim if isinstance(dim, (list, tuple)) else [dim]
+    return [operator.index(d) for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
 
 
 # Too short for a definition: x², 1/x, 1/√x; the smaller of two, half the gradient to each at a tie; min over `dim`.
