@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.layers import twin
 from benchmarks.libraries import Library, state_of, twins
-from benchmarks.measure import OURS
 from benchmarks.training import Classifier, train
 
 LAYERS = (100, 500, 32, 64), (50, 64, 128, 256), (100, 256, 512, 1024)  # T, B, I, H
@@ -68,31 +68,7 @@ def layer(kind: str, size: tuple[int, ...], lengths: bool = False, **settings: A
     g = rng.standard_normal((T, B, H * (1 + ("bidirectional" in settings))), dtype=np.float32)
     ends = np.append(T, rng.integers(1, T + 1, B - 1)) if lengths else None
 
-    def job(library: Library) -> Call:
-        module = library.load(getattr(library.nn, kind)(I, H, **settings), weights)
-        leaves = {"x": library.tensor(x, requires_grad=True), **dict(module.named_parameters())}
-        seed = library.tensor(g)
-
-        def run() -> dict[str, Any]:
-            forget(leaves)
-            output = read(library, module, leaves["x"], ends)
-            output.backward(seed)
-            return {"output": output, **gradients(leaves)}
-
-        return run
-
-    return job
-
-
-def read(library: Library, module: Any, x: Any, ends: Any) -> Any:
-    """The output (T,B,D·H); PyTorch packs rows of different lengths, which it wants to know on the host."""
-    if ends is None:
-        return module(x)[0]
-    if library.name == OURS:
-        return module(x, lengths=ends)[0]
-    rnn = library.nn.utils.rnn
-    packed = rnn.pack_padded_sequence(x, library.torch.tensor(ends), enforce_sorted=False)
-    return rnn.pad_packed_sequence(module(packed)[0], total_length=len(x))[0]
+    return lambda library: twin(library, kind, weights, x, g, ends, **settings)
 
 
 def copy_task(kind: str, T: int, steps: int) -> Job:

@@ -74,7 +74,8 @@ def read(library: Library, layer: Any, x: Any, lengths: Any) -> Any:
     if library.name == OURS:
         return layer(x, lengths=lengths)[0]
     rnn = library.nn.utils.rnn
-    packed = rnn.pack_padded_sequence(x, library.tensor(lengths), enforce_sorted=False)
+    on_host = library.torch.tensor(lengths)  # also where x is on a GPU
+    packed = rnn.pack_padded_sequence(x, on_host, enforce_sorted=False)
     return rnn.pad_packed_sequence(layer(packed)[0], total_length=len(x))[0]
 
 
