@@ -19,13 +19,29 @@ HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
 
 
 def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks", description="minigrad beside PyTorch and others, in turn.")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="workloads whose name contains one of these: layers")
-    parser.add_argument("--quick", action="store_true", help="small versions, to see that everything runs")
-    parser.add_argument("--resume", action="store_true", help="keep what a run that was cut short has measured")
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description="minigrad beside PyTorch and others, in turn."
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="workloads whose name contains one of these: layers",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small versions, to see that everything runs"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="keep what a run that was cut short has measured"
+    )
     parser.add_argument("--list", action="store_true", help="print the names of the workloads")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: benchmarks, and for a part "
-                        "of them or with --quick: out/benchmarks)")  # fmt: skip
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where results go (default: benchmarks, and for a part "
+        "of them or with --quick: out/benchmarks)",
+    )
     return parser.parse_args()
 
 
@@ -34,7 +50,9 @@ def chosen(quick: bool, only: list[str] | None) -> list[Case]:
     cases = [case for group in GROUPS for case in group.cases(quick)]
     for name in only or ():
         if not any(name in case.title for case in cases):
-            sys.exit(f"python -m benchmarks: no workload's name contains {name!r}; --list prints them")
+            sys.exit(
+                f"python -m benchmarks: no workload's name contains {name!r}; --list prints them"
+            )
     return [case for case in cases if not only or any(name in case.title for name in only)]
 
 
@@ -46,11 +64,18 @@ def run(cases: list[Case], effort: Effort) -> Iterator[tuple[dict[str, Any] | No
         try:
             found = measure(case.contest(), effort)
         except Exception as error:
-            why = str(error) if isinstance(error, Disagreement) else f"{type(error).__name__}: {error}"
+            why = (
+                str(error)
+                if isinstance(error, Disagreement)
+                else f"{type(error).__name__}: {error}"
+            )
             print(f"    refused: {why}", file=sys.stderr, flush=True)
             yield None, f"{case.title}: {why}"
         else:
-            yield {"group": case.group, "name": case.name, "x": case.x, "title": case.title, **found}, None
+            yield (
+                {"group": case.group, "name": case.name, "x": case.x, "title": case.title, **found},
+                None,
+            )
 
 
 def main() -> None:
@@ -59,14 +84,24 @@ def main() -> None:
     if options.list:
         print("\n".join(case.title for case in cases))
         return
-    effort, began, loads = Effort(2, 0.01) if options.quick else Effort(), time.time(), [os.getloadavg()[0]]
+    effort, began, loads = (
+        Effort(2, 0.01) if options.quick else Effort(),
+        time.time(),
+        [os.getloadavg()[0]],
+    )
     out = options.out or (PART if options.quick or options.only else HERE)
     titles = [case.title for case in cases]
-    rows = [row for row in report.rows_in(options.out or PART) if row["title"] in titles] if options.resume else []
+    rows = (
+        [row for row in report.rows_in(options.out or PART) if row["title"] in titles]
+        if options.resume
+        else []
+    )
     kept = {row["title"] for row in rows}
     cases = [case for case in cases if case.title not in kept]
     if not cases:
-        sys.exit("python -m benchmarks --resume: all of it is measured already; leave --resume out to measure it again")
+        sys.exit(
+            "python -m benchmarks --resume: all of it is measured already; leave --resume out to measure it again"
+        )
     refused: list[str] = []
     about: dict[str, str] = {}
     for row, refusal in run(cases, effort):
@@ -74,10 +109,14 @@ def main() -> None:
         refused += [refusal] if refusal else []
         loads.append(os.getloadavg()[0])
         about = report.conditions(effort)
-        about["load"] = f"{min(loads):.1f} to {max(loads):.1f} in {time.time() - began:.0f} s of measuring"
+        about["load"] = (
+            f"{min(loads):.1f} to {max(loads):.1f} in {time.time() - began:.0f} s of measuring"
+        )
         about["measured"] = f"{len(rows) + len(refused)} of {len(kept) + len(cases)} workloads"
         about["measured"] += f", {len(kept)} of them by an earlier run" if kept else ""
-        report.write(options.out or PART, rows, about, refused)  # so that a run that is cut short is not lost
+        report.write(
+            options.out or PART, rows, about, refused
+        )  # so that a run that is cut short is not lost
     print(report.results_table(rows), report.goals_table(rows), sep="\n\n")
     report.write(out, rows, about, refused)
     print("", *draw.draw(rows, out), out / "RESULTS.md", out / "results.json", sep="\n")

@@ -16,9 +16,15 @@ from benchmarks.report import amount
 from demos import style
 
 COLOURS = {
-    OURS: style.BLUE, REFERENCE: style.ORANGE, "JAX": style.GREEN, "autograd": style.PURPLE, "MyGrad": style.SKY,
-    "tinygrad": style.AMBER, GEMMS: style.SOFT, NUMPY: style.SOFT,
-}  # fmt: skip
+    OURS: style.BLUE,
+    REFERENCE: style.ORANGE,
+    "JAX": style.GREEN,
+    "autograd": style.PURPLE,
+    "MyGrad": style.SKY,
+    "tinygrad": style.AMBER,
+    GEMMS: style.SOFT,
+    NUMPY: style.SOFT,
+}
 ROOM = 2.2  # an axis ends at this multiple of PyTorch's bar; a longer bar runs out of it and only its number tells
 
 
@@ -68,7 +74,9 @@ def curves(rows: Rows, path: Path) -> None:
         found = sorted((row for row in rows if row["name"] == curve), key=lambda row: row["x"])
         x, labels = np.array([row["x"] for row in found]), []
         for name in (name for name in COLOURS if name in found[-1]["values"]):
-            times = [[1e3 * row["values"][name][q] for row in found] for q in ("low", "median", "high")]
+            times = [
+                [1e3 * row["values"][name][q] for row in found] for q in ("low", "median", "high")
+            ]
             middle = style.band(ax, x, times, COLOURS[name], marker="o", markersize=4)
             labels.append((middle[-1], name, COLOURS[name]))
         first = 1e3 * found[0]["values"][OURS]["median"]
@@ -89,10 +97,15 @@ def draw(rows: Rows, out: Path) -> list[Path]:
     """layers.png, others.png and scaling.png, as far as there are rows for them."""
     plt.switch_backend("agg")
     out.mkdir(parents=True, exist_ok=True)
-    layers, scaling = ([row for row in rows if row["group"] == group] for group in ("layers", "scaling"))
+    layers, scaling = (
+        [row for row in rows if row["group"] == group] for group in ("layers", "scaling")
+    )
     others = [row for row in rows if row["group"] not in ("layers", "scaling")]
-    jobs = [(layers, "layers", lambda rows, path: all_bars(rows, path, 4)),
-            (others, "others", lambda rows, path: all_bars(rows, path, 3)), (scaling, "scaling", curves)]  # fmt: skip
+    jobs = [
+        (layers, "layers", lambda rows, path: all_bars(rows, path, 4)),
+        (others, "others", lambda rows, path: all_bars(rows, path, 3)),
+        (scaling, "scaling", curves),
+    ]
     for chosen, name, job in jobs:
         if chosen:
             job(chosen, out / f"{name}.png")

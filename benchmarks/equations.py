@@ -43,14 +43,23 @@ def lstm(xp: Any, a: Any, u: Any, h: Any, c: Any) -> tuple[Any, ...]:
 CELLS = {"RNN": rnn, "GRU": gru, "LSTM": lstm}
 
 
-def with_scan(kind: str, weights: dict[str, Any], x: Any, g: Any, lengths: Any) -> Callable[[], Any]:
+def with_scan(
+    kind: str, weights: dict[str, Any], x: Any, g: Any, lengths: Any
+) -> Callable[[], Any]:
     """Layers in JAX, one `lax.scan` for each direction; forward and backward are one compiled function.
 
     x (T,B,I), g the gradient of the output (T,B,D·H), lengths (B,) or None.
     """
     jax = module("JAX")
-    jnp, runs = jax.numpy, [key.removeprefix("weight_ih_") for key in weights if key.startswith("weight_ih")]
-    alive = None if lengths is None else jnp.arange(len(x))[:, None, None] < jnp.asarray(lengths)[:, None]  # (T,B,1)
+    jnp, runs = (
+        jax.numpy,
+        [key.removeprefix("weight_ih_") for key in weights if key.startswith("weight_ih")],
+    )
+    alive = (
+        None
+        if lengths is None
+        else jnp.arange(len(x))[:, None, None] < jnp.asarray(lengths)[:, None]
+    )  # (T,B,1)
 
     def scan(weights: Any, run: str, x: Any) -> Any:
         W, U, b, d = (weights[f"{part}_{run}"] for part in KINDS)
@@ -60,7 +69,9 @@ def with_scan(kind: str, weights: dict[str, Any], x: Any, g: Any, lengths: Any) 
             new = CELLS[kind](jnp, a, state[0] @ U.T + d, *state)
             if alive is None:
                 return new, new[0]
-            kept = tuple(jnp.where(alive, after, before) for after, before in zip(new, state, strict=True))
+            kept = tuple(
+                jnp.where(alive, after, before) for after, before in zip(new, state, strict=True)
+            )
             return kept, jnp.where(alive, new[0], 0)
 
         start = (jnp.zeros((x.shape[1], U.shape[1]), x.dtype),) * STATES[kind]
@@ -97,20 +108,33 @@ def in_autograd(kind: str, weights: dict[str, Any], x: Any, g: Any) -> Callable[
     import autograd.numpy as xp
 
     def run() -> Any:
-        pull, y = make_vjp(lambda args: by_steps(xp, kind, args[: len(x)], *args[len(x) :]))([*x, *weights.values()])
+        pull, y = make_vjp(lambda args: by_steps(xp, kind, args[: len(x)], *args[len(x) :]))(
+            [*x, *weights.values()]
+        )
         grads = pull(g)
-        return {"output": y, "x": np.stack(grads[: len(x)]), **dict(zip(weights, grads[len(x) :], strict=True))}
+        return {
+            "output": y,
+            "x": np.stack(grads[: len(x)]),
+            **dict(zip(weights, grads[len(x) :], strict=True)),
+        }
 
     return run
 
 
 def in_mygrad(kind: str, weights: dict[str, Any], x: Any, g: Any) -> Callable[[], Any]:
     mygrad = module("MyGrad")
-    ws, xs = {key: mygrad.tensor(w) for key, w in weights.items()}, [mygrad.tensor(row) for row in x]
+    ws, xs = (
+        {key: mygrad.tensor(w) for key, w in weights.items()},
+        [mygrad.tensor(row) for row in x],
+    )
 
     def run() -> Any:
         y = by_steps(mygrad, kind, xs, *ws.values())
         y.backward(g)
-        return {"output": y, "x": np.stack([row.grad for row in xs]), **{key: w.grad for key, w in ws.items()}}
+        return {
+            "output": y,
+            "x": np.stack([row.grad for row in xs]),
+            **{key: w.grad for key, w in ws.items()},
+        }
 
     return run

@@ -37,7 +37,9 @@ def worst(rows: Rows, against: str, limit: float) -> tuple[bool, str]:
     over = sum(r > limit for r in ratios)
     text = f"{max(ratios):.2f} of {against}"
     if len(rows) > 1:
-        text = f"{min(ratios):.2f} to {text} ({high['name']})" + (f"; {over} of {len(rows)} above" if over else "")
+        text = f"{min(ratios):.2f} to {text} ({high['name']})" + (
+            f"; {over} of {len(rows)} above" if over else ""
+        )
     return not over, text
 
 
@@ -64,7 +66,9 @@ def exponents(rows: Rows) -> tuple[bool, str]:
         points = sorted((row["x"], value(row)) for row in rows if row["name"] == curve)
         x, y = np.log(points[len(points) // 2 - 1 :]).T
         found[curve] = float(np.polyfit(x, y, 1)[0])
-    return max(found.values()) <= 1.1, ", ".join(f"{curve}: power {slope:.2f}" for curve, slope in found.items())
+    return max(found.values()) <= 1.1, ", ".join(
+        f"{curve}: power {slope:.2f}" for curve, slope in found.items()
+    )
 
 
 def check(rows: Rows, test: Callable[..., tuple[bool, str]], *settings: Any) -> tuple[str, str]:
@@ -77,7 +81,9 @@ def check(rows: Rows, test: Callable[..., tuple[bool, str]], *settings: Any) -> 
 def goals(rows: Rows) -> list[tuple[str, str, str]]:
     """(goal, "met", "missed" or "not measured", what was measured)."""
     layers, step = group(rows, "layers"), "LSTM training step 100,500,32,64"
-    small = [row for row in group(rows, "overhead", OURS) if row["values"].keys() - {OURS, REFERENCE}]
+    small = [
+        row for row in group(rows, "overhead", OURS) if row["values"].keys() - {OURS, REFERENCE}
+    ]
     loops = [row for row in group(rows, "scaling", OURS) if row["name"] == scaling.LOOP]
     curves = [row for row in group(rows, "scaling", OURS) if row["name"] != scaling.LOOP]
     memory = [row for row in group(rows, "memory") if row["name"] == step]
@@ -85,12 +91,27 @@ def goals(rows: Rows) -> list[tuple[str, str, str]]:
         ("1. layers: geometric mean at most 0.50 of PyTorch", *check(layers, mean_of_layers)),
         ("1. layers: none above 0.75 of PyTorch", *check(layers, worst, REFERENCE, 0.75)),
         ("1. layers: none above JAX", *check(group(rows, "layers", "JAX"), worst, "JAX", 1.0)),
-        ("2. whole training runs: at most 0.50 of PyTorch", *check(group(rows, "training"), worst, REFERENCE, 0.5)),
-        ("3. one small op: at most PyTorch's", *check(group(rows, "overhead"), worst, REFERENCE, 1.0)),
+        (
+            "2. whole training runs: at most 0.50 of PyTorch",
+            *check(group(rows, "training"), worst, REFERENCE, 0.5),
+        ),
+        (
+            "3. one small op: at most PyTorch's",
+            *check(group(rows, "overhead"), worst, REFERENCE, 1.0),
+        ),
         ("3. one small op: below the small libraries", *check(small, below_the_others)),
-        ("4. peak memory of an LSTM step: at most PyTorch's", *check(memory, worst, REFERENCE, 1.0)),
+        (
+            "4. peak memory of an LSTM step: at most PyTorch's",
+            *check(memory, worst, REFERENCE, 1.0),
+        ),
         ("5. time linear in T and in B", *check(curves, exponents)),
         ("5. gradients through x[t] in a loop linear in T", *check(loops, exponents)),
-        ("6. other parts: none above 1.5 of PyTorch", *check(group(rows, "parts"), worst, REFERENCE, 1.5)),
-        ("7. import: below 1.5 of NumPy's", *check(group(rows, "imports", NUMPY), worst, NUMPY, 1.5)),
+        (
+            "6. other parts: none above 1.5 of PyTorch",
+            *check(group(rows, "parts"), worst, REFERENCE, 1.5),
+        ),
+        (
+            "7. import: below 1.5 of NumPy's",
+            *check(group(rows, "imports", NUMPY), worst, NUMPY, 1.5),
+        ),
     ]

@@ -70,7 +70,10 @@ def event_timer(cuda: Any) -> Callable[[Call, int], float]:
 
 
 def measure(
-    calls: dict[str, Call], seconds: Callable[[Call, int], float], rounds: int, tolerance: float = TOLERANCE
+    calls: dict[str, Call],
+    seconds: Callable[[Call, int], float],
+    rounds: int,
+    tolerance: float = TOLERANCE,
 ) -> dict[str, Any]:
     """Values and ratios as in `benchmarks.measure`; raises Disagreement before anything is timed."""
     found = {name: on_host(call()) for name, call in calls.items()}
@@ -85,14 +88,21 @@ def measure(
     for name, call in turns(calls, rounds):
         samples[name].append(seconds(call, counts[name]))
     times = {name: np.array(values) for name, values in samples.items()}
-    row: dict[str, Any] = {"unit": "s", "moved": None, "values": {name: quartiles(t) for name, t in times.items()}}
+    row: dict[str, Any] = {
+        "unit": "s",
+        "moved": None,
+        "values": {name: quartiles(t) for name, t in times.items()},
+    }
     if REFERENCE in times:
         row["ratios"] = {name: quartiles(t / times[REFERENCE]) for name, t in times.items()}
     return row
 
 
 def run(
-    quick: bool, libraries: Sequence[Library], seconds: Callable[[Call, int], float], tf32: bool = False
+    quick: bool,
+    libraries: Sequence[Library],
+    seconds: Callable[[Call, int], float],
+    tf32: bool = False,
 ) -> tuple[Rows, list[str]]:
     """The rows, and what was refused or left out, and why."""
     rows, problems, began = [], [], time.perf_counter()
@@ -116,7 +126,9 @@ def run(
 
 
 def goals(rows: Rows) -> list[tuple[str, str, str]]:
-    return [(text, *check(group(rows, kind), worst, REFERENCE, limit)) for text, kind, limit in GOALS]
+    return [
+        (text, *check(group(rows, kind), worst, REFERENCE, limit)) for text, kind, limit in GOALS
+    ]
 
 
 def device_conditions(cuda: Any) -> dict[str, str]:
@@ -135,10 +147,14 @@ def driver_version() -> str:
     if not shutil.which("nvidia-smi"):
         return ""
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    return (subprocess.run(query, capture_output=True, text=True).stdout.split("\n")[0] + " ").lstrip()
+    return (
+        subprocess.run(query, capture_output=True, text=True).stdout.split("\n")[0] + " "
+    ).lstrip()
 
 
-def conditions(device: dict[str, str], torch: Any, tf32: bool, verdict: str, seconds: float) -> dict[str, str]:
+def conditions(
+    device: dict[str, str], torch: Any, tf32: bool, verdict: str, seconds: float
+) -> dict[str, str]:
     versions = [f"Python {platform.python_version()}", f"NumPy {np.__version__}"]
     for package in ("cupy-cuda12x", "cupy-cuda13x"):
         try:
@@ -185,7 +201,15 @@ def sanitized() -> str:
     """What compute-sanitizer says of every kernel."""
     if not shutil.which(SANITIZER):
         return f"not run: no {SANITIZER} here"
-    command = [SANITIZER, "--error-exitcode", "9", sys.executable, "-m", "benchmarks.gpu", "--kernels"]
+    command = [
+        SANITIZER,
+        "--error-exitcode",
+        "9",
+        sys.executable,
+        "-m",
+        "benchmarks.gpu",
+        "--kernels",
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=180)
     except subprocess.TimeoutExpired:
@@ -204,22 +228,37 @@ def verdict(code: int, text: str) -> str:
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks.gpu", description="minigrad beside PyTorch on a GPU.")
-    parser.add_argument("--quick", action="store_true", help="small versions, to see that everything runs")
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.gpu", description="minigrad beside PyTorch on a GPU."
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small versions, to see that everything runs"
+    )
     parser.add_argument("--tf32", action="store_true", help="TF32 products in both libraries")
-    parser.add_argument("--kernels", action="store_true", help="run each kernel once, and nothing else")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="where results go (default: benchmarks; with an option "
-                        "that changes what is measured, out/benchmarks)")  # fmt: skip
+    parser.add_argument(
+        "--kernels", action="store_true", help="run each kernel once, and nothing else"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="where results go (default: benchmarks; with an option "
+        "that changes what is measured, out/benchmarks)",
+    )
     return parser.parse_args(arguments)
 
 
 def gpu_twins(tf32: bool) -> list[Library]:
     """minigrad, and PyTorch where it is one for CUDA, both with the same products."""
     found = [OnGpu(**vars(library)) for library in twins()]
-    usable = [library for library in found if library.name == OURS or library.torch.cuda.is_available()]
+    usable = [
+        library for library in found if library.name == OURS or library.torch.cuda.is_available()
+    ]
     for library in usable:
         if library.name == REFERENCE:
-            library.torch.backends.cudnn.allow_tf32 = library.torch.backends.cuda.matmul.allow_tf32 = tf32
+            library.torch.backends.cudnn.allow_tf32 = (
+                library.torch.backends.cuda.matmul.allow_tf32
+            ) = tf32
     return usable
 
 
@@ -229,8 +268,10 @@ def main() -> None:
     import minigrad as mg
 
     if not mg.cuda.is_available():
-        sys.exit("python -m benchmarks.gpu: no GPU is usable here; it needs an NVIDIA driver and CuPy, the extra "
-                 "cuda12 or cuda13, and for comparison a PyTorch for CUDA. Nothing was measured.")  # fmt: skip
+        sys.exit(
+            "python -m benchmarks.gpu: no GPU is usable here; it needs an NVIDIA driver and CuPy, the extra "
+            "cuda12 or cuda13, and for comparison a PyTorch for CUDA. Nothing was measured."
+        )
     if options.kernels:
         return each_kernel_once()
     import cupy
@@ -241,12 +282,19 @@ def main() -> None:
         problems.append("PyTorch: it is not installed, or not for CUDA, so nothing is compared")
     said = sanitized()
     torch = libraries[-1].torch if len(libraries) > 1 else None
-    about = conditions(device_conditions(cupy.cuda), torch, options.tf32, said, time.perf_counter() - began)
+    about = conditions(
+        device_conditions(cupy.cuda), torch, options.tf32, said, time.perf_counter() - began
+    )
     out = options.out or (PART if options.quick or options.tf32 else HERE)
     out.mkdir(parents=True, exist_ok=True)
-    text, everything = report(rows, about, problems), {"conditions": about, "rows": rows, "problems": problems}
+    text, everything = (
+        report(rows, about, problems),
+        {"conditions": about, "rows": rows, "problems": problems},
+    )
     (out / "RESULTS_GPU.md").write_text(text, "utf-8")
-    (out / "results_gpu.json").write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (out / "results_gpu.json").write_text(
+        json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )
     print(text)
     if any("refused" in line for line in problems):
         sys.exit(1)

@@ -37,15 +37,27 @@ def workloads(quick: bool) -> Iterator[tuple[str, str, Job]]:
     """(group, name, job) of each; a job sets the work up in one library."""
     for size in [(9, 8, 16, 32)] if quick else LAYERS:
         for kind in ("LSTM", "GRU", "RNN"):
-            yield "layers" if kind != "RNN" else "others", f"{kind} {','.join(map(str, size))}", layer(kind, size)
+            yield (
+                "layers" if kind != "RNN" else "others",
+                f"{kind} {','.join(map(str, size))}",
+                layer(kind, size),
+            )
     T, steps = (12, 2) if quick else (100, 10)
     for kind in ("LSTM", "GRU"):
         yield "training", f"copy task, {kind}, length {T}, {steps} steps", copy_task(kind, T, steps)
     for shape in [(64, 32, 48)] if quick else LINEAR:
         yield "products", f"Linear {','.join(map(str, shape))}", linear(*shape)
     size = (9, 8, 16, 32) if quick else LAYERS[0]
-    yield "others", f"LSTM {','.join(map(str, size))}, two directions", layer("LSTM", size, bidirectional=True)
-    yield "others", f"LSTM {','.join(map(str, size))}, with lengths", layer("LSTM", size, lengths=True)
+    yield (
+        "others",
+        f"LSTM {','.join(map(str, size))}, two directions",
+        layer("LSTM", size, bidirectional=True),
+    )
+    yield (
+        "others",
+        f"LSTM {','.join(map(str, size))}, with lengths",
+        layer("LSTM", size, lengths=True),
+    )
     yield "others", "Adam, 40 matrices of 256 by 256", adam(4 if quick else 40)
 
 
@@ -80,7 +92,10 @@ def copy_task(kind: str, T: int, steps: int) -> Job:
     start = state_of(settings.build(twins()[0]))
 
     def job(library: Library) -> Call:
-        model, pair = library.load(settings.build(library), start), (library.tensor(x), library.tensor(y))
+        model, pair = (
+            library.load(settings.build(library), start),
+            (library.tensor(x), library.tensor(y)),
+        )
 
         def run() -> dict[str, Any]:
             library.load(model, start)
@@ -141,7 +156,12 @@ def each_kernel_once(where: str = "cuda") -> None:
     def losses(device: str) -> list[float]:
         mg.manual_seed(0)
         found = []
-        for kind, settings in (("LSTM", {}), ("GRU", {}), ("RNN", {}), ("RNN", {"nonlinearity": "relu"})):
+        for kind, settings in (
+            ("LSTM", {}),
+            ("GRU", {}),
+            ("RNN", {}),
+            ("RNN", {"nonlinearity": "relu"}),
+        ):
             table, rnn = (
                 nn.Embedding(7, 3).to(device),
                 getattr(nn, kind)(3, 5, bidirectional=True, **settings).to(device),

@@ -14,8 +14,17 @@ from benchmarks.libraries import Library, contestants, module, state_of
 from benchmarks.measure import OURS, Case, Contest
 
 SIZES = (100, 500, 32, 64), (25, 500, 32, 64), (15, 32, 32, 64), (50, 64, 128, 256)  # T, B, I, H
-VARIANTS = {"": {}, "bidirectional": {"bidirectional": True}, "3 layers": {"num_layers": 3}, "lengths": {}}
-KEPT = {"RNN": 0, "GRU": 4, "LSTM": 5}  # blocks (H) of a step that backward needs beside h: gates, candidate, cell
+VARIANTS = {
+    "": {},
+    "bidirectional": {"bidirectional": True},
+    "3 layers": {"num_layers": 3},
+    "lengths": {},
+}
+KEPT = {
+    "RNN": 0,
+    "GRU": 4,
+    "LSTM": 5,
+}  # blocks (H) of a step that backward needs beside h: gates, candidate, cell
 
 
 def cases(quick: bool) -> Iterator[Case]:
@@ -51,11 +60,23 @@ def layer(kind: str, size: tuple[int, ...], variant: str = "") -> Contest:
 
 
 def twin(
-    library: Library, kind: str, weights: dict[str, Any], x: Any, g: Any, lengths: Any, **settings: Any
+    library: Library,
+    kind: str,
+    weights: dict[str, Any],
+    x: Any,
+    g: Any,
+    lengths: Any,
+    **settings: Any,
 ) -> Callable[[], Any]:
     """The layer in minigrad or PyTorch."""
-    layer = library.load(getattr(library.nn, kind)(x.shape[2], weights["weight_hh_l0"].shape[1], **settings), weights)
-    params, x, g = dict(layer.named_parameters()), library.tensor(x, requires_grad=True), library.tensor(g)
+    layer = library.load(
+        getattr(library.nn, kind)(x.shape[2], weights["weight_hh_l0"].shape[1], **settings), weights
+    )
+    params, x, g = (
+        dict(layer.named_parameters()),
+        library.tensor(x, requires_grad=True),
+        library.tensor(g),
+    )
 
     def run() -> Any:
         for p in (x, *params.values()):

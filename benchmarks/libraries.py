@@ -17,9 +17,13 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("DEV", "CPU")  # tinygrad's device
 
 MODULES = {
-    OURS: "minigrad", REFERENCE: "torch", "JAX": "jax",
-    "autograd": "autograd", "MyGrad": "mygrad", "tinygrad": "tinygrad",
-}  # fmt: skip
+    OURS: "minigrad",
+    REFERENCE: "torch",
+    "JAX": "jax",
+    "autograd": "autograd",
+    "MyGrad": "mygrad",
+    "tinygrad": "tinygrad",
+}
 skipped: dict[str, str] = {}  # who does not take part, and why
 found: dict[str, Any] = {}
 
@@ -62,11 +66,17 @@ def twins() -> list[Library]:
 
     both = [Library(OURS, module(OURS), nn, nn.optim, nn.data)]
     if torch := module(REFERENCE):
-        both.append(Library(REFERENCE, torch, torch.nn, torch.optim, importlib.import_module("torch.utils.data")))
+        both.append(
+            Library(
+                REFERENCE, torch, torch.nn, torch.optim, importlib.import_module("torch.utils.data")
+            )
+        )
     return both
 
 
-def contestants(job: Callable[..., Callable[[], Any]], *args: Any, **settings: Any) -> dict[str, Callable[[], Any]]:
+def contestants(
+    job: Callable[..., Callable[[], Any]], *args: Any, **settings: Any
+) -> dict[str, Callable[[], Any]]:
     """`job(library, ...)`, which sets the work up and returns the call that does it, for each of the twins."""
     return {library.name: job(library, *args, **settings) for library in twins()}
 

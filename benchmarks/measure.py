@@ -80,11 +80,15 @@ def agree(name: str, results: Any, reference: str, wanted: Any, tolerance: float
     for key, value in wanted.items():
         got, want = as_array(results[key]), as_array(value)
         if got.shape != want.shape:
-            raise Disagreement(f"{key}: {name} gives shape {got.shape}, and {reference} {want.shape}")
+            raise Disagreement(
+                f"{key}: {name} gives shape {got.shape}, and {reference} {want.shape}"
+            )
         scale = np.abs(want).max(initial=1e-6)
         error = np.abs(got - want).max(initial=0.0) / scale
         if not error <= tolerance:
-            raise Disagreement(f"{key}: {name} and {reference} differ by {error:.1e} of the largest, {scale:.3g}")
+            raise Disagreement(
+                f"{key}: {name} and {reference} differ by {error:.1e} of the largest, {scale:.3g}"
+            )
 
 
 def verify(contest: Contest) -> None:
@@ -113,7 +117,9 @@ def timed(call: Callable[[], Any], seconds: float, warm: bool) -> list[float]:
     return times
 
 
-def turns(calls: dict[str, Callable[[], Any]], rounds: int) -> Iterator[tuple[str, Callable[[], Any]]]:
+def turns(
+    calls: dict[str, Callable[[], Any]], rounds: int
+) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Each contestant once a round, and each round begins with another."""
     names = list(calls)
     for r in range(rounds):
@@ -139,11 +145,17 @@ def measure(contest: Contest, effort: Effort) -> dict[str, Any]:
             time.sleep(REST)
             slow = bool(samples[name]) and samples[name][-1][0] > SLOW
             samples[name].append(timed(call, effort.seconds, warm=not slow))
-    middles = {name: np.array([np.median(turn) for turn in found]) for name, found in samples.items()}
+    middles = {
+        name: np.array([np.median(turn) for turn in found]) for name, found in samples.items()
+    }
     row: dict[str, Any] = {"unit": contest.unit, "moved": contest.moved}
-    row["values"] = {name: quartiles(np.concatenate(found) / contest.per) for name, found in samples.items()}
+    row["values"] = {
+        name: quartiles(np.concatenate(found) / contest.per) for name, found in samples.items()
+    }
     if REFERENCE in middles:
-        row["ratios"] = {name: quartiles(middle / middles[REFERENCE]) for name, middle in middles.items()}
+        row["ratios"] = {
+            name: quartiles(middle / middles[REFERENCE]) for name, middle in middles.items()
+        }
     return row
 
 

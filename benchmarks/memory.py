@@ -25,7 +25,9 @@ STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 def cases(quick: bool) -> Iterator[Case]:
     for size in [(15, 32, 32, 64)] if quick else [(100, 500, 32, 64), (50, 64, 128, 256)]:
         if RESET.exists():
-            yield Case("memory", f"LSTM training step {','.join(map(str, size))}", partial(peak, size))
+            yield Case(
+                "memory", f"LSTM training step {','.join(map(str, size))}", partial(peak, size)
+            )
 
 
 def peak(size: tuple[int, ...]) -> Contest:
@@ -36,8 +38,15 @@ def peak(size: tuple[int, ...]) -> Contest:
         return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
     T, B, I, H = size
-    moved = 4 * T * B * (2 * I + 2 * H + 5 * H)  # x and its gradient, the output and its gradient, gates and cells
-    return Contest({name: partial(megabytes, name) for name in by_name()}, unit="MB", returned=True, moved=moved)
+    moved = (
+        4 * T * B * (2 * I + 2 * H + 5 * H)
+    )  # x and its gradient, the output and its gradient, gates and cells
+    return Contest(
+        {name: partial(megabytes, name) for name in by_name()},
+        unit="MB",
+        returned=True,
+        moved=moved,
+    )
 
 
 def by_name() -> dict[str, Library]:

@@ -21,24 +21,36 @@ def normal(*shape: int) -> Any:
 
 def cases(quick: bool) -> Iterator[Case]:
     for B, T, V, E in [(500, 100, 15, 32), (32, 15, 30, 32), (4, 50, 10000, 128)]:
-        yield Case("parts", f"Embedding backward, ids ({B},{T}) of {V}×{E}", partial(embedding, B, T, V, E))
+        yield Case(
+            "parts", f"Embedding backward, ids ({B},{T}) of {V}×{E}", partial(embedding, B, T, V, E)
+        )
     for B, C in [(500, 10), (32, 2)]:
         yield Case("parts", f"cross-entropy ({B},{C})", partial(cross_entropy, B, C))
     yield Case("parts", "LayerNorm (32,128)", partial(layer_norm, 32, 128))
     yield Case("parts", "attention over time (32,15,128)", partial(attention, 32, 15, 128))
-    yield Case("parts", "MultiheadAttention (32,15,128), 4 heads", partial(multihead, 32, 15, 128, 4))
+    yield Case(
+        "parts", "MultiheadAttention (32,15,128), 4 heads", partial(multihead, 32, 15, 128, 4)
+    )
     yield Case("parts", "Adam step, sentiment BiLSTM", partial(adam, 30, 32, 64, True))
     if not quick:
-        yield Case("parts", "Adam step, LSTM of 10,000 words", partial(adam, 10000, 128, 256, False))
+        yield Case(
+            "parts", "Adam step, LSTM of 10,000 words", partial(adam, 10000, 128, 256, False)
+        )
 
 
-def module_contest(make: Callable[[Library], Any], call: Callable[[Library, Any, Any], Any], x: Any, g: Any) -> Contest:
+def module_contest(
+    make: Callable[[Library], Any], call: Callable[[Library, Any, Any], Any], x: Any, g: Any
+) -> Contest:
     """y = call(module, x), and the gradients of x and of the module's parameters from g."""
     state = state_of(make(twins()[0]))
 
     def job(library: Library) -> Callable[[], Any]:
         module = library.load(make(library), state)
-        params, xs, gs = dict(module.named_parameters()), library.tensor(x, requires_grad=True), library.tensor(g)
+        params, xs, gs = (
+            dict(module.named_parameters()),
+            library.tensor(x, requires_grad=True),
+            library.tensor(g),
+        )
 
         def run() -> Any:
             for p in (xs, *params.values()):
@@ -49,7 +61,10 @@ def module_contest(make: Callable[[Library], Any], call: Callable[[Library, Any,
 
         return run
 
-    return Contest(contestants(job), moved=3 * x.nbytes + 2 * g.nbytes + 2 * sum(w.nbytes for w in state.values()))
+    return Contest(
+        contestants(job),
+        moved=3 * x.nbytes + 2 * g.nbytes + 2 * sum(w.nbytes for w in state.values()),
+    )
 
 
 def embedding(B: int, T: int, V: int, E: int) -> Contest:
@@ -90,7 +105,9 @@ def cross_entropy(B: int, C: int) -> Contest:
 
 
 def layer_norm(B: int, E: int) -> Contest:
-    return module_contest(lambda lib: lib.nn.LayerNorm(E), lambda lib, norm, x: norm(x), normal(B, E), normal(B, E))
+    return module_contest(
+        lambda lib: lib.nn.LayerNorm(E), lambda lib, norm, x: norm(x), normal(B, E), normal(B, E)
+    )
 
 
 def attention(B: int, T: int, E: int) -> Contest:
@@ -101,7 +118,9 @@ def attention(B: int, T: int, E: int) -> Contest:
         return library.torch.bmm(weights.unsqueeze(1), x).squeeze(1)
 
     def make(library: Library) -> Any:
-        return library.nn.Linear(E, 1, bias=False)  # a bias would cancel in the softmax, its gradient be rounding alone
+        return library.nn.Linear(
+            E, 1, bias=False
+        )  # a bias would cancel in the softmax, its gradient be rounding alone
 
     return module_contest(make, call, normal(B, T, E), normal(B, E))
 
@@ -137,4 +156,6 @@ def adam(V: int, E: int, H: int, both: bool) -> Contest:
 
         return run
 
-    return Contest(contestants(job), moved=7 * sum(g.nbytes for g in grads.values()))  # reads p m v g, writes p m v
+    return Contest(
+        contestants(job), moved=7 * sum(g.nbytes for g in grads.values())
+    )  # reads p m v g, writes p m v

@@ -41,7 +41,9 @@ def amount(value: dict[str, float] | None, unit: str, spread: bool = True) -> st
     if value is None:
         return ""
     middle = value["median"]
-    scale, name = next((u for u in UNITS if middle >= u[0]), UNITS[-1]) if unit == "s" else (1.0, unit)
+    scale, name = (
+        next((u for u in UNITS if middle >= u[0]), UNITS[-1]) if unit == "s" else (1.0, unit)
+    )
     half = (value["high"] - value["low"]) / 2 / middle if middle else 0.0
     return f"{three(middle / scale)} {name}" + (f" ±{half:.0%}" if spread else "")
 
@@ -49,8 +51,11 @@ def amount(value: dict[str, float] | None, unit: str, spread: bool = True) -> st
 def cells(row: dict[str, Any]) -> list[str]:
     values, unit = row["values"], row["unit"]
     ours = row.get("ratios", {}).get(OURS)
-    others = [f"{name} {amount(value, unit, spread=False)}" for name, value in values.items()
-              if name not in (OURS, REFERENCE, GEMMS)]  # fmt: skip
+    others = [
+        f"{name} {amount(value, unit, spread=False)}"
+        for name, value in values.items()
+        if name not in (OURS, REFERENCE, GEMMS)
+    ]
     return [
         row["title"],
         amount(values.get(OURS), unit),
@@ -66,7 +71,9 @@ def table(lines: Sequence[Sequence[str]]) -> str:
     """Markdown whose columns stand under one another, so that it is a table on a screen too."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     lines = [lines[0], ["-" * width for width in widths], *lines[1:]]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    padded = [
+        [cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in padded)
 
 
@@ -90,7 +97,10 @@ def summary(rows: Rows) -> str:
     lines = [["time, PyTorch's being 1", *BLOCKS]]
     lines += [
         [f"one layer, {', '.join(map(str, size))}{variant and f', {variant}'}"]
-        + [cell("layers", f"{kind} {','.join(map(str, size))} {variant}".strip()) for kind in BLOCKS]
+        + [
+            cell("layers", f"{kind} {','.join(map(str, size))} {variant}".strip())
+            for kind in BLOCKS
+        ]
         for size in SIZES
         for variant in ("", "lengths")
     ]
@@ -101,7 +111,11 @@ def summary(rows: Rows) -> str:
 
 def processor() -> str:
     info = Path("/proc/cpuinfo")
-    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    names = [
+        line.partition(":")[2].strip()
+        for line in info.read_text().splitlines()
+        if line.startswith("model name")
+    ]
     return names[0] if names else platform.processor() or platform.machine()
 
 
@@ -122,20 +136,28 @@ def seconds_of_copy(source: Any, target: Any) -> float:
 def conditions(effort: Effort) -> dict[str, str]:
     """Machine, versions and threads."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    torch, limit = found.get(REFERENCE), os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS")
+    torch, limit = (
+        found.get(REFERENCE),
+        os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS"),
+    )
     release = ".".join(blas["version"].split(".")[:3])
     versions = [
-        f"{name} {importlib.metadata.version(m)}" for name, m in MODULES.items() if name in found.keys() - {OURS}
+        f"{name} {importlib.metadata.version(m)}"
+        for name, m in MODULES.items()
+        if name in found.keys() - {OURS}
     ]
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
         "copying memory": f"{copied_per_second() / 1e9:.1f} GB/s read and written",
-        "versions": ", ".join([f"Python {platform.python_version()}", f"NumPy {np.__version__}", *versions]),
+        "versions": ", ".join(
+            [f"Python {platform.python_version()}", f"NumPy {np.__version__}", *versions]
+        ),
         "BLAS of NumPy": f"{blas['name']} {release}, {limit or os.cpu_count()} threads",
         "threads of PyTorch": str(torch.get_num_threads()) if torch else "",
         "taking turns": f"{effort.rounds} rounds, {effort.seconds} s or one call each",
-        "left out": "; ".join(f"{name} ({why.splitlines()[0]})" for name, why in skipped.items()) or "nobody",
+        "left out": "; ".join(f"{name} ({why.splitlines()[0]})" for name, why in skipped.items())
+        or "nobody",
     }
 
 
@@ -149,7 +171,9 @@ def results_md(rows: Rows, about: dict[str, str], refused: Sequence[str]) -> str
     ]
     if refused:
         parts.append("## Refused\n\n" + "\n".join(f"- {line}" for line in refused))
-    figures = dict.fromkeys(row["group"] if row["group"] in ("layers", "scaling") else "others" for row in rows)
+    figures = dict.fromkeys(
+        row["group"] if row["group"] in ("layers", "scaling") else "others" for row in rows
+    )
     parts.append("\n\n".join(f"![{name}]({name}.png)" for name in figures))
     return "\n\n".join(parts) + "\n"
 
@@ -164,4 +188,6 @@ def write(out: Path, rows: Rows, about: dict[str, str], refused: Sequence[str]) 
     out.mkdir(parents=True, exist_ok=True)
     (out / "RESULTS.md").write_text(results_md(rows, about, refused), "utf-8")
     everything = {"conditions": about, "rows": rows, "refused": refused}
-    (out / "results.json").write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    (out / "results.json").write_text(
+        json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8"
+    )

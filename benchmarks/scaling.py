@@ -17,9 +17,13 @@ LOOP = "x[t] in a loop, against T"
 
 def cases(quick: bool) -> Iterator[Case]:
     for n in (8, 16, 32) if quick else (25, 50, 100, 200, 400, 800):
-        yield Case("scaling", "LSTM of batch 32, against T", partial(layer, "LSTM", (n, 32, 32, 64)), n)
+        yield Case(
+            "scaling", "LSTM of batch 32, against T", partial(layer, "LSTM", (n, 32, 32, 64)), n
+        )
     for n in (8, 16, 32) if quick else (16, 32, 64, 128, 256, 512, 1024):
-        yield Case("scaling", "LSTM of length 25, against B", partial(layer, "LSTM", (25, n, 32, 64)), n)
+        yield Case(
+            "scaling", "LSTM of length 25, against B", partial(layer, "LSTM", (25, n, 32, 64)), n
+        )
     for n in (8, 16, 32) if quick else (25, 50, 100, 200, 400, 800, 1600):
         yield Case("scaling", LOOP, partial(loop, n), n)
 

@@ -17,9 +17,17 @@ from benchmarks.measure import Case, Contest
 def cases(quick: bool) -> Iterator[Case]:
     T, steps = (20, 2) if quick else (100, 10)
     for kind in ("RNN", "GRU", "LSTM"):
-        yield Case("training", f"copy task, {kind}, length {T}, {steps} steps", partial(copy_task, kind, T, steps))
+        yield Case(
+            "training",
+            f"copy task, {kind}, length {T}, {steps} steps",
+            partial(copy_task, kind, T, steps),
+        )
     samples = 64 if quick else 800
-    yield Case("training", f"sentiment, BiLSTM, {samples} sentences, one epoch", partial(sentiment, samples))
+    yield Case(
+        "training",
+        f"sentiment, BiLSTM, {samples} sentences, one epoch",
+        partial(sentiment, samples),
+    )
 
 
 @dataclass(frozen=True)
@@ -58,7 +66,10 @@ class Classifier:
 
 def train(library: Library, model: Any, batches: Any, lr: float, clip: float | None) -> list[float]:
     """The losses of one pass over `batches`."""
-    optimizer, criterion = library.optim.Adam(model.parameters(), lr=lr), library.nn.CrossEntropyLoss()
+    optimizer, criterion = (
+        library.optim.Adam(model.parameters(), lr=lr),
+        library.nn.CrossEntropyLoss(),
+    )
     losses, correct = [], 0
     model.train()
     for x, y in batches:
@@ -75,7 +86,10 @@ def train(library: Library, model: Any, batches: Any, lr: float, clip: float | N
 
 
 def results(model: Any, losses: list[float]) -> dict[str, Any]:
-    return {"losses": losses, **{f"gradient of {key}": p.grad for key, p in model.named_parameters()}}
+    return {
+        "losses": losses,
+        **{f"gradient of {key}": p.grad for key, p in model.named_parameters()},
+    }
 
 
 def copy_task(kind: str, T: int, steps: int) -> Contest:
@@ -97,7 +111,9 @@ def copy_task(kind: str, T: int, steps: int) -> Contest:
         return run
 
     products = gemms(kind, [B] * T, [settings.E], settings.H)
-    return Contest(contestants(job), gemms=lambda: [products() for _ in range(steps)], tolerance=2e-2)
+    return Contest(
+        contestants(job), gemms=lambda: [products() for _ in range(steps)], tolerance=2e-2
+    )
 
 
 def sentiment(samples: int) -> Contest:
@@ -115,8 +131,12 @@ def sentiment(samples: int) -> Contest:
 
     def job(library: Library, random: bool) -> Callable[[], Any]:
         model = replace(settings, dropout=0.3 if random else 0.0).build(library)
-        (train_x, test_x), (train_y, test_y) = (map(library.tensor, (a[:samples], a[samples:])) for a in (x, y))
-        loader = library.data.DataLoader(library.data.TensorDataset(train_x, train_y), batch_size=B, shuffle=random)
+        (train_x, test_x), (train_y, test_y) = (
+            map(library.tensor, (a[:samples], a[samples:])) for a in (x, y)
+        )
+        loader = library.data.DataLoader(
+            library.data.TensorDataset(train_x, train_y), batch_size=B, shuffle=random
+        )
 
         def run() -> Any:
             library.load(model, start)

@@ -12,7 +12,9 @@ from demos import options
 
 
 def title(name: str) -> str:
-    return (ast.get_docstring(ast.parse(options.SCRIPTS[name].read_text("utf-8"))) or "").partition("\n")[0]
+    return (ast.get_docstring(ast.parse(options.SCRIPTS[name].read_text("utf-8"))) or "").partition(
+        "\n"
+    )[0]
 
 
 def main() -> None:
@@ -35,7 +37,9 @@ def main() -> None:
     except OSError as error:
         if "could not be written" not in str(error):  # what nn.io.write says: a full disk, say
             raise
-        sys.exit(f"\n{error}. Every finished run is kept: with room there, the same command goes on from here.")
+        sys.exit(
+            f"\n{error}. Every finished run is kept: with room there, the same command goes on from here."
+        )
     print(report.write(chosen.out))
     print(f"Done in {time.perf_counter() - began:.0f} s.")
 

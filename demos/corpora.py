@@ -51,9 +51,22 @@ ANY = """Jordan Austin Florence Georgia Sydney Victoria Madison Charlotte Lincol
 Dallas Houston Kent Lorraine Preston Savannah Troy Vienna Wells Bradford Logan Camden Clifton Dalton Sheffield
 Brooklyn""".split()  # may be a person, a place or a firm
 POOLS = {"PER": PEOPLE, "LOC": PLACES, "ORG": FIRMS}
-TAILS = {"PER": ["Miller", "Novak", "Rossi"], "LOC": ["River", "Bay", "County"], "ORG": ["Motors", "Bank", "Group"]}
+TAILS = {
+    "PER": ["Miller", "Novak", "Rossi"],
+    "LOC": ["River", "Bay", "County"],
+    "ORG": ["Motors", "Bank", "Group"],
+}
 
-OPENINGS = ["", "Yesterday", "Last week", "They say that", "This year", "It seems that", "As we know ,", "At noon"]
+OPENINGS = [
+    "",
+    "Yesterday",
+    "Last week",
+    "They say that",
+    "This year",
+    "It seems that",
+    "As we know ,",
+    "At noon",
+]
 INSERTS = [
     "",
     "",
@@ -63,13 +76,34 @@ INSERTS = [
     ", to the surprise of all ,",
 ]  # between a name and what tells its kind
 AFTER = {  # tells the kind of the name before it
-    "PER": ["smiled and left .", "wrote a letter to {PER} .", "was born in {LOC} .", "plays the piano .",
-            "married a teacher from {LOC} .", "fell asleep on the train .", "works for {ORG} ."],
-    "LOC": ["has two million inhabitants .", "was flooded .", "lies on the way to {LOC} .", "is the oldest town .",
-            "attracts many tourists .", "was painted by {PER} .", "celebrates the harvest ."],
-    "ORG": ["hired a hundred engineers .", "cut its prices .", "opened a factory in {LOC} .", "was bought by {ORG} .",
-            "published its annual report .", "appointed {PER} as chairman .", "sells trucks ."],
-}  # fmt: skip
+    "PER": [
+        "smiled and left .",
+        "wrote a letter to {PER} .",
+        "was born in {LOC} .",
+        "plays the piano .",
+        "married a teacher from {LOC} .",
+        "fell asleep on the train .",
+        "works for {ORG} .",
+    ],
+    "LOC": [
+        "has two million inhabitants .",
+        "was flooded .",
+        "lies on the way to {LOC} .",
+        "is the oldest town .",
+        "attracts many tourists .",
+        "was painted by {PER} .",
+        "celebrates the harvest .",
+    ],
+    "ORG": [
+        "hired a hundred engineers .",
+        "cut its prices .",
+        "opened a factory in {LOC} .",
+        "was bought by {ORG} .",
+        "published its annual report .",
+        "appointed {PER} as chairman .",
+        "sells trucks .",
+    ],
+}
 BEFORE = {  # tells the kind of the name after it
     "PER": ["We asked Dr", "The singer", "A letter came from her uncle", "We had dinner with"],
     "LOC": ["The road to", "The mayor of", "The old bridge in", "The weather in"],
@@ -88,12 +122,16 @@ def from_templates(seed: int, count: int) -> Corpus:
     parts = []
     for number, share in enumerate([slice(0, 15), slice(15, 20), slice(20, 30)]):
         known = {kind: pool[share].tolist() for kind, pool in pools.items()}
-        parts.append([composed(random, known) for _ in range((count, count // 5, count // 2)[number])])
+        parts.append(
+            [composed(random, known) for _ in range((count, count // 5, count // 2)[number])]
+        )
     training, validation, test = ([sentence for sentence, _ in part] for part in parts)
     return Corpus(training, validation, test, [evidence for _, evidence in parts[2]])
 
 
-def composed(random: np.random.Generator, known: dict[str, list[str]]) -> tuple[Sentence, list[str]]:
+def composed(
+    random: np.random.Generator, known: dict[str, list[str]]
+) -> tuple[Sentence, list[str]]:
     """A sentence, and for each word of a name on which side of the name stands what tells its kind."""
     words: list[str] = []
     tags: list[str] = []
@@ -124,7 +162,12 @@ def composed(random: np.random.Generator, known: dict[str, list[str]]) -> tuple[
 # ---- Python's source
 
 LONGEST = 50  # words; the tables of data that are longer are left out
-INTRODUCED = ["function", "class", "argument", "import"]  # a keyword or bracket to the left tells these kinds of names
+INTRODUCED = [
+    "function",
+    "class",
+    "argument",
+    "import",
+]  # a keyword or bracket to the left tells these kinds of names
 
 
 def from_python(seed: int, count: int) -> Corpus:
@@ -132,7 +175,9 @@ def from_python(seed: int, count: int) -> Corpus:
     folder = Path(sysconfig.get_path("stdlib"))
     files = sorted(folder.glob("*.py"))
     if len(files) < 50:
-        raise SystemExit(f"{folder}: it holds {len(files)} modules as source; this Python came without its library.")
+        raise SystemExit(
+            f"{folder}: it holds {len(files)} modules as source; this Python came without its library."
+        )
     random = np.random.default_rng(seed)
     order = iter(random.permutation(len(files)).tolist())
     parts: list[list[Sentence]] = []
@@ -143,8 +188,10 @@ def from_python(seed: int, count: int) -> Corpus:
             lines = statements(files[next(order)].read_text("utf-8"))
             part += [line for line in lines if tuple(line.words) not in known]
         parts.append(part[:wanted])
-    evidence = [["left" if tag[2:] in INTRODUCED else "right" if tag != "O" else "" for tag in line.tags]
-                for line in parts[2]]  # fmt: skip
+    evidence = [
+        ["left" if tag[2:] in INTRODUCED else "right" if tag != "O" else "" for tag in line.tags]
+        for line in parts[2]
+    ]
     return Corpus(*parts, evidence)
 
 
@@ -176,7 +223,9 @@ def text(token: tokenize.TokenInfo) -> str:
 def tokens(source: str) -> list[tokenize.TokenInfo]:
     """The tokens that are words or end a line; an f-string is one of them, also where Python takes it apart (3.12)."""
     silent = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
-    opening, closing = ([getattr(tokenize, f"{c}STRING_{end}", -1) for c in "FT"] for end in ("START", "END"))
+    opening, closing = (
+        [getattr(tokenize, f"{c}STRING_{end}", -1) for c in "FT"] for end in ("START", "END")
+    )
     found, depth = [], 0
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type in opening:
@@ -190,14 +239,20 @@ def tokens(source: str) -> list[tokenize.TokenInfo]:
     return found
 
 
-def named(tree: ast.AST, words: Sequence[tokenize.TokenInfo], source: str) -> Iterator[tuple[int, int, str]]:
+def named(
+    tree: ast.AST, words: Sequence[tokenize.TokenInfo], source: str
+) -> Iterator[tuple[int, int, str]]:
     """(begin, end, kind), places in `words`, of each name in a syntax tree."""
     lines = source.splitlines(keepends=True)
 
     def place(line: int, byte: int) -> tuple[int, int]:
-        return line, len(lines[line - 1].encode()[:byte].decode())  # ast counts bytes, tokenize characters
+        return line, len(
+            lines[line - 1].encode()[:byte].decode()
+        )  # ast counts bytes, tokenize characters
 
-    starts, ends = ({getattr(word, edge): i for i, word in enumerate(words)} for edge in ("start", "end"))
+    starts, ends = (
+        {getattr(word, edge): i for i, word in enumerate(words)} for edge in ("start", "end")
+    )
 
     def first(node: ast.AST) -> int:
         return starts[place(node.lineno, node.col_offset)]
@@ -231,14 +286,18 @@ def named(tree: ast.AST, words: Sequence[tokenize.TokenInfo], source: str) -> It
                 if node.asname:
                     yield end + 1, end + 2, "import"
             case ast.ImportFrom(module=str()):
-                i = next(j for j in range(first(node) + 1, len(words)) if words[j].type == tokenize.NAME)
+                i = next(
+                    j for j in range(first(node) + 1, len(words)) if words[j].type == tokenize.NAME
+                )
                 yield i, dotted(node.module, i), "import"
             case ast.ExceptHandler(name=str()):
                 i = after(last(node.type), "as")
                 yield i, i + 1, "target"
             case ast.Name() | ast.Attribute() if node not in within:
                 begin, end, inner = last(node), last(node) + 1, node
-                while isinstance(inner, ast.Attribute) and isinstance(inner.value, ast.Name | ast.Attribute):
+                while isinstance(inner, ast.Attribute) and isinstance(
+                    inner.value, ast.Name | ast.Attribute
+                ):
                     inner = inner.value
                     if last(inner) != begin - 2:  # in brackets: (a).b
                         break

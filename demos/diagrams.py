@@ -24,48 +24,102 @@ class Diagram:
     def body(self, left: float, bottom: float, right: float, top: float) -> None:
         """What belongs to the cell."""
         box = "round,pad=0,rounding_size=0.3"
-        patch = FancyBboxPatch((left, bottom), right - left, top - bottom, boxstyle=box, facecolor=CELL,
-                               edgecolor="#c9c9c4", linewidth=1.2, zorder=0)  # fmt: skip
+        patch = FancyBboxPatch(
+            (left, bottom),
+            right - left,
+            top - bottom,
+            boxstyle=box,
+            facecolor=CELL,
+            edgecolor="#c9c9c4",
+            linewidth=1.2,
+            zorder=0,
+        )
         self.ax.add_patch(patch)
 
     def wire(
-        self, *points: Point, colour: str = INK, arrow: bool = True, width: float = 1.7, over: bool = False
+        self,
+        *points: Point,
+        colour: str = INK,
+        arrow: bool = True,
+        width: float = 1.7,
+        over: bool = False,
     ) -> None:
         """A line through the points. With `over` it crosses earlier ones as a bridge."""
         x, y = zip(*points, strict=True)
         if over:
             self.ax.plot(x, y, color=CELL, linewidth=width + 5, zorder=2, solid_capstyle="butt")
-        self.ax.plot(x, y, color=colour, linewidth=width, zorder=2, solid_capstyle="round", solid_joinstyle="round")
+        self.ax.plot(
+            x,
+            y,
+            color=colour,
+            linewidth=width,
+            zorder=2,
+            solid_capstyle="round",
+            solid_joinstyle="round",
+        )
         if arrow:
             (x0, y0), (x1, y1) = points[-2], points[-1]
             length = math.hypot(x1 - x0, y1 - y0)
             ux, uy, size = (x1 - x0) / length, (y1 - y0) / length, 0.14 + 0.04 * width
             base = (x1 - 1.5 * size * ux, y1 - 1.5 * size * uy)
-            sides = [(base[0] - 0.6 * size * uy, base[1] + 0.6 * size * ux),
-                     (base[0] + 0.6 * size * uy, base[1] - 0.6 * size * ux)]  # fmt: skip
-            self.ax.add_patch(Polygon([(x1, y1), *sides], facecolor=colour, edgecolor="none", zorder=3))
+            sides = [
+                (base[0] - 0.6 * size * uy, base[1] + 0.6 * size * ux),
+                (base[0] + 0.6 * size * uy, base[1] - 0.6 * size * ux),
+            ]
+            self.ax.add_patch(
+                Polygon([(x1, y1), *sides], facecolor=colour, edgecolor="none", zorder=3)
+            )
 
-    def gate(self, x: float, y: float, text: str, colour: str, width: float = 1.15, height: float = 0.72) -> None:
+    def gate(
+        self, x: float, y: float, text: str, colour: str, width: float = 1.15, height: float = 0.72
+    ) -> None:
         """A layer with weights of its own."""
         box = "round,pad=0,rounding_size=0.12"
-        patch = FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle=box, facecolor=colour,
-                               edgecolor="none", zorder=4)  # fmt: skip
+        patch = FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle=box,
+            facecolor=colour,
+            edgecolor="none",
+            zorder=4,
+        )
         self.ax.add_patch(patch)
         self.text(x, y, text, colour="white", size=12, weight="bold")
 
     def act(self, x: float, y: float, symbol: str, radius: float = 0.3) -> None:
         """An operation on each element: × + tanh 1−."""
-        self.ax.add_patch(Circle((x, y), radius, facecolor="white", edgecolor=INK, linewidth=1.6, zorder=4))
+        self.ax.add_patch(
+            Circle((x, y), radius, facecolor="white", edgecolor=INK, linewidth=1.6, zorder=4)
+        )
         self.text(x, y, symbol, size=15 if len(symbol) == 1 else 9)
 
     def dot(self, x: float, y: float, colour: str = INK) -> None:
         """Where a wire branches."""
         self.ax.add_patch(Circle((x, y), 0.075, facecolor=colour, edgecolor="none", zorder=4))
 
-    def text(self, x: float, y: float, text: str, colour: str = INK, size: float = 11, align: str = "center",
-             weight: str = "normal") -> None:  # fmt: skip
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        colour: str = INK,
+        size: float = 11,
+        align: str = "center",
+        weight: str = "normal",
+    ) -> None:
         middle = "center_baseline" if len(text) > 1 else "center"
-        self.ax.text(x, y, text, color=colour, fontsize=size, ha=align, va=middle, fontweight=weight, zorder=5)
+        self.ax.text(
+            x,
+            y,
+            text,
+            color=colour,
+            fontsize=size,
+            ha=align,
+            va=middle,
+            fontweight=weight,
+            zorder=5,
+        )
 
     def note(self, x: float, y: float, text: str) -> None:
         self.text(x, y, text, colour=SOFT, size=9.5)

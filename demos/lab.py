@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # one core per run, whatever the number of runs at a time; and NumPy
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # one core per run, whatever the number of runs at a time; and NumPy
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # reads it when it is imported
 
 import ast
@@ -28,7 +30,9 @@ from tqdm import tqdm
 from demos import options, report, store
 
 HOLDS, FAILS = "holds", "does not hold"
-given: options.Options | None = None  # set by `python -m demos`; a script of its own reads its command line
+given: options.Options | None = (
+    None  # set by `python -m demos`; a script of its own reads its command line
+)
 
 
 def only_if(condition: str) -> str:
@@ -51,7 +55,9 @@ class Runs:
         self.rows = list(rows)
 
     def where(self, **arguments: Any) -> Runs:
-        found = Runs(row for row in self.rows if all(row[name] == value for name, value in arguments.items()))
+        found = Runs(
+            row for row in self.rows if all(row[name] == value for name, value in arguments.items())
+        )
         assert found.rows, f"no run has {arguments}"
         return found
 
@@ -71,8 +77,14 @@ class Lab:
         self.name = path.stem.split("_")[0]
         arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]
         self.options = given or options.parse(arguments, path.name)
-        self.quick, self.device, self.out = self.options.quick, self.options.device, self.options.out
-        self.title, _, self.intro = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").partition("\n\n")
+        self.quick, self.device, self.out = (
+            self.options.quick,
+            self.options.device,
+            self.options.out,
+        )
+        self.title, _, self.intro = (
+            ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        ).partition("\n\n")
         self.blocks: list[dict[str, Any]] = []
         self.experiments: dict[str, Any] = {}
         self.began = time.perf_counter()
@@ -92,20 +104,37 @@ class Lab:
         A run whose result is kept from before is not repeated. The others go through joblib, --jobs at a time, each
         on one core; `experiment` must return numbers, strings, lists and dicts.
         """
-        choices = [value if isinstance(value, list | tuple | range) else [value] for value in arguments.values()]
+        choices = [
+            value if isinstance(value, list | tuple | range) else [value]
+            for value in arguments.values()
+        ]
         combinations = [dict(zip(arguments, values, strict=True)) for values in product(*choices)]
         folder = self.out / "runs" / self.name / experiment.__name__
         code = store.code(experiment)
         paths = [folder / f"{store.key(code, chosen)}.json" for chosen in combinations]
-        missing = [(chosen, path) for chosen, path in zip(combinations, paths, strict=True) if not path.exists()]
+        missing = [
+            (chosen, path)
+            for chosen, path in zip(combinations, paths, strict=True)
+            if not path.exists()
+        ]
         jobs = -1 if self.options.backend == "dask" else min(self.options.jobs, len(missing))
-        calls = (joblib.delayed(store.perform)(experiment, chosen, path) for chosen, path in missing)
+        calls = (
+            joblib.delayed(store.perform)(experiment, chosen, path) for chosen, path in missing
+        )
         with engine(self.options):
             parallel = joblib.Parallel(n_jobs=jobs or 1, return_as="generator_unordered")
             finished = parallel(calls)
-        bar = tqdm(finished, desc=f"{self.name} {experiment.__name__}", initial=len(paths) - len(missing),
-                   total=len(paths), unit="run", leave=False, dynamic_ncols=True, delay=1,
-                   mininterval=0.2 if sys.stderr.isatty() else 20)  # fmt: skip
+        bar = tqdm(
+            finished,
+            desc=f"{self.name} {experiment.__name__}",
+            initial=len(paths) - len(missing),
+            total=len(paths),
+            unit="run",
+            leave=False,
+            dynamic_ncols=True,
+            delay=1,
+            mininterval=0.2 if sys.stderr.isatty() else 20,
+        )
         for path, record in bar:
             store.write(path, record)
         records = [store.load(path) for path in paths]
@@ -126,7 +155,10 @@ class Lab:
         """A small table; numbers stand to the right."""
         cells = [
             list(header),
-            *([f"{cell:,}" if isinstance(cell, int) else readable(str(cell)) for cell in row] for row in rows),
+            *(
+                [f"{cell:,}" if isinstance(cell, int) else readable(str(cell)) for cell in row]
+                for row in rows
+            ),
         ]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         print(f"\n{caption}")
@@ -147,8 +179,17 @@ class Lab:
         print(f"\nFigure {path}")
         self.blocks.append({"type": "figure", "file": f"figures/{path.name}", "caption": caption})
 
-    def claim(self, text: str, *, where: str, measured: Any, verdict: str, baseline: tuple[str, Any] | None = None,
-              unit: str = "{:.3g}", experiment: str = "") -> None:  # fmt: skip
+    def claim(
+        self,
+        text: str,
+        *,
+        where: str,
+        measured: Any,
+        verdict: str,
+        baseline: tuple[str, Any] | None = None,
+        unit: str = "{:.3g}",
+        experiment: str = "",
+    ) -> None:
         """One row of the ledger: the lesson's claim in our words, and what came out.
 
         where: section of the lesson. measured: a number, or one for each independent run, of which the median and the
@@ -156,25 +197,52 @@ class Lab:
         written ("{:.0%}"). verdict: HOLDS, FAILS, only_if(...) or untestable(...).
         """
         text, value = " ".join(text.split()), summary(measured, unit)
-        base = {"name": baseline[0], **summary(baseline[1], number_only(unit))} if baseline else None
-        self.blocks.append({
-            "type": "claim", "section": self.name, "where": where, "claim": text, "experiment": experiment,
-            "measured": value, "baseline": base, "verdict": verdict, "quick": self.quick,
-        })  # fmt: skip
+        base = (
+            {"name": baseline[0], **summary(baseline[1], number_only(unit))} if baseline else None
+        )
+        self.blocks.append(
+            {
+                "type": "claim",
+                "section": self.name,
+                "where": where,
+                "claim": text,
+                "experiment": experiment,
+                "measured": value,
+                "baseline": base,
+                "verdict": verdict,
+                "quick": self.quick,
+            }
+        )
         beside = f"; {base['name']}: {base['text']}" if base else ""
         print("\n" + textwrap.fill(f"Claim ({where}): {text}", 100, subsequent_indent="  "))
-        print(textwrap.fill(f"{value['text']}{beside}", 100, initial_indent="  ", subsequent_indent="  "))
+        print(
+            textwrap.fill(
+                f"{value['text']}{beside}", 100, initial_indent="  ", subsequent_indent="  "
+            )
+        )
         print(textwrap.fill(f"-> {verdict}", 100, initial_indent="  ", subsequent_indent="     "))
 
     def done(self) -> None:
         """Keep what the section has shown; a script of its own also writes the report."""
-        devices = {run.get("device", "cpu") for experiment in self.experiments.values() for run in experiment["runs"]}
+        devices = {
+            run.get("device", "cpu")
+            for experiment in self.experiments.values()
+            for run in experiment["runs"]
+        }
         section = {
-            "name": self.name, "title": self.title, "intro": " ".join(self.intro.split()), "blocks": self.blocks,
-            "experiments": self.experiments, "quick": self.quick, "device": " and ".join(sorted(devices or {"cpu"})),
-            "seconds": time.perf_counter() - self.began, "command": command(self.name, self.options),
-            "python": platform.python_version(), "numpy": np.__version__, "seeds": self.options.seeds,
-        }  # fmt: skip
+            "name": self.name,
+            "title": self.title,
+            "intro": " ".join(self.intro.split()),
+            "blocks": self.blocks,
+            "experiments": self.experiments,
+            "quick": self.quick,
+            "device": " and ".join(sorted(devices or {"cpu"})),
+            "seconds": time.perf_counter() - self.began,
+            "command": command(self.name, self.options),
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "seeds": self.options.seeds,
+        }
         store.write(self.out / "sections" / f"{self.name}.json", store.to_json(section, indent=1))
         if given is None:
             print(report.write(self.out))
@@ -188,9 +256,13 @@ def engine(chosen: options.Options) -> Any:
     if chosen.backend == "loky":
         return joblib.parallel_config(chosen.backend)
     try:
-        return joblib.parallel_config(chosen.backend, scheduler_host=chosen.scheduler, wait_for_workers_timeout=60)
+        return joblib.parallel_config(
+            chosen.backend, scheduler_host=chosen.scheduler, wait_for_workers_timeout=60
+        )
     except (OSError, ImportError, ValueError) as why:
-        sys.exit(f"There is no Dask scheduler at {chosen.scheduler}, or no package distributed here: {why}")
+        sys.exit(
+            f"There is no Dask scheduler at {chosen.scheduler}, or no package distributed here: {why}"
+        )
 
 
 def summary(values: Any, unit: str) -> dict[str, Any]:
@@ -221,7 +293,11 @@ def readable(text: str) -> str:
     raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     text = re.sub(r"\b0(\.0+)?e[+-]00", "0", text).replace("e+00", "")
     text = re.sub(r"[+-]0%", "0%", text)
-    return re.sub(r"(\d)e([+-]\d\d)", lambda found: f"{found[1]}·10{str(int(found[2])).translate(raised)}", text)
+    return re.sub(
+        r"(\d)e([+-]\d\d)",
+        lambda found: f"{found[1]}·10{str(int(found[2])).translate(raised)}",
+        text,
+    )
 
 
 def scalars(result: dict[str, Any]) -> dict[str, Any]:
@@ -233,6 +309,10 @@ def command(name: str, chosen: options.Options) -> str:
     words = ["python -m demos", name]
     words += ["--quick"] * chosen.quick + [f"--seeds {chosen.seeds}"] * (chosen.seeds > 1)
     words += [f"--device {chosen.device}"] * (chosen.device != "cpu")
-    own = {option: getattr(chosen, option) for option, (users, *_) in options.DATA.items() if name in users}
+    own = {
+        option: getattr(chosen, option)
+        for option, (users, *_) in options.DATA.items()
+        if name in users
+    }
     words += [f"--{option} {shlex.quote(str(value))}" for option, value in own.items() if value]
     return " ".join(words)

@@ -21,7 +21,9 @@ class SequenceClassifier(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         _, state = self.rnn(self.embedding(ids))  # (B,T) -> (B,T,E) -> states after the last step
-        h = state[0] if isinstance(state, tuple) else state  # an LSTM's state is (h, c); h is (directions,B,H)
+        h = (
+            state[0] if isinstance(state, tuple) else state
+        )  # an LSTM's state is (h, c); h is (directions,B,H)
         return self.fc(mg.cat(list(h), dim=1))  # (B,C)
 
 
@@ -33,14 +35,26 @@ class SentenceClassifier(nn.Module):
     """
 
     def __init__(
-        self, vocabulary: int, kind: str = "BiLSTM", E: int = 32, H: int = 64, C: int = 2, *, layers: int = 1,
-        p: float = 0.3, norm: bool = False, padding: int | None = None, told: bool = False,
-    ):  # fmt: skip
+        self,
+        vocabulary: int,
+        kind: str = "BiLSTM",
+        E: int = 32,
+        H: int = 64,
+        C: int = 2,
+        *,
+        layers: int = 1,
+        p: float = 0.3,
+        norm: bool = False,
+        padding: int | None = None,
+        told: bool = False,
+    ):
         super().__init__()
         self.ends = 2 if kind == "BiLSTM" else 1
         between = {"dropout": p} if layers > 1 else {}
         self.embedding = nn.Embedding(vocabulary, E, padding_idx=padding)
-        self.rnn = KINDS[kind](E, H, layers, batch_first=True, bidirectional=self.ends == 2, **between)
+        self.rnn = KINDS[kind](
+            E, H, layers, batch_first=True, bidirectional=self.ends == 2, **between
+        )
         self.norm = nn.LayerNorm(self.ends * H) if norm else nn.Identity()
         self.fc = nn.Linear(self.ends * H, C)
         self.drop = nn.Dropout(p)
@@ -48,7 +62,9 @@ class SentenceClassifier(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         lengths = (ids != self.padding).sum(dim=1) if self.told else None
-        _, state = self.rnn(self.drop(self.embedding(ids)), lengths=lengths)  # (B,T) -> (B,T,E) -> last states
+        _, state = self.rnn(
+            self.drop(self.embedding(ids)), lengths=lengths
+        )  # (B,T) -> (B,T,E) -> last states
         h = state[0] if isinstance(state, tuple) else state
         h = mg.cat(list(h[-self.ends :]), dim=1)  # (B,H), or (B,2H) of both directions
         return self.fc(self.drop(self.norm(h)))  # (B,C)

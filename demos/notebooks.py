@@ -30,7 +30,10 @@ def cells_of(script: Path, words: list[str]) -> Any:
     title, _, text = (ast.get_docstring(ast.parse(notebook.cells[0].source)) or "").partition("\n")
     name = script.stem.split("_")[0]
     first = FIRST.format(script=script.name, name=name, words=str(words).replace("'", '"'))
-    notebook.cells[:1] = [nbformat.v4.new_markdown_cell(f"# {title}\n{text}"), nbformat.v4.new_code_cell(first)]
+    notebook.cells[:1] = [
+        nbformat.v4.new_markdown_cell(f"# {title}\n{text}"),
+        nbformat.v4.new_code_cell(first),
+    ]
     notebook.metadata = {}
     return notebook
 
@@ -66,9 +69,13 @@ def main() -> None:
         began, script = time.perf_counter(), options.SCRIPTS[name]
         path = folder / f"{script.stem}.ipynb"
         try:
-            execute(cells_of(script, [*words, "--out", ".."]), path)  # it runs in its own folder, which lies in --out
+            execute(
+                cells_of(script, [*words, "--out", ".."]), path
+            )  # it runs in its own folder, which lies in --out
         except nbclient.exceptions.CellExecutionError as error:
-            sys.exit(f"{path}: a cell failed; the notebook shows it, with what ran before it.\n{error}")
+            sys.exit(
+                f"{path}: a cell failed; the notebook shows it, with what ran before it.\n{error}"
+            )
         print(f"{path}  {time.perf_counter() - began:.0f} s")
 
 

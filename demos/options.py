@@ -13,12 +13,18 @@ from pathlib import Path
 from typing import NoReturn
 
 HERE = Path(__file__).parent
-SCRIPTS = {path.stem.split("_")[0]: path for path in sorted(HERE.glob("[sx][0-9]*_*.py"))}  # name -> script
+SCRIPTS = {
+    path.stem.split("_")[0]: path for path in sorted(HERE.glob("[sx][0-9]*_*.py"))
+}  # name -> script
 DATA = {  # the reader's own data: option -> the demos that read it, what it is called, what it is
     "text": (("x2", "x5"), "FILE", "a text to model, UTF-8"),
     "csv": (("x3",), "FILE", "a table with a first line of names, a row for each time"),
     "column": (("x3",), "NAME", "the column of --csv to forecast"),
-    "train": (("x4",), "FILE", "sentences in CoNLL format: a word and its tag on a line, an empty line between"),
+    "train": (
+        ("x4",),
+        "FILE",
+        "sentences in CoNLL format: a word and its tag on a line, an empty line between",
+    ),
     "test": (("x4",), "FILE", "more of them, to test on"),
     "pairs": (("x7",), "FILE", "a source, a tab and its target on each line"),
 }
@@ -49,7 +55,9 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         if unknown := re.match(r"unrecognized arguments: (\S+)", message):
-            message = f"there is no option {unknown[1]}{nearest(unknown[1], self._option_string_actions)}"
+            message = (
+                f"there is no option {unknown[1]}{nearest(unknown[1], self._option_string_actions)}"
+            )
         message = message.removeprefix("argument ").removeprefix("NAME: ").rstrip("?.") + (
             "?" if message.endswith("?") else "."
         )
@@ -64,7 +72,9 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 def script_name(text: str) -> str:
     """s6 for s6, s6_copy_task and demos/s6_copy_task.py; list for list."""
-    known = {"list": "list"} | {word: name for name, path in SCRIPTS.items() for word in (name, path.stem)}
+    known = {"list": "list"} | {
+        word: name for name, path in SCRIPTS.items() for word in (name, path.stem)
+    }
     if Path(text).stem not in known:
         raise argparse.ArgumentTypeError(
             f"there is no demo {text!r}{nearest(text, known) or '; there are ' + ', '.join(SCRIPTS)}"
@@ -84,7 +94,9 @@ def device(text: str) -> str:
     if text.split(":")[0] not in ("cpu", "cuda"):
         raise argparse.ArgumentTypeError(f"a device is cpu, cuda or cuda:1, not {text!r}")
     if text != "cpu" and not mg.cuda.is_available():
-        raise argparse.ArgumentTypeError(f"{text} is wanted, but CuPy finds no GPU here; leave the option out")
+        raise argparse.ArgumentTypeError(
+            f"{text} is wanted, but CuPy finds no GPU here; leave the option out"
+        )
     return text
 
 
@@ -104,32 +116,52 @@ def folder(text: str) -> Path:
 def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Options:
     """Options from the words of a command line; ends the program with one sentence where a word is wrong."""
     parser = Parser(
-        prog=prog, allow_abbrev=False, description="Run the lesson's experiments and report what they show."
+        prog=prog,
+        allow_abbrev=False,
+        description="Run the lesson's experiments and report what they show.",
     )
     if with_names:
         parser.add_argument(
-            "names", nargs="*", type=script_name, metavar="NAME", help="demos to run, or: list (default: all)"
+            "names",
+            nargs="*",
+            type=script_name,
+            metavar="NAME",
+            help="demos to run, or: list (default: all)",
         )
-    parser.add_argument("--quick", action="store_true", help="small versions, to see that everything runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="small versions, to see that everything runs"
+    )
     parser.add_argument(
         "--seeds",
         type=count,
         metavar="N",
         help="independent runs of each experiment, or more where they are cheap (default: 1)",
     )
-    parser.add_argument("--jobs", type=count, metavar="N", help="runs at a time, one core each (default: all cores)")
-    parser.add_argument("--device", type=device, help="cpu or cuda (default: cpu)")
-    parser.add_argument("--out", type=folder, metavar="DIR", help="where everything is written (default: out)")
     parser.add_argument(
-        "--backend", choices=("loky", "dask"), help="joblib's engine for independent runs (default: loky, processes)"
+        "--jobs", type=count, metavar="N", help="runs at a time, one core each (default: all cores)"
     )
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="of a running Dask cluster, with --backend dask")
+    parser.add_argument("--device", type=device, help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--out", type=folder, metavar="DIR", help="where everything is written (default: out)"
+    )
+    parser.add_argument(
+        "--backend",
+        choices=("loky", "dask"),
+        help="joblib's engine for independent runs (default: loky, processes)",
+    )
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a running Dask cluster, with --backend dask"
+    )
     for option, (users, metavar, what) in DATA.items():
         if with_names or prog.split("_")[0] in users:
             kind = str if option == "column" else file
             of = f"{', '.join(users)}: " if with_names else ""
             parser.add_argument(f"--{option}", type=kind, metavar=metavar, help=f"{of}{what}")
-    given = {name: value for name, value in vars(parser.parse_args(arguments)).items() if value is not None}
+    given = {
+        name: value
+        for name, value in vars(parser.parse_args(arguments)).items()
+        if value is not None
+    }
     chosen = Options(**{**given, "names": tuple(given.get("names", ()))})
     refuse_what_has_no_use(parser, chosen, given)
     return chosen
@@ -138,7 +170,9 @@ def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Opti
 def refuse_what_has_no_use(parser: Parser, chosen: Options, given: dict[str, object]) -> None:
     for option, (users, *_) in DATA.items():
         if option in given and chosen.names and not set(users) & set(chosen.names):
-            parser.error(f"--{option} is for {' and '.join(users)}, not for {' '.join(chosen.names)}")
+            parser.error(
+                f"--{option} is for {' and '.join(users)}, not for {' '.join(chosen.names)}"
+            )
     for one, other in [("csv", "column"), ("train", "test")]:
         if (one in given) != (other in given):
             parser.error(f"--{one} and --{other} go together")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from demos.seq2seq import Ids, Vocabulary
+from demos.seq2seq import Ids, TensorNamespace
 
 Pair = tuple[str, str]  # a text and its translation
 Tokens = list[str]
@@ -55,20 +55,32 @@ def number_pairs(count: int, random: np.random.Generator, below: int = 10**9) ->
 
 # ---- dates
 
-MONTHS = "january february march april may june july august september october november december".split()
+MONTHS = (
+    "january february march april may june july august september october november december".split()
+)
 WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
 FIRST, DAYS = date(1950, 1, 1), 36_525  # a hundred years, so that two digits of a year tell which
 FORMS = (
-    "{day}/{number}/{year}", "{day}.{number}.{short}", "{day} {month} {year}", "{day} {mon} {short}",
-    "{month} {day}, {year}", "{mon} {nth} {short}", "the {nth} of {month} {year}", "{weekday} {day} {mon} {short}",
-    "{weekday}, {month} {nth}, {year}", "{weekday} the {nth} of {month} {year}",
-    "on the {nth} day of {month} in the year {year}", "{weekday}, the {nth} day of {month} in the year {year}",
-)  # fmt: skip
+    "{day}/{number}/{year}",
+    "{day}.{number}.{short}",
+    "{day} {month} {year}",
+    "{day} {mon} {short}",
+    "{month} {day}, {year}",
+    "{mon} {nth} {short}",
+    "the {nth} of {month} {year}",
+    "{weekday} {day} {mon} {short}",
+    "{weekday}, {month} {nth}, {year}",
+    "{weekday} the {nth} of {month} {year}",
+    "on the {nth} day of {month} in the year {year}",
+    "{weekday}, the {nth} day of {month} in the year {year}",
+)
 
 
 def ordinal(n: int) -> str:
     """1st, 2nd, 3rd, 4th ... 11th, 12th, 13th ... 21st."""
-    return f"{n}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
+    return (
+        f"{n}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
+    )
 
 
 def in_form(day: date, form: str) -> str:
@@ -79,9 +91,15 @@ def in_form(day: date, form: str) -> str:
     """
     month = MONTHS[day.month - 1]
     return form.format(
-        day=day.day, nth=ordinal(day.day), number=day.month, month=month, mon=month[:3], year=day.year,
-        short=f"{day.year % 100:02}", weekday=WEEKDAYS[day.weekday()],
-    )  # fmt: skip
+        day=day.day,
+        nth=ordinal(day.day),
+        number=day.month,
+        month=month,
+        mon=month[:3],
+        year=day.year,
+        short=f"{day.year % 100:02}",
+        weekday=WEEKDAYS[day.weekday()],
+    )
 
 
 def date_pairs(count: int, random: np.random.Generator) -> list[Pair]:
@@ -119,17 +137,23 @@ def read_pairs(path: str | Path) -> list[Pair]:
     try:
         lines = Path(path).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SystemExit(f"{path}: a text file in UTF-8 is wanted, but reading it says: {error}.") from None
+        raise SystemExit(
+            f"{path}: a text file in UTF-8 is wanted, but reading it says: {error}."
+        ) from None
     found: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         source, *rest = (part.strip() for part in line.split("\t"))
         if not line.strip():
             continue
         if not (source and rest and rest[0]):
-            raise SystemExit(f"{path}, line {number}: a text, a tab and its translation are wanted, not {line[:60]!r}.")
+            raise SystemExit(
+                f"{path}, line {number}: a text, a tab and its translation are wanted, not {line[:60]!r}."
+            )
         found.setdefault(source, rest[0])
     if len(found) < LEAST:
-        raise SystemExit(f"{path} holds {len(found)} different texts; at least {LEAST} pairs are wanted.")
+        raise SystemExit(
+            f"{path} holds {len(found)} different texts; at least {LEAST} pairs are wanted."
+        )
     return list(found.items())
 
 
@@ -166,11 +190,15 @@ def dictionary(learned: Sequence[tuple[Tokens, Tokens]]) -> dict[str, str]:
     best by 2 n(s,t) / (n(s) + n(t)), where n counts the pairs that hold a token, or both (Dice 1945)."""
     sources, targets, both = Counter[str](), Counter[str](), Counter[tuple[str, str]]()
     for pair in learned:
-        source, target = (list(dict.fromkeys(tokens)) for tokens in pair)  # each token once, in an order that stays
+        source, target = (
+            list(dict.fromkeys(tokens)) for tokens in pair
+        )  # each token once, in an order that stays
         sources.update(source)
         targets.update(target)
         both.update(product(source, target))
-    ranked = sorted(both, key=lambda st: 2 * both[st] / (sources[st[0]] + targets[st[1]]))  # the last one stays
+    ranked = sorted(
+        both, key=lambda st: 2 * both[st] / (sources[st[0]] + targets[st[1]])
+    )  # the last one stays
     forth, back = dict(ranked), {t: s for s, t in ranked}
     return {s: t for s, t in forth.items() if back[t] == s}
 
@@ -185,7 +213,11 @@ def draw(task: str, count: int, random: np.random.Generator, path: str) -> tuple
     """Pairs in random order, and into what they are to be split."""
     if task == OWN:
         return own_pairs(path, random)
-    return (number_pairs(count, random), "words") if task == NUMBERS else (date_pairs(count, random), "letters")
+    return (
+        (number_pairs(count, random), "words")
+        if task == NUMBERS
+        else (date_pairs(count, random), "letters")
+    )
 
 
 class Corpus:
@@ -196,20 +228,31 @@ class Corpus:
 
     def __init__(self, task: str, count: int, seed: int, path: str = ""):
         pairs, self.into = draw(task, count, np.random.default_rng(1000 + seed), path)
-        self.tokens = [(split(source, self.into), split(target, self.into)) for source, target in pairs]
+        self.tokens = [
+            (split(source, self.into), split(target, self.into)) for source, target in pairs
+        ]
         held_out = min(HELD_OUT, len(pairs) // 5)
         ends = [0, len(pairs) - held_out - held_out // 2, len(pairs) - held_out, len(pairs)]
         self.learned, self.chosen_by, self.held_out = (slice(a, b) for a, b in pairwise(ends))
         sides = list(zip(*self.tokens))
-        self.vocabularies = [Vocabulary(side[self.learned]) for side in sides]
+        self.vocabularies = [TensorNamespace(side[self.learned]) for side in sides]
         self.source, self.target = (v.ids(side) for v, side in zip(self.vocabularies, sides))
 
     def exact(self, ids: Ids, part: slice) -> Ids:
         """Which of these targets (B,L) are the ones of that part, token for token."""
-        return np.array([self.vocabularies[1].tokens(row) == want for row, (_, want) in zip(ids, self.tokens[part])])
+        return np.array(
+            [
+                self.vocabularies[1].tokens(row) == want
+                for row, (_, want) in zip(ids, self.tokens[part])
+            ]
+        )
 
     def word_for_word(self) -> float:
         """The share of held-out sources that a dictionary of the learned pairs translates exactly, token for token."""
         words = dictionary(self.tokens[self.learned])
         pairs = self.tokens[self.held_out]
-        return float(np.mean([[words[s] for s in source if s in words] == target for source, target in pairs]))
+        return float(
+            np.mean(
+                [[words[s] for s in source if s in words] == target for source, target in pairs]
+            )
+        )

@@ -18,8 +18,12 @@ VERDICTS = {"holds": "✓", "holds only if": "◐", "does not hold": "✗", "can
 def write(out: Path) -> str:
     """Gather the sections kept in `out` into results.json and report.html; returns a sentence that says where."""
     sections = [store.load(path) for path in sorted((out / "sections").glob("*.json"), key=order)]
-    ledger = [block for section in sections for block in section["blocks"] if block["type"] == "claim"]
-    data = store.write(out / "results.json", store.to_json({"claims": ledger, "sections": sections}, indent=1))
+    ledger = [
+        block for section in sections for block in section["blocks"] if block["type"] == "claim"
+    ]
+    data = store.write(
+        out / "results.json", store.to_json({"claims": ledger, "sections": sections}, indent=1)
+    )
     page = store.write(out / "report.html", "".join(html_of(sections, ledger, out)))
     return f"\nReport   {page}\nNumbers  {data}\nFigures  {out / 'figures'}"
 
@@ -60,7 +64,9 @@ def html_of(sections: list[Section], ledger: list[dict[str, Any]], out: Path) ->
 def ledger_html(ledger: list[dict[str, Any]]) -> Iterator[str]:
     counts = Counter(verdict_kind(row["verdict"]) for row in ledger)
     yield '<section id="ledger"><h2>Claims</h2><p class="counts">'
-    yield " ".join(f"<span>{badge(kind)} {counts[kind]}</span>" for kind in VERDICTS if counts[kind])
+    yield " ".join(
+        f"<span>{badge(kind)} {counts[kind]}</span>" for kind in VERDICTS if counts[kind]
+    )
     yield "</p><p>Numbers are medians, with the range over independent runs. Places are sections of the lesson.</p>"
     yield "<table class='ledger'><thead><tr><th>Place</th><th>Claim</th><th>Measured</th><th>Beside it</th>"
     yield "<th>Verdict</th></tr></thead><tbody>"
@@ -68,9 +74,18 @@ def ledger_html(ledger: list[dict[str, Any]]) -> Iterator[str]:
         base = row["baseline"]
         beside = f"{text(base['name'])}: {text(base['text'])}" if base else ""
         claim = f'<a href="#{row["section"]}">{text(row["claim"])}</a>'
-        cells = {"Place": text(row["where"]), "Claim": claim, "Measured": text(row["measured"]["text"]),
-                 "Beside it": beside, "Verdict": badge(row["verdict"])}  # fmt: skip
-        yield "<tr>" + "".join(f'<td data-name="{name}">{cell}</td>' for name, cell in cells.items()) + "</tr>"
+        cells = {
+            "Place": text(row["where"]),
+            "Claim": claim,
+            "Measured": text(row["measured"]["text"]),
+            "Beside it": beside,
+            "Verdict": badge(row["verdict"]),
+        }
+        yield (
+            "<tr>"
+            + "".join(f'<td data-name="{name}">{cell}</td>' for name, cell in cells.items())
+            + "</tr>"
+        )
     yield "</tbody></table></section>"
 
 
@@ -80,7 +95,9 @@ def section_html(section: Section, out: Path) -> Iterator[str]:
         yield "".join(BLOCKS[block["type"]](block, out))
     work = sum(experiment["seconds"] for experiment in section["experiments"].values())
     runs = sum(len(experiment["runs"]) for experiment in section["experiments"].values())
-    facts = [f"<code>{text(section['command'])}</code>"] + [f"{runs} runs, {work:.0f} s of computing"] * bool(runs)
+    facts = [f"<code>{text(section['command'])}</code>"] + [
+        f"{runs} runs, {work:.0f} s of computing"
+    ] * bool(runs)
     yield f'<p class="again">{" · ".join(facts)} · {text(section["device"])}</p></section>'
 
 
@@ -96,7 +113,11 @@ def table_html(block: dict[str, Any], out: Path) -> Iterator[str]:
     yield f'<p class="caption">{text(block["caption"])}</p><div class="wide"><table class="data"><thead><tr>'
     yield "".join(f"<th>{text(cell)}</th>" for cell in head) + "</tr></thead><tbody>"
     for first, *rest in rows:
-        yield f"<tr><th>{text(first)}</th>" + "".join(f"<td>{text(cell)}</td>" for cell in rest) + "</tr>"
+        yield (
+            f"<tr><th>{text(first)}</th>"
+            + "".join(f"<td>{text(cell)}</td>" for cell in rest)
+            + "</tr>"
+        )
     yield "</tbody></table></div>"
 
 

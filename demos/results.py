@@ -22,12 +22,17 @@ PAGE = Path(__file__).with_name("RESULTS.md")
 FOLDER = Path(__file__).with_name("results")
 Results = dict[str, Any]
 HIGHLIGHTS = [  # what the README shows: a section, and how its claim begins
-    ("s6", "An LSTM keeps its accuracy"), ("s6", "The forget bias should start at 1"),
-    ("s8", "In the attention that the lesson draws"), ("s9", "A training step of a GRU takes"),
-    ("x1", "The gradient flows back through the addition"), ("x2", "An LSTM language model is better than counting"),
-    ("x3", "An LSTM predicts share prices"), ("x4", "Processing in both directions"), ("x6", "With peepholes"),
+    ("s6", "An LSTM keeps its accuracy"),
+    ("s6", "The forget bias should start at 1"),
+    ("s8", "In the attention that the lesson draws"),
+    ("s9", "A training step of a GRU takes"),
+    ("x1", "The gradient flows back through the addition"),
+    ("x2", "An LSTM language model is better than counting"),
+    ("x3", "An LSTM predicts share prices"),
+    ("x4", "Processing in both directions"),
+    ("x6", "With peepholes"),
     ("x7", "One vector of fixed size"),
-]  # fmt: skip
+]
 
 
 def load(folder: Path = FOLDER) -> Results:
@@ -41,8 +46,12 @@ def cell(text: str) -> str:
 def counts(results: Results) -> str:
     """How many claims have each verdict, as one sentence."""
     found = Counter(verdict_kind(claim["verdict"]) for claim in results["claims"])
-    plural = {"holds": "hold", "holds only if": "hold only under a condition", "does not hold": "do not hold",
-              "cannot be tested": "cannot be tested"}  # fmt: skip
+    plural = {
+        "holds": "hold",
+        "holds only if": "hold only under a condition",
+        "does not hold": "do not hold",
+        "cannot be tested": "cannot be tested",
+    }
     parts = [f"{found[kind]} {plural[kind]}" for kind in VERDICTS if found[kind]]
     return f"Of {len(results['claims'])} claims {', '.join(parts[:-1])} and {parts[-1]}."
 
@@ -53,14 +62,24 @@ def claim_rows(claims: list[dict[str, Any]]) -> Iterator[str]:
         base = claim["baseline"]
         beside = f"{base['name']}: {base['text']}" if base else ""
         mark = VERDICTS[verdict_kind(claim["verdict"])]
-        cells = [claim["where"], claim["claim"], claim["measured"]["text"], beside, f"{mark} {claim['verdict']}"]
+        cells = [
+            claim["where"],
+            claim["claim"],
+            claim["measured"]["text"],
+            beside,
+            f"{mark} {claim['verdict']}",
+        ]
         yield f"| {' | '.join(map(cell, cells))} |\n"
 
 
 def highlights(results: Results) -> str:
     """The README's table."""
     claims = [
-        next(claim for claim in results["claims"] if claim["section"] == section and claim["claim"].startswith(begin))
+        next(
+            claim
+            for claim in results["claims"]
+            if claim["section"] == section and claim["claim"].startswith(begin)
+        )
         for section, begin in HIGHLIGHTS
     ]
     return "".join(claim_rows(claims))
@@ -107,8 +126,8 @@ def publish(out: Path) -> None:
         "date": datetime.date.today().isoformat(),
         "seeds": min(section["seeds"] for section in results["sections"]),
         "machine": f"Python {platform.python_version()}, NumPy {results['sections'][0]['numpy']}, "
-                   f"{os.cpu_count()} cores, {platform.machine()}",
-    }  # fmt: skip
+        f"{os.cpu_count()} cores, {platform.machine()}",
+    }
     for old in FOLDER.glob("*"):
         old.unlink()
     store.write(FOLDER / "results.json", store.to_json(results, indent=0))

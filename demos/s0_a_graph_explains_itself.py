@@ -56,12 +56,18 @@ for told in picture.nodes:
         start, end = place[called[number]], place[told["op"]]
         drawing.wire((start[0] + 0.75, start[1]), (end[0] - 0.75, end[1]))
         drawing.text(
-            (start[0] + end[0]) / 2, (start[1] + end[1]) / 2 + 0.32, f"← {back[0]['min']}", ORANGE, weight="bold"
+            (start[0] + end[0]) / 2,
+            (start[1] + end[1]) / 2 + 0.32,
+            f"← {back[0]['min']}",
+            ORANGE,
+            weight="bold",
         )
 for name, told in zip(called, picture.values, strict=True):
     drawing.gate(*place[name], name, BLUE if name in ops.values() else AMBER)
     drawing.text(place[name][0], place[name][1] - 0.68, f"{told['value']['min']}", INK)
-    drawing.text(place[name][0], place[name][1] + 0.68, f"∂ {told['gradient']['min']}", ORANGE, weight="bold")
+    drawing.text(
+        place[name][0], place[name][1] + 0.68, f"∂ {told['gradient']['min']}", ORANGE, weight="bold"
+    )
 lab.show(
     drawing.ax.figure,
     "two_ways",
@@ -122,12 +128,19 @@ steps = picture.tree[0]["items"][0]["items"]  # of LSTMCell, of 30 × 16 ops, ea
 spread = {"cell state": [], "hidden state": []}
 for step in steps:
     for name, op in ("cell state", "add"), ("hidden state", "mul"):
-        last = [picture.nodes[number] for number in step["items"] if picture.nodes[number]["op"] == op][-1]
+        last = [
+            picture.nodes[number] for number in step["items"] if picture.nodes[number]["op"] == op
+        ][-1]
         spread[name].append(float(picture.values[last["outs"][0]]["gradient"]["std"]))
 fig, ax = panels()
 for (name, sizes), colour in zip(spread.items(), (BLUE, ORANGE), strict=True):
     ax.plot(np.arange(1, 31), sizes, color=colour, marker="o", markersize=4, label=name)
-ax.set(yscale="log", xlabel="step", ylabel="standard deviation of the gradient", title="The gradient at each step")
+ax.set(
+    yscale="log",
+    xlabel="step",
+    ylabel="standard deviation of the gradient",
+    title="The gradient at each step",
+)
 ax.legend()
 lab.show(
     fig,
@@ -151,7 +164,9 @@ with mg.explain.recording():
 picture = mg.explain(fused_loss)
 fused = next(told for told in picture.nodes if told["op"] == "lstm")
 difference = abs(fused_loss.item() - loss.item())
-assert difference < 1e-6 and float(fused["composed"]["differs"]) < 1e-6, "the fused op is not what its steps are"
+assert difference < 1e-6 and float(fused["composed"]["differs"]) < 1e-6, (
+    "the fused op is not what its steps are"
+)
 print(f"\n{picture}")
 show_page(
     picture,

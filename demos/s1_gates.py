@@ -30,7 +30,9 @@ lab.claim(
     "A gate's value lies strictly between 0 and 1",
     where="1.2",
     measured=f"in float32 it is exactly 1 from z = {first_one:.1f} on and exactly 0 up to z = {first_zero:.1f}",
-    verdict=only_if(f"|z| stays below about {min(first_one, -first_zero):.0f}: beyond, the gate is stuck"),
+    verdict=only_if(
+        f"|z| stays below about {min(first_one, -first_zero):.0f}: beyond, the gate is stuck"
+    ),
 )
 
 # %% [markdown]
@@ -53,7 +55,9 @@ def make(kind: str, start: str, I: int, H: int) -> nn.Module:
     return cell
 
 
-def gradient_flow(kind: str, start: str, seed: int, T: int, B: int, I: int, H: int) -> dict[str, list[float]]:
+def gradient_flow(
+    kind: str, start: str, seed: int, T: int, B: int, I: int, H: int
+) -> dict[str, list[float]]:
     """‖∂(u·h_T)/∂h_t‖ and, for the LSTM, ‖∂(u·h_T)/∂c_t‖ for t = T, T-1 ... 0, each divided by its first."""
     mg.manual_seed(seed)
     cell = make(kind, start, I, H)
@@ -81,7 +85,10 @@ setting = {"seed": seeds, "T": BACK, "B": 16, "I": 32, "H": 64}
 default = lab.run(gradient_flow, kind=["RNN", "GRU", "LSTM"], start="default", **setting)
 rnn, gru = (default.where(kind=kind)["hidden"] for kind in ("RNN", "GRU"))  # (seeds, BACK + 1)
 lstm = default.where(kind="LSTM")["cell"]
-assumed = {"RNN": 0.9 ** np.arange(BACK + 1), "LSTM": 0.975 ** np.arange(BACK + 1)}  # 0.975: mean of U(0.95, 1)
+assumed = {
+    "RNN": 0.9 ** np.arange(BACK + 1),
+    "LSTM": 0.975 ** np.arange(BACK + 1),
+}  # 0.975: mean of U(0.95, 1)
 
 steps = np.arange(BACK + 1)
 straight = [np.corrcoef(steps, np.log(run))[0, 1] ** 2 for run in rnn]
@@ -109,7 +116,9 @@ lab.claim(
     measured=lstm[:, -1],
     unit="{:.0e} of it is left in the LSTM's cell state at PyTorch's initial values",
     baseline=("GRU", gru[:, -1]),
-    verdict=HOLDS if np.median(lstm[:, -1]) > 0.1 else only_if("the forget gate starts nearly open: see the next row"),
+    verdict=HOLDS
+    if np.median(lstm[:, -1]) > 0.1
+    else only_if("the forget gate starts nearly open: see the next row"),
 )
 
 # %% [markdown]
@@ -124,7 +133,10 @@ left = {start: started.where(start=start)["cell"] for start in STARTS}
 lab.table(
     f"Share of the LSTM's gradient that is left {BACK} steps back, in the cell state",
     ["start", "median", "lowest", "highest"],
-    [[start, *(f"{q:.1e}" for q in np.quantile(runs[:, -1], [0.5, 0, 1]))] for start, runs in left.items()],
+    [
+        [start, *(f"{q:.1e}" for q in np.quantile(runs[:, -1], [0.5, 0, 1]))]
+        for start, runs in left.items()
+    ],
 )
 lab.claim(
     "When the forget gate is near 1 the gradient passes unimpeded",
@@ -143,7 +155,9 @@ lab.claim(
 # %%
 GAINS = [0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5]
 gained = lab.run(gradient_flow, kind="RNN", start=[f"gain {gain}" for gain in GAINS], **setting)
-ends = np.array([gained.where(start=f"gain {gain}")["hidden"][:, -1] for gain in GAINS])  # (gains, seeds)
+ends = np.array(
+    [gained.where(start=f"gain {gain}")["hidden"][:, -1] for gain in GAINS]
+)  # (gains, seeds)
 worst = int(np.median(ends, axis=1).argmax())
 lab.claim(
     "The gradient of a vanilla RNN can also explode",
@@ -153,8 +167,9 @@ lab.claim(
     unit=f"grown to {{:.0e}} times its size after 50 steps at gain {GAINS[worst]}",
     baseline=("at gain 1", ends[GAINS.index(1.0)]),
     verdict=only_if("its recurrent weights are large: at the usual initial values it vanishes")
-    if np.median(ends[worst]) > 10 else FAILS,
-)  # fmt: skip
+    if np.median(ends[worst]) > 10
+    else FAILS,
+)
 
 # %% [markdown]
 # ## The four panels
@@ -176,7 +191,11 @@ ax.bar(range(5), information.numpy(), 0.7, facecolor="none", edgecolor=SOFT, lin
 ax.bar(range(5), (information * gates).numpy(), 0.7, color=BLUE)
 ax.axhline(0, color=SOFT, linewidth=1)
 ax.set_xticks(range(5), [f"{value:.1f}" for value in gates.tolist()])
-ax.set(title="Each element has its own", xlabel="value of the gate", ylabel="outline: before, filled: after")
+ax.set(
+    title="Each element has its own",
+    xlabel="value of the gate",
+    ylabel="outline: before, filled: after",
+)
 
 drawing = Diagram(6, 5, ax=axes[1, 0])
 drawing.body(0.9, 0.35, 5.1, 4.15)
@@ -202,11 +221,27 @@ for kind, runs in {"RNN": rnn, "GRU": gru, "LSTM": lstm}.items():
 for kind, curve in assumed.items():
     ax.plot(steps, curve, color=COLOURS[kind], linestyle=":", linewidth=1.6)
 ax.set_yscale("log")
-ax.set(title="Gradient, measured", xlabel="steps back in time", ylabel="share of the gradient left", xlim=(0, BACK))
-ax.text(
-    0.97, 0.79, "dotted: as drawn\nin the lesson", transform=ax.transAxes, color=SOFT, fontsize=9, ha="right", va="top"
+ax.set(
+    title="Gradient, measured",
+    xlabel="steps back in time",
+    ylabel="share of the gradient left",
+    xlim=(0, BACK),
 )
-ends_of = {"RNN": np.median(rnn[:, -1]), "GRU": np.median(gru[:, -1]), "LSTM": np.median(lstm[:, -1])}
+ax.text(
+    0.97,
+    0.79,
+    "dotted: as drawn\nin the lesson",
+    transform=ax.transAxes,
+    color=SOFT,
+    fontsize=9,
+    ha="right",
+    va="top",
+)
+ends_of = {
+    "RNN": np.median(rnn[:, -1]),
+    "GRU": np.median(gru[:, -1]),
+    "LSTM": np.median(lstm[:, -1]),
+}
 label_ends(ax, [(float(y), kind, COLOURS[kind]) for kind, y in ends_of.items()])
 lab.show(
     figure,
@@ -222,13 +257,25 @@ for name, runs in named.items():
     band(ax, steps, runs, BIASES[name])
 band(ax, steps, gru, COLOURS["GRU"])
 ax.set_yscale("log")
-ax.set(title="LSTM by its start", xlabel="steps back in time", ylabel="share of the gradient left", xlim=(0, BACK))
-label_ends(ax, [(float(np.median(runs[:, -1])), name, BIASES[name]) for name, runs in named.items()]
-           + [(float(np.median(gru[:, -1])), "GRU", COLOURS["GRU"])])  # fmt: skip
+ax.set(
+    title="LSTM by its start",
+    xlabel="steps back in time",
+    ylabel="share of the gradient left",
+    xlim=(0, BACK),
+)
+label_ends(
+    ax,
+    [(float(np.median(runs[:, -1])), name, BIASES[name]) for name, runs in named.items()]
+    + [(float(np.median(gru[:, -1])), "GRU", COLOURS["GRU"])],
+)
 band(right, GAINS, ends.T, COLOURS["RNN"], marker="o")
 right.axhline(1, color=SOFT, linewidth=1, linestyle=(0, (4, 3)))
 right.set_yscale("log")
-right.set(title="RNN by its gain", xlabel="gain of the recurrent matrix", ylabel=f"share left {BACK} steps back")
+right.set(
+    title="RNN by its gain",
+    xlabel="gain of the recurrent matrix",
+    ylabel=f"share left {BACK} steps back",
+)
 lab.show(
     figure,
     "gradient_flow",

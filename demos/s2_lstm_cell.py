@@ -59,7 +59,10 @@ lab.table(
     "Shapes in one step, for a batch of one",
     ["", "shape"],
     [["input x", (1, I)], ["hidden state h", tuple(h.shape)], ["cell state c", tuple(c.shape)]]
-    + [[f"{name}{' gate' * (name != 'candidate')}", tuple(gate.shape)] for name, gate in gates.items()],
+    + [
+        [f"{name}{' gate' * (name != 'candidate')}", tuple(gate.shape)]
+        for name, gate in gates.items()
+    ],
 )
 
 
@@ -76,7 +79,10 @@ steps = lab.run(one_step, seed=lab.seeds(at_least=20), I=I, H=H)
 lab.table(
     f"Mean value of a gate over its units ({len(steps.rows)} cells, each with its own weights and input)",
     ["gate", "median", "lowest", "highest"],
-    [[name, *(f"{q:.3f}" for q in np.quantile(steps[name], [0.5, 0, 1]))] for name in ("forget", "input", "output")],
+    [
+        [name, *(f"{q:.3f}" for q in np.quantile(steps[name], [0.5, 0, 1]))]
+        for name in ("forget", "input", "output")
+    ],
 )
 half_life = math.log(2) / -np.log(steps["forget"])  # steps until f^n = 1/2
 lab.claim(
@@ -101,7 +107,10 @@ def against_the_layer(seed: int, I: int, H: int) -> dict[str, float]:
     """Largest difference of h' and c' between `Cell` and nn.LSTMCell with the same weights, states and input."""
     mg.manual_seed(seed)
     cell, layer = Cell(I, H), nn.LSTMCell(I, H)
-    weights, biases = [cell.W_i, cell.W_f, cell.W_g, cell.W_o], [cell.b_i, cell.b_f, cell.b_g, cell.b_o]
+    weights, biases = (
+        [cell.W_i, cell.W_f, cell.W_g, cell.W_o],
+        [cell.b_i, cell.b_f, cell.b_g, cell.b_o],
+    )
     x, h, c = mg.randn(5, I), mg.randn(5, H), mg.randn(5, H)
     with mg.no_grad():
         layer.weight_hh.copy_(mg.cat([W[:, :H] for W in weights]))
@@ -114,7 +123,9 @@ def against_the_layer(seed: int, I: int, H: int) -> dict[str, float]:
 
 twins = lab.run(against_the_layer, seed=lab.seeds(at_least=5), I=I, H=H)["difference"]
 assert twins.max() < 1e-5, f"the cell and nn.LSTMCell differ by {twins.max():.1e}"
-lab.say(f"Cell and nn.LSTMCell, given the same weights, differ by at most {twins.max():.0e}: rounding in float32.")
+lab.say(
+    f"Cell and nn.LSTMCell, given the same weights, differ by at most {twins.max():.0e}: rounding in float32."
+)
 
 # %% [markdown]
 # ## Along the cell state
@@ -176,7 +187,12 @@ drawing.wire((9.2, 5.6), (9.2, 4.0), (11.9, 4.0))
 drawing.dot(9.2, 8.2)
 drawing.text(11.9, 4.42, "$h'$", align="right", size=13)
 
-for x, kind, letter, colour in [(2.5, "σ", "f", F), (4.3, "σ", "i", I_), (6.1, "tanh", "g", G), (7.9, "σ", "o", O)]:
+for x, kind, letter, colour in [
+    (2.5, "σ", "f", F),
+    (4.3, "σ", "i", I_),
+    (6.1, "tanh", "g", G),
+    (7.9, "σ", "o", O),
+]:
     drawing.gate(x, 5.15, kind, colour)
     drawing.text(x + 0.22, 5.95 if letter != "o" else 6.2, f"${letter}$", colour=colour, size=13)
 drawing.act(2.5, 8.2, "×")
@@ -186,11 +202,13 @@ drawing.act(9.2, 5.9, "×")
 drawing.act(9.2, 7.0, "tanh", radius=0.36)
 
 equations = [
-    (0.3, 1.7, "$f = σ(W_f\\,[h, x] + b_f)$   forget", F), (0.3, 1.05, "$i = σ(W_i\\,[h, x] + b_i)$   input", I_),
+    (0.3, 1.7, "$f = σ(W_f\\,[h, x] + b_f)$   forget", F),
+    (0.3, 1.05, "$i = σ(W_i\\,[h, x] + b_i)$   input", I_),
     (0.3, 0.4, "$o = σ(W_o\\,[h, x] + b_o)$   output", O),
     (6.3, 1.7, "$g = \\tanh(W_g\\,[h, x] + b_g)$   candidate", G),
-    (6.3, 1.05, "$c' = f ⊙ c + i ⊙ g$", INK), (6.3, 0.4, "$h' = o ⊙ \\tanh c'$", INK),
-]  # fmt: skip
+    (6.3, 1.05, "$c' = f ⊙ c + i ⊙ g$", INK),
+    (6.3, 0.4, "$h' = o ⊙ \\tanh c'$", INK),
+]
 for x, y, equation, colour in equations:
     drawing.text(x, y, equation, colour=colour, align="left", size=10.5)
 lab.show(

@@ -40,7 +40,9 @@ class Network(nn.Module):
 
     def step_by_step(self, x: Tensor) -> Tensor:
         cell = nn.LSTMCell(self.lstm.input_size, self.lstm.hidden_size)
-        cell.load_state_dict({name.removesuffix("_l0"): p for name, p in self.lstm.state_dict().items()})
+        cell.load_state_dict(
+            {name.removesuffix("_l0"): p for name, p in self.lstm.state_dict().items()}
+        )
         h = c = mg.zeros(x.shape[1], cell.hidden_size)
         hs = []
         for x_t in x:
@@ -80,9 +82,16 @@ assert untrained["difference"].max() < 1e-5, "nn.LSTM and the unrolled cell diff
 lab.table(
     "One sequence through the network",
     ["", "shape"],
-    [["input", (T, 1, I)], ["hidden states", (T, 1, H)], ["each gate", (T, 1, H)], ["output", (T, 1, C)]],
+    [
+        ["input", (T, 1, I)],
+        ["hidden states", (T, 1, H)],
+        ["each gate", (T, 1, H)],
+        ["output", (T, 1, C)],
+    ],
 )
-lab.say(f"The cell unrolled in Python and nn.LSTM differ by at most {untrained['difference'].max():.0e}.")
+lab.say(
+    f"The cell unrolled in Python and nn.LSTM differ by at most {untrained['difference'].max():.0e}."
+)
 lab.claim(
     "A new network's loss is about 2.3",
     where="3.1",
@@ -104,28 +113,45 @@ TRAINING = {"steps": 150 if lab.quick else 300, "B": 64, "T": 20, "H": 32, "lr":
 EVERY = 10
 
 
-def on_the_latch(seed: int, steps: int, B: int, T: int, H: int, lr: float, clip: float) -> dict[str, object]:
+def on_the_latch(
+    seed: int, steps: int, B: int, T: int, H: int, lr: float, clip: float
+) -> dict[str, object]:
     """Train on fresh sequences; the share of right answers on others, and the gates before and after."""
     mg.manual_seed(seed)
     network = Network(SYMBOLS + 1, H, SYMBOLS)
     x, answers, marks = latch_task(512, T, SYMBOLS)
-    without_memory = (x[..., :SYMBOLS].argmax(dim=-1) == answers).float().mean().item()  # name what is shown
+    without_memory = (
+        (x[..., :SYMBOLS].argmax(dim=-1) == answers).float().mean().item()
+    )  # name what is shown
     at_first = around_a_flag(network.gates(x), marks.numpy())
     batches = (latch_task(B, T, SYMBOLS)[:2] for _ in range(steps))
-    _, curve = train(network, batches, lr, clip, watch=lambda: accuracy(network, x, answers), every=EVERY)
+    _, curve = train(
+        network, batches, lr, clip, watch=lambda: accuracy(network, x, answers), every=EVERY
+    )
     gates = network.gates(x)
     return {
-        "accuracy": curve[-1], "curve": curve, "without memory": without_memory,
-        "at first": at_first, "around": around_a_flag(gates, marks.numpy()),
-        "one": gates[:, :, 0], "marks": marks[:, 0].tolist(),
-    }  # fmt: skip
+        "accuracy": curve[-1],
+        "curve": curve,
+        "without memory": without_memory,
+        "at first": at_first,
+        "around": around_a_flag(gates, marks.numpy()),
+        "one": gates[:, :, 0],
+        "marks": marks[:, 0].tolist(),
+    }
 
 
 def around_a_flag(gates: np.ndarray, marks: np.ndarray) -> np.ndarray:
     """Mean of gates (3,T,B) around those flags of marks (T,B) that have no other flag in their window: (3,window)."""
     T, B = marks.shape
-    places = [(slice(t - BEFORE, t + AFTER + 1), b) for t in range(BEFORE, T - AFTER) for b in range(B) if marks[t, b]]
-    return np.mean([gates[:, window, b] for window, b in places if marks[window, b].sum() == 1], axis=0)
+    places = [
+        (slice(t - BEFORE, t + AFTER + 1), b)
+        for t in range(BEFORE, T - AFTER)
+        for b in range(B)
+        if marks[t, b]
+    ]
+    return np.mean(
+        [gates[:, window, b] for window, b in places if marks[window, b].sum() == 1], axis=0
+    )
 
 
 trained = lab.run(on_the_latch, seed=lab.seeds(), **TRAINING)
@@ -138,7 +164,9 @@ lab.claim(
     measured=swing_at_first,
     unit="around a flag the forget gate moves by {:.3f} in a fresh network",
     baseline=("in a trained one", swing),
-    verdict=only_if("the network is trained") if np.median(swing) > 5 * np.median(swing_at_first) else HOLDS,
+    verdict=only_if("the network is trained")
+    if np.median(swing) > 5 * np.median(swing_at_first)
+    else HOLDS,
 )
 lab.claim(
     "An LSTM learns to keep what matters and to ignore the rest",
@@ -158,14 +186,22 @@ for k, name in enumerate(GATES.values()):
     band(axes[0], steps, flat[:, k], COLOURS[name])
     axes[1].plot(steps, one[k], color=COLOURS[name], marker="o", markersize=4)
     band(axes[2], window, around[:, k], COLOURS[name], marker="o", markersize=5)
-    axes[2].plot(window, np.median(at_first[:, k], axis=0), color=COLOURS[name], linestyle=":", linewidth=1.6)
+    axes[2].plot(
+        window, np.median(at_first[:, k], axis=0), color=COLOURS[name], linestyle=":", linewidth=1.6
+    )
 for ax, flags in [(axes[1], marks), (axes[2], [0])]:
     for flag in flags:
         ax.axvspan(flag - 0.35, flag + 0.35, color="#ececec", zorder=0, linewidth=0)
-axes[0].set(title=f"Fresh: median and range of {len(flat)} networks", xlabel="step", xlim=(0.5, T + 0.5))
+axes[0].set(
+    title=f"Fresh: median and range of {len(flat)} networks", xlabel="step", xlim=(0.5, T + 0.5)
+)
 axes[1].set(title="Trained: one sequence, its flags in grey", xlabel="step", xlim=(0.5, T + 0.5))
-axes[2].set(title="Trained: mean around a flag (dotted: before training)", xlabel="steps after the flag")
-for ax, last in zip(axes, [np.median(flat[:, :, -1], axis=0), one[:, -1], np.median(around[:, :, -1], axis=0)]):
+axes[2].set(
+    title="Trained: mean around a flag (dotted: before training)", xlabel="steps after the flag"
+)
+for ax, last in zip(
+    axes, [np.median(flat[:, :, -1], axis=0), one[:, -1], np.median(around[:, :, -1], axis=0)]
+):
     ax.set(ylabel="mean of the gate", ylim=(0, 1.03))
     whole_numbers(ax)
     label_ends(ax, [(float(y), name, COLOURS[name]) for y, name in zip(last, GATES.values())])
@@ -181,10 +217,16 @@ figure, ax = panels(figsize=(6.8, 3.4))
 at = EVERY * np.arange(1, trained["curve"].shape[1] + 1)
 final = band(ax, at, trained["curve"], COLOURS["LSTM"])[-1]
 percent(ax)
-chance_line(ax, float(np.median(trained["without memory"])), "naming what is shown: no memory", x=0.35)
+chance_line(
+    ax, float(np.median(trained["without memory"])), "naming what is shown: no memory", x=0.35
+)
 ax.set(xlabel="training step", ylabel="right answers, other sequences", xlim=(0, at[-1]))
 label_ends(ax, [(float(final), "LSTM", COLOURS["LSTM"])])
-lab.show(figure, "latch", f"The latch during {TRAINING['steps']} steps, each on {TRAINING['B']} fresh sequences.")
+lab.show(
+    figure,
+    "latch",
+    f"The latch during {TRAINING['steps']} steps, each on {TRAINING['B']} fresh sequences.",
+)
 
 # %%
 lab.done()

@@ -29,7 +29,9 @@ class Cell(nn.Module):
 
     def __init__(self, I: int, H: int):
         super().__init__()
-        self.W_r, self.W_z, self.W_n = (nn.Parameter(nn.init.xavier_normal_(mg.zeros(H, H + I))) for _ in "rzn")
+        self.W_r, self.W_z, self.W_n = (
+            nn.Parameter(nn.init.xavier_normal_(mg.zeros(H, H + I))) for _ in "rzn"
+        )
         self.b_r, self.b_z, self.b_n = (nn.Parameter(mg.zeros(H)) for _ in "rzn")
 
     def forward(self, x: Tensor, h: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
@@ -52,7 +54,11 @@ def one_step(seed: int, I: int, H: int) -> dict[str, float]:
     """Mean of each gate after one step from a zero state, and the largest difference to nn.GRUCell."""
     mg.manual_seed(seed)
     cell, layer = Cell(I, H), nn.GRUCell(I, H, reset_after=False)
-    weights = [(cell.W_r, cell.b_r), (-cell.W_z, -cell.b_z), (cell.W_n, cell.b_n)]  # 1 - σ(a) = σ(-a)
+    weights = [
+        (cell.W_r, cell.b_r),
+        (-cell.W_z, -cell.b_z),
+        (cell.W_n, cell.b_n),
+    ]  # 1 - σ(a) = σ(-a)
     with mg.no_grad():
         layer.weight_hh.copy_(mg.cat([W[:, :H] for W, _ in weights]))
         layer.weight_ih.copy_(mg.cat([W[:, H:] for W, _ in weights]))
@@ -65,11 +71,16 @@ def one_step(seed: int, I: int, H: int) -> dict[str, float]:
 
 
 steps = lab.run(one_step, seed=lab.seeds(at_least=20), I=I, H=H)
-assert steps["difference"].max() < 1e-5, f"the cell and nn.GRUCell differ by {steps['difference'].max():.1e}"
+assert steps["difference"].max() < 1e-5, (
+    f"the cell and nn.GRUCell differ by {steps['difference'].max():.1e}"
+)
 lab.table(
     f"Mean value of a gate over its units ({len(steps.rows)} cells, each with its own weights and input)",
     ["gate", "median", "lowest", "highest"],
-    [[name, *(f"{q:.3f}" for q in np.quantile(steps[name], [0.5, 0, 1]))] for name in ("reset", "update")],
+    [
+        [name, *(f"{q:.3f}" for q in np.quantile(steps[name], [0.5, 0, 1]))]
+        for name in ("reset", "update")
+    ],
 )
 lab.say(f"""Cell and nn.GRUCell(reset_after=False), given the same weights (those of z negated), differ by at most
     {steps["difference"].max():.0e}: rounding in float32.""")
@@ -95,7 +106,9 @@ def held(seed: int, bias: float, T: int, I: int, H: int) -> dict[str, float]:
     }
 
 
-held_runs = lab.run(held, seed=lab.seeds(at_least=20), bias=[-10.0, -3.0, 0.0, 10.0], T=50, I=I, H=H)
+held_runs = lab.run(
+    held, seed=lab.seeds(at_least=20), bias=[-10.0, -3.0, 0.0, 10.0], T=50, I=I, H=H
+)
 lab.claim(
     "Where the update gate is near 0 the old state is copied forward",
     where="4.2",
@@ -104,8 +117,9 @@ lab.claim(
     unit="{:.2%} of the state changed in 50 steps with bias -10",
     baseline=("with bias -3, a gate of about 0.05", held_runs.where(bias=-3.0)["lost"]),
     verdict=only_if("z stays well below 1 / steps")
-    if held_runs.where(bias=-10.0)["lost"].max() < 0.05 < held_runs.where(bias=-3.0)["lost"].min() else FAILS,
-)  # fmt: skip
+    if held_runs.where(bias=-10.0)["lost"].max() < 0.05 < held_runs.where(bias=-3.0)["lost"].min()
+    else FAILS,
+)
 lab.claim(
     "Where it is near 1 the state is the new one",
     where="4.2",
@@ -134,7 +148,10 @@ lab.table(
     ["", "LSTM", "GRU", "GRU has fewer", "LSTM has more"],
     [
         [name, a, b, f"{1 - b / a:.1%}", f"{a / b - 1:.1%}"]
-        for name, a, b in [("one bias a gate", one_bias(4), one_bias(3)), ("two, as nn.LSTM and nn.GRU", lstm, gru)]
+        for name, a, b in [
+            ("one bias a gate", one_bias(4), one_bias(3)),
+            ("two, as nn.LSTM and nn.GRU", lstm, gru),
+        ]
     ],
 )
 lab.claim(
@@ -172,7 +189,9 @@ drawing.dot(6.35, 3.2, AMBER)
 drawing.wire((3.35, 5.16), (3.35, 6.1), colour=R)  # r
 drawing.wire((1.75, 6.4), (3.05, 6.4))
 drawing.dot(1.75, 6.4)
-drawing.wire((3.65, 6.4), (4.65, 6.4), (4.65, 3.95), (8.05, 3.95), (8.05, 4.44), over=True)  # r h, to the candidate
+drawing.wire(
+    (3.65, 6.4), (4.65, 6.4), (4.65, 3.95), (8.05, 3.95), (8.05, 4.44), over=True
+)  # r h, to the candidate
 drawing.wire((6.05, 5.16), (6.05, 6.52), colour=Z)  # z
 drawing.wire((6.05, 7.24), (6.05, 7.6), colour=Z)
 drawing.wire((6.05, 6.0), (8.05, 6.0), colour=Z)
@@ -191,9 +210,11 @@ drawing.act(8.35, 7.9, "+")
 drawing.text(4.75, 5.9, "$r ⊙ h$", align="left", size=10.5)
 
 equations = [
-    (0.3, 1.05, "$r = σ(W_r\\,[h, x] + b_r)$   reset", R), (0.3, 0.4, "$z = σ(W_z\\,[h, x] + b_z)$   update", Z),
-    (5.9, 1.05, "$n = \\tanh(W_n\\,[r ⊙ h, x] + b_n)$   candidate", N), (5.9, 0.4, "$h' = (1 - z) ⊙ h + z ⊙ n$", INK),
-]  # fmt: skip
+    (0.3, 1.05, "$r = σ(W_r\\,[h, x] + b_r)$   reset", R),
+    (0.3, 0.4, "$z = σ(W_z\\,[h, x] + b_z)$   update", Z),
+    (5.9, 1.05, "$n = \\tanh(W_n\\,[r ⊙ h, x] + b_n)$   candidate", N),
+    (5.9, 0.4, "$h' = (1 - z) ⊙ h + z ⊙ n$", INK),
+]
 for x, y, equation, colour in equations:
     drawing.text(x, y, equation, colour=colour, align="left", size=10.5)
 lab.show(

@@ -31,7 +31,9 @@ counts = {kind: size(model) for kind, model in models.items()}
 assert counts == EXPECTED, counts
 assert set(shapes.values()) == {(4, CLASSES)}, shapes
 
-parts = {kind: [size(model.embedding), size(model.rnn), size(model.fc)] for kind, model in models.items()}
+parts = {
+    kind: [size(model.embedding), size(model.rnn), size(model.fc)] for kind, model in models.items()
+}
 lab.table(
     f"Parameters of each model, and the shape of its scores for ids of shape {tuple(ids.shape)}",
     ["", "embedding", "recurrent", "output", "all", "scores"],
@@ -59,8 +61,13 @@ lab.claim(
     "Relative to a vanilla RNN layer, a GRU has 3 and an LSTM 4 times the parameters",
     where="9.2, first panel",
     measured=f"{parts['GRU'][1] / parts['RNN'][1]:.2f} and {parts['LSTM'][1] / parts['RNN'][1]:.2f} times",
-    baseline=("whole models", f"{counts['GRU'] / counts['RNN']:.2f} and {counts['LSTM'] / counts['RNN']:.2f} times"),
-    verdict=HOLDS if parts["GRU"][1] == 3 * parts["RNN"][1] and parts["LSTM"][1] == 4 * parts["RNN"][1] else FAILS,
+    baseline=(
+        "whole models",
+        f"{counts['GRU'] / counts['RNN']:.2f} and {counts['LSTM'] / counts['RNN']:.2f} times",
+    ),
+    verdict=HOLDS
+    if parts["GRU"][1] == 3 * parts["RNN"][1] and parts["LSTM"][1] == 4 * parts["RNN"][1]
+    else FAILS,
 )
 
 # %%
@@ -71,11 +78,23 @@ embedding, recurrent, _ = np.array([parts[kind] for kind in kinds]).T / 1e6
 ax.barh(places, embedding, 0.62, color=FAINT)
 ax.barh(places, recurrent, 0.62, left=embedding, color=[COLOURS[kind] for kind in kinds])
 for place, kind, share in zip(places, kinds, recurrent):
-    ax.text(counts[kind] / 1e6 + 0.02, place, f"{counts[kind]:,}", va="center", fontsize=10, color=INK)
+    ax.text(
+        counts[kind] / 1e6 + 0.02, place, f"{counts[kind]:,}", va="center", fontsize=10, color=INK
+    )
     if share > 0.15:
-        ax.text(embedding[0] + share / 2, place, f"{share:.2f}", va="center", ha="center", fontsize=9.5, color="white")
+        ax.text(
+            embedding[0] + share / 2,
+            place,
+            f"{share:.2f}",
+            va="center",
+            ha="center",
+            fontsize=9.5,
+            color="white",
+        )
 ax.text(embedding[0] / 2, places[-1] + 0.48, "embedding", ha="center", va="bottom", fontsize=10)
-ax.text(embedding[0] + 0.02, places[-1] + 0.48, "recurrent layer", ha="left", va="bottom", fontsize=10)
+ax.text(
+    embedding[0] + 0.02, places[-1] + 0.48, "recurrent layer", ha="left", va="bottom", fontsize=10
+)
 ax.set_yticks(places, kinds)
 ax.set(xlabel="parameters (millions)", xlim=(0, 2.5), ylim=(-0.5, 3.85))
 ax.grid(axis="y", visible=False)

@@ -14,7 +14,17 @@ import minigrad as mg
 import nn
 from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
 from demos.models import SequenceClassifier
-from demos.style import BIASES, COLOURS, SOFT, band, chance_line, grid_of_numbers, label_ends, panels, percent
+from demos.style import (
+    BIASES,
+    COLOURS,
+    SOFT,
+    band,
+    chance_line,
+    grid_of_numbers,
+    label_ends,
+    panels,
+    percent,
+)
 from demos.tasks import NOISE, SYMBOLS, copy_task
 from demos.training import accuracy, train
 
@@ -52,7 +62,12 @@ def as_written(kind: str, length: int, seed: int, steps: int, device: str) -> di
 
 
 written = lab.run(
-    as_written, kind=KINDS, length=LENGTHS, seed=lab.seeds(), steps=60 if lab.quick else 150, device=lab.device
+    as_written,
+    kind=KINDS,
+    length=LENGTHS,
+    seed=lab.seeds(),
+    steps=60 if lab.quick else 150,
+    device=lab.device,
 )
 
 
@@ -72,10 +87,20 @@ RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(l
 figure, axes = panels(1, 2, figsize=(6.8, 3.7), sharey=True)
 for ax, which, title in zip(axes, ["seen", "other"], ["The 500 trained on", "Other sequences"]):
     tops = []
-    for kind, marker, aside in zip(KINDS, "so^", (-1, 0, 1)):  # side by side, where they would hide each other
-        shares = np.stack([written.where(kind=kind, length=length)[which] for length in LENGTHS], axis=1)
+    for kind, marker, aside in zip(
+        KINDS, "so^", (-1, 0, 1)
+    ):  # side by side, where they would hide each other
+        shares = np.stack(
+            [written.where(kind=kind, length=length)[which] for length in LENGTHS], axis=1
+        )
         at = np.array(LENGTHS) + aside * 0.012 * LONGEST
-        tops.append((float(band(ax, at, shares, COLOURS[kind], marker=marker, linewidth=1.4)[-1]), kind, COLOURS[kind]))
+        tops.append(
+            (
+                float(band(ax, at, shares, COLOURS[kind], marker=marker, linewidth=1.4)[-1]),
+                kind,
+                COLOURS[kind],
+            )
+        )
     ax.set(title=title, xlabel="length of a sequence", xlim=(0, LONGEST * 1.04))
     ax.set_xticks(LENGTHS)
     percent(ax)
@@ -97,9 +122,13 @@ lab.show(
 
 # %%
 MODELS = {
-    "RNN": ("RNN", "default"), "GRU": ("GRU", "default"), "LSTM, b = 0": ("LSTM", "b = 0"),
-    "LSTM, b = 1": ("LSTM", "b = 1"), "LSTM, b = 3": ("LSTM", "b = 3"), "LSTM, chrono": ("LSTM", "chrono"),
-}  # fmt: skip
+    "RNN": ("RNN", "default"),
+    "GRU": ("GRU", "default"),
+    "LSTM, b = 0": ("LSTM", "b = 0"),
+    "LSTM, b = 1": ("LSTM", "b = 1"),
+    "LSTM, b = 3": ("LSTM", "b = 3"),
+    "LSTM, chrono": ("LSTM", "chrono"),
+}
 SHADES = {model: BIASES.get(start, COLOURS[kind]) for model, (kind, start) in MODELS.items()}
 RATES = [0.01, 0.03]
 STEPS = 120 if lab.quick else 300
@@ -115,14 +144,27 @@ def with_fresh_noise(
     mg.manual_seed(1000 + seed)  # every model sees the same sequences
     x, answers = copy_task(256, length, device)
     batches = (copy_task(B, length, device) for _ in range(steps))
-    _, curve = train(network, batches, lr, clip, watch=lambda: accuracy(network, x, answers), every=EVERY)
-    return {"accuracy": accuracy(network, *copy_task(1000, length, device)), "curve": curve, "chosen by": curve[-1]}
+    _, curve = train(
+        network, batches, lr, clip, watch=lambda: accuracy(network, x, answers), every=EVERY
+    )
+    return {
+        "accuracy": accuracy(network, *copy_task(1000, length, device)),
+        "curve": curve,
+        "chosen by": curve[-1],
+    }
 
 
 runs = lab.run(
-    with_fresh_noise, model=list(MODELS), length=LENGTHS, lr=RATES, seed=lab.seeds(), steps=STEPS, B=64, clip=1.0,
+    with_fresh_noise,
+    model=list(MODELS),
+    length=LENGTHS,
+    lr=RATES,
+    seed=lab.seeds(),
+    steps=STEPS,
+    B=64,
+    clip=1.0,
     device=lab.device,
-)  # fmt: skip
+)
 
 
 def best(model: str, length: int = LONGEST) -> Runs:
@@ -139,10 +181,15 @@ lab.table(
     [[model, *map(ranged, row)] for model, row in zip(MODELS, cells)],
 )
 
-reach = [max((n for n, cell in zip(LENGTHS, row) if np.median(cell) > 0.95), default=0) for row in cells]
+reach = [
+    max((n for n, cell in zip(LENGTHS, row) if np.median(cell) > 0.95), default=0) for row in cells
+]
 lab.say(
     "Longest of these lengths with more than 95% right: "
-    + ", ".join(f"{model.replace(',', '')}: {length or 'none'}" for model, length in zip(MODELS, reach, strict=True))
+    + ", ".join(
+        f"{model.replace(',', '')}: {length or 'none'}"
+        for model, length in zip(MODELS, reach, strict=True)
+    )
     + "."
 )
 
@@ -161,10 +208,16 @@ figure, ax = panels(figsize=(6.8, 4.2))
 steps = EVERY * np.arange(1, STEPS // EVERY + 1)
 tops = [(CHANCE, "chance", SOFT)]
 for model in MODELS:
-    tops.append((float(band(ax, steps, best(model)["curve"], SHADES[model])[-1]), model, SHADES[model]))
+    tops.append(
+        (float(band(ax, steps, best(model)["curve"], SHADES[model])[-1]), model, SHADES[model])
+    )
 percent(ax)
 chance_line(ax, CHANCE, "")
-ax.set(title=f"Length {LONGEST}", xlabel="training step (64 fresh sequences each)", ylabel="right answers")
+ax.set(
+    title=f"Length {LONGEST}",
+    xlabel="training step (64 fresh sequences each)",
+    ylabel="right answers",
+)
 ax.set_xlim(0, STEPS)
 label_ends(ax, tops)
 lab.show(
@@ -177,7 +230,10 @@ lab.show(
 # ## How much of this is the learning rate?
 
 # %%
-by_rate = {model: [runs.where(model=model, length=LONGEST, lr=lr)["accuracy"] for lr in RATES] for model in MODELS}
+by_rate = {
+    model: [runs.where(model=model, length=LONGEST, lr=lr)["accuracy"] for lr in RATES]
+    for model in MODELS
+}
 lab.table(
     f"Right answers at length {LONGEST} by learning rate",
     ["", *map(str, RATES)],
@@ -191,11 +247,20 @@ lab.table(
 # %%
 UNCLIPPED = 1e9  # a limit that nothing reaches; JSON has no infinity
 MIDDLE = LENGTHS[-2]
-clipped = {model: runs.where(model=model, length=MIDDLE, lr=RATES[-1])["accuracy"] for model in MODELS}
+clipped = {
+    model: runs.where(model=model, length=MIDDLE, lr=RATES[-1])["accuracy"] for model in MODELS
+}
 free = lab.run(
-    with_fresh_noise, model=["RNN", "GRU", "LSTM, chrono"], length=MIDDLE, lr=RATES[-1], seed=lab.seeds(), steps=STEPS,
-    B=64, clip=UNCLIPPED, device=lab.device,
-)  # fmt: skip
+    with_fresh_noise,
+    model=["RNN", "GRU", "LSTM, chrono"],
+    length=MIDDLE,
+    lr=RATES[-1],
+    seed=lab.seeds(),
+    steps=STEPS,
+    B=64,
+    clip=UNCLIPPED,
+    device=lab.device,
+)
 unclipped = {model: free.where(model=model)["accuracy"] for model in ["RNN", "GRU", "LSTM, chrono"]}
 lab.table(
     f"Right answers at length {MIDDLE}, learning rate {RATES[-1]}",
@@ -212,7 +277,12 @@ as_is = {kind: written.where(kind=kind, length=LONGEST)["other"] for kind in KIN
 open_gate = "the noise is fresh at every step and the forget gate starts nearly open"
 for claim, kind, model, condition in [
     ("An LSTM keeps its accuracy on long sequences", "LSTM", "LSTM, chrono", open_gate),
-    ("A GRU keeps its accuracy on long sequences", "GRU", "GRU", "the noise is fresh at every step"),
+    (
+        "A GRU keeps its accuracy on long sequences",
+        "GRU",
+        "GRU",
+        "the noise is fresh at every step",
+    ),
 ]:
     learned, learned_as_is = (np.median(shares) > 0.95 for shares in (fresh[model], as_is[kind]))
     lab.claim(
@@ -257,7 +327,9 @@ lab.claim(
     measured=fresh["LSTM, b = 1"],
     unit=f"{{:.0%}} at length {LONGEST} with bias 1",
     baseline=("with chrono initialisation", fresh["LSTM, chrono"]),
-    verdict=HOLDS if np.median(fresh["LSTM, b = 1"]) > 0.95 else only_if("little has to be remembered; see by length"),
+    verdict=HOLDS
+    if np.median(fresh["LSTM, b = 1"]) > 0.95
+    else only_if("little has to be remembered; see by length"),
 )
 lab.claim(
     "A gradient that flows is enough: vanishing is solved when the forget gate is near 1",
@@ -280,7 +352,10 @@ lab.claim(
     baseline=("LSTM with forget bias 1", fresh["LSTM, b = 1"]),
     verdict=HOLDS if alike else only_if("the LSTM has chrono initialisation, on this task"),
 )
-gain = {model: float(np.median(clipped[model]) - np.median(shares)) for model, shares in unclipped.items()}
+gain = {
+    model: float(np.median(clipped[model]) - np.median(shares))
+    for model, shares in unclipped.items()
+}
 helped = [model.replace(",", " with") for model, more in gain.items() if more > 0.05]
 harmed = [model.replace(",", " with") for model, more in gain.items() if more < -0.05]
 lab.claim(
@@ -295,7 +370,8 @@ lab.claim(
     else HOLDS
     if len(helped) == len(gain)
     else only_if(
-        f"it is the {' or the '.join(helped)}, here" + f"; it harms the {' and the '.join(harmed)}" * bool(harmed)
+        f"it is the {' or the '.join(helped)}, here"
+        + f"; it harms the {' and the '.join(harmed)}" * bool(harmed)
     ),
 )
 

@@ -55,7 +55,9 @@ lab.table(
     ["", "padding is", "parameters"],
     [
         [version, f"id {padding}" + ', the word "good"' * (padding < OWN), size(model)]
-        for version, (model, padding) in ((version, make(version)) for version in [*VERSIONS, "bag of words"])
+        for version, (model, padding) in (
+            (version, make(version)) for version in [*VERSIONS, "bag of words"]
+        )
     ],
 )
 
@@ -93,7 +95,9 @@ def sentiment(version: str, seed: int, count: int, steps: int, device: str) -> d
         return sentences(B, padding=padding, device=device, **settings)
 
     data, test = others(count, 1), others(1000, 2)
-    curves = fit(model, data, test, steps, lr=0.01 if version == "bag of words" else 0.001, every=EVERY)
+    curves = fit(
+        model, data, test, steps, lr=0.01 if version == "bag of words" else 0.001, every=EVERY
+    )
     ids, labels = others(1000, 3, positive=["good"])
     good = accuracy(model, ids[labels == 1], labels[labels == 1])
     longer = accuracy(model, *others(1000, 2, T=60))
@@ -101,28 +105,67 @@ def sentiment(version: str, seed: int, count: int, steps: int, device: str) -> d
     with mg.no_grad():
         for asked in ASKED:
             mg.manual_seed(4000 + seed)
-            likely[asked] = model(one_word(asked, padding).to(device)).softmax(dim=1)[:, 1].mean().item()
+            likely[asked] = (
+                model(one_word(asked, padding).to(device)).softmax(dim=1)[:, 1].mean().item()
+            )
     norm = model.embedding.weight[0].norm().item() if version in VERSIONS else 0.0
     share = test[1].float().mean().item()
-    return curves | likely | {"accuracy": curves["other"][-1], "majority": max(share, 1 - share), "good": good,
-                              "longer": longer, "norm": norm}  # fmt: skip
+    return (
+        curves
+        | likely
+        | {
+            "accuracy": curves["other"][-1],
+            "majority": max(share, 1 - share),
+            "good": good,
+            "longer": longer,
+            "norm": norm,
+        }
+    )
 
 
 COUNT, (EARLY, STEPS) = (200, (75, 150)) if lab.quick else (800, (100, 1250))
-runs = lab.run(sentiment, version=[*VERSIONS, "bag of words"], seed=lab.seeds(), count=COUNT, steps=[EARLY, STEPS],
-               device=lab.device)  # fmt: skip
-by_version = {version: runs.where(version=version, steps=STEPS) for version in [*VERSIONS, "bag of words"]}
+runs = lab.run(
+    sentiment,
+    version=[*VERSIONS, "bag of words"],
+    seed=lab.seeds(),
+    count=COUNT,
+    steps=[EARLY, STEPS],
+    device=lab.device,
+)
+by_version = {
+    version: runs.where(version=version, steps=STEPS) for version in [*VERSIONS, "bag of words"]
+}
 early = {version: runs.where(version=version, steps=EARLY) for version in by_version}
-written, right, bag = by_version["as written"], by_version["own id, lengths"], by_version["bag of words"]
+written, right, bag = (
+    by_version["as written"],
+    by_version["own id, lengths"],
+    by_version["bag of words"],
+)
 lab.table(
     'Right answers on other sentences (medians): all, those whose positive word is "good", all padded to 60 places',
-    ["", f"all, step {EARLY}", f"good, step {EARLY}", f"all, step {STEPS}", f"good, step {STEPS}", "padded to 60"],
     [
-        [version] + [f"{np.median(of):.1%}" for of in (early[version]["accuracy"], early[version]["good"],
-                     by_version[version]["accuracy"], by_version[version]["good"], by_version[version]["longer"])]
+        "",
+        f"all, step {EARLY}",
+        f"good, step {EARLY}",
+        f"all, step {STEPS}",
+        f"good, step {STEPS}",
+        "padded to 60",
+    ],
+    [
+        [version]
+        + [
+            f"{np.median(of):.1%}"
+            for of in (
+                early[version]["accuracy"],
+                early[version]["good"],
+                by_version[version]["accuracy"],
+                by_version[version]["good"],
+                by_version[version]["longer"],
+            )
+        ]
         for version in by_version
     ],
-)  # fmt: skip
+)
 
 # %%
 figure, axes = panels(1, 2, figsize=(6.8, 3.9))
@@ -153,11 +196,17 @@ lab.show(
 figure, ax = panels(figsize=(6.8, 3.9))
 rows = np.arange(len(ASKED))[::-1]
 for (version, colour), shift, marker in zip(VERSIONS.items(), (0.22, 0, -0.22), "so^"):
-    low, middle, high = np.quantile([by_version[version][asked] for asked in ASKED], [0, 0.5, 1], axis=1)
+    low, middle, high = np.quantile(
+        [by_version[version][asked] for asked in ASKED], [0, 0.5, 1], axis=1
+    )
     ax.hlines(rows + shift, low, high, color=colour, alpha=0.35, linewidth=5)
     ax.plot(middle, rows + shift, marker, color=colour, label=version)
 ax.set_yticks(rows, ["five neutral words", *(f"and {asked}" for asked in ASKED[1:])])
-ax.set(xlabel="how likely positive (mean over 400 sentences)", xlim=(-0.02, 1.02), ylim=(-0.5, len(ASKED) - 0.5))
+ax.set(
+    xlabel="how likely positive (mean over 400 sentences)",
+    xlim=(-0.02, 1.02),
+    ylim=(-0.5, len(ASKED) - 0.5),
+)
 ax.grid(axis="y", visible=False)
 ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 lab.show(
@@ -186,7 +235,9 @@ lab.claim(
     measured=written["no word"],
     unit="five neutral words are positive with probability {:.2f}",
     baseline=("with an id of its own and lengths", right["no word"]),
-    verdict=only_if("no word has the padding's id") if written["no word"].min() > right["no word"].max() else HOLDS,
+    verdict=only_if("no word has the padding's id")
+    if written["no word"].min() > right["no word"].max()
+    else HOLDS,
 )
 lab.claim(
     "Every word's embedding is learnt",

@@ -27,7 +27,10 @@ FIRST_NEUTRAL = WORDS.index(NEUTRAL[0])  # the telling words stand before it
 # As written, with a vocabulary of 30 words.
 
 # %%
-single, deep = SentenceClassifier(len(WORDS), padding=0), SentenceClassifier(len(WORDS), layers=3, norm=True)
+single, deep = (
+    SentenceClassifier(len(WORDS), padding=0),
+    SentenceClassifier(len(WORDS), layers=3, norm=True),
+)
 assert (size(single), size(deep)) == (51_394, 250_306)
 lab.table(
     "Parameters",
@@ -45,8 +48,15 @@ lab.table(
 
 # %%
 DROPPED = {"": 0.3, ", no dropout": 0.0}
-MODELS = {f"{n}{drop}": (int(n[0]), p) for n in ("1 layer", "3 layers") for drop, p in DROPPED.items()}  # layers, p
-SHADES = {"1 layer": BLUE, "1 layer, no dropout": SKY, "3 layers": ORANGE, "3 layers, no dropout": PURPLE}
+MODELS = {
+    f"{n}{drop}": (int(n[0]), p) for n in ("1 layer", "3 layers") for drop, p in DROPPED.items()
+}  # layers, p
+SHADES = {
+    "1 layer": BLUE,
+    "1 layer, no dropout": SKY,
+    "3 layers": ORANGE,
+    "3 layers, no dropout": PURPLE,
+}
 COUNTS = [40] if lab.quick else [40, 800]
 EVERY = 25
 
@@ -54,19 +64,28 @@ EVERY = 25
 def splits(seed: int, count: int, device: str, padding: int = OWN) -> tuple[Data, Data]:
     """`count` sentences to learn from and 1000 others, the same for every model."""
     mg.manual_seed(1000 + seed)
-    return sentences(count, padding=padding, device=device), sentences(1000, padding=padding, device=device)
+    return sentences(count, padding=padding, device=device), sentences(
+        1000, padding=padding, device=device
+    )
 
 
 def depth(model: str, count: int, seed: int, steps: int, device: str) -> dict[str, object]:
     """Curves; right answers at the end, on `count` sentences of the training and on others; what its layers know."""
     layers, p = MODELS[model]
     mg.manual_seed(seed)
-    network = SentenceClassifier(OWN + 1, layers=layers, p=p, norm=layers > 1, padding=OWN, told=True).to(device)
+    network = SentenceClassifier(
+        OWN + 1, layers=layers, p=p, norm=layers > 1, padding=OWN, told=True
+    ).to(device)
     data, others = splits(seed, count, device)
     fresh = known_by_layer(network.eval(), others)
     curves = fit(network, data, others, steps, lr=0.001, every=EVERY)
     known = {"fresh": fresh, "trained": known_by_layer(network, others)}
-    return {"curve": curves["other"], "seen": curves["seen"][-1], "other": curves["other"][-1], **known}
+    return {
+        "curve": curves["other"],
+        "seen": curves["seen"][-1],
+        "other": curves["other"][-1],
+        **known,
+    }
 
 
 def known_by_layer(model: SentenceClassifier, data: Data) -> list[list[float]]:
@@ -82,27 +101,38 @@ def known_by_layer(model: SentenceClassifier, data: Data) -> list[list[float]]:
     first = row < len(ids) // 2
     found = []
     for forward, backward in zip(runs[::2], runs[1::2]):
-        h = mg.cat([forward.hs, backward.hs], dim=-1).cpu().numpy()[place, row]  # (T,B,2H) -> (words,2H)
+        h = (
+            mg.cat([forward.hs, backward.hs], dim=-1).cpu().numpy()[place, row]
+        )  # (T,B,2H) -> (words,2H)
         h = np.column_stack([h, np.ones(len(h))])
         right = []
         for answers in (ids[row, place] - FIRST_NEUTRAL, labels[row]):
-            weights = np.linalg.lstsq(h[first], np.eye(answers.max() + 1)[answers[first]], rcond=None)[0]
+            weights = np.linalg.lstsq(
+                h[first], np.eye(answers.max() + 1)[answers[first]], rcond=None
+            )[0]
             right.append(float(((h[~first] @ weights).argmax(axis=1) == answers[~first]).mean()))
         found.append(right)
     return found
 
 
 STEPS = 50 if lab.quick else 300
-stacked = lab.run(depth, model=list(MODELS), count=COUNTS, seed=lab.seeds(), steps=STEPS, device=lab.device)
+stacked = lab.run(
+    depth, model=list(MODELS), count=COUNTS, seed=lab.seeds(), steps=STEPS, device=lab.device
+)
 lab.table(
     f"Right answers on other sentences (on those of the training) after {STEPS} steps",
     ["", *(f"{count} sentences" for count in COUNTS)],
     [
-        [model, *(f"{np.median(of['other']):.1%} ({np.median(of['seen']):.1%})"
-                  for of in (stacked.where(model=model, count=count) for count in COUNTS))]
+        [
+            model,
+            *(
+                f"{np.median(of['other']):.1%} ({np.median(of['seen']):.1%})"
+                for of in (stacked.where(model=model, count=count) for count in COUNTS)
+            ),
+        ]
         for model in MODELS
     ],
-)  # fmt: skip
+)
 
 # %%
 figure, axes = panels(1, len(COUNTS), figsize=(6.8, 3.9), sharey=True, squeeze=False)
@@ -110,7 +140,11 @@ at = EVERY * np.arange(1, STEPS // EVERY + 1)
 for ax, count in zip(axes[0], COUNTS):
     for model, colour in SHADES.items():
         band(ax, at, stacked.where(model=model, count=count)["curve"], colour, label=model)
-    ax.set(title=f"{count} sentences to learn from", xlabel="training step (32 sentences)", xlim=(0, at[-1] * 1.02))
+    ax.set(
+        title=f"{count} sentences to learn from",
+        xlabel="training step (32 sentences)",
+        xlim=(0, at[-1] * 1.02),
+    )
 axes[0, 0].set(ylabel="right answers, other sentences", ylim=(0.45, 1.02))
 axes[0, 0].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 axes[0, -1].legend(loc="lower right", fontsize=9.5)
@@ -137,7 +171,9 @@ lab.claim(
     measured=at_end["3 layers"],
     unit=f"{{:.1%}} right with three layers, learning from {COUNTS[0]} sentences",
     baseline=("with one layer", at_end["1 layer"]),
-    verdict=only_if("there are few sentences to learn from") if better("3 layers", "1 layer") else FAILS,
+    verdict=only_if("there are few sentences to learn from")
+    if better("3 layers", "1 layer")
+    else FAILS,
 )
 lab.claim(
     "Dropout (here also of embeddings and of the last states) prevents overfitting",
@@ -173,7 +209,9 @@ lab.claim(
     measured=word[:, 2] - word[:, 0],
     unit="{:+.0%} right namings of the word itself from layer 1 to layer 3",
     baseline=("the side of the sentence", side[:, 2] - side[:, 0]),
-    verdict=HOLDS if np.median(word[:, 0] - word[:, 2]) > 0.05 < np.median(side[:, 2] - side[:, 0]) else FAILS,
+    verdict=HOLDS
+    if np.median(word[:, 0] - word[:, 2]) > 0.05 < np.median(side[:, 2] - side[:, 0])
+    else FAILS,
 )
 
 # %% [markdown]
@@ -207,7 +245,11 @@ class Attentive(nn.Module):
         return self.fc(self.look(ids)[0])
 
 
-VERSIONS = {"as written": (False, True), "masked": (True, True), "masked, no LSTM": (True, False)}  # masked, lstm
+VERSIONS = {
+    "as written": (False, True),
+    "masked": (True, True),
+    "masked, no LSTM": (True, False),
+}  # masked, lstm
 
 
 def attention(version: str, seed: int, count: int, steps: int, device: str) -> dict[str, object]:
@@ -216,7 +258,9 @@ def attention(version: str, seed: int, count: int, steps: int, device: str) -> d
     mg.manual_seed(seed)
     model = Attentive(masked, lstm).to(device)
     data, others = splits(seed, count, device, padding=OWN if masked else 0)
-    words = splits(seed, count, "cpu")[1][0].numpy()  # the same sentences; here one sees where they end
+    words = splits(seed, count, "cpu")[1][
+        0
+    ].numpy()  # the same sentences; here one sees where they end
     right = [accuracy(model, *others)]
     before = where_it_looks(model, others[0], words)
 
@@ -224,20 +268,37 @@ def attention(version: str, seed: int, count: int, steps: int, device: str) -> d
         right.append(accuracy(model, *others))
         return where_it_looks(model, others[0], words)["favours"]
 
-    _, course = train(model, shuffled(data, steps), 0.001 if lstm else 0.01, clip=np.inf, watch=watch, every=EVERY)
+    _, course = train(
+        model, shuffled(data, steps), 0.001 if lstm else 0.01, clip=np.inf, watch=watch, every=EVERY
+    )
     after = where_it_looks(model, others[0], words)
     nn.init.zeros_(model.attention.score.weight)  # all scores alike, so that all weights are
-    return {"accuracy": right[-1], "equal": accuracy(model, *others), "before": before, "after": after,
-            "untrained": before["favours"], "highest": max(course), "trained": after["favours"],
-            "favours": [before["favours"], *course], "right": right, "words": words[:5]}  # fmt: skip
+    return {
+        "accuracy": right[-1],
+        "equal": accuracy(model, *others),
+        "before": before,
+        "after": after,
+        "untrained": before["favours"],
+        "highest": max(course),
+        "trained": after["favours"],
+        "favours": [before["favours"], *course],
+        "right": right,
+        "words": words[:5],
+    }
 
 
 def where_it_looks(model: Attentive, ids: Tensor, words: np.ndarray) -> dict[str, object]:
     """The share of sentences whose telling words have more weight, in the mean, than their neutral ones; and so on."""
     with mg.no_grad():
         weights = model.look(ids)[1].cpu().numpy()
-    telling, neutral, padding = words < FIRST_NEUTRAL, (words >= FIRST_NEUTRAL) & (words != OWN), words == OWN
-    on_telling, on_neutral = ((weights * mask).sum(axis=1) / mask.sum(axis=1) for mask in (telling, neutral))
+    telling, neutral, padding = (
+        words < FIRST_NEUTRAL,
+        (words >= FIRST_NEUTRAL) & (words != OWN),
+        words == OWN,
+    )
+    on_telling, on_neutral = (
+        (weights * mask).sum(axis=1) / mask.sum(axis=1) for mask in (telling, neutral)
+    )
     row, top = np.arange(len(words)), np.where(padding, 0, weights).argmax(axis=1)
     last = (~padding).sum(axis=1) - 1
     return {
@@ -249,8 +310,14 @@ def where_it_looks(model: Attentive, ids: Tensor, words: np.ndarray) -> dict[str
     }
 
 
-looks = lab.run(attention, version=list(VERSIONS), seed=lab.seeds(at_least=5), count=200 if lab.quick else 800,
-                steps=STEPS, device=lab.device)  # fmt: skip
+looks = lab.run(
+    attention,
+    version=list(VERSIONS),
+    seed=lab.seeds(at_least=5),
+    count=200 if lab.quick else 800,
+    steps=STEPS,
+    device=lab.device,
+)
 
 
 lab.table(
@@ -258,11 +325,17 @@ lab.table(
     "telling word, or on the first or last; and the weight on the padding",
     ["", "untrained", "highest", "trained", "on a telling word", "first or last", "on padding"],
     [
-        [version, *(f"{np.median(of[what]):.0%}" for what in ("untrained", "highest", "trained")),
-         *(f"{np.median([after[what] for after in of['after']]):.0%}" for what in ("top", "ends", "padding"))]
+        [
+            version,
+            *(f"{np.median(of[what]):.0%}" for what in ("untrained", "highest", "trained")),
+            *(
+                f"{np.median([after[what] for after in of['after']]):.0%}"
+                for what in ("top", "ends", "padding")
+            ),
+        ]
         for version, of in ((version, looks.where(version=version)) for version in VERSIONS)
     ],
-)  # fmt: skip
+)
 written, masked, bare = (looks.where(version=version) for version in VERSIONS)
 
 # %%
@@ -278,7 +351,9 @@ for ax, (name, (of, when)) in zip(axes, shown.items()):
     ids = np.array(example["words"])
     lengths = (ids != OWN).sum(axis=1)
     ids, places = ids[:, : lengths.max()], range(1, lengths.max() + 1)
-    shares = np.array(example[when]["weights"])[:, : len(places)] * lengths[:, None]  # 1 is an equal share
+    shares = (
+        np.array(example[when]["weights"])[:, : len(places)] * lengths[:, None]
+    )  # 1 is an equal share
     sides = ["positive" if row.min() < len(POSITIVE) else "negative" for row in ids]
     text = [[WORDS[i] if i < OWN else "" for i in row] for row in ids]
     grid_of_numbers(ax, np.clip(shares / DARKEST, 0, 1), text, sides, places)
@@ -298,7 +373,9 @@ lab.show(
 # %%
 figure, axes = panels(1, 2, figsize=(6.8, 3.9), sharey=True)
 at = EVERY * np.arange(STEPS // EVERY + 1)
-for ax, what, title in zip(axes, ("favours", "right"), ("Telling words have more weight", "Right answers")):
+for ax, what, title in zip(
+    axes, ("favours", "right"), ("Telling words have more weight", "Right answers")
+):
     for version, of, colour in zip(VERSIONS, (written, masked, bare), (ORANGE, BLUE, GREEN)):
         band(ax, at, of[what], colour, label=version)
     ax.set(title=title, xlabel="training step", xlim=(0, at[-1] * 1.02))
@@ -328,10 +405,14 @@ lab.claim(
     measured=masked["trained"],
     unit="sentiment words have the greater weights in {:.0%} of sentences, trained and masked",
     baseline=("without the LSTM below", bare["trained"]),
-    verdict=HOLDS if np.median(masked["trained"]) > 0.9
-    else only_if("it reads the words themselves: the states of a bidirectional LSTM know the sentence at every place")
-    if np.median(bare["trained"]) > 0.9 else FAILS,
-)  # fmt: skip
+    verdict=HOLDS
+    if np.median(masked["trained"]) > 0.9
+    else only_if(
+        "it reads the words themselves: the states of a bidirectional LSTM know the sentence at every place"
+    )
+    if np.median(bare["trained"]) > 0.9
+    else FAILS,
+)
 lab.claim(
     "The answer rests on what the weights point to",
     where="8.2",

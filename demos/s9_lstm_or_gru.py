@@ -25,7 +25,11 @@ from demos.training import accuracy, fit, step_memory, step_times, train
 
 lab = Lab(__file__)
 KINDS = ["RNN", "GRU", "LSTM"]
-BLOCKS = {"RNN": 1, "GRU": 3, "LSTM": 4}  # blocks of weights: the candidate's, and one for each of 0, 2 and 3 gates
+BLOCKS = {
+    "RNN": 1,
+    "GRU": 3,
+    "LSTM": 4,
+}  # blocks of weights: the candidate's, and one for each of 0, 2 and 3 gates
 E, H = 32, 64
 
 
@@ -42,11 +46,18 @@ def model(kind: str, H: int = H) -> SequenceClassifier:
 one_bias = {kind: BLOCKS[kind] * H * (E + H + 1) for kind in KINDS}
 two_biases = {kind: size(getattr(nn, kind)(E, H)) for kind in KINDS}
 whole = {kind: size(SequenceClassifier(kind, 10_000, 128, 256, 2)) for kind in KINDS}
-counted = {"one bias a gate": one_bias, "two, as nn.LSTM has": two_biases, "with 10,000 embedded words": whole}
+counted = {
+    "one bias a gate": one_bias,
+    "two, as nn.LSTM has": two_biases,
+    "with 10,000 embedded words": whole,
+}
 lab.table(
     f"Parameters with {E} inputs and {H} units, and of a classifier with 128, 256 and its embedding",
     ["", *KINDS, "LSTM has more than GRU"],
-    [[name, *(n[kind] for kind in KINDS), f"{n['LSTM'] / n['GRU'] - 1:.1%}"] for name, n in counted.items()],
+    [
+        [name, *(n[kind] for kind in KINDS), f"{n['LSTM'] / n['GRU'] - 1:.1%}"]
+        for name, n in counted.items()
+    ],
 )
 more = [n["LSTM"] / n["GRU"] - 1 for n in counted.values()]
 lab.claim(
@@ -54,7 +65,9 @@ lab.claim(
     where="9.1",
     measured=f"{more[0]:.1%} more in the layer, with one bias a gate and with two",
     baseline=("in a whole classifier with 10,000 words", f"{more[2]:.1%}"),
-    verdict=HOLDS if abs(more[2] - 1 / 3) < 0.05 else only_if("one counts the recurrent layer alone"),
+    verdict=HOLDS
+    if abs(more[2] - 1 / 3) < 0.05
+    else only_if("one counts the recurrent layer alone"),
 )
 
 # %% [markdown]
@@ -63,7 +76,11 @@ lab.claim(
 
 # %%
 LENGTHS = [10, 50] if lab.quick else [10, 50, 100, 200]
-DRAWN = {"RNN": 1.0, "GRU": 1.5, "LSTM": 2.0}  # times of a training step in the lesson, at every length
+DRAWN = {
+    "RNN": 1.0,
+    "GRU": 1.5,
+    "LSTM": 2.0,
+}  # times of a training step in the lesson, at every length
 WIDTHS = [16, 64] if lab.quick else [16, 64, 256]  # at length 50
 
 
@@ -72,7 +89,9 @@ def cost(T: int, H: int, seed: int, rounds: int, B: int) -> dict[str, float]:
     mg.manual_seed(seed)
     x, answers = copy_task(B, T)
     found = {}
-    for kind, times in step_times({kind: model(kind, H) for kind in KINDS}, x, answers, rounds).items():
+    for kind, times in step_times(
+        {kind: model(kind, H) for kind in KINDS}, x, answers, rounds
+    ).items():
         found[kind], found[f"{kind} reading"] = times
         found[f"{kind} memory"] = step_memory(model(kind, H), x, answers) / 1e6
     return found
@@ -80,7 +99,9 @@ def cost(T: int, H: int, seed: int, rounds: int, B: int) -> dict[str, float]:
 
 again = {"seed": lab.seeds(at_least=5), "rounds": 3 if lab.quick else 7, "B": 64}
 timed = lab.run(cost, T=LENGTHS, H=H, **again)
-by_width = Runs([*timed, *lab.run(cost, T=50, H=[width for width in WIDTHS if width != H], **again)])
+by_width = Runs(
+    [*timed, *lab.run(cost, T=50, H=[width for width in WIDTHS if width != H], **again)]
+)
 
 
 def ratio(runs: Runs, kind: str, to: str = "RNN", what: str = "") -> np.ndarray:
@@ -88,17 +109,23 @@ def ratio(runs: Runs, kind: str, to: str = "RNN", what: str = "") -> np.ndarray:
 
 
 settings = [(f"length {T}, {H} units", timed.where(T=T)) for T in LENGTHS]
-settings += [(f"length 50, {width} units", by_width.where(T=50, H=width)) for width in WIDTHS if width != H]
+settings += [
+    (f"length 50, {width} units", by_width.where(T=50, H=width)) for width in WIDTHS if width != H
+]
 lab.table(
     "Time of a training step (median), and in units of the RNN's",
     ["", "RNN (ms)", "GRU", "LSTM", "LSTM : GRU", "reading alone"],
     [
-        [name, f"{np.median(runs['RNN']) * 1000:.1f}", *(f"{np.median(ratio(runs, kind)):.2f}" for kind in KINDS[1:]),
-         ranged(ratio(runs, "LSTM", "GRU"), "{:.2f}"),
-         f"{np.median(ratio(runs, 'LSTM', 'GRU', ' reading')):.2f}"]
+        [
+            name,
+            f"{np.median(runs['RNN']) * 1000:.1f}",
+            *(f"{np.median(ratio(runs, kind)):.2f}" for kind in KINDS[1:]),
+            ranged(ratio(runs, "LSTM", "GRU"), "{:.2f}"),
+            f"{np.median(ratio(runs, 'LSTM', 'GRU', ' reading')):.2f}",
+        ]
         for name, runs in settings
     ],
-)  # fmt: skip
+)
 longest = timed.where(T=LENGTHS[-1])
 lab.claim(
     "A training step of a GRU takes 1.5 and of an LSTM 2 times that of an RNN",
@@ -107,7 +134,9 @@ lab.claim(
     measured=ratio(longest, "LSTM"),
     unit=f"LSTM {{:.2f}} times at length {LENGTHS[-1]} and {H} units",
     baseline=("GRU", ratio(longest, "GRU")),
-    verdict=HOLDS if all(abs(np.median(ratio(longest, k)) / x - 1) < 0.1 for k, x in DRAWN.items()) else FAILS,
+    verdict=HOLDS
+    if all(abs(np.median(ratio(longest, k)) / x - 1) < 0.1 for k, x in DRAWN.items())
+    else FAILS,
 )
 lab.claim(
     "A GRU trains faster than an LSTM",
@@ -115,23 +144,34 @@ lab.claim(
     experiment="cost",
     measured=ratio(longest, "LSTM", "GRU"),
     unit=f"LSTM : GRU = {{:.2f}} at length {LENGTHS[-1]}, {H} units",
-    baseline=(f"at length 50 with {WIDTHS[-1]} units", ratio(by_width.where(T=50, H=WIDTHS[-1]), "LSTM", "GRU")),
-    verdict=HOLDS if min(np.median(ratio(runs, "LSTM", "GRU")) for _, runs in settings) > 1.02
-    else only_if("the layer is wide or the sequence long") if np.median(ratio(longest, "LSTM", "GRU")) > 1.02
+    baseline=(
+        f"at length 50 with {WIDTHS[-1]} units",
+        ratio(by_width.where(T=50, H=WIDTHS[-1]), "LSTM", "GRU"),
+    ),
+    verdict=HOLDS
+    if min(np.median(ratio(runs, "LSTM", "GRU")) for _, runs in settings) > 1.02
+    else only_if("the layer is wide or the sequence long")
+    if np.median(ratio(longest, "LSTM", "GRU")) > 1.02
     else FAILS,
-)  # fmt: skip
+)
 
 # %% [markdown]
 # ## Memory of a training step
 # What the first step holds at its peak: gradients, and what the backward pass needs of the forward pass.
 
 # %%
-peaks = {kind: np.array([np.median(timed.where(T=T)[f"{kind} memory"]) for T in LENGTHS]) for kind in KINDS}
+peaks = {
+    kind: np.array([np.median(timed.where(T=T)[f"{kind} memory"]) for T in LENGTHS])
+    for kind in KINDS
+}
 heavier = peaks["LSTM"] / peaks["GRU"]
 lab.table(
     f"Peak memory of a training step, 64 sequences, {H} units (MB)",
     ["length", *KINDS, "LSTM : GRU"],
-    [[str(T), *(f"{peaks[kind][i]:.1f}" for kind in KINDS), f"{heavier[i]:.2f}"] for i, T in enumerate(LENGTHS)],
+    [
+        [str(T), *(f"{peaks[kind][i]:.1f}" for kind in KINDS), f"{heavier[i]:.2f}"]
+        for i, T in enumerate(LENGTHS)
+    ],
 )
 lab.claim(
     "An LSTM takes more memory than a GRU",
@@ -165,7 +205,9 @@ def copying(name: str, length: int) -> np.ndarray:
     return best(copied.where(model=name, length=length))
 
 
-def far(kind: str, length: int, lr: float, seed: int, steps: int, B: int, device: str) -> dict[str, float]:
+def far(
+    kind: str, length: int, lr: float, seed: int, steps: int, B: int, device: str
+) -> dict[str, float]:
     """Right answers of a GRU, or of an LSTM with chrono initialisation, trained on fresh sequences of that length."""
     mg.manual_seed(seed)
     network = model(kind).to(device)
@@ -178,8 +220,16 @@ def far(kind: str, length: int, lr: float, seed: int, steps: int, B: int, device
 
 
 FAR, STEPS = (60, 60) if lab.quick else (250, 300)
-distant = lab.run(far, kind=["GRU", "LSTM"], length=FAR, lr=[0.01, 0.03], seed=lab.seeds(), steps=STEPS, B=32,
-                  device=lab.device)  # fmt: skip
+distant = lab.run(
+    far,
+    kind=["GRU", "LSTM"],
+    length=FAR,
+    lr=[0.01, 0.03],
+    seed=lab.seeds(),
+    steps=STEPS,
+    B=32,
+    device=lab.device,
+)
 at_far = {kind: best(distant.where(kind=kind)) for kind in ("GRU", "LSTM")}
 lab.table(
     "The copy task: right answers at the better learning rate",
@@ -204,10 +254,12 @@ lab.claim(
     measured=copying("RNN", short[-1]),
     unit=f"RNN {{:.0%}} on the copy task at length {short[-1]}",
     baseline=("GRU", copying("GRU", short[-1])),
-    verdict=HOLDS if np.median(copying("RNN", short[-1])) > 0.95
+    verdict=HOLDS
+    if np.median(copying("RNN", short[-1])) > 0.95
     else only_if("it is the GRU, or little has to be remembered: see the table")
-    if np.median(copying("GRU", short[-1])) > 0.95 else FAILS,
-)  # fmt: skip
+    if np.median(copying("GRU", short[-1])) > 0.95
+    else FAILS,
+)
 
 # %% [markdown]
 # ## Few examples
@@ -229,8 +281,9 @@ def few(kind: str, count: int, seed: int, steps: int, device: str) -> dict[str, 
     return {"seen": curves["seen"][-1], "other": curves["other"][-1]}
 
 
-small = lab.run(few, kind=KINDS, count=COUNTS, seed=FEW_SEEDS, steps=50 if lab.quick else 100,
-                device=lab.device)  # fmt: skip
+small = lab.run(
+    few, kind=KINDS, count=COUNTS, seed=FEW_SEEDS, steps=50 if lab.quick else 100, device=lab.device
+)
 
 
 def of_few(kind: str, count: int, what: str = "other") -> np.ndarray:
@@ -240,7 +293,10 @@ def of_few(kind: str, count: int, what: str = "other") -> np.ndarray:
 lab.table(
     "Right answers on other sentences, by the number of sentences learned from",
     ["", *map(str, COUNTS), "on those"],
-    [[kind, *(ranged(of_few(kind, n)) for n in COUNTS), ranged(small.where(kind=kind)["seen"])] for kind in KINDS],
+    [
+        [kind, *(ranged(of_few(kind, n)) for n in COUNTS), ranged(small.where(kind=kind)["seen"])]
+        for kind in KINDS
+    ],
 )
 behind = of_few("GRU", COUNTS[0]) - of_few("LSTM", COUNTS[0])
 lab.claim(
@@ -252,13 +308,18 @@ lab.claim(
     baseline=("GRU", of_few("GRU", COUNTS[0])),
     verdict=HOLDS if np.median(behind) > 0.01 and (behind > 0).mean() >= 0.8 else FAILS,
 )
-ahead = {f"copying over {DISTANCES[-1]}": copying("LSTM, chrono", DISTANCES[-1]) - copying("GRU", DISTANCES[-1]),
-         f"copying over {FAR}": at_far["LSTM"] - at_far["GRU"], "few sentences": -behind}  # fmt: skip
+ahead = {
+    f"copying over {DISTANCES[-1]}": copying("LSTM, chrono", DISTANCES[-1])
+    - copying("GRU", DISTANCES[-1]),
+    f"copying over {FAR}": at_far["LSTM"] - at_far["GRU"],
+    "few sentences": -behind,
+}
 lab.claim(
     "An LSTM often performs slightly better than a GRU",
     where="9.1",
     experiment="far, few; section 6, with_fresh_noise",
-    measured="LSTM minus GRU: " + ", ".join(f"{name} {np.median(gap):+.0%}" for name, gap in ahead.items()),
+    measured="LSTM minus GRU: "
+    + ", ".join(f"{name} {np.median(gap):+.0%}" for name, gap in ahead.items()),
     verdict=HOLDS if sum(np.median(gap) > 0.01 for gap in ahead.values()) >= 2 else FAILS,
 )
 less = [1 - 1 / np.median(ratio(longest, "LSTM", "GRU")), 1 - 1 / heavier[-1]]
@@ -281,7 +342,9 @@ lab.claim(
 
 
 # %%
-def curves(ax: Axes, x: list[int], named: dict[str, tuple[Any, str]]) -> list[tuple[float, str, str]]:
+def curves(
+    ax: Axes, x: list[int], named: dict[str, tuple[Any, str]]
+) -> list[tuple[float, str, str]]:
     """For each name medians over x and bars of the range, of values (len(x), runs); returns the labels of the ends."""
     ends = []
     for aside, (name, (values, colour)) in enumerate(named.items()):
@@ -298,19 +361,29 @@ figure, axes = panels(2, 2, figsize=(6.8, 6.6))
 ax = axes[0, 0]
 ax.bar(KINDS, [BLOCKS[kind] for kind in KINDS], 0.6, color=[COLOURS[kind] for kind in KINDS])
 for place, kind in enumerate(KINDS):
-    ax.text(place, BLOCKS[kind] + 0.08, f"{two_biases[kind]:,}", ha="center", color=INK, fontsize=9.5)
+    ax.text(
+        place, BLOCKS[kind] + 0.08, f"{two_biases[kind]:,}", ha="center", color=INK, fontsize=9.5
+    )
 ax.set(title="Parameters of the layer", ylabel="in units of the RNN's", ylim=(0, 4.7))
 ax.grid(axis="x", visible=False)
 
 ax = axes[0, 1]
-tops = curves(ax, DISTANCES, {name: ([copying(name, T) for T in DISTANCES], COPIERS[name]) for name in COPIERS})
+tops = curves(
+    ax,
+    DISTANCES,
+    {name: ([copying(name, T) for T in DISTANCES], COPIERS[name]) for name in COPIERS},
+)
 percent(ax)
 chance_line(ax, 1 / SYMBOLS, "")
 ax.set(title="Copy task", ylabel="right answers")
 label_ends(ax, [*tops, (1 / SYMBOLS, "chance", SOFT)])
 
 ax = axes[1, 0]
-tops = curves(ax, LENGTHS, {kind: ([ratio(timed.where(T=T), kind) for T in LENGTHS], COLOURS[kind]) for kind in KINDS})
+tops = curves(
+    ax,
+    LENGTHS,
+    {kind: ([ratio(timed.where(T=T), kind) for T in LENGTHS], COLOURS[kind]) for kind in KINDS},
+)
 for kind, drawn in DRAWN.items():
     ax.axhline(drawn, color=COLOURS[kind], linestyle=":", linewidth=1.4)
 ax.set(title="Time of a training step", ylabel="in units of the RNN's", ylim=(0, None))
@@ -329,7 +402,9 @@ lab.show(
 
 # %%
 figure, ax = panels(figsize=(6.8, 3.6))
-tops = curves(ax, COUNTS, {kind: ([of_few(kind, count) for count in COUNTS], COLOURS[kind]) for kind in KINDS})
+tops = curves(
+    ax, COUNTS, {kind: ([of_few(kind, count) for count in COUNTS], COLOURS[kind]) for kind in KINDS}
+)
 ax.set_xticks(COUNTS)
 ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
 ax.set(xlabel="sentences learned from", ylabel="right answers on others")

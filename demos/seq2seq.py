@@ -19,7 +19,7 @@ IGNORED = -100  # an answer that counts for nothing: the usual ignore_index of n
 Ids = np.ndarray[Any, Any]
 
 
-class Vocabulary:
+class TensorNamespace:
     """A number for each token of `texts`, by falling frequency; a token that they lack is UNKNOWN.
 
     >>> v = Vocabulary([["a", "b"], ["a"]])
@@ -29,7 +29,13 @@ class Vocabulary:
 
     def __init__(self, texts: Iterable[Sequence[str]]):
         tokens, counts = np.unique([token for text in texts for token in text], return_counts=True)
-        self.names = ["", "<start>", "<end>", "<unknown>", *tokens[np.argsort(-counts, kind="stable")].tolist()]
+        self.names = [
+            "",
+            "<start>",
+            "<end>",
+            "<unknown>",
+            *tokens[np.argsort(-counts, kind="stable")].tolist(),
+        ]
         self.numbers = {name: number for number, name in enumerate(self.names)}
 
     def __len__(self) -> int:
@@ -45,7 +51,9 @@ class Vocabulary:
     def tokens(self, row: Sequence[int] | Ids) -> list[str]:
         """What stands before END."""
         row = list(row)
-        return [self.names[i] for i in (row[: row.index(END)] if END in row else row) if i != PADDING]
+        return [
+            self.names[i] for i in (row[: row.index(END)] if END in row else row) if i != PADDING
+        ]
 
 
 class Memory(NamedTuple):
@@ -72,7 +80,9 @@ class Translator(nn.Module):
     def __init__(self, sources: int, targets: int, H: int, attention: bool, E: int = 32):
         super().__init__()
         if H % 2:
-            raise ValueError(f"Translator: H = {H} is shared by two directions; give an even number")
+            raise ValueError(
+                f"Translator: H = {H} is shared by two directions; give an even number"
+            )
         self.source = nn.Embedding(sources, E, padding_idx=PADDING)
         self.target = nn.Embedding(targets, E, padding_idx=PADDING)
         self.encoder = nn.LSTM(E, H // 2, batch_first=True, bidirectional=True)
@@ -88,7 +98,9 @@ class Translator(nn.Module):
         h, c = (mg.cat(list(last), dim=-1).unsqueeze(0) for last in state)  # (2,B,H/2) -> (1,B,H)
         return Memory(outputs, padding), (h, c)
 
-    def decode(self, before: Tensor, memory: Memory, state: State) -> tuple[Tensor, State, Tensor | None]:
+    def decode(
+        self, before: Tensor, memory: Memory, state: State
+    ) -> tuple[Tensor, State, Tensor | None]:
         """Scores (B,L,V) of the token after each of `before` (B,L), the last state, and the attention (B,L,S)."""
         h, state = self.decoder(self.target(before), state)  # (B,L,H)
         weights = None
@@ -108,7 +120,9 @@ Batch = tuple[tuple[Tensor, Tensor], Tensor]  # (source, before), answers
 
 def batch(source: Ids, target: Ids, device: str = "cpu") -> Batch:
     """Rows of ids as `Translator` and the loss want them, cut where all rows have ended."""
-    source, target = (rows[:, : int((rows != PADDING).sum(axis=1).max())] for rows in (source, target))
+    source, target = (
+        rows[:, : int((rows != PADDING).sum(axis=1).max())] for rows in (source, target)
+    )
     before = np.column_stack([np.full(len(target), START), target[:, :-1]])
     before[target == PADDING] = PADDING
     answers = np.where(target == PADDING, IGNORED, target)
@@ -116,7 +130,9 @@ def batch(source: Ids, target: Ids, device: str = "cpu") -> Batch:
     return (x, y), z
 
 
-def batches(source: Ids, target: Ids, steps: int, B: int, random: np.random.Generator, device: str) -> Iterator[Batch]:
+def batches(
+    source: Ids, target: Ids, steps: int, B: int, random: np.random.Generator, device: str
+) -> Iterator[Batch]:
     """`steps` batches of B rows, each drawn anew."""
     for _ in range(steps):
         rows = random.choice(len(source), min(B, len(source)), replace=False)
@@ -125,11 +141,15 @@ def batches(source: Ids, target: Ids, steps: int, B: int, random: np.random.Gene
 
 # ---- search
 
-Step = Callable[[Ids, Any], tuple[Ids, Any]]  # last tokens (B·width,), state -> log p (B·width,V), state
+Step = Callable[
+    [Ids, Any], tuple[Ids, Any]
+]  # last tokens (B·width,), state -> log p (B·width,V), state
 Reorder = Callable[[Any, Ids], Any]  # a state, and the row from which each row goes on
 
 
-def beam_search(step: Step, state: Any, reorder: Reorder, B: int, width: int, longest: int) -> tuple[Ids, Ids]:
+def beam_search(
+    step: Step, state: Any, reorder: Reorder, B: int, width: int, longest: int
+) -> tuple[Ids, Ids]:
     """For each of B sources the most probable target found, ids (B,L), and its log-probability (B,).
 
     At each step the `width` most probable beginnings are kept among all extensions of those kept so far; one that has
@@ -137,12 +157,16 @@ def beam_search(step: Step, state: Any, reorder: Reorder, B: int, width: int, lo
     soon as `width` other beginnings are more probable, and these may come to a worse end.
     """
     ids = np.full((B, width, 1), START)
-    total = np.where(np.arange(width) == 0, 0.0, -np.inf) * np.ones((B, 1))  # at first all beginnings are the same
+    total = np.where(np.arange(width) == 0, 0.0, -np.inf) * np.ones(
+        (B, 1)
+    )  # at first all beginnings are the same
     ended = np.zeros((B, width), dtype=bool)
     for _ in range(longest):
         log_p, state = step(ids[:, :, -1].reshape(-1), state)
         V = log_p.shape[-1]
-        stays = np.where(np.arange(V) == PADDING, 0.0, -np.inf)  # an ended target goes on with PADDING, at no cost
+        stays = np.where(
+            np.arange(V) == PADDING, 0.0, -np.inf
+        )  # an ended target goes on with PADDING, at no cost
         scores = total[:, :, None] + np.where(ended[:, :, None], stays, log_p.reshape(B, width, V))
         best = np.argsort(-scores.reshape(B, -1), axis=1, kind="stable")[:, :width]
         parent, token = np.divmod(best, V)
@@ -155,7 +179,9 @@ def beam_search(step: Step, state: Any, reorder: Reorder, B: int, width: int, lo
     return ids[:, 0, 1:], total[:, 0]  # the most probable stands first
 
 
-def translate(model: Translator, source: Ids, width: int, longest: int, device: str = "cpu") -> tuple[Ids, Ids]:
+def translate(
+    model: Translator, source: Ids, width: int, longest: int, device: str = "cpu"
+) -> tuple[Ids, Ids]:
     """`beam_search` with a Translator: targets (B,L) of sources (B,S), and their log-probabilities (B,)."""
 
     def step(tokens: Ids, state: State) -> tuple[Ids, State]:

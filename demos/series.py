@@ -23,13 +23,17 @@ from minigrad.random import generator
 Array = np.ndarray[Any, Any]
 Split = tuple[Array, Array]
 Forecast = Callable[[Array], Array]
-PERIOD = 59 / 2  # steps of the lesson's sine: two periods in 60 points, the first and the last of them in phase
+PERIOD = (
+    59 / 2
+)  # steps of the lesson's sine: two periods in 60 points, the first and the last of them in phase
 
 
 # ---- data
 
 
-def sine_waves(N: int, T: int = 50, A: int = 10, noise: float = 0.0, spread: float = 1.0) -> tuple[Split, Array]:
+def sine_waves(
+    N: int, T: int = 50, A: int = 10, noise: float = 0.0, spread: float = 1.0
+) -> tuple[Split, Array]:
     """N waves sin(φ + ωt), φ random: T values and the A that follow, both with noise; and those A without noise.
 
     noise: standard deviation of what is added to every value. spread: each wave's ω is the lesson's, 2π/PERIOD, times a
@@ -46,7 +50,11 @@ def google() -> dict[str, Array]:
     """Google's shares from 2004 to 2008, day by day, as Matplotlib has them: price, its change and its range."""
     days = cbook.get_sample_data("goog.npz")["price_data"]
     price = days["adj_close"]
-    return {"price": price[1:], "change": changes(price), "range": 100 * np.log(days["high"] / days["low"])[1:]}
+    return {
+        "price": price[1:],
+        "change": changes(price),
+        "range": 100 * np.log(days["high"] / days["low"])[1:],
+    }
 
 
 def own(path: str, column: str) -> dict[str, Array]:
@@ -67,7 +75,9 @@ def read_column(path: str, column: str | None) -> Array:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SystemExit(f"{path}: a CSV file in UTF-8 is wanted, but reading it says: {error}.") from None
+        raise SystemExit(
+            f"{path}: a CSV file in UTF-8 is wanted, but reading it says: {error}."
+        ) from None
     names = list(rows[0]) if rows else []
     if column not in names:
         raise SystemExit(
@@ -81,7 +91,9 @@ def read_column(path: str, column: str | None) -> Array:
             f"{path}: row {wrong + 1} has {rows[wrong][column]!r} as {column}; wanted is a number in every row."
         )
     if len(values) < 200 or np.ptp(values) == 0:
-        raise SystemExit(f"{path}: {column} has {len(values)} rows; wanted are 200 or more, not all alike.")
+        raise SystemExit(
+            f"{path}: {column} has {len(values)} rows; wanted are 200 or more, not all alike."
+        )
     return values
 
 
@@ -98,7 +110,10 @@ def by_time(series: Array, T: int, shares: Sequence[float] = (0.6, 0.8)) -> list
     A window belongs to the part in which the value to be guessed lies. What it sees may lie in the part before: on the
     day of the guess that is the past.
     """
-    seen, next = np.lib.stride_tricks.sliding_window_view(series, T)[:-1], series[T:, None]  # (n-T,T), (n-T,1)
+    seen, next = (
+        np.lib.stride_tricks.sliding_window_view(series, T)[:-1],
+        series[T:, None],
+    )  # (n-T,T), (n-T,1)
     ends = [0, *(int(share * len(series)) - T for share in shares), len(next)]
     return [(seen[a:b], next[a:b]) for a, b in zip(ends, ends[1:])]
 
@@ -122,7 +137,9 @@ def seasonal(A: int, period: float) -> Forecast:
     return forecast
 
 
-def autoregression(training: Split, validation: Split, orders: Sequence[int]) -> tuple[int, Forecast]:
+def autoregression(
+    training: Split, validation: Split, orders: Sequence[int]
+) -> tuple[int, Forecast]:
     """A line through the last p values, by least squares: y = W (x_{t-p+1}, ..., x_t, 1), W (A,p+1).
 
     The order p, of `orders`, is the one that serves the validation part best; returned with the forecast.
@@ -171,7 +188,14 @@ class Forecaster(nn.Module):
 
 
 def lstm(
-    training: Split, validation: Split, H: int, lr: float, steps: int, B: int, every: int, device: str
+    training: Split,
+    validation: Split,
+    H: int,
+    lr: float,
+    steps: int,
+    B: int,
+    every: int,
+    device: str,
 ) -> tuple[float, Forecast]:
     """A `Forecaster` trained on the squared error, as it was when it served the validation part best.
 
@@ -193,7 +217,15 @@ def lstm(
         return error
 
     data = (scale.tensor(training[0], device), scale.tensor(training[1], device))
-    train(model, shuffled(data, steps, B), lr, clip=1.0, watch=watch, every=every, criterion=nn.MSELoss())
+    train(
+        model,
+        shuffled(data, steps, B),
+        lr,
+        clip=1.0,
+        watch=watch,
+        every=every,
+        criterion=nn.MSELoss(),
+    )
     model.load_state_dict(best[1])
     return best[0], forecast
 
@@ -229,7 +261,9 @@ class Judged:
 
     def r2(self, name: str) -> Array:
         """R² of each run: the skill against the mean of what came, which no forecast could know."""
-        return np.array([skill(self.actual, guess, self.actual.mean()) for guess in self.guesses[name]])
+        return np.array(
+            [skill(self.actual, guess, self.actual.mean()) for guess in self.guesses[name]]
+        )
 
     def skill(self, name: str, reference: str) -> Array:
         """The skill of each run against that of another forecast of median error."""
@@ -241,8 +275,13 @@ class Judged:
         Diebold and Mariano (1995), equation 1; one value ahead the differences are taken as uncorrelated.
         """
         ours, theirs = (((self.actual - self.guesses[one]) ** 2) for one in (name, other))
-        gains = (theirs[:, None] - ours[None]).reshape(-1, len(self.actual))  # every run of one with every of the other
-        return bool(np.median(gains.mean(axis=1) / gains.std(axis=1, ddof=1)) * math.sqrt(len(self.actual)) > 2)
+        gains = (theirs[:, None] - ours[None]).reshape(
+            -1, len(self.actual)
+        )  # every run of one with every of the other
+        return bool(
+            np.median(gains.mean(axis=1) / gains.std(axis=1, ddof=1)) * math.sqrt(len(self.actual))
+            > 2
+        )
 
 
 SIMPLE = ["mean of the training", "persistence", "linear"]
@@ -252,11 +291,20 @@ def judged(parts: Sequence[Split], orders: Sequence[int]) -> Judged:
     """The forecasts that need no network, one value ahead, on the last of three parts."""
     training, validation, (seen, following) = parts
     _, linear = autoregression(training, validation, orders)
-    guesses = [np.full(len(seen), training[1].mean()), persistence(1)(seen)[:, 0], linear(seen)[:, 0]]
+    guesses = [
+        np.full(len(seen), training[1].mean()),
+        persistence(1)(seen)[:, 0],
+        linear(seen)[:, 0],
+    ]
     return Judged(following[:, 0], {name: guess[None] for name, guess in zip(SIMPLE, guesses)})
 
 
 def lags(actual: Array, guess: Array, most: int = 5) -> Array:
     """Correlations of the moves of `guess` with those of `actual` 0, 1, ... `most` steps before."""
     ours, theirs = np.diff(guess.ravel()), np.diff(actual.ravel())
-    return np.array([np.corrcoef(ours[most:], theirs[most - k : len(theirs) - k])[0, 1] for k in range(most + 1)])
+    return np.array(
+        [
+            np.corrcoef(ours[most:], theirs[most - k : len(theirs) - k])[0, 1]
+            for k in range(most + 1)
+        ]
+    )

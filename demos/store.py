@@ -56,12 +56,17 @@ def sources(thing: Any, seen: set[str]) -> Iterator[str]:
     members = [thing] if isinstance(thing, FunctionType) else vars(thing).values()
     for function in (member for member in members if isinstance(member, FunctionType)):
         if "ipykernel" in sys.modules and function.__code__.co_filename != "<string>":
-            own = inspect.getsource(function)  # a class that was changed in a notebook: its text is still the script's
+            own = inspect.getsource(
+                function
+            )  # a class that was changed in a notebook: its text is still the script's
             yield "" if own in text else own
         for name in sorted(names_in(function.__code__) - seen):
             seen.add(name)
             value = function.__globals__.get(name)
-            if isinstance(value, FunctionType | type) and value.__module__.split(".")[0] in ("__main__", "demos"):
+            if isinstance(value, FunctionType | type) and value.__module__.split(".")[0] in (
+                "__main__",
+                "demos",
+            ):
                 yield from sources(value, seen)
             elif isinstance(value, int | float | str | tuple | list | dict):
                 yield f"{name} = {value!r}"
@@ -85,11 +90,15 @@ def key(code: str, arguments: Mapping[str, Any]) -> str:
     return f"{safe[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
-def perform(function: Callable[..., Any], arguments: Mapping[str, Any], path: Path) -> tuple[Path, str]:
+def perform(
+    function: Callable[..., Any], arguments: Mapping[str, Any], path: Path
+) -> tuple[Path, str]:
     """One run: call `function`; where to keep it, and what: its result, its arguments, how long it took (seconds)."""
     began = time.perf_counter()
     result = function(**arguments)
-    return path, to_json({"arguments": arguments, "seconds": time.perf_counter() - began, "result": result})
+    return path, to_json(
+        {"arguments": arguments, "seconds": time.perf_counter() - began, "result": result}
+    )
 
 
 def load(path: Path) -> dict[str, Any]:

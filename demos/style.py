@@ -14,22 +14,63 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 INK, SOFT, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
-BLUE, GREEN, ORANGE, PURPLE, SKY, AMBER = "#0072B2", "#009E73", "#D55E00", "#B5508D", "#56B4E9", "#B97A00"
+BLUE, GREEN, ORANGE, PURPLE, SKY, AMBER = (
+    "#0072B2",
+    "#009E73",
+    "#D55E00",
+    "#B5508D",
+    "#56B4E9",
+    "#B97A00",
+)
 COLOURS = {
-    "RNN": ORANGE, "GRU": GREEN, "LSTM": BLUE, "BiLSTM": PURPLE,
-    "forget": ORANGE, "input": GREEN, "output": BLUE, "candidate": PURPLE, "reset": ORANGE, "update": GREEN,
-}  # fmt: skip
-BIASES = {"b = 0": "#5aa7d6", "b = 1": BLUE, "b = 3": "#00456e", "chrono": PURPLE}  # starts of an LSTM's forget gate
+    "RNN": ORANGE,
+    "GRU": GREEN,
+    "LSTM": BLUE,
+    "BiLSTM": PURPLE,
+    "forget": ORANGE,
+    "input": GREEN,
+    "output": BLUE,
+    "candidate": PURPLE,
+    "reset": ORANGE,
+    "update": GREEN,
+}
+BIASES = {
+    "b = 0": "#5aa7d6",
+    "b = 1": BLUE,
+    "b = 3": "#00456e",
+    "chrono": PURPLE,
+}  # starts of an LSTM's forget gate
 BLUES = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#9ecae8", BLUE, "#00415f"])
 
-plt.rcParams.update({
-    "figure.figsize": (6.8, 4.2), "figure.constrained_layout.use": True, "figure.dpi": 110, "savefig.dpi": 160,
-    "font.family": "DejaVu Sans", "font.size": 11, "axes.titlesize": 12, "axes.titlelocation": "left",
-    "axes.labelsize": 11, "xtick.labelsize": 10, "ytick.labelsize": 10, "mathtext.fontset": "dejavusans",
-    "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK, "axes.edgecolor": SOFT,
-    "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.color": "#ebebeb",
-    "axes.axisbelow": True, "lines.linewidth": 2.0, "lines.markersize": 6, "legend.frameon": False,
-})  # fmt: skip
+plt.rcParams.update(
+    {
+        "figure.figsize": (6.8, 4.2),
+        "figure.constrained_layout.use": True,
+        "figure.dpi": 110,
+        "savefig.dpi": 160,
+        "font.family": "DejaVu Sans",
+        "font.size": 11,
+        "axes.titlesize": 12,
+        "axes.titlelocation": "left",
+        "axes.labelsize": 11,
+        "xtick.labelsize": 10,
+        "ytick.labelsize": 10,
+        "mathtext.fontset": "dejavusans",
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "axes.edgecolor": SOFT,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#ebebeb",
+        "axes.axisbelow": True,
+        "lines.linewidth": 2.0,
+        "lines.markersize": 6,
+        "legend.frameon": False,
+    }
+)
 
 
 def panels(rows: int = 1, columns: int = 1, **settings: Any) -> tuple[Figure, Any]:
@@ -49,9 +90,14 @@ def band(ax: Axes, x: Any, runs: Any, colour: str, **settings: Any) -> np.ndarra
 def label_ends(ax: Axes, labels: Sequence[tuple[float, str, str]], x: float = 1.015) -> None:
     """Write (y, text, colour) to the right of the axes at height y, moved apart where they would overlap."""
     ax.figure.canvas.draw()  # places the axes
-    gap = 13 * ax.figure.dpi / 72 / ax.get_window_extent().height  # 13 points, as a share of the axes' height
+    gap = (
+        13 * ax.figure.dpi / 72 / ax.get_window_extent().height
+    )  # 13 points, as a share of the axes' height
     to_share = ax.transData + ax.transAxes.inverted()
-    items = sorted((float(to_share.transform((ax.get_xlim()[1], y))[1]), text, colour) for y, text, colour in labels)
+    items = sorted(
+        (float(to_share.transform((ax.get_xlim()[1], y))[1]), text, colour)
+        for y, text, colour in labels
+    )
     heights = np.array([height for height, *_ in items])
     for _ in range(200):  # push neighbours apart until none overlap
         heights = np.clip(heights, 0.0, 1.0)
@@ -59,7 +105,9 @@ def label_ends(ax: Axes, labels: Sequence[tuple[float, str, str]], x: float = 1.
             overlap = max(gap - (heights[i + 1] - heights[i]), 0.0)
             heights[i : i + 2] += (-overlap / 2, overlap / 2)
     for height, (_, text, colour) in zip(heights, items, strict=True):
-        ax.annotate(text, (x, height), xycoords="axes fraction", color=colour, va="center", fontsize=10)
+        ax.annotate(
+            text, (x, height), xycoords="axes fraction", color=colour, va="center", fontsize=10
+        )
 
 
 def whole_numbers(ax: Axes) -> None:
@@ -70,8 +118,15 @@ def whole_numbers(ax: Axes) -> None:
 def chance_line(ax: Axes, level: float, text: str, x: float = 0.01) -> None:
     """A dashed line at the level that needs no learning."""
     ax.axhline(level, color=SOFT, linestyle=(0, (4, 3)), linewidth=1.2)
-    ax.annotate(text, (x, level), xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points",
-                color=SOFT, fontsize=9.5)  # fmt: skip
+    ax.annotate(
+        text,
+        (x, level),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        color=SOFT,
+        fontsize=9.5,
+    )
 
 
 def percent(ax: Axes) -> None:
@@ -80,12 +135,22 @@ def percent(ax: Axes) -> None:
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1.0], ["0%", "25%", "50%", "75%", "100%"])
 
 
-def grid_of_numbers(ax: Axes, values: Any, text: Any, rows: Sequence[str], columns: Sequence[str]) -> None:
+def grid_of_numbers(
+    ax: Axes, values: Any, text: Any, rows: Sequence[str], columns: Sequence[str]
+) -> None:
     """A table (rows, columns) of shares from 0 to 1 whose cells are shaded by value and hold `text`."""
     values = np.asarray(values)
     ax.imshow(values, cmap=BLUES, vmin=0, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(values):
-        ax.text(j, i, text[i][j], ha="center", va="center", color="white" if value > 0.45 else INK, fontsize=10)
+        ax.text(
+            j,
+            i,
+            text[i][j],
+            ha="center",
+            va="center",
+            color="white" if value > 0.45 else INK,
+            fontsize=10,
+        )
     ax.set_xticks(range(len(columns)), columns)
     ax.set_yticks(range(len(rows)), rows)
     ax.set_xticks(np.arange(1, len(columns)) - 0.5, minor=True)

@@ -40,7 +40,9 @@ def read_conll(path: str) -> list[Sentence]:
         with open(path, encoding="utf-8") as file:
             lines = [*file, ""]
     except UnicodeDecodeError as error:
-        raise SystemExit(f"{path}: a text file in UTF-8 is wanted, but reading it says: {error}.") from None
+        raise SystemExit(
+            f"{path}: a text file in UTF-8 is wanted, but reading it says: {error}."
+        ) from None
     for number, line in enumerate(lines, start=1):
         columns = line.split()
         if columns and columns[0] != "-DOCSTART-":
@@ -54,7 +56,9 @@ def read_conll(path: str) -> list[Sentence]:
             sentences.append(Sentence(words, tags))
             words, tags = [], []
     if not sentences:
-        raise SystemExit(f"{path}: there is no sentence in it; wanted is a word and its tag on each line.")
+        raise SystemExit(
+            f"{path}: there is no sentence in it; wanted is a word and its tag on each line."
+        )
     return sentences
 
 
@@ -76,9 +80,11 @@ def spans(tags: Sequence[str]) -> list[tuple[int, int, str]]:
 
 
 def score(
-    true: Sequence[Sequence[str]], guessed: Sequence[Sequence[str]], places: Sequence[Sequence[bool]] | None = None,
+    true: Sequence[Sequence[str]],
+    guessed: Sequence[Sequence[str]],
+    places: Sequence[Sequence[bool]] | None = None,
     kind: str = "",
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Precision, recall and F1 of whole names: begin, end and kind must be right (Tjong Kim Sang and De Meulder 2003).
 
     places: for each word whether it counts; then only names that hold such a word do. kind: only names of that kind do.
@@ -86,13 +92,23 @@ def score(
     right = there = marked = 0
     for row, (ours, theirs) in enumerate(zip(true, guessed, strict=True)):
         if len(ours) != len(theirs):
-            raise ValueError(f"sentence {row} has {len(ours)} tags and {len(theirs)} guesses; one for each is wanted")
+            raise ValueError(
+                f"sentence {row} has {len(ours)} tags and {len(theirs)} guesses; one for each is wanted"
+            )
         names, guesses = (
-            {span for span in spans(tags) if (not kind or span[2] == kind)
-             and (places is None or any(places[row][span[0] : span[1]]))}
+            {
+                span
+                for span in spans(tags)
+                if (not kind or span[2] == kind)
+                and (places is None or any(places[row][span[0] : span[1]]))
+            }
             for tags in (ours, theirs)
-        )  # fmt: skip
-        right, there, marked = right + len(names & guesses), there + len(names), marked + len(guesses)
+        )
+        right, there, marked = (
+            right + len(names & guesses),
+            there + len(names),
+            marked + len(guesses),
+        )
     precision, recall = right / marked if marked else 0.0, right / there if there else 0.0
     f1 = 2 * right / (there + marked) if there + marked else 0.0
     return {"precision": precision, "recall": recall, "f1": f1, "names": there}
@@ -107,7 +123,9 @@ def shape(word: str) -> str:
     >>> shape("Anna"), shape("IBM"), shape("B-52"), shape("__init__"), shape("setUp")
     ('Xx', 'X', 'X-9', '_x_', 'xXx')
     """
-    kinds = ["9" if c.isdigit() else "X" if c.isupper() else "x" if c.isalpha() else c for c in word[:20]]
+    kinds = [
+        "9" if c.isdigit() else "X" if c.isupper() else "x" if c.isalpha() else c for c in word[:20]
+    ]
     return "".join(c for c, before in zip(kinds, ["", *kinds]) if c != before)
 
 
@@ -123,7 +141,10 @@ class Coded:
         words = Counter(word for sentence in training for word in sentence.words)
         shapes = Counter(shape(word) for word in words.elements())
         self.words, self.shapes = (
-            {word: i for i, word in enumerate(sorted(w for w, n in counts.items() if n > 1), start=2)}
+            {
+                word: i
+                for i, word in enumerate(sorted(w for w, n in counts.items() if n > 1), start=2)
+            }
             for counts in (words, shapes)
         )
         by_word: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -131,11 +152,15 @@ class Coded:
             for word, tag in zip(*sentence):
                 by_word[word][tag] += 1
         self.usual = {word: counts.most_common(1)[0][0] for word, counts in by_word.items()}
-        self.certain = {word for word in self.words if by_word[word][self.usual[word]] >= 0.9 * words[word]}
+        self.certain = {
+            word for word in self.words if by_word[word][self.usual[word]] >= 0.9 * words[word]
+        }
         by_shape: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for word, tag in self.usual.items():
             by_shape[shape(word)][tag] += 1
-        self.usual_of_shape = {form: counts.most_common(1)[0][0] for form, counts in by_shape.items()}
+        self.usual_of_shape = {
+            form: counts.most_common(1)[0][0] for form, counts in by_shape.items()
+        }
 
     def ambiguous(self, sentence: Sentence) -> list[bool]:
         """For each word whether it is unknown, or had another than its usual tag in a tenth of the training or more."""
@@ -147,7 +172,10 @@ class Coded:
 
     def ids(self, sentences: Sequence[Sentence]) -> tuple[np.ndarray, np.ndarray]:
         T = max(len(sentence.words) for sentence in sentences)
-        ids, answers = np.full((len(sentences), T, 2), PADDING), np.full((len(sentences), T), IGNORED)
+        ids, answers = (
+            np.full((len(sentences), T, 2), PADDING),
+            np.full((len(sentences), T), IGNORED),
+        )
         places = {tag: i for i, tag in enumerate(self.tags)}
         for row, (words, tags) in enumerate(sentences):
             for t, word in enumerate(words):
@@ -163,7 +191,9 @@ KINDS = ["window", "LSTM", "LSTM, a word later", "BiLSTM"]
 
 def some_unknown(words: Tensor, p: float = 0.15) -> Tensor:
     """Words made unknown with probability p, so that a tagger learns what to do with those that it does not know."""
-    return mg.where((mg.rand(*words.shape) < p).to(words.device) & (words != PADDING), UNKNOWN, words)
+    return mg.where(
+        (mg.rand(*words.shape) < p).to(words.device) & (words != PADDING), UNKNOWN, words
+    )
 
 
 class Tagger(nn.Module):
@@ -172,9 +202,14 @@ class Tagger(nn.Module):
     later: the answer for a word is read from the state so many words later.
     """
 
-    def __init__(self, V: int, S: int, C: int, H: int, both: bool = False, later: int = 0, E: int = 32):
+    def __init__(
+        self, V: int, S: int, C: int, H: int, both: bool = False, later: int = 0, E: int = 32
+    ):
         super().__init__()
-        self.word, self.shape = nn.Embedding(V, E, padding_idx=PADDING), nn.Embedding(S, E // 4, padding_idx=PADDING)
+        self.word, self.shape = (
+            nn.Embedding(V, E, padding_idx=PADDING),
+            nn.Embedding(S, E // 4, padding_idx=PADDING),
+        )
         self.lstm = nn.LSTM(E + E // 4, H, batch_first=True, bidirectional=both)
         self.fc = nn.Linear((1 + both) * H, C)
         self.later = later
@@ -207,10 +242,14 @@ class WindowTagger(nn.Module):
         if self.training:
             words = some_unknown(words)
         reach, T = self.near[-1], ids.shape[1]
-        words, shapes = (nn.functional.pad(part, (reach, reach), value=PADDING) for part in (words, shapes))
+        words, shapes = (
+            nn.functional.pad(part, (reach, reach), value=PADDING) for part in (words, shapes)
+        )
         tables = zip(self.words, self.shapes)
-        return sum(of_words(words[:, k : k + T]) + of_shapes(shapes[:, k : k + T])
-                   for k, (of_words, of_shapes) in enumerate(tables))  # fmt: skip
+        return sum(
+            of_words(words[:, k : k + T]) + of_shapes(shapes[:, k : k + T])
+            for k, (of_words, of_shapes) in enumerate(tables)
+        )
 
 
 def tagger(kind: str, coded: Coded, H: int) -> nn.Module:
@@ -225,14 +264,18 @@ def tagger(kind: str, coded: Coded, H: int) -> nn.Module:
     return Tagger(V, S, C, width, later=int(kind == "LSTM, a word later"))
 
 
-def batches(ids: np.ndarray, answers: np.ndarray, steps: int, B: int, device: str) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(
+    ids: np.ndarray, answers: np.ndarray, steps: int, B: int, device: str
+) -> Iterator[tuple[Tensor, Tensor]]:
     """`steps` batches of B sentences of similar length, each cut to the longest in it, in random order."""
     lengths = (answers != IGNORED).sum(axis=1)
     random = generator()
     left: list[np.ndarray] = []
     for _ in range(steps):
         if not left:
-            order = np.argsort(lengths + random.random(len(lengths)) * 4)  # short ones together; anew in every round
+            order = np.argsort(
+                lengths + random.random(len(lengths)) * 4
+            )  # short ones together; anew in every round
             left = [order[i : i + B] for i in range(0, len(order), B)]
             random.shuffle(left)
         rows = left.pop()
@@ -240,7 +283,9 @@ def batches(ids: np.ndarray, answers: np.ndarray, steps: int, B: int, device: st
         yield mg.tensor(ids[rows, :T]).to(device), mg.tensor(answers[rows, :T]).to(device)
 
 
-def tagged(model: nn.Module, coded: Coded, sentences: Sequence[Sentence], device: str, B: int = 256) -> list[list[str]]:
+def tagged(
+    model: nn.Module, coded: Coded, sentences: Sequence[Sentence], device: str, B: int = 256
+) -> list[list[str]]:
     """The tags that the model gives."""
     model.eval()
     order = sorted(range(len(sentences)), key=lambda i: len(sentences[i].words))

@@ -10,7 +10,10 @@ import minigrad as mg
 from minigrad import Tensor
 from minigrad.random import generator
 
-SYMBOLS, NOISE = 10, 5  # of the copy task: what may have to be remembered, and what may stand in between
+SYMBOLS, NOISE = (
+    10,
+    5,
+)  # of the copy task: what may have to be remembered, and what may stand in between
 POSITIVE = "good great excellent amazing wonderful fantastic love best happy perfect".split()
 NEGATIVE = "bad terrible awful horrible worst hate poor disappointing sad wrong".split()
 NEUTRAL = "the a is was it this that movie film story".split()
@@ -24,7 +27,9 @@ def copy_task(B: int, T: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
     return mg.cat([symbol, noise], dim=1).to(device), symbol.squeeze(1).to(device)
 
 
-def latch_task(B: int, T: int, symbols: int = 10, rate: float = 0.15) -> tuple[Tensor, Tensor, Tensor]:
+def latch_task(
+    B: int, T: int, symbols: int = 10, rate: float = 0.15
+) -> tuple[Tensor, Tensor, Tensor]:
     """Always name the symbol that was last marked: x (T,B,symbols+1), answers (T,B), marks (T,B).
 
     Each step shows a random symbol, one-hot, and a flag that marks it with probability `rate`; the first is marked.
@@ -47,10 +52,14 @@ def sentences(
     ids (B,T), places in WORDS and then `padding`; labels (B,).
     """
     random = generator()
-    good, bad, neutral = ([WORDS.index(word) for word in words] for words in (positive, NEGATIVE, NEUTRAL))
+    good, bad, neutral = (
+        [WORDS.index(word) for word in words] for words in (positive, NEGATIVE, NEUTRAL)
+    )
     ids, labels = np.full((B, T), padding), random.integers(0, 2, B)
     for row, label in zip(ids, labels):
-        words = [*random.choice(good if label else bad, random.integers(2, 4)),
-                 *random.choice(neutral, random.integers(3, 7))]  # fmt: skip
+        words = [
+            *random.choice(good if label else bad, random.integers(2, 4)),
+            *random.choice(neutral, random.integers(3, 7)),
+        ]
         row[: len(words)] = random.permutation(words)
     return mg.tensor(ids).to(device), mg.tensor(labels).to(device)

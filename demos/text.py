@@ -55,9 +55,13 @@ def read(path: str = "") -> str:
     except UnicodeDecodeError as error:
         raise SystemExit(f"--text {path} is not UTF-8 ({error}); save it as UTF-8.") from None
     if len(text) < SHORTEST:
-        raise SystemExit(f"--text {path} has {len(text):,} characters; {SHORTEST:,} are wanted at least.")
+        raise SystemExit(
+            f"--text {path} has {len(text):,} characters; {SHORTEST:,} are wanted at least."
+        )
     if len(set(text)) > WIDEST:
-        raise SystemExit(f"--text {path} has {len(set(text)):,} different characters; {WIDEST:,} are wanted at most.")
+        raise SystemExit(
+            f"--text {path} has {len(set(text)):,} different characters; {WIDEST:,} are wanted at most."
+        )
     return text
 
 
@@ -121,12 +125,23 @@ def ngrams(corpus: Corpus, longest: int) -> list[dict[str, float]]:
         known, total = np.unique(histories, return_counts=True)
         _, followers = np.unique(grams // V, return_counts=True)
         h = code(ids, places, order, V)
-        n_ha, n_h, s_h = lookup(grams, count, h * V + ids[places]), lookup(known, total, h), lookup(known, followers, h)
-        mixed = [np.where(n_h > 0, (n_ha + k * s_h * p) / np.maximum(n_h + k * s_h, 1), p) for k in FACTORS]
+        n_ha, n_h, s_h = (
+            lookup(grams, count, h * V + ids[places]),
+            lookup(known, total, h),
+            lookup(known, followers, h),
+        )
+        mixed = [
+            np.where(n_h > 0, (n_ha + k * s_h * p) / np.maximum(n_h + k * s_h, 1), p)
+            for k in FACTORS
+        ]
         best = int(np.argmax([np.log(p[valid]).sum() for p in mixed]))
         p = mixed[best]
         found.append(
-            {"k": FACTORS[best], "valid": float(-np.log2(p[valid]).mean()), "test": float(-np.log2(p[~valid]).mean())}
+            {
+                "k": FACTORS[best],
+                "valid": float(-np.log2(p[valid]).mean()),
+                "test": float(-np.log2(p[~valid]).mean()),
+            }
         )
     return found
 
@@ -177,7 +192,13 @@ def detached(state: Any) -> Any:
 
 
 def learn(
-    model: nn.Module, columns: Tensor, T: int, steps: int, lr: float, watch: Callable[[], Any], every: int
+    model: nn.Module,
+    columns: Tensor,
+    T: int,
+    steps: int,
+    lr: float,
+    watch: Callable[[], Any],
+    every: int,
 ) -> list[Any]:
     """Truncated backpropagation through time; what `watch()` said after every `every` steps.
 
@@ -224,7 +245,9 @@ def write(model: nn.Module, prompt: Ids, temperatures: list[float], length: int)
     with mg.no_grad():
         for _ in range(length):
             scores, state = model(ids, state)
-            noise = generator().gumbel(size=scores[-1].shape)  # the greatest of score + noise is such a draw
+            noise = generator().gumbel(
+                size=scores[-1].shape
+            )  # the greatest of score + noise is such a draw
             drawn.append((scores[-1].cpu().numpy() / heat + noise).argmax(axis=1))
             ids = mg.tensor(drawn[-1][None]).to(ids.device)
     return np.array(drawn)
@@ -243,4 +266,6 @@ def fewer(a: Any, b: Any) -> bool:
     A single run must need fewer by TOO_CLOSE.
     """
     gain = np.subtract(b, a)
-    return bool(np.median(gain) > (0.01 if gain.size > 1 else TOO_CLOSE) and (gain > 0).mean() >= 0.8)
+    return bool(
+        np.median(gain) > (0.01 if gain.size > 1 else TOO_CLOSE) and (gain > 0).mean() >= 0.8
+    )

@@ -24,13 +24,20 @@ Criterion = Callable[[Tensor, Tensor], Tensor]
 
 def cross_entropy(scores: Tensor, answers: Tensor) -> Tensor:
     """Scores (..., C) held to answers (...); an answer of -100 does not count."""
-    return nn.functional.cross_entropy(scores.reshape(-1, scores.shape[-1]), answers.reshape(-1), ignore_index=-100)
+    return nn.functional.cross_entropy(
+        scores.reshape(-1, scores.shape[-1]), answers.reshape(-1), ignore_index=-100
+    )
 
 
 def train(
-    model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]], lr: float, clip: float,
-    watch: Callable[[], float] | None = None, every: int = 10, criterion: Criterion | None = None,
-) -> tuple[list[float], list[float]]:  # fmt: skip
+    model: nn.Module,
+    batches: Iterable[tuple[Tensor, Tensor]],
+    lr: float,
+    clip: float,
+    watch: Callable[[], float] | None = None,
+    every: int = 10,
+    criterion: Criterion | None = None,
+) -> tuple[list[float], list[float]]:
     """Adam on the cross-entropy or another criterion(model(x), answers), one step a batch, the norm of all gradients
     clipped at `clip`.
 
@@ -47,10 +54,16 @@ def train(
         nn.utils.clip_grad_norm_(model.parameters(), clip)
         try:
             optimizer.step()
-        except FloatingPointError as error:  # nothing was changed: the state is that of the step before
-            file = Path(tempfile.gettempdir(), f"last_good_{type(model).__name__}_{os.getpid()}.safetensors")
+        except (
+            FloatingPointError
+        ) as error:  # nothing was changed: the state is that of the step before
+            file = Path(
+                tempfile.gettempdir(), f"last_good_{type(model).__name__}_{os.getpid()}.safetensors"
+            )
             nn.io.save_checkpoint(file, model=model, optimizer=optimizer, step=step - 1)
-            raise FloatingPointError(f"step {step}: {error}. The last good state is in {file}") from error
+            raise FloatingPointError(
+                f"step {step}: {error}. The last good state is in {file}"
+            ) from error
         losses.append(loss.item())
         if watch and step % every == 0:
             watched.append(watch())
@@ -88,12 +101,20 @@ def fit(
         model.train()
         return right
 
-    losses, other = train(model.train(), shuffled(data, steps, B), lr, clip=math.inf, watch=watch, every=every)
+    losses, other = train(
+        model.train(), shuffled(data, steps, B), lr, clip=math.inf, watch=watch, every=every
+    )
     model.eval()
-    return {"loss": np.reshape(losses, (-1, every)).mean(axis=1).tolist(), "seen": seen, "other": other}
+    return {
+        "loss": np.reshape(losses, (-1, every)).mean(axis=1).tolist(),
+        "seen": seen,
+        "other": other,
+    }
 
 
-def step_times(models: dict[str, nn.Module], x: Tensor, answers: Tensor, rounds: int) -> dict[str, tuple[float, float]]:
+def step_times(
+    models: dict[str, nn.Module], x: Tensor, answers: Tensor, rounds: int
+) -> dict[str, tuple[float, float]]:
     """Seconds of processor time of a training step of each model, and of reading alone: medians over the rounds.
 
     In a round the models take turns, so that whatever else the machine does meets them all; the first does not count.
@@ -119,5 +140,7 @@ def step_memory(model: nn.Module, x: Tensor, answers: Tensor) -> float:
         tracemalloc.stop()
         return peak
 
-    with ThreadPoolExecutor(1) as new_thread:  # has none of the buffers that minigrad keeps from one step to the next
+    with ThreadPoolExecutor(
+        1
+    ) as new_thread:  # has none of the buffers that minigrad keeps from one step to the next
         return new_thread.submit(step).result()

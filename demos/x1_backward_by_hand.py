@@ -16,7 +16,7 @@ import minigrad as mg
 import nn
 from demos.lab import FAILS, HOLDS, Lab, only_if, ranged
 from demos.style import BIASES, BLUE, COLOURS, GREEN, ORANGE, band, label_ends, panels
-from minigrad.steps import lstm_gates
+from minigrad.cells import lstm_gates
 
 lab = Lab(__file__)
 Array = np.ndarray[Any, Any]
@@ -42,9 +42,13 @@ def sigmoid(a: Array) -> Array:
     return np.tanh(a / 2) / 2 + 0.5
 
 
-def lstm_cell(x: Array, h: Array, c: Array, w: dict[str, Array], extra: Sequence[Array]) -> tuple[Array, Array, Any]:
+def lstm_cell(
+    x: Array, h: Array, c: Array, w: dict[str, Array], extra: Sequence[Array]
+) -> tuple[Array, Array, Any]:
     """h', c', and the function that takes their gradients back. `extra`: what is added to each aₖ (B,H), for tests."""
-    a_i, a_f, a_g, a_o = (x @ w[f"W_{k}"].T + h @ w[f"U_{k}"].T + w[f"b_{k}"] + e for k, e in zip(GATES, extra))
+    a_i, a_f, a_g, a_o = (
+        x @ w[f"W_{k}"].T + h @ w[f"U_{k}"].T + w[f"b_{k}"] + e for k, e in zip(GATES, extra)
+    )
     i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
     c_new = f * c + i * g
     y = np.tanh(c_new)
@@ -63,7 +67,12 @@ def lstm_cell(x: Array, h: Array, c: Array, w: dict[str, Array], extra: Sequence
         dg = dc * i
         dc_before = dc * f
         # i = σ(a_i):  da_i = di i (1 - i);  f and o likewise;  g = tanh(a_g):  da_g = dg (1 - g²)
-        da = {"i": di * i * (1 - i), "f": df * f * (1 - f), "g": dg * (1 - g * g), "o": do * o * (1 - o)}
+        da = {
+            "i": di * i * (1 - i),
+            "f": df * f * (1 - f),
+            "g": dg * (1 - g * g),
+            "o": do * o * (1 - o),
+        }
         # aₖ = Wₖ x + Uₖ h + bₖ:  dx = Σₖ Wₖᵀ daₖ,  dh = Σₖ Uₖᵀ daₖ: all four gates have read x and h
         dx = sum(da[k] @ w[f"W_{k}"] for k in GATES)
         dh_before = sum(da[k] @ w[f"U_{k}"] for k in GATES)
@@ -116,10 +125,16 @@ def lstm(values: dict[str, Array]) -> tuple[Array, Array, Callable[..., dict[str
 
 
 # %%
-def draw(T: int, B: int, I: int, H: int, random: np.random.Generator) -> tuple[dict[str, Array], Array, Array]:
+def draw(
+    T: int, B: int, I: int, H: int, random: np.random.Generator
+) -> tuple[dict[str, Array], Array, Array]:
     """Values for `lstm`, and u (T,B,H), v (B,H)."""
     shapes = {"x": (T, B, I), "h0": (B, H), "c0": (B, H)}
-    shapes |= {f"{name}_{k}": shape for name, shape in {"W": (H, I), "U": (H, H), "b": (H,)}.items() for k in GATES}
+    shapes |= {
+        f"{name}_{k}": shape
+        for name, shape in {"W": (H, I), "U": (H, H), "b": (H,)}.items()
+        for k in GATES
+    }
     values = {name: random.standard_normal(shape) for name, shape in shapes.items()}
     for k in GATES:
         values[f"U_{k}"] /= np.sqrt(H)
@@ -132,7 +147,9 @@ def autograd(values: dict[str, Array], u: Array, v: Array) -> dict[str, Array]:
     w = {name: mg.tensor(value).requires_grad_() for name, value in values.items()}
     h, c, hs = w["h0"], w["c0"], []
     for t, x in enumerate(w["x"].unbind(0)):
-        i, f, g, o = (x @ w[f"W_{k}"].T + h @ w[f"U_{k}"].T + w[f"b_{k}"] + w[f"a_{k}"][t] for k in GATES)
+        i, f, g, o = (
+            x @ w[f"W_{k}"].T + h @ w[f"U_{k}"].T + w[f"b_{k}"] + w[f"a_{k}"][t] for k in GATES
+        )
         c = mg.sigmoid(f) * c + mg.sigmoid(i) * mg.tanh(g)
         h = mg.sigmoid(o) * mg.tanh(c)
         hs.append(h)
@@ -159,14 +176,26 @@ def differences(T: int, seed: int, B: int, I: int, H: int) -> dict[str, dict[str
     random = np.random.default_rng(seed)
     values, u, v = draw(T, B, I, H, random)
     by_hand, whole = lstm(values)[2](u, v), autograd(values, u, v)
-    found: dict[str, dict[str, float]] = {"autograd": {}, "complex step": {}, "central difference": {}}
+    found: dict[str, dict[str, float]] = {
+        "autograd": {},
+        "complex step": {},
+        "central difference": {},
+    }
     for name, gradient in by_hand.items():
         length = np.linalg.norm(gradient)
         found["autograd"][name] = float(np.linalg.norm(whole[name] - gradient) / length)
         directions = random.standard_normal((3, *gradient.shape))
-        for witness, derivative in [("complex step", complex_step), ("central difference", central_difference)]:
-            gaps = [abs(derivative(values, u, v, name, direction=d) - (gradient * d).sum()) for d in directions]
-            found[witness][name] = float(max(gaps) / length)  # gradient · d has the size of the gradient
+        for witness, derivative in [
+            ("complex step", complex_step),
+            ("central difference", central_difference),
+        ]:
+            gaps = [
+                abs(derivative(values, u, v, name, direction=d) - (gradient * d).sum())
+                for d in directions
+            ]
+            found[witness][name] = float(
+                max(gaps) / length
+            )  # gradient · d has the size of the gradient
     return found
 
 
@@ -175,7 +204,10 @@ SIZES = {"B": 3, "I": 4, "H": 5}
 WITNESSES = {"autograd": BLUE, "complex step": GREEN, "central difference": ORANGE}
 checked = lab.run(differences, T=LENGTHS, seed=lab.seeds(at_least=3), **SIZES)
 NAMES = [*(f"{name}_{k}" for k in GATES for name in "aWUb"), "x", "h0", "c0"]
-worst = {witness: {name: max(run[name] for run in checked[witness]) for name in NAMES} for witness in WITNESSES}
+worst = {
+    witness: {name: max(run[name] for run in checked[witness]) for name in NAMES}
+    for witness in WITNESSES
+}
 lab.table(
     f"Largest relative difference from the gradient by hand in {len(checked.rows)} draws, T from 1 to {LENGTHS[-1]}",
     ["gradient of", *WITNESSES],
@@ -196,7 +228,10 @@ def by_step(seed: int, T: int, B: int, I: int, H: int) -> dict[str, list[float]]
     slope, length = (gradient * direction).sum(), np.linalg.norm(gradient)
     witnesses = {"complex step": complex_step, "central difference": central_difference}
     return {
-        name: [abs(witness(values, u, v, "U_f", direction=direction, step=step) - slope) / length for step in STEPS]
+        name: [
+            abs(witness(values, u, v, "U_f", direction=direction, step=step) - slope) / length
+            for step in STEPS
+        ]
         for name, witness in witnesses.items()
     }
 
@@ -212,7 +247,12 @@ for aside, height, (witness, colour) in zip((-0.2, 0, 0.2), (1e-3, 1e-4, 1e-5), 
         ax.plot(spread, np.maximum(gaps, 1e-17), ".", color=colour, markersize=3)
 ax.set_yscale("log")
 ax.set_xticks(range(len(LENGTHS)), LENGTHS)
-ax.set(title="All gradients", xlabel="length T of the sequence", ylabel="relative difference", ylim=(5e-18, 1))
+ax.set(
+    title="All gradients",
+    xlabel="length T of the sequence",
+    ylabel="relative difference",
+    ylim=(5e-18, 1),
+)
 for witness in ("complex step", "central difference"):
     band(right, STEPS, np.maximum(steps[witness], 1e-17), WITNESSES[witness])
 right.set_xscale("log")
@@ -289,20 +329,39 @@ flow = {model: found.where(model=model) for model in MODELS}
 lab.table(
     f"Norms of Jacobians over {BACK} steps ({len(cells)} cells each, median and range)",
     ["", "∂h_T/∂h_0", "∂c_T/∂c_0", "largest product of forget gates"],
-    [[model, *(in_words(flow[model][what][:, -1]) for what in ("h", "c", "gates")[: 3 if model in LSTMS else 1]),
-      *[""] * (0 if model in LSTMS else 2)] for model in MODELS],
-)  # fmt: skip
+    [
+        [
+            model,
+            *(
+                in_words(flow[model][what][:, -1])
+                for what in ("h", "c", "gates")[: 3 if model in LSTMS else 1]
+            ),
+            *[""] * (0 if model in LSTMS else 2),
+        ]
+        for model in MODELS
+    ],
+)
 
 figure, axes = panels(1, 2, figsize=(6.8, 4.2), sharey=True)
 for ax, what, models in zip(axes, "hc", (MODELS, LSTMS)):
     ends = []
     for model, colour in models.items():
-        ends.append((float(band(ax, range(BACK + 1), flow[model][what], colour)[-1]), model, colour))
+        ends.append(
+            (float(band(ax, range(BACK + 1), flow[model][what], colour)[-1]), model, colour)
+        )
         if what == "c":
-            ax.plot(np.median(flow[model]["gates"], axis=0), color=colour, linestyle=":", linewidth=1.4)
+            ax.plot(
+                np.median(flow[model]["gates"], axis=0), color=colour, linestyle=":", linewidth=1.4
+            )
     ax.set_yscale("log")
     ax.set(title=f"∂{what}$_T$/∂{what}$_t$", xlabel="steps back in time, T - t", xlim=(0, BACK))
-    label_ends(ax, [(y, name.removeprefix("LSTM, ") if what == "c" else name, colour) for y, name, colour in ends])
+    label_ends(
+        ax,
+        [
+            (y, name.removeprefix("LSTM, ") if what == "c" else name, colour)
+            for y, name, colour in ends
+        ],
+    )
 axes[0].set_ylabel("norm of the Jacobian")
 lab.show(
     figure,
@@ -325,10 +384,14 @@ lab.claim(
     measured=cell_left["LSTM, b = 0"],
     unit=f"‖∂c_T/∂c_0‖ = {{:.0e}} over {BACK} steps with forget bias 0",
     baseline=("with chrono initialisation", cell_left["LSTM, chrono"]),
-    verdict=HOLDS if len(open_enough) == len(LSTMS)
-    else only_if(f"the forget gates start open enough: a tenth of it is left in {' and '.join(open_enough)} alone")
-    if open_enough else FAILS,
-)  # fmt: skip
+    verdict=HOLDS
+    if len(open_enough) == len(LSTMS)
+    else only_if(
+        f"the forget gates start open enough: a tenth of it is left in {' and '.join(open_enough)} alone"
+    )
+    if open_enough
+    else FAILS,
+)
 ratio = {model: flow[model]["gates"][:, -1] / cell_left[model] for model in LSTMS}
 by_gates = [model for model in LSTMS if np.median(ratio[model]) > 0.1]
 lab.claim(
@@ -338,10 +401,14 @@ lab.claim(
     measured=ratio["LSTM, b = 1"],
     unit="along it alone comes {:.0e} of ‖∂c_T/∂c_0‖ with forget bias 1",
     baseline=("with chrono initialisation", ratio["LSTM, chrono"]),
-    verdict=HOLDS if len(by_gates) == len(LSTMS)
-    else only_if(f"gates stay near 1 (here {' and '.join(by_gates)}): else more comes by way of h, through the gates")
-    if by_gates else FAILS,
-)  # fmt: skip
+    verdict=HOLDS
+    if len(by_gates) == len(LSTMS)
+    else only_if(
+        f"gates stay near 1 (here {' and '.join(by_gates)}): else more comes by way of h, through the gates"
+    )
+    if by_gates
+    else FAILS,
+)
 
 # %%
 lab.done()

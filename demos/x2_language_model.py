@@ -26,7 +26,7 @@ from demos.text import (
     split,
     streams,
     write,
-)  # fmt: skip
+)
 from minigrad import Tensor
 
 lab = Lab(__file__)
@@ -81,14 +81,31 @@ UNITS = 10  # of each gate, those that change most
 
 
 def language_model(
-    kind: str, H: int, lr: float, seed: int, path: str, digest: str, steps: int, B: int, T: int, device: str
+    kind: str,
+    H: int,
+    lr: float,
+    seed: int,
+    path: str,
+    digest: str,
+    steps: int,
+    B: int,
+    T: int,
+    device: str,
 ) -> dict[str, object]:
     """Bits per character on the validation part, along the way and at the end, and on the test part; samples, gates."""
     corpus = split(read(path))
     mg.manual_seed(seed)
     model = LanguageModel(kind, len(corpus.alphabet), H).to(device)
     valid, test = (streams(ids, 16, device) for ids in (corpus.valid, corpus.test))
-    curve = learn(model, streams(corpus.train, B, device), T, steps, lr, lambda: bits(model, valid), every=EVERY)
+    curve = learn(
+        model,
+        streams(corpus.train, B, device),
+        T,
+        steps,
+        lr,
+        lambda: bits(model, valid),
+        every=EVERY,
+    )
     samples = write(model, corpus.test[:PROMPT], TEMPERATURES, 1000).T
     return {
         "curve": curve,
@@ -96,7 +113,9 @@ def language_model(
         "test": bits(model, test),
         "parameters": size(model),
         "samples": [corpus.decode(sample) for sample in samples],
-        "gates": gates_of(model, mg.tensor(corpus.test[: PROMPT + PASSAGE]).to(device)) if kind == "LSTM" else {},
+        "gates": gates_of(model, mg.tensor(corpus.test[: PROMPT + PASSAGE]).to(device))
+        if kind == "LSTM"
+        else {},
     }
 
 
@@ -104,8 +123,13 @@ def gates_of(model: LanguageModel, ids: Tensor) -> dict[str, list[list[float]]]:
     """i, f and o of the last PASSAGE characters: (units, PASSAGE) each, for the units that change most there."""
     with mg.no_grad():
         found = nn.gates(model.rnn, model.embedding(ids[:, None]))["l0"]
-    passage = {name: found[name][-PASSAGE:, 0].cpu().numpy().T for name in "fio"}  # (T,1,H) -> (H,PASSAGE)
-    return {name: gate[gate.std(axis=1).argsort()[: -1 - UNITS : -1]].tolist() for name, gate in passage.items()}
+    passage = {
+        name: found[name][-PASSAGE:, 0].cpu().numpy().T for name in "fio"
+    }  # (T,1,H) -> (H,PASSAGE)
+    return {
+        name: gate[gate.std(axis=1).argsort()[: -1 - UNITS : -1]].tolist()
+        for name, gate in passage.items()
+    }
 
 
 budget = size(LanguageModel("LSTM", V, LSTM_H))
@@ -114,15 +138,26 @@ trained = Runs(
     row
     for kind in KINDS
     for row in lab.run(
-        language_model, kind=kind, H=sizes[kind], lr=RATES, seed=lab.seeds(), **content, steps=STEPS, B=16, T=64,
+        language_model,
+        kind=kind,
+        H=sizes[kind],
+        lr=RATES,
+        seed=lab.seeds(),
+        **content,
+        steps=STEPS,
+        B=16,
+        T=64,
         device=lab.device,
     )
-)  # fmt: skip
+)
 
 
 def best(kind: str) -> Runs:
     """The runs of a network at the learning rate with fewer bits on the validation part."""
-    return min((trained.where(kind=kind, lr=lr) for lr in RATES), key=lambda runs: float(np.median(runs["valid"])))
+    return min(
+        (trained.where(kind=kind, lr=lr) for lr in RATES),
+        key=lambda runs: float(np.median(runs["valid"])),
+    )
 
 
 N = len(lab.seeds())
@@ -132,16 +167,29 @@ bits_of = {kind: runs["test"] for kind, runs in chosen.items()}
 lab.table(
     f"Bits per character, {STEPS} steps ({RUNS})",
     ["", "hidden units", "parameters", "learning rate", "validation", "test"],
-    [[kind, sizes[kind], int(runs["parameters"][0]), str(runs["lr"][0]), *map(in_words, (runs["valid"], runs["test"]))]
-     for kind, runs in chosen.items()]
-    + [[name, "", "", "", f"{valid:.3f}", f"{test:.3f}"]
-       for name, valid, test in zip(NAMES, counted["valid"], counted["test"])],
-)  # fmt: skip
+    [
+        [
+            kind,
+            sizes[kind],
+            int(runs["parameters"][0]),
+            str(runs["lr"][0]),
+            *map(in_words, (runs["valid"], runs["test"])),
+        ]
+        for kind, runs in chosen.items()
+    ]
+    + [
+        [name, "", "", "", f"{valid:.3f}", f"{test:.3f}"]
+        for name, valid, test in zip(NAMES, counted["valid"], counted["test"])
+    ],
+)
 if len(RATES) > 1:
     lab.table(
         "Bits per character on the test part, by learning rate",
         ["", *map(str, RATES)],
-        [[kind, *(in_words(trained.where(kind=kind, lr=lr)["test"]) for lr in RATES)] for kind in KINDS],
+        [
+            [kind, *(in_words(trained.where(kind=kind, lr=lr)["test"]) for lr in RATES)]
+            for kind in KINDS
+        ],
     )
 
 # %%
@@ -153,11 +201,14 @@ for kind, runs in chosen.items():
 for name, level in zip(NAMES[1:], counted["valid"][1:]):
     ax.axhline(level, color=SOFT, linestyle=(0, (4, 3)), linewidth=1)
     ends.append((level, name, SOFT))
-ax.set(title="Validation part", xlabel="training step", ylabel="bits per character", xlim=(0, STEPS))
+ax.set(
+    title="Validation part", xlabel="training step", ylabel="bits per character", xlim=(0, STEPS)
+)
 ax.set_ylim(top=counted["valid"][1] + 0.1)
 label_ends(ax, ends)
 bars = sorted(
-    {**counts, **{kind: float(np.median(found)) for kind, found in bits_of.items()}}.items(), key=lambda b: -b[1]
+    {**counts, **{kind: float(np.median(found)) for kind, found in bits_of.items()}}.items(),
+    key=lambda b: -b[1],
 )
 for height, (name, level) in enumerate(bars):
     right.barh(height, level, 0.66, color=COLOURS.get(name, "#cccccc"))
@@ -193,12 +244,21 @@ def real_words(sample: str) -> float:
 lab.table(
     "Of the words that the networks write, how many the training part has (1,000 characters a run)",
     ["temperature", *KINDS],
-    [[str(temperature), *(f"{np.median([real_words(samples[i]) for samples in chosen[kind]['samples']]):.0%}"
-                          for kind in KINDS)]
-     for i, temperature in enumerate(TEMPERATURES)],
-)  # fmt: skip
+    [
+        [
+            str(temperature),
+            *(
+                f"{np.median([real_words(samples[i]) for samples in chosen[kind]['samples']]):.0%}"
+                for kind in KINDS
+            ),
+        ]
+        for i, temperature in enumerate(TEMPERATURES)
+    ],
+)
 for temperature, sample in zip(TEMPERATURES, chosen["LSTM"].rows[0]["samples"]):
-    lab.say(f"The LSTM at temperature {temperature} (⏎ a new line): {' ⏎ '.join(sample[:400].splitlines())}")
+    lab.say(
+        f"The LSTM at temperature {temperature} (⏎ a new line): {' ⏎ '.join(sample[:400].splitlines())}"
+    )
 
 # %% [markdown]
 # ## Gates
@@ -208,13 +268,17 @@ for temperature, sample in zip(TEMPERATURES, chosen["LSTM"].rows[0]["samples"]):
 passage = corpus.decode(corpus.test[PROMPT : PROMPT + PASSAGE])
 figure, axes = panels(3, 1, figsize=(6.8, 5.6), sharex=True)
 for ax, name, title in zip(axes, "fio", ("forget gate", "input gate", "output gate")):
-    image = ax.imshow(chosen["LSTM"].rows[0]["gates"][name], cmap=BLUES, vmin=0, vmax=1, aspect="auto")
+    image = ax.imshow(
+        chosen["LSTM"].rows[0]["gates"][name], cmap=BLUES, vmin=0, vmax=1, aspect="auto"
+    )
     ax.set(ylabel=title.replace(" ", "\n"))
     ax.set_yticks([])
     ax.grid(False)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-axes[-1].set_xticks(range(PASSAGE), [{" ": "␣", "\n": "⏎"}.get(letter, letter) for letter in passage])
+axes[-1].set_xticks(
+    range(PASSAGE), [{" ": "␣", "\n": "⏎"}.get(letter, letter) for letter in passage]
+)
 axes[-1].tick_params(axis="x", labelsize=6.5, pad=2)
 axes[-1].set_xlabel("the character just read")
 figure.colorbar(image, ax=axes, label="value of the gate", shrink=0.5, aspect=24, pad=0.01)
@@ -238,7 +302,9 @@ lab.claim(
     baseline=("RNN", bits_of["RNN"]),
     verdict=HOLDS if fewer(bits_of["LSTM"], bits_of["RNN"]) else FAILS,
 )
-deepest = next((name for name in reversed(NAMES) if fewer(bits_of["LSTM"], counts[name])), "nothing")
+deepest = next(
+    (name for name in reversed(NAMES) if fewer(bits_of["LSTM"], counts[name])), "nothing"
+)
 lab.claim(
     "An LSTM language model is better than counting",
     where="exercise 2",
@@ -246,9 +312,12 @@ lab.claim(
     measured=bits_of["LSTM"],
     unit="{:.3f} bits per character",
     baseline=("trigrams; 5-grams", f"{counts['trigrams']:.3f}; {counts['5-grams']:.3f}"),
-    verdict=HOLDS if deepest == NAMES[-1] else only_if(f"no more than {deepest} are counted")
-    if deepest != "nothing" else FAILS,
-)  # fmt: skip
+    verdict=HOLDS
+    if deepest == NAMES[-1]
+    else only_if(f"no more than {deepest} are counted")
+    if deepest != "nothing"
+    else FAILS,
+)
 alike = abs(np.median(bits_of["GRU"] - bits_of["LSTM"]))
 lab.claim(
     "GRU and LSTM perform alike",

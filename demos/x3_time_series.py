@@ -35,7 +35,13 @@ from demos.style import BLUE, GREEN, INK, ORANGE, PURPLE, SOFT, label_ends, pane
 lab = Lab(__file__)
 RATES = [0.01] if lab.quick else [0.003, 0.01]
 ORDERS = [1, 2, 3, 5, 10, 20, 30, 50]
-SHADES = {"persistence": SOFT, "a period ago": ORANGE, "linear": GREEN, "LSTM": BLUE, "LSTM, by its change": PURPLE}
+SHADES = {
+    "persistence": SOFT,
+    "a period ago": ORANGE,
+    "linear": GREEN,
+    "LSTM": BLUE,
+    "LSTM, by its change": PURPLE,
+}
 
 
 in_words = partial(ranged, unit="{:.3f}")
@@ -49,12 +55,17 @@ in_words = partial(ranged, unit="{:.3f}")
 
 # %%
 TASKS = {
-    "the lesson's waves": (0.0, 1.0), "noise": (0.1, 1.0), "own frequency": (0.0, 1.5), "both": (0.1, 1.5),
-}  # fmt: skip
+    "the lesson's waves": (0.0, 1.0),
+    "noise": (0.1, 1.0),
+    "own frequency": (0.0, 1.5),
+    "both": (0.1, 1.5),
+}
 WAVES, STEPS, H = (300, 60, 16) if lab.quick else (1000, 600, 32)
 
 
-def waves(task: str, lr: float, seed: int, count: int, steps: int, H: int, device: str) -> dict[str, object]:
+def waves(
+    task: str, lr: float, seed: int, count: int, steps: int, H: int, device: str
+) -> dict[str, object]:
     """Errors (RMSE) on 1000 other waves, the order of the linear forecast, and one wave with its forecasts."""
     mg.manual_seed(1000 + seed)  # every learning rate sees the same waves
     (training, _), (validation, _), ((seen, _), clean) = (
@@ -63,20 +74,41 @@ def waves(task: str, lr: float, seed: int, count: int, steps: int, H: int, devic
     order, linear = autoregression(training, validation, ORDERS)
     mg.manual_seed(seed)
     chosen_by, network = lstm(training, validation, H, lr, steps, B=64, every=20, device=device)
-    forecasts = {"persistence": persistence(10), "a period ago": seasonal(10, PERIOD), "linear": linear,
-                 "two terms": autoregression(training, validation, [2])[1], "LSTM": network}  # fmt: skip
+    forecasts = {
+        "persistence": persistence(10),
+        "a period ago": seasonal(10, PERIOD),
+        "linear": linear,
+        "two terms": autoregression(training, validation, [2])[1],
+        "LSTM": network,
+    }
     guesses = {name: forecast(seen) for name, forecast in forecasts.items()}
     errors = {name: rmse(clean, guess) for name, guess in guesses.items()}
-    example = {"seen": seen[0], "clean": clean[0], **{name: guess[0] for name, guess in guesses.items()}}
+    example = {
+        "seen": seen[0],
+        "clean": clean[0],
+        **{name: guess[0] for name, guess in guesses.items()},
+    }
     return {**errors, "order": order, "chosen by": chosen_by, "example": example}
 
 
-runs = lab.run(waves, task=list(TASKS), lr=RATES, seed=lab.seeds(), count=WAVES, steps=STEPS, H=H, device=lab.device)
+runs = lab.run(
+    waves,
+    task=list(TASKS),
+    lr=RATES,
+    seed=lab.seeds(),
+    count=WAVES,
+    steps=STEPS,
+    H=H,
+    device=lab.device,
+)
 
 
 def best(runs, **chosen):
     """The runs at the learning rate that served the validation part better."""
-    return min((runs.where(lr=lr, **chosen) for lr in RATES), key=lambda at: float(np.median(at["chosen by"])))
+    return min(
+        (runs.where(lr=lr, **chosen) for lr in RATES),
+        key=lambda at: float(np.median(at["chosen by"])),
+    )
 
 
 on = {task: best(runs, task=task) for task in TASKS}
@@ -86,13 +118,20 @@ lab.table(
     f"{size(Forecaster(H, 10)):,} parameters; the linear forecast has at most 510",
     ["", "persistence", "a period ago", "linear, last two", "linear, last p", "p", "LSTM"],
     [
-        [task, in_words(of["persistence"], unit="{:.2f}"),
-         in_words(of["a period ago"], unit="{:.3f}") if TASKS[task][1] == 1 else "no one period",
-         *(in_words(of[name], unit="{:.1e}" if np.median(of[name]) < 1e-3 else "{:.3f}") for name in LINEAR),
-         in_words(of["order"], unit="{:.0f}"), in_words(of["LSTM"])]
+        [
+            task,
+            in_words(of["persistence"], unit="{:.2f}"),
+            in_words(of["a period ago"], unit="{:.3f}") if TASKS[task][1] == 1 else "no one period",
+            *(
+                in_words(of[name], unit="{:.1e}" if np.median(of[name]) < 1e-3 else "{:.3f}")
+                for name in LINEAR
+            ),
+            in_words(of["order"], unit="{:.0f}"),
+            in_words(of["LSTM"]),
+        ]
         for task, of in on.items()
     ],
-)  # fmt: skip
+)
 
 
 def better(task: str) -> bool:
@@ -120,7 +159,12 @@ for ax, (task, of) in zip(axes.flat, on.items()):
     ax.set(title=task, xlim=(25.5, 60.5), ylim=(-2.2, 1.5), yticks=[-1, 0, 1])
     for name, at in (("linear", 0.14), ("LSTM", 0.04)):
         error = "below 0.001" if np.median(of[name]) < 0.001 else f"{np.median(of[name]):.3f}"
-        spot = {"xy": (0.02, at), "xycoords": "axes fraction", "color": SHADES[name], "fontsize": 9.5}
+        spot = {
+            "xy": (0.02, at),
+            "xycoords": "axes fraction",
+            "color": SHADES[name],
+            "fontsize": 9.5,
+        }
         ax.annotate(f"{name}: error {error}", **spot)
 for ax in axes[-1]:
     ax.set_xlabel("step")
@@ -152,7 +196,15 @@ def data(csv: str, column: str) -> dict[str, np.ndarray]:
 
 
 def real(
-    series: str, lr: float, seed: int, steps: int, H: int, csv: str, column: str, content: str, device: str
+    series: str,
+    lr: float,
+    seed: int,
+    steps: int,
+    H: int,
+    csv: str,
+    column: str,
+    content: str,
+    device: str,
 ) -> dict[str, object]:
     """What an LSTM guesses for each step of the test part."""
     training, validation, test = by_time(data(csv, column)[series], T)
@@ -164,16 +216,30 @@ def real(
 SERIES = data(given, column)
 PRICE, CHANGE, SIZE = SERIES
 forecast_by = lab.run(
-    real, series=list(SERIES), lr=RATES, seed=lab.seeds(at_least=5), steps=60 if lab.quick else 300, H=16, csv=given,
-    column=column, content=content, device=lab.device,
-)  # fmt: skip
+    real,
+    series=list(SERIES),
+    lr=RATES,
+    seed=lab.seeds(at_least=5),
+    steps=60 if lab.quick else 300,
+    H=16,
+    csv=given,
+    column=column,
+    content=content,
+    device=lab.device,
+)
 
 on_part = {series: judged(by_time(values, T), ORDERS) for series, values in SERIES.items()}
 for series, of in on_part.items():
     of.guesses["LSTM"] = best(forecast_by, series=series)["guess"]
-price, yesterday, move = on_part[PRICE], on_part[PRICE].guesses["persistence"], on_part[CHANGE].guesses["LSTM"]
+price, yesterday, move = (
+    on_part[PRICE],
+    on_part[PRICE].guesses["persistence"],
+    on_part[CHANGE].guesses["LSTM"],
+)
 positive = bool(SERIES[PRICE].min() > 0)  # then the change is one in percent
-price.guesses["LSTM, by its change"] = yesterday * np.exp(move / 100) if positive else yesterday + move
+price.guesses["LSTM, by its change"] = (
+    yesterday * np.exp(move / 100) if positive else yesterday + move
+)
 UNITS = {PRICE: "" if given else " $", CHANGE: " %" * positive, SIZE: " %" * positive}
 STEPS_AHEAD = f"{len(price.actual)} steps that nothing was chosen on"
 RUNS = f"{len(move)} runs of the network"
@@ -182,39 +248,71 @@ lab.table(
     f"One step ahead, {STEPS_AHEAD}; median and range of {RUNS}",
     ["", "error (RMSE)", "R²", "skill against persistence"],
     [
-        [f"{series}: {name}", in_words(of.error(name), unit="{:.2f}") + UNITS[series], in_words(of.r2(name)),
-         in_words(of.skill(name, "persistence"))]
-        for series, of in on_part.items() for name in of.guesses
+        [
+            f"{series}: {name}",
+            in_words(of.error(name), unit="{:.2f}") + UNITS[series],
+            in_words(of.r2(name)),
+            in_words(of.skill(name, "persistence")),
+        ]
+        for series, of in on_part.items()
+        for name in of.guesses
     ],
-)  # fmt: skip
+)
 
 
 def compared(series: str) -> str:
     """In a sentence, which of the simple forecasts the LSTM beats on a series, and which beat it."""
     of = on_part[series]
     below, above = (
-        [n for n in SIMPLE if of.beats(*pair(n))] for pair in (lambda n: ("LSTM", n), lambda n: (n, "LSTM"))
+        [n for n in SIMPLE if of.beats(*pair(n))]
+        for pair in (lambda n: ("LSTM", n), lambda n: (n, "LSTM"))
     )
     level = [name for name in SIMPLE if name not in below + above]
-    parts = [("clearly better than", below), ("clearly worse than", above), ("not clearly different from", level)]
-    return f"On the {series} the LSTM is " + ", ".join(f"{word} {' and '.join(of)}" for word, of in parts if of) + "."
+    parts = [
+        ("clearly better than", below),
+        ("clearly worse than", above),
+        ("not clearly different from", level),
+    ]
+    return (
+        f"On the {series} the LSTM is "
+        + ", ".join(f"{word} {' and '.join(of)}" for word, of in parts if of)
+        + "."
+    )
 
 
-lab.say(" ".join(map(compared, SERIES)) + " Clearly means: by two standard errors over the steps, in the median run.")
+lab.say(
+    " ".join(map(compared, SERIES))
+    + " Clearly means: by two standard errors over the steps, in the median run."
+)
 
 # %%
 figure, axes = panels(1, 2, figsize=(6.8, 4.4), sharey=True)
-rows = [(series, name) for series, of in on_part.items() for name in of.guesses if name not in SIMPLE[:2]]
+rows = [
+    (series, name)
+    for series, of in on_part.items()
+    for name in of.guesses
+    if name not in SIMPLE[:2]
+]
 places = -np.arange(len(rows)) - 0.8 * np.array([list(SERIES).index(series) for series, _ in rows])
 for (series, name), y in zip(rows, places):
     of = on_part[series]
     level = of.r2("persistence")[0]
-    for ax, values, dashed in zip(axes, (of.error(name) / of.error("persistence"), of.r2(name)), (1.0, level)):
+    for ax, values, dashed in zip(
+        axes, (of.error(name) / of.error("persistence"), of.r2(name)), (1.0, level)
+    ):
         low, middle, high = np.quantile(values, [0, 0.5, 1])
         ax.barh(y, middle, color=SHADES[name], height=0.75)
         ax.plot([low, high], [y, y], color=INK, linewidth=1.5)
-        ax.plot([dashed, dashed], [y - 0.5, y + 0.5], color=SOFT, linestyle=(0, (3, 2)), linewidth=1.5)
-        ax.annotate(f"{middle:.2f}", (max(high, dashed, 0), y), xytext=(5, 0), textcoords="offset points", va="center")
+        ax.plot(
+            [dashed, dashed], [y - 0.5, y + 0.5], color=SOFT, linestyle=(0, (3, 2)), linewidth=1.5
+        )
+        ax.annotate(
+            f"{middle:.2f}",
+            (max(high, dashed, 0), y),
+            xytext=(5, 0),
+            textcoords="offset points",
+            va="center",
+        )
 axes[0].set_yticks(places, [f"{series}: {name}" for series, name in rows])
 axes[0].set(title="Error : persistence's error", xlabel="below 1 is better")
 axes[1].set(title="R²", xlabel="dashed: persistence")
@@ -235,7 +333,9 @@ lab.show(
 
 # %%
 WAYS = ["LSTM", "LSTM, by its change"]
-follows = {name: np.array([lags(price.actual, guess) for guess in price.guesses[name]]) for name in WAYS}
+follows = {
+    name: np.array([lags(price.actual, guess) for guess in price.guesses[name]]) for name in WAYS
+}
 shift = {name: np.median(found, axis=0) for name, found in follows.items()}
 lag = {name: int(found.argmax()) for name, found in shift.items()}
 figure, axes = panels(1, 2, figsize=(6.8, 3.9), width_ratios=[1.3, 1])
@@ -246,7 +346,9 @@ for name in WAYS:
 for values, colour in lines.values():
     axes[0].plot(np.arange(1, 31), values[:30], color=colour, marker=".", linewidth=1.4)
 unit = f" ({UNITS[PRICE].strip()})" if UNITS[PRICE] else ""
-axes[0].set(title=f"The {PRICE} and its forecasts", xlabel="step of the test part", ylabel=PRICE + unit)
+axes[0].set(
+    title=f"The {PRICE} and its forecasts", xlabel="step of the test part", ylabel=PRICE + unit
+)
 label_ends(axes[0], [(float(values[29]), name, colour) for name, (values, colour) in lines.items()])
 for name, aside in zip(WAYS, (-0.2, 0.2)):
     axes[1].bar(np.arange(6) + aside, shift[name], width=0.38, color=SHADES[name])
@@ -298,7 +400,9 @@ lab.claim(
     else FAILS,
 )
 lab.claim(
-    "An LSTM predicts share prices from past prices" if not given else f"An LSTM predicts {column} from its past",
+    "An LSTM predicts share prices from past prices"
+    if not given
+    else f"An LSTM predicts {column} from its past",
     where="10, exercise 3",
     experiment="real",
     measured=price.skill("LSTM", "persistence"),
@@ -329,7 +433,9 @@ for series, reference in ((CHANGE, "mean of the training"), (SIZE, "persistence"
         baseline=("linear", on_part[series].skill("linear", reference)),
         verdict=HOLDS if on_part[series].beats("LSTM", reference) else FAILS,
     )
-useful = [f"waves with {task}" for task in wins] + [n for n, of in on_part.items() if of.beats("LSTM", "linear")]
+useful = [f"waves with {task}" for task in wins] + [
+    n for n, of in on_part.items() if of.beats("LSTM", "linear")
+]
 lab.claim(
     "Time series prediction is a task for an LSTM",
     where="10",
@@ -337,7 +443,9 @@ lab.claim(
     measured=on["both"]["linear"] / on["both"]["LSTM"],
     unit="linear forecast's error : LSTM's = {:.2f} on waves with a frequency of their own and noise",
     baseline=(f"on the {PRICE}", np.median(price.error("linear")) / price.error("LSTM")),
-    verdict=only_if("it beats a linear forecast, as here on: " + ", ".join(useful)) if useful else FAILS,
+    verdict=only_if("it beats a linear forecast, as here on: " + ", ".join(useful))
+    if useful
+    else FAILS,
 )
 
 # %%

@@ -26,7 +26,13 @@ lab = Lab(__file__)
 CORPORA = ["templates", "Python source", *["your files"] * bool(lab.options.train)]
 MODELS = ["usual tag", *KINDS]
 RATES = [0.03] if lab.quick else [0.01, 0.03]
-SHADES = {"usual tag": SOFT, "window": AMBER, "LSTM": BLUE, "LSTM, a word later": GREEN, "BiLSTM": PURPLE}
+SHADES = {
+    "usual tag": SOFT,
+    "window": AMBER,
+    "LSTM": BLUE,
+    "LSTM, a word later": GREEN,
+    "BiLSTM": PURPLE,
+}
 
 
 in_words = partial(ranged, unit="{:.1%}")
@@ -48,9 +54,17 @@ in_words = partial(ranged, unit="{:.1%}")
 
 # %%
 def tagging(
-    corpus_of: str, model: str, lr: float, seed: int, count: int, steps: int, H: int, files: list[str], content: str,
+    corpus_of: str,
+    model: str,
+    lr: float,
+    seed: int,
+    count: int,
+    steps: int,
+    H: int,
+    files: list[str],
+    content: str,
     device: str,
-) -> dict[str, object]:  # fmt: skip
+) -> dict[str, object]:
     """F1 of names in the test part: of all, by side and by kind, and of those with an ambiguous word; some examples."""
     parts = corpus(corpus_of, seed, count, *files)
     coded = Coded(parts.training)
@@ -61,40 +75,59 @@ def tagging(
         mg.manual_seed(seed)
         network = tagger(model, coded, H).to(device)
         train(network, batches(*coded.ids(parts.training), steps, 32, device), lr, clip=1.0)
-        chosen_by = score([s.tags for s in parts.validation], tagged(network, coded, parts.validation, device))["f1"]
+        chosen_by = score(
+            [s.tags for s in parts.validation], tagged(network, coded, parts.validation, device)
+        )["f1"]
         guessed, parameters = tagged(network, coded, parts.test, device), size(network)
     true = [sentence.tags for sentence in parts.test]
     kinds = sorted({tag[2:] for tags in true for tag in tags if tag != "O"})
     unsure = [coded.ambiguous(sentence) for sentence in parts.test]
     by_side = {
         side: score(true, guessed, [[told == side for told in row] for row in parts.evidence])["f1"]
-        for side in ("left", "right") if parts.evidence
-    }  # fmt: skip
+        for side in ("left", "right")
+        if parts.evidence
+    }
     return {
-        **score(true, guessed), **by_side, "ambiguous": score(true, guessed, unsure)["f1"],
+        **score(true, guessed),
+        **by_side,
+        "ambiguous": score(true, guessed, unsure)["f1"],
         "ambiguous share": float(np.mean([word for row in unsure for word in row])),
         "kinds": {kind: score(true, guessed, kind=kind)["f1"] for kind in kinds},
-        "chosen by": chosen_by, "size": parameters,
-        "examples": [[sentence.words, sentence.tags, tags] for sentence, tags in zip(parts.test[:300], guessed)],
-    }  # fmt: skip
+        "chosen by": chosen_by,
+        "size": parameters,
+        "examples": [
+            [sentence.words, sentence.tags, tags]
+            for sentence, tags in zip(parts.test[:300], guessed)
+        ],
+    }
 
 
 paths = [path for path in (lab.options.train, lab.options.test) if path]
 settings = {
-    "seed": lab.seeds(), "count": 500 if lab.quick else 5000, "steps": 160 if lab.quick else 400,
-    "H": 16 if lab.quick else 48, "files": [[str(path) for path in paths]], "device": lab.device,
-    "content": hashlib.sha256(b"".join(map(Path.read_bytes, paths))).hexdigest()[:12] + platform.python_version(),
-}  # fmt: skip
-runs = Runs([
-    *lab.run(tagging, corpus_of=CORPORA, model="usual tag", lr=0.0, **settings),
-    *lab.run(tagging, corpus_of=CORPORA, model=KINDS, lr=RATES, **settings),
-])  # fmt: skip
+    "seed": lab.seeds(),
+    "count": 500 if lab.quick else 5000,
+    "steps": 160 if lab.quick else 400,
+    "H": 16 if lab.quick else 48,
+    "files": [[str(path) for path in paths]],
+    "device": lab.device,
+    "content": hashlib.sha256(b"".join(map(Path.read_bytes, paths))).hexdigest()[:12]
+    + platform.python_version(),
+}
+runs = Runs(
+    [
+        *lab.run(tagging, corpus_of=CORPORA, model="usual tag", lr=0.0, **settings),
+        *lab.run(tagging, corpus_of=CORPORA, model=KINDS, lr=RATES, **settings),
+    ]
+)
 
 
 def best(name: str, model: str) -> Runs:
     """The runs of a model at the learning rate that served the validation part better."""
     of = runs.where(corpus_of=name, model=model)
-    return max((of.where(lr=lr) for lr in np.unique(of["lr"])), key=lambda at: float(np.median(at["chosen by"])))
+    return max(
+        (of.where(lr=lr) for lr in np.unique(of["lr"])),
+        key=lambda at: float(np.median(at["chosen by"])),
+    )
 
 
 on = {name: {model: best(name, model) for model in MODELS} for name in CORPORA}
@@ -102,14 +135,28 @@ for name, of in on.items():
     sides = [side for side in ("left", "right") if side in of["LSTM"].rows[0]]
     lab.table(
         f"{name}: whole names that are right (F1), {np.median(of['LSTM']['names']):,.0f} names in the test part, "
-        f"{len(lab.seeds())} run{'s'[len(lab.seeds()) == 1:]} each",
-        ["", "parameters", "precision", "recall", "F1", *(f"told on the {side}" for side in sides), "ambiguous words"],
+        f"{len(lab.seeds())} run{'s'[len(lab.seeds()) == 1 :]} each",
         [
-            [model, int(np.median(at["size"])),
-             *(in_words(at[what]) for what in ("precision", "recall", "f1", *sides, "ambiguous"))]
+            "",
+            "parameters",
+            "precision",
+            "recall",
+            "F1",
+            *(f"told on the {side}" for side in sides),
+            "ambiguous words",
+        ],
+        [
+            [
+                model,
+                int(np.median(at["size"])),
+                *(
+                    in_words(at[what])
+                    for what in ("precision", "recall", "f1", *sides, "ambiguous")
+                ),
+            ]
             for model, at in of.items()
         ],
-    )  # fmt: skip
+    )
 
 
 # %%
@@ -124,7 +171,9 @@ for ax, (name, of) in zip(axes[0], on.items()):
             ax.barh(y, middle, color=SHADES[model], alpha=strength, height=0.36)
             ax.plot([low, high], [y, y], color=INK, linewidth=1.5)
             words = f"{middle:.0%}" + f" {label}" * (row == 0)
-            ax.annotate(words, (high, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
+            ax.annotate(
+                words, (high, y), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9
+            )
     ax.set(title=name, xlabel="F1 of whole names", xlim=(0, 1.2))
     ax.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
     ax.grid(False, axis="y")
@@ -140,17 +189,33 @@ lab.show(
 # %%
 source = on["Python source"]
 READERS = ["LSTM", "LSTM, a word later", "BiLSTM"]
-by_kind = {model: {kind: [row["kinds"][kind] for row in source[model]] for kind in source[model].rows[0]["kinds"]}
-           for model in READERS}  # fmt: skip
-gain = {kind: np.median(by_kind["BiLSTM"][kind]) - np.median(by_kind["LSTM"][kind]) for kind in by_kind["BiLSTM"]}
+by_kind = {
+    model: {
+        kind: [row["kinds"][kind] for row in source[model]]
+        for kind in source[model].rows[0]["kinds"]
+    }
+    for model in READERS
+}
+gain = {
+    kind: np.median(by_kind["BiLSTM"][kind]) - np.median(by_kind["LSTM"][kind])
+    for kind in by_kind["BiLSTM"]
+}
 order = sorted(gain, key=lambda kind: gain[kind])
 figure, ax = panels(figsize=(6.8, 4.4))
 for y, kind in enumerate(order):
-    ax.plot([np.median(by_kind[model][kind]) for model in READERS], [y] * 3, color=SOFT, linewidth=1, zorder=1)
+    ax.plot(
+        [np.median(by_kind[model][kind]) for model in READERS],
+        [y] * 3,
+        color=SOFT,
+        linewidth=1,
+        zorder=1,
+    )
     for model, marker in zip(READERS, "^so"):
         low, middle, high = np.quantile(by_kind[model][kind], [0, 0.5, 1])
         ax.plot([low, high], [y, y], color=SHADES[model], linewidth=3, alpha=0.5)
-        ax.plot(middle, y, marker, color=SHADES[model], markersize=8, label=model if y == 0 else None)
+        ax.plot(
+            middle, y, marker, color=SHADES[model], markersize=8, label=model if y == 0 else None
+        )
 ax.set_yticks(range(len(order)), order)
 ax.set(xlabel="F1 of whole names", xlim=(-0.02, 1.02))
 ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
@@ -178,25 +243,49 @@ def telling(name: str, count: int = 2) -> list[int]:
 
 pictured = [(name, i) for name in CORPORA for i in telling(name)]
 figure, axes = panels(len(pictured), 1, figsize=(6.8, 1.55 * len(pictured)), squeeze=False)
-TINTS = [(colour, strength) for strength in (0.25, 0.6) for colour in (SKY, ORANGE, GREEN, PURPLE, AMBER, SOFT)]
+TINTS = [
+    (colour, strength)
+    for strength in (0.25, 0.6)
+    for colour in (SKY, ORANGE, GREEN, PURPLE, AMBER, SOFT)
+]
 for ax, (name, i) in zip(axes[:, 0], pictured):
     kinds = list(on[name]["LSTM"].rows[0]["kinds"])
     words, true, _ = on[name]["LSTM"].rows[0]["examples"][i]
-    rows = {"truth": true} | {model: on[name][model].rows[0]["examples"][i][2] for model in ("LSTM", "BiLSTM")}
+    rows = {"truth": true} | {
+        model: on[name][model].rows[0]["examples"][i][2] for model in ("LSTM", "BiLSTM")
+    }
     edges = np.cumsum([0, *(len(word) + 1 for word in words)])
     for y, tags in enumerate(rows.values()):
         for word, edge in zip(words, edges):
             ax.text(
-                edge + len(word) / 2, 0.08 - y, word, ha="center", va="center", fontsize=10, family="DejaVu Sans Mono"
+                edge + len(word) / 2,
+                0.08 - y,
+                word,
+                ha="center",
+                va="center",
+                fontsize=10,
+                family="DejaVu Sans Mono",
             )
         for begin, end, kind in spans(tags):
             wrong = (begin, end, kind) not in spans(true)
             width = edges[end] - edges[begin] - 1
-            box = {"facecolor": TINTS[kinds.index(kind) % len(TINTS)] if kind in kinds else "none",
-                   "edgecolor": ORANGE if wrong else "none", "linestyle": "--", "linewidth": 1.6}  # fmt: skip
+            box = {
+                "facecolor": TINTS[kinds.index(kind) % len(TINTS)] if kind in kinds else "none",
+                "edgecolor": ORANGE if wrong else "none",
+                "linestyle": "--",
+                "linewidth": 1.6,
+            }
             ax.add_patch(Rectangle((edges[begin] - 0.4, -y - 0.42), width + 0.8, 0.84, **box))
             room = max(int((width + 0.8) / 0.7), 1)  # letters
-            ax.text(edges[begin] + width / 2, -y - 0.3, kind[:room], ha="center", va="center", fontsize=7, color=SOFT)
+            ax.text(
+                edges[begin] + width / 2,
+                -y - 0.3,
+                kind[:room],
+                ha="center",
+                va="center",
+                fontsize=7,
+                color=SOFT,
+            )
     ax.set(xlim=(-1, LETTERS + 2), ylim=(-2.5, 0.5))
     ax.set_yticks([0, -1, -2], [*rows])
     ax.set_xticks([])
@@ -229,7 +318,13 @@ def better(name: str, model: str, other: str) -> bool:
 def verdict(model: str, *others: str) -> str:
     """Whether `model` is better than the others on every corpus."""
     won = [name for name in CORPORA if all(better(name, model, other) for other in others)]
-    return HOLDS if won == CORPORA else only_if(f"the text is as here: {', '.join(won)}") if won else FAILS
+    return (
+        HOLDS
+        if won == CORPORA
+        else only_if(f"the text is as here: {', '.join(won)}")
+        if won
+        else FAILS
+    )
 
 
 lab.claim(
@@ -242,7 +337,8 @@ lab.claim(
     verdict=verdict("BiLSTM", "LSTM"),
 )
 right, left = (
-    np.mean([gains(name, "BiLSTM", "LSTM", side) for name in CORPORA[:2]], axis=0) for side in ("right", "left")
+    np.mean([gains(name, "BiLSTM", "LSTM", side) for name in CORPORA[:2]], axis=0)
+    for side in ("right", "left")
 )
 lab.claim(
     "The gain is that of the context on the right",
@@ -269,7 +365,9 @@ lab.claim(
     measured=gains("Python source", "LSTM, a word later", "BiLSTM"),
     unit="{:+.1f} points of F1 on Python source against the BiLSTM",
     baseline=("on the templates", gains("templates", "LSTM, a word later", "BiLSTM")),
-    verdict=HOLDS if not any(better(name, "BiLSTM", "LSTM, a word later") for name in CORPORA) else FAILS,
+    verdict=HOLDS
+    if not any(better(name, "BiLSTM", "LSTM, a word later") for name in CORPORA)
+    else FAILS,
 )
 
 # %%

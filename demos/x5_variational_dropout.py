@@ -15,7 +15,18 @@ import nn
 from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, untestable
 from demos.models import size
 from demos.style import BLUE, GREEN, ORANGE, PURPLE, band, label_ends, panels
-from demos.text import TOO_CLOSE, LanguageModel, bits, fewer, fingerprint, in_words, learn, read, split, streams
+from demos.text import (
+    TOO_CLOSE,
+    LanguageModel,
+    bits,
+    fewer,
+    fingerprint,
+    in_words,
+    learn,
+    read,
+    split,
+    streams,
+)
 from minigrad import Tensor
 
 lab = Lab(__file__)
@@ -39,13 +50,20 @@ class Dropped(LanguageModel):
         self.p_h = p if way == "variational" else 0.0
         self.drop = {"none": nn.Identity(), "ordinary": nn.Dropout(p)}.get(way, nn.LockedDropout(p))
         self.cell = nn.LSTMCell(self.rnn.input_size, H)
-        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):  # the layer's own, to be run step by step
+        for name in (
+            "weight_ih",
+            "weight_hh",
+            "bias_ih",
+            "bias_hh",
+        ):  # the layer's own, to be run step by step
             setattr(self.cell, name, getattr(self.rnn, f"{name}_l0"))
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         x = self.drop(self.embedding(ids))  # (T,B,E)
         if self.training and self.p_h:
-            h, state = nn.unroll(self.cell, x, state and tuple(s[0] for s in state), dropout=self.p_h)
+            h, state = nn.unroll(
+                self.cell, x, state and tuple(s[0] for s in state), dropout=self.p_h
+            )
             state = tuple(s[None] for s in state)  # (B,H) each -> (1,B,H), as the layer has them
         else:
             h, state = self.rnn(x, state)
@@ -63,7 +81,15 @@ SHORT, T, B = 20_000, 50, 16
 
 
 def overfitting(
-    way: str, p: float, seed: int, path: str, digest: str, steps: int, H: int, lr: float, device: str
+    way: str,
+    p: float,
+    seed: int,
+    path: str,
+    digest: str,
+    steps: int,
+    H: int,
+    lr: float,
+    device: str,
 ) -> dict[str, object]:
     """Bits per character along the way; on the test part at the end, and where the validation part had the fewest."""
     corpus = split(read(path))
@@ -80,15 +106,29 @@ def overfitting(
         return seen, other
 
     seen, other = zip(*learn(model, columns, T, steps, lr, watch, EVERY))
-    return {"seen": seen, "other": other, "end": bits(model, test), "valid at end": other[-1], "train at end": seen[-1],
-            "stopped": lowest["test"], "valid stopped": lowest["valid"], "parameters": size(model)}  # fmt: skip
+    return {
+        "seen": seen,
+        "other": other,
+        "end": bits(model, test),
+        "valid at end": other[-1],
+        "train at end": seen[-1],
+        "stopped": lowest["test"],
+        "valid stopped": lowest["valid"],
+        "parameters": size(model),
+    }
 
 
 path = str(lab.options.text or "")
 text = read(path)
 content = {"path": path, "digest": fingerprint(text)[:12]}
-setting = {"seed": lab.seeds(), **content, "steps": STEPS, "H": 64 if lab.quick else 128, "lr": 0.02,
-           "device": lab.device}  # fmt: skip
+setting = {
+    "seed": lab.seeds(),
+    **content,
+    "steps": STEPS,
+    "H": 64 if lab.quick else 128,
+    "lr": 0.02,
+    "device": lab.device,
+}
 WAYS = list(SHADES)
 plain = lab.run(overfitting, way="none", p=0.0, **setting)
 runs = Runs([*plain, *lab.run(overfitting, way=WAYS[1:], p=RATES, **setting)])
@@ -97,21 +137,35 @@ runs = Runs([*plain, *lab.run(overfitting, way=WAYS[1:], p=RATES, **setting)])
 def best(way: str, when: str = "valid at end") -> Runs:
     """The runs at the rate with the fewest bits on the validation part, at the end or where each is to stop."""
     rates = RATES if way != "none" else [0.0]
-    return min((runs.where(way=way, p=p) for p in rates), key=lambda at_rate: float(np.median(at_rate[when])))
+    return min(
+        (runs.where(way=way, p=p) for p in rates),
+        key=lambda at_rate: float(np.median(at_rate[when])),
+    )
 
 
 N = len(lab.seeds())
 RUNS = "one run each" if N == 1 else f"median and range of {N} runs"
-at_end, stopped = ({way: best(way, when) for way in WAYS} for when in ("valid at end", "valid stopped"))
+at_end, stopped = (
+    {way: best(way, when) for way in WAYS} for when in ("valid at end", "valid stopped")
+)
 lab.say(f"""The text: {path or "Python's help texts, each paragraph once"}, SHA-256 {fingerprint(text)}. An LSTM of
     {int(plain["parameters"][0]):,} parameters reads {SHORT:,} characters of it
     {STEPS * T * B / SHORT:.0f} times.""")
 lab.table(
     f"Bits per character on the test part ({RUNS})",
     ["", "p", "training part", "at the end", "p", "stopped in time"],
-    [[way, str(at_end[way]["p"][0]), in_words(at_end[way]["train at end"]), in_words(at_end[way]["end"]),
-      str(stopped[way]["p"][0]), in_words(stopped[way]["stopped"])] for way in WAYS],
-)  # fmt: skip
+    [
+        [
+            way,
+            str(at_end[way]["p"][0]),
+            in_words(at_end[way]["train at end"]),
+            in_words(at_end[way]["end"]),
+            str(stopped[way]["p"][0]),
+            in_words(stopped[way]["stopped"]),
+        ]
+        for way in WAYS
+    ],
+)
 lab.table(
     "The same by rate, at the end",
     ["", *(f"p = {p}" for p in RATES)],
@@ -147,17 +201,25 @@ def verdict(way: str, other: str) -> str:
     """Of the claim that `way` needs fewer bits than `other`, at the end and stopped in time."""
     gaps = [float(np.median(bits_of[other] - bits_of[way])) for bits_of in (end, early)]
     if N == 1 and max(map(abs, gaps)) < TOO_CLOSE:
-        return untestable(f"one run each does not tell {max(map(abs, gaps)):.3f} bits from chance; try --seeds 5")
+        return untestable(
+            f"one run each does not tell {max(map(abs, gaps)):.3f} bits from chance; try --seeds 5"
+        )
     at_the_end, in_time = (fewer(bits_of[way], bits_of[other]) for bits_of in (end, early))
     if at_the_end == in_time:
         return HOLDS if at_the_end else FAILS
-    return only_if("the training goes on to its end" if at_the_end else "the training is stopped in time")
+    return only_if(
+        "the training goes on to its end" if at_the_end else "the training is stopped in time"
+    )
 
 
 for way, other, claim in [
     ("ordinary", "none", "Dropout prevents overfitting"),
     ("locked", "ordinary", "One mask for all time steps is better than a fresh one at each"),
-    ("variational", "ordinary", "Variational dropout, of the state h as well, is better than ordinary dropout"),
+    (
+        "variational",
+        "ordinary",
+        "Variational dropout, of the state h as well, is better than ordinary dropout",
+    ),
     ("variational", "locked", "To drop h inside the recurrence is better than not to"),
 ]:
     lab.claim(

@@ -15,7 +15,17 @@ import minigrad as mg
 import nn
 from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
 from demos.models import size
-from demos.style import AMBER, COLOURS, SOFT, band, chance_line, grid_of_numbers, label_ends, panels, percent
+from demos.style import (
+    AMBER,
+    COLOURS,
+    SOFT,
+    band,
+    chance_line,
+    grid_of_numbers,
+    label_ends,
+    panels,
+    percent,
+)
 from demos.tasks import NOISE, SYMBOLS, copy_task
 from demos.timing import IGNORED, right, spike_after, which_distance
 from demos.training import Data, train
@@ -49,7 +59,11 @@ class Network(nn.Module):
 def units(kind: str, I: int, H: int, C: int) -> int:
     """As many units as make a network of this kind nearest in size to an LSTM of H units."""
     wanted = size(Network("LSTM", I, H, C))
-    return H if "LSTM" in kind else min(range(H, 2 * H), key=lambda n: abs(size(Network(kind, I, n, C)) - wanted))
+    return (
+        H
+        if "LSTM" in kind
+        else min(range(H, 2 * H), key=lambda n: abs(size(Network(kind, I, n, C)) - wanted))
+    )
 
 
 # %% [markdown]
@@ -69,7 +83,11 @@ def copying(B: int, T: int) -> Data:
     return (ids.T.unsqueeze(-1) == mg.arange(SYMBOLS + NOISE)).float(), answers
 
 
-LEARNED, CHOSEN_BY, OTHERS = range(0, 10, 3), range(1, 9, 3), range(2, 9, 3)  # steps at which sequences start
+LEARNED, CHOSEN_BY, OTHERS = (
+    range(0, 10, 3),
+    range(1, 9, 3),
+    range(2, 9, 3),
+)  # steps at which sequences start
 SPARE = 2  # steps after the last answer, of silence
 
 
@@ -79,7 +97,9 @@ def data(task: str, N: int, B: int) -> tuple[Iterator[Data], Data, Data]:
         chosen_by, others = copying(256, N), copying(1000, N)
         return (copying(B, N) for _ in iter(int, 1)), chosen_by, others
     sequences = spike_after if task == "spike" else which_distance
-    parts = [sequences(N, starts, starts[-1] + N + 1 + SPARE) for starts in (LEARNED, CHOSEN_BY, OTHERS)]
+    parts = [
+        sequences(N, starts, starts[-1] + N + 1 + SPARE) for starts in (LEARNED, CHOSEN_BY, OTHERS)
+    ]
     return (parts[0] for _ in iter(int, 1)), parts[1], parts[2]
 
 
@@ -109,29 +129,60 @@ def learn(
     learned, chosen_by, others = data(task, N, B)
     batches = ((x.to(device), answers.to(device)) for (x, answers), _ in zip(learned, range(steps)))
     chosen_by, (x, answers) = ([part.to(device) for part in parts] for parts in (chosen_by, others))
-    losses, course = train(network, batches, lr, 1.0, watch=lambda: right(network, *chosen_by), every=EVERY)
+    losses, course = train(
+        network, batches, lr, 1.0, watch=lambda: right(network, *chosen_by), every=EVERY
+    )
     with mg.no_grad():
         says = mg.softmax(network(x)[:, 0], -1)[:, 1]
-    return {"right": right(network, x, answers), "chosen by": float(np.mean(course[-3:])), "size": size(network),
-            "loss": np.reshape(losses, (-1, EVERY)).mean(axis=1), "says": says.cpu().numpy()}  # fmt: skip
+    return {
+        "right": right(network, x, answers),
+        "chosen by": float(np.mean(course[-3:])),
+        "size": size(network),
+        "loss": np.reshape(losses, (-1, EVERY)).mean(axis=1),
+        "says": says.cpu().numpy(),
+    }
 
 
 DISTANCES = [4] if lab.quick else [10, 20]
 STEPS = 100 if lab.quick else 400
 timing = lab.run(
-    learn, task="spike", kind=list(LAYERS), N=DISTANCES, lr=RATES, seed=lab.seeds(), steps=STEPS, H=36, B=0,
+    learn,
+    task="spike",
+    kind=list(LAYERS),
+    N=DISTANCES,
+    lr=RATES,
+    seed=lab.seeds(),
+    steps=STEPS,
+    H=36,
+    B=0,
     device=lab.device,
-)  # fmt: skip
+)
 LENGTH = 10 if lab.quick else 25
 COPY_STEPS = 40 if lab.quick else 200
 copied = lab.run(
-    learn, task="copy", kind=list(LAYERS), N=LENGTH, lr=RATES, seed=lab.seeds(), steps=COPY_STEPS, H=64, B=64,
+    learn,
+    task="copy",
+    kind=list(LAYERS),
+    N=LENGTH,
+    lr=RATES,
+    seed=lab.seeds(),
+    steps=COPY_STEPS,
+    H=64,
+    B=64,
     device=lab.device,
-)  # fmt: skip
+)
 told = lab.run(
-    learn, task="which distance", kind=list(LAYERS), N=DISTANCES[-1], lr=RATES, seed=lab.seeds(), steps=STEPS, H=36,
-    B=0, device=lab.device,
-)  # fmt: skip
+    learn,
+    task="which distance",
+    kind=list(LAYERS),
+    N=DISTANCES[-1],
+    lr=RATES,
+    seed=lab.seeds(),
+    steps=STEPS,
+    H=36,
+    B=0,
+    device=lab.device,
+)
 COLUMNS = {
     **{f"a spike after\n{N} steps": timing.where(N=N) for N in DISTANCES},
     f"{DISTANCES[-1]} or {DISTANCES[-1] + 1} steps?": told,
@@ -230,9 +281,14 @@ lab.claim(
     measured=peep[far],
     unit=f"a spike exactly {FAR} steps later in {{:.0%}} of sequences",
     baseline=("without peepholes", plain[far]),
-    verdict=FAILS if exact < 0.9 else HOLDS if without < 0.5
-    else only_if(f"the time is longer than {FAR} steps, which both learn in {STEPS} training steps"),
-)  # fmt: skip
+    verdict=FAILS
+    if exact < 0.9
+    else HOLDS
+    if without < 0.5
+    else only_if(
+        f"the time is longer than {FAR} steps, which both learn in {STEPS} training steps"
+    ),
+)
 gain = {column: float(np.median(peep[column] - plain[column])) for column in COLUMNS}
 lab.claim(
     "Peepholes bring no gain",
@@ -241,8 +297,12 @@ lab.claim(
     measured=peep[near] - plain[near],
     unit=f"{{:+.0%}} right answers by peepholes on the copy task, length {LENGTH}",
     baseline=(f"on a spike after {FAR} steps", peep[far] - plain[far]),
-    verdict=FAILS if gain[near] > 0.05 else HOLDS if max(gain.values()) < 0.05 else only_if("nothing has to be timed"),
-)  # fmt: skip
+    verdict=FAILS
+    if gain[near] > 0.05
+    else HOLDS
+    if max(gain.values()) < 0.05
+    else only_if("nothing has to be timed"),
+)
 lab.say(f"""No output gate hides a GRU's state: its gates see it without peepholes. After {FAR} steps it sends its spike
     in {ranged(gru[far])} of the sequences, at the same number of parameters, beside {ranged(plain[far])} with the
     LSTM and {ranged(peep[far])} with peepholes.""")

@@ -17,16 +17,39 @@ import minigrad as mg
 from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
 from demos.models import size
 from demos.pairs import DATES, NUMBERS, OWN, Corpus, date_parts, joined
-from demos.seq2seq import PADDING, Ids, Translator, Vocabulary, attention_weights, batches, translate
-from demos.style import BLUE, BLUES, ORANGE, PURPLE, SKY, band, label_ends, panels, percent, whole_numbers
+from demos.seq2seq import (
+    PADDING,
+    Ids,
+    TensorNamespace,
+    Translator,
+    attention_weights,
+    batches,
+    translate,
+)
+from demos.style import (
+    BLUE,
+    BLUES,
+    ORANGE,
+    PURPLE,
+    SKY,
+    band,
+    label_ends,
+    panels,
+    percent,
+    whole_numbers,
+)
 from demos.training import train
 
 lab = Lab(__file__)
 OWN_FILE = str(lab.options.pairs) if lab.options.pairs else ""
-DIGEST = hashlib.sha256(lab.options.pairs.read_bytes()).hexdigest()[:12] if lab.options.pairs else ""
+DIGEST = (
+    hashlib.sha256(lab.options.pairs.read_bytes()).hexdigest()[:12] if lab.options.pairs else ""
+)
 TASKS = [NUMBERS] * bool(find_spec("num2words")) + [DATES] + [OWN] * bool(OWN_FILE)
 if NUMBERS not in TASKS:
-    lab.say(f"{NUMBERS}: left out, because the package num2words is not here (pip install num2words).")
+    lab.say(
+        f"{NUMBERS}: left out, because the package num2words is not here (pip install num2words)."
+    )
 
 # %% [markdown]
 # ## The pairs
@@ -42,26 +65,39 @@ if NUMBERS not in TASKS:
 
 # %%
 VERSIONS = {  # attention, times the width, times the steps
-    "attention": (True, 1, 1), "no attention": (False, 1, 1),
-    "none, twice as wide": (False, 2, 1), "none, 4 times the steps": (False, 1, 4),
-}  # fmt: skip
+    "attention": (True, 1, 1),
+    "no attention": (False, 1, 1),
+    "none, twice as wide": (False, 2, 1),
+    "none, 4 times the steps": (False, 1, 4),
+}
 SHADES = dict(zip(VERSIONS, (BLUE, ORANGE, PURPLE, SKY)))
 EQUAL, LARGER = list(VERSIONS)[:2], [] if lab.quick else list(VERSIONS)[2:]
 WIDTH = 4  # of the beam
 
 
-def translator(version: str, vocabularies: list[Vocabulary], H: int) -> Translator:
+def translator(version: str, vocabularies: list[TensorNamespace], H: int) -> Translator:
     """Of H units with attention; without it of as many as make the same size, or of a multiple of that."""
     attention, wider, _ = VERSIONS[version]
     V = [len(vocabulary) for vocabulary in vocabularies]
     wanted = size(Translator(*V, H, True))
     if not attention:
-        H = wider * min(range(H, 2 * H, 2), key=lambda h: abs(size(Translator(*V, h, False)) - wanted))
+        H = wider * min(
+            range(H, 2 * H, 2), key=lambda h: abs(size(Translator(*V, h, False)) - wanted)
+        )
     return Translator(*V, H, attention)
 
 
 def learn(
-    task: str, version: str, lr: float, seed: int, count: int, steps: int, H: int, path: str, digest: str, device: str
+    task: str,
+    version: str,
+    lr: float,
+    seed: int,
+    count: int,
+    steps: int,
+    H: int,
+    path: str,
+    digest: str,
+    device: str,
 ) -> dict[str, object]:
     """Exact translations of held-out sources, greedy ("exact", by source) and by beam search; and what else is shown.
 
@@ -87,32 +123,55 @@ def learn(
     exact, by_beam = data.exact(greedy, data.held_out), data.exact(beam, data.held_out)
     gain = p_beam - p_greedy
     return {
-        "accuracy": exact.mean(), "exact": exact.astype(int), "lengths": (source != PADDING).sum(axis=1) - 1,
-        "chosen by": float(np.mean(curve[-2:])), "curve": curve, "loss": float(np.mean(losses[-every:])),
-        "beam": by_beam.mean(), "beam lower": (gain < -1e-4).mean(), "beam higher": (gain > 1e-4).mean(),
-        "size": size(model), "pairs": len(data.tokens), "into": data.into,
+        "accuracy": exact.mean(),
+        "exact": exact.astype(int),
+        "lengths": (source != PADDING).sum(axis=1) - 1,
+        "chosen by": float(np.mean(curve[-2:])),
+        "curve": curve,
+        "loss": float(np.mean(losses[-every:])),
+        "beam": by_beam.mean(),
+        "beam lower": (gain < -1e-4).mean(),
+        "beam higher": (gain > 1e-4).mean(),
+        "size": size(model),
+        "pairs": len(data.tokens),
+        "into": data.into,
         "word for word": data.word_for_word(),
-        "examples": [[joined(tokens, data.into) for tokens in (*pair, data.vocabularies[1].tokens(row))]
-                     for pair, row in zip(data.tokens[data.held_out][:5], greedy)],
+        "examples": [
+            [joined(tokens, data.into) for tokens in (*pair, data.vocabularies[1].tokens(row))]
+            for pair, row in zip(data.tokens[data.held_out][:5], greedy)
+        ],
         **looks(task, data, model, source, target, device),
-    }  # fmt: skip
+    }
 
 
-def looks(task: str, data: Corpus, model: Translator, source: Ids, target: Ids, device: str) -> dict[str, object]:
+def looks(
+    task: str, data: Corpus, model: Translator, source: Ids, target: Ids, device: str
+) -> dict[str, object]:
     """The attention of one pair of some length; of dates, the weight on the part that a digit is made of."""
     if model.attention is None:
         return {}
     pairs, lengths = data.tokens[data.held_out], (source != PADDING).sum(axis=1)
     weights = attention_weights(model, source, target, device)  # (B,L,S)
     shown = int(np.abs(lengths - np.quantile(lengths, 0.75)).argmin())
-    found = {"shown": pairs[shown], "weights": weights[shown, : len(pairs[shown][1]), : lengths[shown]].round(3)}
+    found = {
+        "shown": pairs[shown],
+        "weights": weights[shown, : len(pairs[shown][1]), : lengths[shown]].round(3),
+    }
     if task != DATES:
         return found
-    parts = np.array([list(date_parts("".join(text)).ljust(weights.shape[2])) for text, _ in pairs])  # (B,S)
-    same = parts[:, None, :] == np.array(list("yyyy mm dd"))[None, :, None]  # (B,10,S), as in 1998-03-03
+    parts = np.array(
+        [list(date_parts("".join(text)).ljust(weights.shape[2])) for text, _ in pairs]
+    )  # (B,S)
+    same = (
+        parts[:, None, :] == np.array(list("yyyy mm dd"))[None, :, None]
+    )  # (B,10,S), as in 1998-03-03
     digits = [0, 1, 2, 3, 5, 6, 8, 9]
     on = (weights[:, :10] * same).sum(axis=2)[:, digits]
-    return {**found, "on its part": on.mean(), "equal": (same.sum(axis=2) / lengths[:, None])[:, digits].mean()}
+    return {
+        **found,
+        "on its part": on.mean(),
+        "equal": (same.sum(axis=2) / lengths[:, None])[:, digits].mean(),
+    }
 
 
 STEPS = {NUMBERS: 50, DATES: 60, OWN: 30} if lab.quick else {NUMBERS: 400, DATES: 250, OWN: 400}
@@ -124,15 +183,30 @@ done: dict[tuple[str, str], Runs] = {}
 def run(task: str, version: str, rates: list[float]) -> None:
     """Keep in `done` the runs at the learning rate that suits this version better."""
     path, digest = (OWN_FILE, DIGEST) if task == OWN else ("", "")
-    runs = lab.run(learn, task=task, version=version, lr=rates, seed=lab.seeds(), count=COUNT, steps=STEPS[task], H=H,
-                   path=path, digest=digest, device=lab.device)  # fmt: skip
-    done[task, version] = max((runs.where(lr=lr) for lr in rates), key=lambda of: float(of["chosen by"].mean()))
+    runs = lab.run(
+        learn,
+        task=task,
+        version=version,
+        lr=rates,
+        seed=lab.seeds(),
+        count=COUNT,
+        steps=STEPS[task],
+        H=H,
+        path=path,
+        digest=digest,
+        device=lab.device,
+    )
+    done[task, version] = max(
+        (runs.where(lr=lr) for lr in rates), key=lambda of: float(of["chosen by"].mean())
+    )
 
 
 for task in TASKS:
     for version in EQUAL:
         run(task, version, RATES)
-LONG = TASKS[0]  # the task of the two larger versions, at the learning rate of the one that they enlarge
+LONG = TASKS[
+    0
+]  # the task of the two larger versions, at the learning rate of the one that they enlarge
 for version in LARGER:
     run(LONG, version, [done[LONG, "no attention"].rows[0]["lr"]])
 
@@ -153,11 +227,19 @@ lab.table(
 )
 for task in TASKS:
     of = done[task, "attention"]
-    into = {"words": "words (at spaces and before hyphens)", "letters": "letters"}[of.rows[0]["into"]]
-    lab.say(f"""{task.capitalize()}: {of.rows[0]["pairs"]:,} pairs, split into {into}; without a network, token for
+    into = {"words": "words (at spaces and before hyphens)", "letters": "letters"}[
+        of.rows[0]["into"]
+    ]
+    lab.say(
+        f"""{task.capitalize()}: {of.rows[0]["pairs"]:,} pairs, split into {into}; without a network, token for
         token by a dictionary of the pairs to learn from: {in_words(of["word for word"])} are exact. Held out, and what
-        came with attention: """ + "; ".join(" → ".join((a, c)) + ("" if b == c else f" (for {b})")
-                                            for a, b, c in of.rows[0]["examples"][:3]) + ".")  # fmt: skip
+        came with attention: """
+        + "; ".join(
+            " → ".join((a, c)) + ("" if b == c else f" (for {b})")
+            for a, b, c in of.rows[0]["examples"][:3]
+        )
+        + "."
+    )
 
 # %% [markdown]
 # ## By the length of the source
@@ -173,11 +255,14 @@ def by_length(task: str, version: str, bins: int) -> tuple[Ids, Ids]:
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)).round())
     part = np.clip(np.searchsorted(edges, lengths, side="right") - 1, 0, max(0, len(edges) - 2))
     middle = [lengths[part == k].mean() for k in range(part.max() + 1)]
-    return np.array(middle), np.array([[row[at == k].mean() for k in range(part.max() + 1)]
-                                       for row, at in zip(exact, part)])  # fmt: skip
+    return np.array(middle), np.array(
+        [[row[at == k].mean() for k in range(part.max() + 1)] for row, at in zip(exact, part)]
+    )
 
 
-figure, axes = panels(1, len(TASKS), figsize=(6.8 if len(TASKS) < 3 else 9.0, 3.8), sharey=True, squeeze=False)
+figure, axes = panels(
+    1, len(TASKS), figsize=(6.8 if len(TASKS) < 3 else 9.0, 3.8), sharey=True, squeeze=False
+)
 for ax, task in zip(axes[0], TASKS):
     tops = []
     for version, colour in SHADES.items():
@@ -185,7 +270,10 @@ for ax, task in zip(axes[0], TASKS):
             middle, shares = by_length(task, version, bins=6)
             at_end = float(band(ax, middle, shares, colour, marker="o", markersize=4)[-1])
             tops.append((at_end, version.replace("none, ", ""), colour))
-    ax.set(title=task.capitalize(), xlabel=f"length of the source ({done[task, 'attention'].rows[0]['into']})")
+    ax.set(
+        title=task.capitalize(),
+        xlabel=f"length of the source ({done[task, 'attention'].rows[0]['into']})",
+    )
     whole_numbers(ax)
     percent(ax)
     label_ends(ax, tops)
@@ -198,7 +286,9 @@ lab.show(
 )
 
 # %%
-figure, axes = panels(1, len(TASKS), figsize=(6.8 if len(TASKS) < 3 else 9.0, 3.4), sharey=True, squeeze=False)
+figure, axes = panels(
+    1, len(TASKS), figsize=(6.8 if len(TASKS) < 3 else 9.0, 3.4), sharey=True, squeeze=False
+)
 for ax, task in zip(axes[0], TASKS):
     at = STEPS[task] // 10 * np.arange(1, 11)
     tops = []
@@ -209,7 +299,11 @@ for ax, task in zip(axes[0], TASKS):
     percent(ax)
     label_ends(ax, tops)
 axes[0, 0].set_ylabel("translated exactly")
-lab.show(figure, "learning", f"Exact translations in the course of the training, of pairs not trained on ({RUNS}).")
+lab.show(
+    figure,
+    "learning",
+    f"Exact translations in the course of the training, of pairs not trained on ({RUNS}).",
+)
 
 # %% [markdown]
 # ## Where attention looks
@@ -217,12 +311,19 @@ lab.show(figure, "learning", f"Exact translations in the course of the training,
 # %%
 shown = [done[task, "attention"].rows[0] for task in TASKS]
 rows = [len(of["weights"]) for of in shown]
-figure, axes = panels(len(TASKS), 1, figsize=(6.8, 0.6 + 0.22 * sum(rows) + 0.6 * len(rows)), height_ratios=rows,
-                      squeeze=False)  # fmt: skip
+figure, axes = panels(
+    len(TASKS),
+    1,
+    figsize=(6.8, 0.6 + 0.22 * sum(rows) + 0.6 * len(rows)),
+    height_ratios=rows,
+    squeeze=False,
+)
 for ax, of in zip(axes[:, 0], shown):
     (source, target), weights = of["shown"], np.array(of["weights"])
     ax.imshow(weights, cmap=BLUES, vmin=0, vmax=1, aspect="auto")
-    turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if of["into"] == "words" else {}
+    turned = (
+        {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if of["into"] == "words" else {}
+    )
     ax.set_xticks(range(weights.shape[1]), [*source, "end"][: weights.shape[1]], **turned)
     ax.set_yticks(range(len(target)), target)
     ax.grid(False)
@@ -262,7 +363,8 @@ def lost(task: str, version: str) -> Ids:
 
 
 suffers, with_it, of_dates = (
-    float(np.median(lost(*key))) for key in [(LONG, "no attention"), (LONG, "attention"), (DATES, "no attention")]
+    float(np.median(lost(*key)))
+    for key in [(LONG, "no attention"), (LONG, "attention"), (DATES, "no attention")]
 )
 lab.claim(
     "One vector of fixed size is a bottleneck: without attention long sources suffer, with it they do not",
@@ -271,13 +373,20 @@ lab.claim(
     measured=lost(LONG, "no attention"),
     unit=f"{{:+.1%}} lost from the shortest third of the {LONG} to the longest, without attention",
     baseline=("with attention", lost(LONG, "attention")),
-    verdict=FAILS if suffers < 0.1 or with_it > 0.03 else HOLDS if of_dates > 0.1
-    else only_if(f"length means more to remember: long dates hold no more than short ones, and there the change is "
-                 f"{-of_dates:+.0%}"),
-)  # fmt: skip
+    verdict=FAILS
+    if suffers < 0.1 or with_it > 0.03
+    else HOLDS
+    if of_dates > 0.1
+    else only_if(
+        f"length means more to remember: long dates hold no more than short ones, and there the change is "
+        f"{-of_dates:+.0%}"
+    ),
+)
 if LARGER:
-    least, wide, long, most = (float(np.median(accuracy[LONG, version]))
-                               for version in ("no attention", *LARGER, "attention"))  # fmt: skip
+    least, wide, long, most = (
+        float(np.median(accuracy[LONG, version]))
+        for version in ("no attention", *LARGER, "attention")
+    )
     lab.claim(
         "It is the size of that vector that limits",
         where="exercise 7; Cho et al. 2014",
@@ -285,10 +394,15 @@ if LARGER:
         measured=accuracy[LONG, LARGER[0]],
         unit=f"{{:.1%}} of the {LONG} exact with twice the width, three times the parameters and no attention",
         baseline=("as wide as before, but four times the steps", accuracy[LONG, LARGER[1]]),
-        verdict=FAILS if wide - least < 0.03 else HOLDS if long - least < (wide - least) / 4
-        else only_if("training is short: four times the steps help as well"
-                     + (", and neither comes up to attention" if most - max(wide, long) > 0.01 else "")),
-    )  # fmt: skip
+        verdict=FAILS
+        if wide - least < 0.03
+        else HOLDS
+        if long - least < (wide - least) / 4
+        else only_if(
+            "training is short: four times the steps help as well"
+            + (", and neither comes up to attention" if most - max(wide, long) > 0.01 else "")
+        ),
+    )
 if DATES in TASKS:
     of = done[DATES, "attention"]
     lab.claim(
@@ -298,9 +412,14 @@ if DATES in TASKS:
         measured=of["on its part"],
         unit="{:.0%} of the weight is on that part of a date which the digit written is made of",
         baseline=("with equal weights", of["equal"]),
-        verdict=HOLDS if np.median(of["on its part"]) > 0.8 else FAILS if np.median(of["on its part"]) < 0.5
-        else only_if("the states are meant, which also know their neighbours: weight falls beside the part, too"),
-    )  # fmt: skip
+        verdict=HOLDS
+        if np.median(of["on its part"]) > 0.8
+        else FAILS
+        if np.median(of["on its part"]) < 0.5
+        else only_if(
+            "the states are meant, which also know their neighbours: weight falls beside the part, too"
+        ),
+    )
 weak = done[LONG, "no attention"]
 lab.claim(
     "Beam search finds a translation at least as probable as the greedy one",
@@ -319,7 +438,10 @@ lab.claim(
     experiment="learn",
     measured=weak["beam"] - weak["accuracy"],
     unit=f"{{:+.2%}} exact by a beam of {WIDTH}, {LONG}, without attention",
-    baseline=("with attention", done[LONG, "attention"]["beam"] - done[LONG, "attention"]["accuracy"]),
+    baseline=(
+        "with attention",
+        done[LONG, "attention"]["beam"] - done[LONG, "attention"]["accuracy"],
+    ),
     verdict=HOLDS if np.median(weak["beam"] - weak["accuracy"]) > 0.005 else FAILS,
 )
 

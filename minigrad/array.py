@@ -1,7 +1,7 @@
-"""Arrays: NumPy's, or CuPy's on a GPU. Nothing else asks which of them it has.
+"""Arrays: NumPy's, or CuPy's on a GPU. Other modules go through `xp`.
 
-A rule never says `np.`. It is handed a namespace `xp`, a library cut down to the words below, so that the same
-lines run on either; a word outside the vocabulary fails at once, also on a machine that has no GPU.
+A rule never says `np.`. It gets a namespace `xp`, a library cut down to the words below, so that the same lines run
+on either; a word outside the vocabulary raises at once, also on a machine without a GPU.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
-Array = Any  # numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
+Array = (
+    Any  # numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
+)
 
 VOCABULARY = """
     abs add all amax any arange argmax argmin array asarray broadcast_to concatenate cos cumsum divide dot empty
@@ -26,77 +28,87 @@ class Namespace(SimpleNamespace):
     """A vocabulary bound to one array library."""
 
     def __getattr__(self, word: str) -> Any:
-        raise AttributeError(f"{word!r} is not in the vocabulary of minigrad.array, which every device must speak")
+        raise AttributeError(
+            f"{word!r} is not in the vocabulary of minigrad.array, which every device has"
+        )
 
 
-def namespace(module: Any, kernels: Any = None) -> Namespace:
+def namespace(module: Any, kind: str = "cpu") -> Namespace:
     """`module` (numpy, cupy) cut down to the vocabulary, plus what it lacks and what needs care.
 
-    kernels: what runs C on the device, see `minigrad.gpu`; None where NumPy's lines run."""
+    kind: the kind of device whose faster versions serve its arrays, see minigrad.faster.
+    """
 
-    def inside(ids: Array, count: int, what: str, there: str) -> None:
-        """Refuse ids outside [0, count)."""
-        if kernels:
-            kernels.check(ids, 0, count, what, there)
-        elif ids.size and not (0 <= int(ids.min()) and int(ids.max()) < count):
-            raise IndexError(f"{what} go from {int(ids.min())} to {int(ids.max())}, but {there}")
+    def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        return module.add.reduce(
+            x, axis=axis, keepdims=keepdims
+        )  # np.sum takes twice as long to call
 
     def astype(x: Array, dtype: Any) -> Array:
         return x.astype(dtype, copy=False)
 
-    def scatter_add(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
-        """The adjoint of x[index]: zeros of `shape` with `g` added at `index`; repeated places add up."""
-        out = module.zeros(shape, g.dtype)
-        add_at(out, index, g)
-        return out
+    def check_bounds(ids: Array, size: int, name: str, limits: str) -> None:
+        """Raise IndexError where an id lies outside [0, size)."""
+        if ids.size and not (0 <= int(ids.min()) and int(ids.max()) < size):
+            low, high = int(ids.min()), int(ids.max())
+            raise IndexError(f"{name}: expected {limits}, got values from {low} to {high}")
+
+    def check_index(index: Any, shape: tuple[int, ...]) -> None:
+        """Nothing: NumPy itself raises where an index is out of range."""
 
     def add_at(out: Array, index: Any, g: Array) -> None:
-        if not any(hasattr(i, "shape") for i in (index if isinstance(index, tuple) else (index,))):
-            out[index] += g  # integers and slices name each place once; an array, of the host too, may repeat one
-        elif isinstance(index, module.ndarray) and index.dtype.kind == "i" and out.ndim == 2 and not kernels:
-            add_rows(out, index.ravel() % len(out), g.reshape(index.size, out.shape[1]))  # -1 is the last row
+        """out[index] += g, where a place that is named twice gets both."""
+        indices = index if isinstance(index, tuple) else (index,)
+        if any(hasattr(i, "shape") for i in indices):
+            module.add.at(out, index, g)  # an index array may name a place twice
         else:
-            module.add.at(out, index, g)  # CuPy's does not wait, and adds in any order: its last bits vary
+            out[index] += g  # integers and slices name each place once
 
-    def add_rows(out: Array, ids: Array, rows: Array) -> None:
-        # ufunc.at takes one number at a time: sorted by id (16 bits by radix), each run of equal ids is one sum
-        if len(ids):
-            order = module.argsort(ids.astype("uint16") if len(out) < 2**16 else ids, kind="stable")
-            ids, rows = ids[order], module.take(rows, order, axis=0)
-            starts = module.flatnonzero(module.concatenate([module.ones(1, bool), ids[1:] != ids[:-1]]))
-            out[ids[starts]] += module.add.reduceat(rows, starts, axis=0)
+    def scatter_add(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
+        """The adjoint of x[index]: zeros of `shape` with `g` added at `index`."""
+        out = module.zeros(shape, g.dtype)
+        xp.add_at(out, index, g)
+        return out
 
-    return Namespace(
-        **{word: getattr(module, word) for word in VOCABULARY if word != "sum"},
-        sum=lambda x, axis=None, keepdims=False: module.add.reduce(x, axis=axis, keepdims=keepdims),  # np.sum, but fast
+    def move(x: Array, name: str) -> Array:
+        return to_device(x, device(name))
+
+    xp = Namespace(**{word: getattr(module, word) for word in VOCABULARY})
+    vars(xp).update(
+        kind=kind,
         ndarray=module.ndarray,
         cat=module.concatenate,
         permute=module.transpose,
         clone=module.copy,
+        sum=sum,
         astype=astype,
-        scatter_add=scatter_add,
+        check_bounds=check_bounds,
+        check_index=check_index,
         add_at=add_at,
-        scattered=Scattered,
-        inside=inside,
-        check_index=kernels.check_index if kernels else lambda index, shape: None,  # NumPy checks it itself
-        kernels=kernels,
-        move=lambda x, name: to_device(x, device(name)),
+        scatter_add=scatter_add,
+        lazy_scatter=LazyScatter,
+        move=move,
     )
+    return xp
 
 
-class Scattered:
+class LazyScatter:
     """zeros(shape) with `g` added at `index`, not yet carried out.
 
     The gradient of one x[t] is this: added T times into one array it costs T rows, and not T whole arrays.
     """
 
     def __init__(self, g: Array, index: Any, shape: tuple[int, ...]):
-        self.g, self.index, self.shape = g, index, shape
+        self.g = g
+        self.index = index
+        self.shape = shape
 
     def add_to(self, out: Array) -> None:
+        """out[index] += g."""
         NAMESPACES[type(out)].add_at(out, self.index, self.g)
 
     def dense(self, xp: XP) -> Array:
+        """The whole array."""
         return xp.scatter_add(self.g, self.index, self.shape)
 
 
@@ -107,44 +119,65 @@ class device(str):
     ('cuda', 1)
     """
 
-    type = property(lambda self: str(self.partition(":")[0]))  # partition may return the device itself
+    type = property(
+        lambda self: str(self.partition(":")[0])
+    )  # partition may return the device itself
     index = property(lambda self: int(self.partition(":")[2]) if ":" in self else None)
 
     def __new__(cls, name: str = "cpu", index: int | None = None) -> device:
         kind, colon, number = str(name).partition(":")
         if kind not in DEVICES or number.isdigit() != bool(colon):
-            raise ValueError(f"device: {name!r} is unknown; known are {', '.join(map(repr, DEVICES))} and 'cuda:1'")
+            known = ", ".join(map(repr, DEVICES))
+            raise ValueError(f"device: expected one of {known} or 'cuda:1', got {name!r}")
         return super().__new__(cls, name if index is None else f"{name}:{index}")
 
     def __repr__(self) -> str:
-        return f"device(type={self.type!r}" + (")" if self.index is None else f", index={self.index})")
+        return f"device(type={self.type!r}" + (
+            ")" if self.index is None else f", index={self.index})"
+        )
 
 
 class Backend(SimpleNamespace):
     """One kind of device: its namespace `xp`, and how an array travels: `upload`, `download`, `from_dlpack`."""
 
 
+def open_cpu() -> Backend:
+    return Backend(
+        xp=namespace(np), upload=np.asarray, download=np.asarray, from_dlpack=np.from_dlpack
+    )
+
+
 def open_cuda() -> Backend:
-    from minigrad.gpu.kernels import libraries, parts
+    from minigrad import cuda  # imported where it is needed: CuPy takes most of a second
 
-    return Backend(**parts(namespace, *libraries()))
+    cupy = cuda.library()
+    return Backend(
+        xp=namespace(cupy, "cuda"),
+        upload=cupy.asarray,
+        download=cupy.asnumpy,
+        from_dlpack=cupy.from_dlpack,
+        module=cupy,
+    )
 
 
-# A test registers its strict stand-in for a GPU here, beside the two real devices.
-DEVICES: dict[str, Callable[[], Backend]] = {
-    "cpu": lambda: Backend(xp=namespace(np), upload=np.asarray, download=np.asarray, from_dlpack=np.from_dlpack),
-    "cuda": open_cuda,
-}
+DEVICES: dict[str, Callable[[], Backend]] = {"cpu": open_cpu, "cuda": open_cuda}
 BACKENDS: dict[str, Backend] = {}  # the devices opened so far, by name
+EXTENSIONS: dict[
+    str, Callable[[Backend], None]
+] = {}  # device -> called with its backend when opened
 NAMESPACES: dict[type, Namespace] = {}  # array type -> the namespace that serves it
 DEVICE_OF: dict[type, str] = {}
 
 
 def backend(name: str) -> Backend:
-    """The backend of device type `name`, opened at its first use (importing CuPy takes most of a second)."""
+    """The backend of device type `name`, opened at its first use."""
     if name not in BACKENDS:
-        found = BACKENDS[name] = DEVICES[name]()
-        NAMESPACES[found.xp.ndarray], DEVICE_OF[found.xp.ndarray] = found.xp, name
+        opened = DEVICES[name]()
+        if name in EXTENSIONS:
+            EXTENSIONS[name](opened)
+        BACKENDS[name] = opened
+        NAMESPACES[opened.xp.ndarray] = opened.xp
+        DEVICE_OF[opened.xp.ndarray] = name
     return BACKENDS[name]
 
 
@@ -152,20 +185,27 @@ NUMPY = backend("cpu").xp
 
 
 def device_of(array: Array) -> device:
+    """The device that holds `array`."""
     return device(DEVICE_OF.get(type(array)) or array.device)
 
 
 def to_numpy(array: Array) -> np.ndarray[Any, Any]:
     """`array` on the host; the array itself where it is there already."""
-    return array if type(array) is np.ndarray else BACKENDS[DEVICE_OF.get(type(array), "cpu")].download(array)
+    if type(array) is np.ndarray:
+        return array
+    return BACKENDS[DEVICE_OF.get(type(array), "cpu")].download(array)
 
 
-def to_device(array: Array, where: device) -> Array:
-    """`array` on `where`; the array itself where it is there already."""
-    return array if DEVICE_OF.get(type(array), "cpu") == where.type else backend(where.type).upload(to_numpy(array))
+def to_device(array: Array, target: device) -> Array:
+    """`array` on `target`; the array itself where it is there already."""
+    if DEVICE_OF.get(type(array), "cpu") == target.type:
+        return array
+    return backend(target.type).upload(to_numpy(array))
 
 
-float32, float64, int64, int32, bool_ = map(np.dtype, ("float32", "float64", "int64", "int32", "bool"))
+float32, float64, int64, int32, bool_ = map(
+    np.dtype, ("float32", "float64", "int64", "int32", "bool")
+)
 _default_dtype = float32
 
 
@@ -173,7 +213,7 @@ def set_default_dtype(dtype: Any) -> None:
     """Make `dtype` (float32 or float64) what `tensor(1.5)`, `zeros(3)` and new parameters get."""
     global _default_dtype
     if np.dtype(dtype) not in (float32, float64):
-        raise TypeError(f"set_default_dtype: {dtype} is no floating dtype that minigrad has; use float32 or float64")
+        raise TypeError(f"set_default_dtype: expected float32 or float64, got {dtype}")
     _default_dtype = np.dtype(dtype)
 
 

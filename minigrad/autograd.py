@@ -1,6 +1,6 @@
-"""The tape: what was computed, and how a gradient is pulled back through it.
+"""Recording: what was computed, and how a gradient goes back through it.
 
-A *rule* is a plain function over a namespace `xp`: `(xp, *arrays, **settings) -> value, pullback`.
+A *rule* is a plain function over a namespace `xp`: `(xp, *arrays, **settings) -> value, pullbacks`.
 
     @op
     def tanh(xp, x):
@@ -9,12 +9,15 @@ A *rule* is a plain function over a namespace `xp`: `(xp, *arrays, **settings) -
 
 `@op` makes a function of Tensors from it. With xp = NumPy or CuPy the rule computes, and its pullback maps a
 gradient of y to a gradient of x, both raw arrays: the first derivative makes no Tensor. Where the gradient itself
-is to be differentiated, the rule is replayed with xp = `TENSORS`, the same words over Tensors, and the same lines
+is to be differentiated, the rule is replayed with xp = `tensor_xp`, the same words over Tensors, and the same lines
 build the graph of the gradient. So every order of derivative comes from one formula.
 
-The pullback is a tuple of functions, one for each array; or one function that returns a gradient for each array
-(None: there is none; a function: call it only if that gradient is wanted); a fused op's is told which are wanted.
-A rule with several values gets a tuple of gradients, None for a value that was not used.
+The pullbacks have one of two forms:
+
+    (lambda g: ..., None)               one function for each array, None where there is no gradient
+    def pullback(gs, needs): ...        one function for all: gs the gradient of each value, None for a value that
+                                        was not used; needs tells for each array whether its gradient is wanted; it
+                                        returns a list with one gradient for each array
 """
 
 from __future__ import annotations
@@ -31,95 +34,132 @@ from typing import Any
 
 from minigrad import errors
 from minigrad.array import NAMESPACES, NUMPY, XP, Array, float64, get_default_dtype
+from minigrad.faster import choose, versions_of
 
-Rule = tuple[Any, Any]  # what a rule returns: its value (or a tuple of them) and its pullback
-Op = Any  # a rule made a function of Tensors; it has the attributes `rule`, `composed` and `arity`
+RuleResult = tuple[Any, Any]  # what a rule returns: its value (or a tuple of them), its pullbacks
+Op = Any  # a function of Tensors made from a rule; its attributes are listed in `op`
 
 OPS: dict[str, Op] = {}  # every op by its name: the tests walk it, so that none goes unchecked
-clock = itertools.count(1)  # ticks at every op that is recorded and at every change in place
+ticks = itertools.count(1)  # one for every node that is recorded and for every change in place
 
 
 class Mode(threading.local):
-    """What the engine does beside computing; each thread has its own."""
+    """Per-thread state: is grad mode on, and who observes."""
 
-    recording = True
-    watch: Any = None  # an observer of every node, value and gradient: see recording.py
+    grad_enabled = True
+    observer: Any = None  # is told of every node, value and gradient: see minigrad.inspect.observer
 
 
 mode = Mode()
 
 
 class set_grad_enabled(ContextDecorator):
-    """Switch recording on or off: at once; within a `with` block or a decorated function only there."""
+    """Switch recording on or off: at once; within a `with` block or a decorated function only there.
 
-    def __init__(self, on: bool, at_once: bool = True):
-        self.on, self.at_once, self.before = on, at_once, [mode.recording]
-        mode.recording = on if at_once else mode.recording
+    >>> import minigrad as mg
+    >>> x = mg.tensor(1.0, requires_grad=True)
+    >>> with mg.set_grad_enabled(False):
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __init__(self, on: bool, immediately: bool = True):
+        self.on = on
+        self.immediately = immediately
+        self.before = [mode.grad_enabled]
+        if immediately:
+            mode.grad_enabled = on
 
     def __call__(self, function: Any) -> Any:
-        mode.recording = self.before[0] if self.at_once else mode.recording  # it is switched when the function runs
+        if self.immediately:
+            mode.grad_enabled = self.before[0]  # it is switched when the function runs
         return super().__call__(function)
 
     def _recreate_cm(self) -> set_grad_enabled:
-        return set_grad_enabled(self.on)  # so that threads inside one decorated function keep apart
+        # one object for each call, so that threads inside one decorated function stay apart
+        return set_grad_enabled(self.on, immediately=False)
 
     def __enter__(self) -> None:
-        self.before.append(self.before[0] if self.at_once else mode.recording)
-        mode.recording, self.at_once = self.on, False
+        self.before.append(self.before[0] if self.immediately else mode.grad_enabled)
+        mode.grad_enabled = self.on
+        self.immediately = False
 
     def __exit__(self, *exception: object) -> None:
-        mode.recording = self.before.pop()
+        mode.grad_enabled = self.before.pop()
 
 
-no_grad = functools.partial(set_grad_enabled, False, at_once=False)
-enable_grad = functools.partial(set_grad_enabled, True, at_once=False)
+no_grad = functools.partial(set_grad_enabled, False, immediately=False)
+enable_grad = functools.partial(set_grad_enabled, True, immediately=False)
 
 
 def is_grad_enabled() -> bool:
-    return mode.recording
+    """Whether ops of this thread are recorded."""
+    return mode.grad_enabled
 
 
-class Variable:
-    """What the engine knows of a tensor: a value, and its place in the graph. Tensor adds the arithmetic."""
+class TensorBase:
+    """What the engine knows of a tensor: its array, and its place in the graph. Tensor adds the arithmetic."""
 
     requires_grad: bool = False
     grad: Any = None
     node: Node | None = None  # the op that made it; None for a leaf
     index: int = 0  # which of that op's values it is
-    kind: Any  # the class of what ops return: tensor.py puts Tensor here
+    tensor_class: Any  # the class of what ops return: tensor.py puts Tensor here
 
-    def __init__(self, data: Array):
-        self.data = data
-        self.changed = [0]  # when the array was last written to; shared with every view of it
+    def __init__(self, array: Array):
+        self.array = array
+        self.version = [0]  # the tick of the last change in place; views share the list
 
-    shape = property(lambda self: self.data.shape)
+    shape = property(lambda self: self.array.shape)
 
 
 class Node:
     """One application of an op."""
 
-    __slots__ = ("op", "args", "settings", "pullback", "several", "clocks", "birth", "retained", "where")
+    __slots__ = (
+        "op",
+        "args",
+        "settings",
+        "pullback",
+        "is_tuple",
+        "value_versions",
+        "birth",
+        "retained",
+        "origin",
+    )
 
-    def __init__(self, op: Op, args: tuple[Any, ...], settings: dict[str, Any], pullback: Any, several: bool):
-        self.op, self.args, self.settings, self.pullback = op, args, settings, pullback
-        self.several = several  # whether the rule gives a tuple of values
-        self.clocks: list[list[int]] = []  # when each value was last written to
-        self.birth = next(clock)
-        self.retained: dict[int, weakref.ref[Variable]] = {}  # values that want their own .grad
-        self.where: Any = ""  # the caller's line and the module, known while a Recording is on
+    def __init__(
+        self, op: Op, args: tuple[Any, ...], settings: dict[str, Any], pullback: Any, is_tuple: bool
+    ):
+        self.op = op
+        self.args = args
+        self.settings = settings
+        self.pullback = pullback
+        self.is_tuple = is_tuple  # whether the rule gives a tuple of values
+        self.value_versions: list[list[int]] = []  # the version of each value
+        self.birth = next(ticks)
+        self.retained: dict[int, weakref.ref[TensorBase]] = {}  # values that keep their own .grad
+        self.origin: Any = ""  # the caller's line and the module, known while an observer is on
 
 
-class Vocabulary:
+class TensorNamespace:
     """`xp` over Tensors: each word of a rule is the op of that name."""
 
     def __getattr__(self, word: str) -> Any:
-        if word not in OPS and word not in PLAIN:
-            raise AttributeError(f"{word!r} is no op: a rule that uses it cannot be differentiated twice")
-        return OPS.get(word) or PLAIN[word]
+        if word in OPS:
+            return OPS[word]
+        if word in NONDIFFERENTIABLE:
+            return NONDIFFERENTIABLE[word]
+        raise AttributeError(
+            f"{word!r} is no op: a rule that uses it cannot be differentiated twice"
+        )
 
 
-TENSORS = Vocabulary()
-PLAIN: dict[str, Callable[..., Any]] = {}  # the words that have no derivative: comparisons, zeros ...
+tensor_xp = TensorNamespace()
+NONDIFFERENTIABLE: dict[
+    str, Callable[..., Any]
+] = {}  # words without a derivative: comparisons, zeros ...
 
 
 def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
@@ -128,83 +168,142 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
     Positional parameters of the rule are arrays, keyword-only ones are settings; the op takes settings also by
     position, after the arrays, and NumPy's `axis`, `keepdims` for `dim`, `keepdim`.
 
-    composed: the same function written with other ops, for a rule that works in place by hand. It is what the op
+    composed: the same function written with other ops, for a rule that is differentiated by hand. It is what the op
     means: the engine differentiates it when a graph of the gradient is asked for, and the tests compare the two.
+
+    The op has the attributes `rule`, `composed`, `arity` (how many arrays it takes) and `keywords` (its settings).
     """
     if rule is None:
         return functools.partial(op, composed=composed)
-    parameters = list(inspect.signature(rule).parameters.values())[1:]
-    words = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    arity = sys.maxsize if variadic else len(parameters) - len(words)
     name = rule.__name__
+    signature = inspect.signature(rule)
+    parameters = list(signature.parameters.values())[1:]  # without xp
+    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    is_variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    arity = sys.maxsize if is_variadic else len(parameters) - len(keywords)
+    versions = versions_of(name)
 
     @functools.wraps(rule)
     def apply(*args: Any, **settings: Any) -> Any:
         if settings or len(args) != arity:
-            args, settings = sort_out(apply, args, settings)
-        arrays = [a.data if isinstance(a, Variable) else errors.admit(name, a) for a in args]
-        xp = NAMESPACES.get(type(arrays[0])) or next(filter(None, map(NAMESPACES.get, map(type, arrays))), NUMPY)
+            args, settings = split_arguments(apply, args, settings)
+        arrays = [
+            a.array if isinstance(a, TensorBase) else errors.as_operand(name, a) for a in args
+        ]
+        xp = namespace_of(arrays)
+        chosen = rule
+        if versions:
+            chosen = choose(versions, rule, xp.kind, *arrays, **settings)
         try:
-            value, pullback = rule(xp, *arrays, **settings)
+            value, pullback = chosen(xp, *arrays, **settings)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
-            raise errors.explain(name, arrays, settings, error) from error
-        several = type(value) is tuple
-        outs = [wrap(v, xp, arrays, args, "dtype" in settings) for v in (value if several else (value,))]
-        if pullback and mode.recording and any([isinstance(a, Variable) and a.requires_grad for a in args]):
-            node = Node(apply, args, settings, pullback, several)
-            for i, out in enumerate(outs):
-                node.clocks.append(out.changed)
-                if out.data.dtype.kind in "fc":
-                    out.node, out.index, out.requires_grad = node, i, True
-            if mode.watch:
-                mode.watch.made(node)
-        if mode.watch:
-            mode.watch.forward(apply, arrays, settings, [out.data for out in outs])
-        return tuple(outs) if several else outs[0]
+            raise errors.translate(name, arrays, settings, error) from error
+        is_tuple = type(value) is tuple
+        values = value if is_tuple else (value,)
+        outs = [wrap(v, xp, arrays, args, "dtype" in settings) for v in values]
+        if pullback and mode.grad_enabled and any_requires_grad(args):
+            record(Node(apply, args, settings, pullback, is_tuple), outs)
+        if mode.observer:
+            mode.observer.on_value(apply, arrays, settings, [out.array for out in outs])
+        return tuple(outs) if is_tuple else outs[0]
 
-    vars(apply).update(rule=rule, composed=composed, arity=arity, words=words)
+    vars(apply).update(rule=rule, composed=composed, arity=arity, keywords=keywords)
+    vars(apply)["__signature__"] = inspect.Signature(parameters)
+    vars(apply).pop("__wrapped__")  # help() would show the rule's parameters
     OPS[name] = apply
     return apply
 
 
-def plain(name: str, value: Any) -> Any:
-    """A function of Tensors that has a value and no derivative."""
+def namespace_of(arrays: Sequence[Any]) -> XP:
+    """The namespace of the first array among the arguments; NumPy where all are numbers."""
+    for a in arrays:
+        xp = NAMESPACES.get(type(a))
+        if xp is not None:
+            return xp
+    return NUMPY
+
+
+def any_requires_grad(args: Sequence[Any]) -> bool:
+    """Whether a gradient may be asked for at one of the arguments."""
+    for a in args:
+        if isinstance(a, TensorBase) and a.requires_grad:
+            return True
+    return False
+
+
+def record(node: Node, outs: Sequence[TensorBase]) -> None:
+    """Let the values of an op know the node that made them."""
+    for i, out in enumerate(outs):
+        node.value_versions.append(out.version)
+        if out.array.dtype.kind in "fc":
+            out.node = node
+            out.index = i
+            out.requires_grad = True
+    if mode.observer:
+        mode.observer.on_node(node)
+
+
+def nondifferentiable(name: str, value: Any) -> Any:
+    """A function of Tensors that has a value and no derivative: `value(xp, *arrays, **settings)`."""
 
     @functools.wraps(value)
-    def rule(xp: XP, *arrays: Array, **settings: Any) -> Rule:
+    def rule(xp: XP, *arrays: Array, **settings: Any) -> RuleResult:
         return value(xp, *arrays, **settings), None
 
     rule.__name__ = name
     op(rule)
-    return PLAIN.setdefault(name, OPS.pop(name))
+    return NONDIFFERENTIABLE.setdefault(name, OPS.pop(name))
 
 
-def sort_out(op: Op, args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+NUMPYS_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def split_arguments(
+    op: Op, args: tuple[Any, ...], settings: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arrays and the settings of a call, whichever way they were written."""
-    settings = {key: value.data if isinstance(value, Variable) else value for key, value in settings.items()}
-    if len(args) == op.arity and settings.keys() <= set(op.words):
+    settings = {key: raw(value) for key, value in settings.items()}
+    if len(args) == op.arity and settings.keys() <= set(op.keywords):
         return args, settings
-    settings = {{"axis": "dim", "keepdims": "keepdim"}.get(key, key): value for key, value in settings.items()}
+    settings = {NUMPYS_NAMES.get(key, key): value for key, value in settings.items()}
     if args and isinstance(args[0], (list, tuple)) and op.arity == sys.maxsize:
-        arrays, extra = tuple(args[0]), args[1:]  # cat([a, b], 1)
+        arrays = tuple(args[0])  # cat([a, b], 1)
+        extra = args[1:]
     else:
-        arrays, extra = args[: op.arity], args[op.arity :]
-    if not arrays or len(extra) > len(op.words) or any(word in settings for word in op.words[: len(extra)]):
-        raise TypeError(f"{errors.signature(op)}: called with {len(args)} positional arguments")
-    return arrays, settings | {word: x.data if isinstance(x, Variable) else x for word, x in zip(op.words, extra)}
+        arrays = args[: op.arity]
+        extra = args[op.arity :]
+    named_twice = any(word in settings for word in op.keywords[: len(extra)])
+    if not arrays or len(extra) > len(op.keywords) or named_twice:
+        call = errors.signature(op)
+        raise TypeError(f"{call}: called with {len(args)} positional arguments")
+    return arrays, settings | {word: raw(value) for word, value in zip(op.keywords, extra)}
 
 
-def wrap(value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], asked: bool) -> Variable:
-    """A rule's value as a Tensor that knows whose memory it shares, no wider than what came in or was asked for."""
+def raw(value: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
+    return value.array if isinstance(value, TensorBase) else value
+
+
+def wrap(
+    value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], dtype_given: bool
+) -> TensorBase:
+    """Wrap a value: share the version of the array it views; undo NumPy's widening to float64."""
     if type(value) not in NAMESPACES:
         value = xp.asarray(value)  # NumPy's reductions return scalars
-    if value.dtype is float64 and not asked and not any([getattr(a, "dtype", None) is float64 for a in arrays]):
-        floats = [a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind == "f"]
-        value = xp.astype(value, floats[0] if floats else get_default_dtype())  # NumPy widens where integers take part
-    out = Variable.kind(value)
+    if value.dtype is float64 and not dtype_given:
+        value = undo_widening(value, xp, arrays)
+    out = TensorBase.tensor_class(value)
     if value.base is not None:
         for a in args:
-            if isinstance(a, Variable) and (value.base is a.data or value.base is a.data.base):
-                out.changed = a.changed
+            if isinstance(a, TensorBase) and (value.base is a.array or value.base is a.array.base):
+                out.version = a.version
     return out
+
+
+def undo_widening(value: Array, xp: XP, arrays: Sequence[Any]) -> Array:
+    """float64 becomes the dtype of the inputs again where NumPy widened because integers took part."""
+    dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
+    if float64 in dtypes:
+        return value
+    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    return xp.astype(value, floats[0] if floats else get_default_dtype())

@@ -1,18 +1,19 @@
-"""Going back along the tape: a gradient is pulled through each node once, from the youngest to the oldest."""
+"""Going back along the graph: a gradient passes each node once, from the youngest to the oldest."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad import errors
-from minigrad.array import NAMESPACES, XP, Array, Scattered
-from minigrad.autograd import OPS, TENSORS, Node, Variable, mode, set_grad_enabled
+from minigrad.array import NAMESPACES, XP, Array, LazyScatter
+from minigrad.autograd import OPS, Node, TensorBase, mode, set_grad_enabled, tensor_xp
+
+Slot = Any  # where a gradient is collected
 
 
-def tape(outputs: Sequence[Variable], floor: int = 0) -> list[Node]:
-    """Every node behind `outputs` that is not older than `floor`, youngest first.
+def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list[Node]:
+    """Every node behind `outputs` that is not older than `oldest`, youngest first.
 
     A node is born after the nodes that made its inputs. So falling birth is a topological order: when a node's
     turn comes, every gradient that reaches it has been added up. No recursion, each node once.
@@ -21,11 +22,12 @@ def tape(outputs: Sequence[Variable], floor: int = 0) -> list[Node]:
     stack = [t.node for t in outputs if t.node is not None]
     while stack:
         node = stack.pop()
-        if node not in seen and node.birth >= floor:
-            if node.pullback is None:
-                raise RuntimeError(errors.FREED.format(node.op.__name__))
-            seen.add(node)
-            stack += [a.node for a in node.args if isinstance(a, Variable) and a.node is not None]
+        if node in seen or node.birth < oldest:
+            continue
+        if node.pullback is None:
+            raise RuntimeError(errors.FREED.format(node.op.__name__))
+        seen.add(node)
+        stack += [a.node for a in node.args if isinstance(a, TensorBase) and a.node is not None]
     return sorted(seen, key=lambda node: node.birth, reverse=True)
 
 
@@ -33,173 +35,246 @@ def unbroadcast(xp: XP, g: Array, shape: tuple[int, ...]) -> Array:
     """Bring `g` back to `shape`: the adjoint of repeating is summing."""
     lead = len(g.shape) - len(shape)
     if lead < 0 or any(n != m and n != 1 for n, m in zip(shape, g.shape[lead:], strict=True)):
-        raise AssertionError(f"a gradient of shape {tuple(g.shape)} is no broadcast of an input of shape {shape}")
-    stretched = tuple(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1)
-    return xp.reshape(xp.sum(g, axis=tuple(range(lead)) + stretched), shape)
+        raise AssertionError(
+            f"a gradient of shape {tuple(g.shape)} cannot come from broadcasting an input of shape {shape}"
+        )
+    repeated = tuple(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1)
+    return xp.reshape(xp.sum(g, axis=tuple(range(lead)) + repeated), shape)
 
 
-def place(t: Variable) -> Any:
+def slot(t: TensorBase) -> Slot:
     """Where the gradient of t is collected: at a leaf itself, or at one value of a node."""
     return t if t.node is None else (t.node, t.index)
 
 
 class Gradients:
-    """The gradients on their way, each at its place.
+    """The gradients on their way, each in its slot.
 
     A sum made here is written to in place from then on; an array that came from a pullback may be shared with
-    others, so it never is. With `graph` the gradients are Tensors and every sum is recorded.
+    others, so it never is. With `create_graph` the gradients are Tensors and every sum is recorded.
     """
 
-    def __init__(self, graph: bool):
-        self.graph = graph
-        self.at: dict[Any, Any] = {}
-        self.own: set[Any] = set()
+    def __init__(self, create_graph: bool, kept: frozenset[Slot] = frozenset()):
+        self.create_graph = create_graph
+        self.kept = kept  # slots whose gradient is asked for, and stays
+        self.by_slot: dict[Slot, Any] = {}
+        self.owned: set[Slot] = set()  # slots whose array was made here
 
-    def add(self, t: Variable, g: Any) -> None:
-        where, data = place(t), t.data
-        old = self.at.get(where)
-        if type(g) is Scattered:
-            if where in self.own:
-                return g.add_to(old)
-            g = g.dense(NAMESPACES[type(data)])  # g.g itself may be a number: NumPy makes one of 0-d arrays
-            if old is None:
-                self.own.add(where)
-        if g.shape != data.shape:
-            g = unbroadcast(TENSORS if self.graph else NAMESPACES[type(data)], g, data.shape)
-        if g.dtype is not data.dtype:
-            g = (TENSORS if self.graph else NAMESPACES[type(data)]).astype(g, data.dtype)
-        if old is None:
-            self.at[where] = g
-        elif where in self.own:
-            self.at[where] += g
+    def add(self, t: TensorBase, g: Any) -> None:
+        """Let `g` arrive at t."""
+        place = slot(t)
+        before = self.by_slot.get(place)
+        if type(g) is LazyScatter:
+            if place in self.owned:
+                g.add_to(before)
+                return
+            g = g.dense(NAMESPACES[type(t.array)])
+            if before is None:
+                self.owned.add(place)
+        g = self.as_gradient_of(t, g)
+        if before is None:
+            self.by_slot[place] = g
+        elif place in self.owned:
+            self.by_slot[place] += g
         else:
-            self.at[where] = old + g
-            if not self.graph:
-                self.own.add(where)
+            self.by_slot[place] = before + g
+            if not self.create_graph:
+                self.owned.add(place)
 
-    def tensor(self, t: Variable) -> Any:
+    def as_gradient_of(self, t: TensorBase, g: Any) -> Any:
+        """`g` in the shape and dtype of t: broadcasting is undone here and nowhere else."""
+        array = t.array
+        if g.shape == array.shape and g.dtype is array.dtype:
+            return g
+        xp = tensor_xp if self.create_graph else NAMESPACES[type(array)]
+        if g.shape != array.shape:
+            g = unbroadcast(xp, g, array.shape)
+        return xp.astype(g, array.dtype)
+
+    def take(self, node: Node) -> list[Any]:
+        """What has arrived at the values of a node, whose turn has come; what is asked for stays."""
+        for ref in node.retained.values():
+            accumulate_grad(ref(), self)
+        places = [(node, i) for i in range(len(node.value_versions))]
+        return [
+            self.by_slot.get(place) if place in self.kept else self.by_slot.pop(place, None)
+            for place in places
+        ]
+
+    def tensor(self, t: TensorBase) -> Any:
         """The gradient of t as a Tensor that shares its memory with nothing; None where none arrived."""
-        g = self.at.get(place(t))
-        if g is None or isinstance(g, Variable):
-            return g if g is None else OPS["clone"](g)
-        xp = NAMESPACES[type(t.data)]
-        return Variable.kind(xp.asarray(g) if place(t) in self.own else xp.array(g))
+        g = self.by_slot.get(slot(t))
+        if g is None:
+            return None
+        if isinstance(g, TensorBase):
+            return OPS["clone"](g)
+        xp = NAMESPACES[type(t.array)]
+        return TensorBase.tensor_class(xp.asarray(g) if slot(t) in self.owned else xp.array(g))
 
 
-def pull_back(
-    outputs: Sequence[Variable], seeds: Sequence[Any], inputs: Sequence[Variable] | None, graph: bool, retain: bool
+def backpropagate(
+    outputs: Sequence[TensorBase],
+    cotangents: Sequence[Any],
+    inputs: Sequence[TensorBase] | None,
+    create_graph: bool,
+    retain_graph: bool,
 ) -> Gradients:
-    """The gradient of Σ seed · output at every leaf behind `outputs`, or at each of `inputs`.
+    """The gradient of Σ cotangent · output at every leaf behind `outputs`, or at each of `inputs`.
 
-    It keeps no state: what it returns is all it does, but for the nodes that it frees on the way.
+    Pure, except that it frees the graph.
     """
-    oldest = min((t.node.birth if t.node else 0 for t in inputs), default=0) if inputs else 0
-    order = tape(outputs, floor=oldest)
-    wanted = {place(t) for t in inputs or ()}
-    leads = {t if t.node is None else t.node for t in inputs or ()}  # the leaves and nodes on a way to `inputs`
-    gradients, found = Gradients(graph), {}
-
-    def needed(a: Any) -> bool:
-        return isinstance(a, Variable) and a.requires_grad and (not leads or (a.node or a) in leads)
-
-    if inputs is not None:
-        for node in reversed(order):
-            if any(map(needed, node.args)):
-                leads.add(node)
-    for t, seed in zip(outputs, seeds, strict=True):
-        gradients.add(t, seed)
-    with set_grad_enabled(graph):
-        for node in order:
-            for ref in node.retained.values():
-                deposit(ref(), gradients)
-            gs = [gradients.at.pop((node, i), None) for i in range(len(node.clocks))]
-            if wanted:
-                found.update({(node, i): g for i, g in enumerate(gs) if (node, i) in wanted})
-            needs = [needed(a) for a in node.args]
+    nodes, is_useful = route(outputs, inputs)
+    gradients = Gradients(create_graph, kept=frozenset(map(slot, inputs or ())))
+    for y, g in zip(outputs, cotangents, strict=True):
+        gradients.add(y, g)
+    with set_grad_enabled(create_graph):
+        for node in nodes:
+            gs = gradients.take(node)
+            needs = [is_useful(a) for a in node.args]
             if True not in needs:
                 continue
             if any([g is not None for g in gs]):
-                for a, g in zip(node.args, pull_through(node, gs, needs, graph)):
+                for a, g in zip(node.args, vjp_of(node, gs, needs, create_graph)):
                     if g is not None:
                         gradients.add(a, g)
-            if not retain:
-                node.args, node.pullback = (), None
-    gradients.at.update(found)
+            if not retain_graph:
+                node.args = ()
+                node.pullback = None
     return gradients
 
 
-def pull_through(node: Node, gs: list[Any], needs: list[bool], graph: bool) -> list[Any]:
+def route(
+    outputs: Sequence[TensorBase], inputs: Sequence[TensorBase] | None
+) -> tuple[list[Node], Callable[[Any], bool]]:
+    """The nodes to visit, youngest first, and whether a gradient is wanted at an argument.
+
+    Without `inputs` it is wanted wherever it is required; with them, on the way to one of them.
+    """
+    if inputs is None:
+        return nodes_youngest_first(outputs), requires_grad
+    oldest = min([t.node.birth if t.node else 0 for t in inputs], default=0)
+    nodes = nodes_youngest_first(outputs, oldest)
+    on_the_way: set[Any] = {t.node or t for t in inputs}
+
+    def is_useful(a: Any) -> bool:
+        return requires_grad(a) and (a.node or a) in on_the_way
+
+    for node in reversed(nodes):
+        if any(map(is_useful, node.args)):
+            on_the_way.add(node)
+    return nodes, is_useful
+
+
+def requires_grad(a: Any) -> bool:
+    return isinstance(a, TensorBase) and a.requires_grad
+
+
+def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
     """The gradient of each argument of the node; None where none is needed, or none arrives."""
-    read = [a.changed for a in node.args if isinstance(a, Variable)]
-    for i, changed in enumerate(read + node.clocks):
-        if changed[0] > node.birth:
-            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument" if i < len(read) else "value"))
+    check_unchanged(node)
     try:
-        pullback = node.pullback
-        if graph and node.op.composed:
-            pullback = functools.partial(pull_composed, node)
-        elif graph:
-            pullback = node.op.rule(TENSORS, *node.args, **node.settings)[1]  # the same lines, now over Tensors
-        if callable(pullback):
-            seeds = tuple(gs) if node.several else gs[0]
-            pulled = pullback(seeds, needs) if node.op.composed else pullback(seeds)
-            pulled = [(g() if callable(g) else g) if need else None for g, need in zip(pulled, needs, strict=True)]
+        if not create_graph:
+            found = call_pullback(node.pullback, gs, needs)
+        elif node.op.composed:
+            found = vjp_of_composition(node, gs, needs)
         else:
-            pulled = [pull(gs[0]) if need else None for pull, need in zip(pullback, needs, strict=True)]
-        if mode.watch:
-            mode.watch.backward(node, gs, pulled)
-        return pulled
+            _, replayed = node.op.rule(tensor_xp, *node.args, **node.settings)  # now over Tensors
+            found = call_pullback(replayed, gs, needs)
+        if mode.observer:
+            mode.observer.on_backward(node, gs, found)
+        return found
     except Exception as error:
-        error.add_note(f"while differentiating {node.op.__name__}{node.where}")
+        error.add_note(f"while differentiating {node.op.__name__}{node.origin}")
         raise
 
 
-def pull_composed(node: Node, gs: Any, needs: list[bool]) -> list[Any]:
-    """The gradients of a fused op with their graph, from its composition.
+def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
+    """The gradients that are needed, by either form of pullback (see minigrad.autograd)."""
+    if callable(pullback):
+        found = pullback(gs, needs)
+        return [g if need else None for g, need in zip(found, needs, strict=True)]
+    return [pull(gs[0]) if need else None for pull, need in zip(pullback, needs, strict=True)]
 
-    Each argument enters under a name of its own, so that a path from one argument to another stays out.
+
+def check_unchanged(node: Node) -> None:
+    """Raise RuntimeError where an array that the pullback may read was changed after the op had run."""
+    for a in node.args:
+        if isinstance(a, TensorBase) and a.version[0] > node.birth:
+            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument"))
+    for version in node.value_versions:
+        if version[0] > node.birth:
+            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "value"))
+
+
+def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any]:
+    """The gradients of an op by hand with their graph, from its composition.
+
+    Each argument is first copied through a no-op, so that grad() does not follow a path between arguments.
     """
-    args = [Variable.kind(a) if type(a) in NAMESPACES else a for a in node.args]
+    args = [TensorBase.tensor_class(a) if type(a) in NAMESPACES else a for a in node.args]
     args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(args, needs, strict=True)]
     value = node.op.composed(*args, **node.settings)
-    pairs = zip(value, gs, strict=True) if node.several else [(value, gs)]
-    outputs, seeds = zip(*[(y, g) for y, g in pairs if g is not None], strict=True)
+    values = value if node.is_tuple else (value,)
+    used = [(y, g) for y, g in zip(values, gs, strict=True) if g is not None]
+    outputs = [y for y, _ in used]
+    cotangents = [g for _, g in used]
     inputs = [a for a, need in zip(args, needs, strict=True) if need]
-    found = iter(grad(outputs, inputs, seeds, create_graph=True, allow_unused=True))
+    found = iter(grad(outputs, inputs, cotangents, create_graph=True, allow_unused=True))
     return [next(found) if need else None for need in needs]
 
 
 def as_list(tensors: Any) -> list[Any]:
+    """A Tensor or a sequence of them as a list."""
     return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
 
-def start(name: str, outputs: list[Any], seeds: Any, graph: bool) -> list[Any]:
+def initial_cotangents(name: str, outputs: list[Any], given: Any, create_graph: bool) -> list[Any]:
     """The gradients to start from: those given, or 1 for a scalar."""
-    seeds = [None] * len(outputs) if seeds is None else as_list(seeds)
-    if len(seeds) != len(outputs):
-        raise ValueError(f"{name}: {len(outputs)} outputs came with {len(seeds)} gradients; give one for each")
-    for i, (y, seed) in enumerate(zip(outputs, seeds, strict=True)):
-        if not y.requires_grad:
-            raise RuntimeError(errors.NO_GRAPH.format(name, tuple(y.shape)))
-        if seed is None and y.data.size != 1:
+    cotangents = [None] * len(outputs) if given is None else as_list(given)
+    if len(cotangents) != len(outputs):
+        raise ValueError(
+            f"{name}: expected one gradient for each of the {len(outputs)} outputs, got {len(cotangents)}"
+        )
+    return [
+        initial_cotangent(name, y, g, create_graph)
+        for y, g in zip(outputs, cotangents, strict=True)
+    ]
+
+
+def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> Any:
+    if not y.requires_grad:
+        raise RuntimeError(errors.NO_GRAPH.format(name, tuple(y.shape)))
+    xp = NAMESPACES[type(y.array)]
+    if g is None:
+        if y.array.size != 1:
             raise RuntimeError(errors.NOT_SCALAR.format(name, tuple(y.shape)))
-        xp = NAMESPACES[type(y.data)]
-        g = xp.ones_like(y.data) if seed is None else seed.data if isinstance(seed, Variable) else xp.asarray(seed)
-        if g.shape != y.data.shape:
-            raise ValueError(errors.WRONG_SEED.format(name, tuple(g.shape), tuple(y.shape)))
-        seeds[i] = (seed if isinstance(seed, Variable) else Variable.kind(g)) if graph else g
-    return seeds
+        array = xp.ones_like(y.array)
+    else:
+        array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
+    if array.shape != y.array.shape:
+        raise ValueError(errors.WRONG_COTANGENT.format(name, tuple(y.shape), tuple(array.shape)))
+    if not create_graph:
+        return array
+    return g if isinstance(g, TensorBase) else TensorBase.tensor_class(array)
 
 
 def grad(
-    outputs: Any, inputs: Any, grad_outputs: Any = None,
-    retain_graph: bool | None = None, create_graph: bool = False, allow_unused: bool = False,
-) -> tuple[Any, ...]:  # fmt: skip
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple[Any, ...]:
     """The gradients of `outputs` with respect to each of `inputs`; no .grad is touched.
 
     outputs, inputs: a Tensor or a sequence of them; grad_outputs: the weight of each output, of its shape (1 for a
     scalar). create_graph=True makes the result differentiable in turn. Returns a tuple with the shape of each input,
-    None where there is no path and `allow_unused`. Raises RuntimeError where there is no path or no graph.
+    None where there is no path and `allow_unused`, zeros there with `materialize_grads`, which also passes over
+    outputs that have no graph. Raises RuntimeError where there is no path or no graph, NotImplementedError with
+    `is_grads_batched`.
 
     >>> import minigrad as mg
     >>> x = mg.tensor(3.0, requires_grad=True)
@@ -207,29 +282,53 @@ def grad(
     >>> slope.item(), mg.grad(slope, x)[0].item()
     (27.0, 18.0)
     """
-    outputs, inputs = as_list(outputs), as_list(inputs)
+    if is_grads_batched:
+        raise NotImplementedError(
+            "grad: is_grads_batched=True is not supported; call grad once for each of grad_outputs"
+        )
+    outputs = as_list(outputs)
+    inputs = as_list(inputs)
     for i, t in enumerate(inputs):
-        if not t.requires_grad:
-            raise RuntimeError(errors.NO_LEAF.format(i, tuple(t.shape)))
-    seeds = start("grad", outputs, grad_outputs, create_graph)
-    gradients = pull_back(outputs, seeds, inputs, create_graph, bool(retain_graph) or create_graph)
-    found = tuple([gradients.tensor(t) for t in inputs])
-    for i, (t, g) in enumerate(zip(inputs, found, strict=True)):
-        if g is None and not allow_unused:
+        if not (isinstance(t, TensorBase) and t.requires_grad):
+            raise RuntimeError(errors.NO_LEAF.format(i, tuple(getattr(t, "shape", ()))))
+    if materialize_grads:
+        outputs, grad_outputs = with_graph(outputs, grad_outputs)
+    cotangents = initial_cotangents("grad", outputs, grad_outputs, create_graph)
+    keep = bool(retain_graph) or create_graph
+    gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)
+    found = [gradients.tensor(t) for t in inputs]
+    for i, t in enumerate(inputs):
+        if found[i] is None and materialize_grads:
+            found[i] = TensorBase.tensor_class(NAMESPACES[type(t.array)].zeros_like(t.array))
+        if found[i] is None and not allow_unused:
             raise RuntimeError(errors.NO_PATH.format(i, tuple(t.shape)))
-    return found
+    return tuple(found)
 
 
-def backward(outputs: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any) -> None:
+def with_graph(outputs: list[Any], grad_outputs: Any) -> tuple[list[Any], list[Any]]:
+    """The outputs that have a graph behind them, and their weights."""
+    weights = [None] * len(outputs) if grad_outputs is None else as_list(grad_outputs)
+    pairs = [(y, g) for y, g in zip(outputs, weights, strict=True) if y.requires_grad]
+    return [y for y, _ in pairs], [g for _, g in pairs]
+
+
+def backward(
+    outputs: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any
+) -> None:
     """Add the gradient of `outputs` to the .grad of every leaf behind them, or of `inputs` alone."""
-    outputs, inputs = as_list(outputs), None if inputs is None else as_list(inputs)
-    seeds = start("backward", outputs, gradient, create_graph)
-    gradients = pull_back(outputs, seeds, inputs, create_graph, bool(retain_graph) or create_graph)
-    for t in [t for t in gradients.at if isinstance(t, Variable)] if inputs is None else inputs:
-        deposit(t, gradients)
+    outputs = as_list(outputs)
+    inputs = None if inputs is None else as_list(inputs)
+    cotangents = initial_cotangents("backward", outputs, gradient, create_graph)
+    keep = bool(retain_graph) or create_graph
+    gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)
+    leaves = [t for t in gradients.by_slot if isinstance(t, TensorBase)]
+    for t in leaves if inputs is None else inputs:
+        accumulate_grad(t, gradients)
 
 
-def deposit(t: Variable | None, gradients: Gradients) -> None:
+def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
     """Add what has arrived for t to its .grad."""
-    if t is not None and (g := gradients.tensor(t)) is not None:
-        t.grad = g if t.grad is None else t.grad + g
+    g = None if t is None else gradients.tensor(t)
+    if t is None or g is None:
+        return
+    t.grad = g if t.grad is None else t.grad + g

@@ -13,46 +13,67 @@ from typing import Any
 import numpy as np
 
 from minigrad.array import to_numpy
-from minigrad.autograd import Variable
+from minigrad.autograd import TensorBase
 from minigrad.backward import grad
 from minigrad.tensor import Tensor
 
 STEP = 6e-6  # about ∛eps of float64, where rounding and truncation are equally small
 
 
-def values_of(f: Callable[..., Any], arrays: Sequence[Any]) -> list[Tensor]:
+def evaluate(f: Callable[..., Any], arrays: Sequence[Any]) -> list[Tensor]:
     """f's results on fresh leaves; f may return one Tensor or several."""
     value = f(*[Tensor(np.asarray(a)) for a in arrays])  # NumPy makes numbers of 0-d arrays
-    return [value] if isinstance(value, Variable) else list(value)  # type: ignore[list-item]
+    return [value] if isinstance(value, TensorBase) else list(value)  # type: ignore[list-item]
 
 
 def along(cotangents: Sequence[Any], values: Sequence[Any]) -> Any:
     """Σ <u, y>, on the host."""
-    return sum((u * to_numpy(y.data)).sum() for u, y in zip(cotangents, values, strict=True))
+    return sum((u * to_numpy(y.array)).sum() for u, y in zip(cotangents, values, strict=True))
 
 
-def pulled(f: Callable[..., Any], arrays: Sequence[Any], cotangents: Sequence[Any], directions: Sequence[Any]) -> float:
+def pulled(
+    f: Callable[..., Any],
+    arrays: Sequence[Any],
+    cotangents: Sequence[Any],
+    directions: Sequence[Any],
+) -> float:
     """<Jᵀ u, v> by the engine."""
     leaves = [Tensor(a).requires_grad_() for a in arrays]
     value = f(*leaves)
-    outputs = [value] if isinstance(value, Variable) else list(value)
+    outputs = [value] if isinstance(value, TensorBase) else list(value)
     pairs = [(y, Tensor(u)) for y, u in zip(outputs, cotangents, strict=True) if y.requires_grad]
     if not pairs:
         return 0.0
     found = grad([y for y, _ in pairs], leaves, [u for _, u in pairs], allow_unused=True)
-    return float(sum((to_numpy(g.data) * v).sum() for g, v in zip(found, directions, strict=True) if g is not None))
+    return float(
+        sum(
+            (to_numpy(g.array) * v).sum()
+            for g, v in zip(found, directions, strict=True)
+            if g is not None
+        )
+    )
 
 
 def finite_difference(
-    f: Callable[..., Any], arrays: Sequence[Any], cotangents: Sequence[Any], directions: Sequence[Any]
+    f: Callable[..., Any],
+    arrays: Sequence[Any],
+    cotangents: Sequence[Any],
+    directions: Sequence[Any],
 ) -> float:
     """<u, J v> ≈ (<u, f(x + hv)> - <u, f(x - hv)>) / 2h; accurate to about 1e-9 in float64."""
-    up, down = ([a + s * STEP * v for a, v in zip(arrays, directions, strict=True)] for s in (1, -1))
-    return float((along(cotangents, values_of(f, up)) - along(cotangents, values_of(f, down))) / (2 * STEP))
+    up, down = (
+        [a + s * STEP * v for a, v in zip(arrays, directions, strict=True)] for s in (1, -1)
+    )
+    return float(
+        (along(cotangents, evaluate(f, up)) - along(cotangents, evaluate(f, down))) / (2 * STEP)
+    )
 
 
 def complex_step(
-    f: Callable[..., Any], arrays: Sequence[Any], cotangents: Sequence[Any], directions: Sequence[Any]
+    f: Callable[..., Any],
+    arrays: Sequence[Any],
+    cotangents: Sequence[Any],
+    directions: Sequence[Any],
 ) -> float:
     """<u, J v> = Im <u, f(x + ihv)> / h: nothing is subtracted, so h can be tiny and the result exact to rounding.
 
@@ -60,7 +81,7 @@ def complex_step(
     """
     h = 1e-30
     shifted = [a + 1j * h * v for a, v in zip(arrays, directions, strict=True)]
-    return float(along(cotangents, values_of(f, shifted)).imag / h)
+    return float(along(cotangents, evaluate(f, shifted)).imag / h)
 
 
 def gradcheck(
@@ -81,11 +102,16 @@ def gradcheck(
     >>> gradcheck(lambda x: mg.softmax(x, 0), [[0.1, 0.7, -0.3]], analytic=False)
     """
     rng = np.random.default_rng(seed)
-    arrays = [np.array(to_numpy(x.data) if isinstance(x, Variable) else x, dtype=np.float64) for x in inputs]
+    arrays = [
+        np.array(to_numpy(x.array) if isinstance(x, TensorBase) else x, dtype=np.float64)
+        for x in inputs
+    ]
     for k in range(1, order + 1):
-        cotangents = [rng.standard_normal(y.shape) for y in values_of(f, arrays)]
+        cotangents = [rng.standard_normal(y.shape) for y in evaluate(f, arrays)]
         directions = [rng.standard_normal(a.shape) for a in arrays]
-        witness, tolerance = (complex_step, 1e-12) if analytic and k == 1 else (finite_difference, rtol)
+        witness, tolerance = (
+            (complex_step, 1e-12) if analytic and k == 1 else (finite_difference, rtol)
+        )
         got = pulled(f, arrays, cotangents, directions)
         want = witness(f, arrays, cotangents, directions)
         if not abs(got - want) <= tolerance * max(1.0, abs(want)):
@@ -104,11 +130,19 @@ def gradient_of(f: Callable[..., Any], cotangents: Sequence[Any]) -> Callable[..
         graph = any(x.requires_grad for x in xs)
         leaves = [x if x.requires_grad else x.requires_grad_() for x in xs]
         value = f(*leaves)
-        outputs: list[Any] = [value] if isinstance(value, Variable) else list(value)
+        outputs: list[Any] = [value] if isinstance(value, TensorBase) else list(value)
         pairs = [
-            (y, Tensor(np.asarray(u, y.dtype))) for y, u in zip(outputs, cotangents, strict=True) if y.requires_grad
+            (y, Tensor(np.asarray(u, y.dtype)))
+            for y, u in zip(outputs, cotangents, strict=True)
+            if y.requires_grad
         ]
-        found = grad([y for y, _ in pairs], leaves, [u for _, u in pairs], create_graph=graph, allow_unused=True)
+        found = grad(
+            [y for y, _ in pairs],
+            leaves,
+            [u for _, u in pairs],
+            create_graph=graph,
+            allow_unused=True,
+        )
         return [x * 0.0 if g is None else g for g, x in zip(found, leaves, strict=True)]
 
     return gradient

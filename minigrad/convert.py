@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import array, ops
-from minigrad.autograd import Variable
+from minigrad.autograd import TensorBase
 
 
 class Size(tuple[int, ...]):
@@ -21,39 +21,45 @@ class Size(tuple[int, ...]):
         return int(np.prod(self, dtype=int))
 
 
-def raw_index(index: Any) -> Any:
+def copied_index(index: Any) -> Any:
     """An index with copies of its arrays: the gradient needs it as it is now, whatever is written there later."""
     if isinstance(index, tuple):
-        return tuple([raw_index(i) for i in index])
-    if isinstance(index, Variable):
-        return index.data.copy()
+        return tuple([copied_index(i) for i in index])
+    if isinstance(index, TensorBase):
+        return index.array.copy()
     return np.array(index) if isinstance(index, (list, range, np.ndarray)) else index
 
 
-class Convertible(Variable):
+class Conversions(TensorBase):
     """The part of Tensor that turns it into other forms."""
 
     _repr_html_: Any = None  # what Jupyter shows: see explain
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.data.dtype
+        return self.array.dtype
 
     @property
     def device(self) -> array.device:
-        return array.device_of(self.data)
+        return array.device_of(self.array)
 
     def to(self, *target: Any, dtype: Any = None, device: Any = None) -> Any:
         """self in another dtype, on another device, or as another tensor is; itself where nothing changes."""
         for t in target:
-            if isinstance(t, Variable):
-                dtype, device = t.data.dtype, array.device_of(t.data)
-            elif isinstance(t, array.device) or (isinstance(t, str) and t.partition(":")[0] in array.DEVICES):
+            if isinstance(t, TensorBase):
+                dtype, device = t.array.dtype, array.device_of(t.array)
+            elif isinstance(t, array.device) or (
+                isinstance(t, str) and t.partition(":")[0] in array.DEVICES
+            ):
                 device = t
             else:
                 dtype = t
         try:
-            x = self if dtype is None or self.dtype == np.dtype(dtype) else ops.astype(self, np.dtype(dtype))
+            x = (
+                self
+                if dtype is None or self.dtype == np.dtype(dtype)
+                else ops.astype(self, np.dtype(dtype))
+            )
         except TypeError as error:
             raise TypeError(
                 f"to: {dtype!r} is neither a dtype nor one of the devices {', '.join(array.DEVICES)}"
@@ -64,11 +70,15 @@ class Convertible(Variable):
     type = to
     cpu, cuda = partialmethod(to, "cpu"), partialmethod(to, "cuda")
     float, double = partialmethod(to, array.float32), partialmethod(to, array.float64)
-    long, int, bool = partialmethod(to, array.int64), partialmethod(to, array.int32), partialmethod(to, array.bool_)
+    long, int, bool = (
+        partialmethod(to, array.int64),
+        partialmethod(to, array.int32),
+        partialmethod(to, array.bool_),
+    )
 
     def new(self, values: Any) -> Any:
         """`values` as a tensor on this one's device."""
-        return Variable.kind(array.to_device(np.asarray(values), self.device))
+        return TensorBase.tensor_class(array.to_device(np.asarray(values), self.device))
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The array itself, sharing its memory; for a CPU tensor that requires no gradient."""
@@ -78,52 +88,68 @@ class Convertible(Variable):
             )
         if self.device.type != "cpu":
             raise TypeError(f"numpy: this tensor is on {self.device}; call .cpu().numpy()")
-        return self.data
+        return self.array
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray[Any, Any]:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
-            raise RuntimeError("__dlpack__: this tensor requires a gradient, which would be lost; hand over .detach()")
-        return self.data.__dlpack__(**options)
+            raise RuntimeError(
+                "__dlpack__: this tensor requires a gradient, which would be lost; hand over .detach()"
+            )
+        return self.array.__dlpack__(**options)
 
     def __dlpack_device__(self) -> Any:
-        return self.data.__dlpack_device__()
+        return self.array.__dlpack_device__()
 
     def item(self) -> Any:
         """The one number that this tensor holds, as Python's own."""
-        if self.data.size != 1:
+        if self.array.size != 1:
             raise ValueError(
                 f"item: a tensor of shape {tuple(self.shape)} is not one number; index it, or use .tolist()"
             )
-        return array.to_numpy(self.data).item()
+        return array.to_numpy(self.array).item()
 
     def tolist(self) -> Any:
-        return array.to_numpy(self.data).tolist()
+        return array.to_numpy(self.array).tolist()
 
     def __bool__(self) -> Any:
-        if self.data.size != 1:
-            raise ValueError(f"a tensor of shape {tuple(self.shape)} is neither true nor false; say .any() or .all()")
-        return array.to_numpy(self.data).item() != 0
+        if self.array.size != 1:
+            raise ValueError(
+                f"a tensor of shape {tuple(self.shape)} is neither true nor false; say .any() or .all()"
+            )
+        return array.to_numpy(self.array).item() != 0
 
     def __float__(self) -> Any:
         return self.item() * 1.0
 
     def __int__(self) -> Any:
-        return array.to_numpy(self.data).astype(np.int64).item() if self.data.size == 1 else self.item()
+        return (
+            array.to_numpy(self.array).astype(np.int64).item()
+            if self.array.size == 1
+            else self.item()
+        )
 
     def __index__(self) -> Any:
-        if self.dtype.kind not in "ib" or self.data.size != 1:
-            raise TypeError(f"only one integer can be an index, and this is {self.dtype}{tuple(self.shape)}")
+        if self.dtype.kind not in "ib" or self.array.size != 1:
+            raise TypeError(
+                f"only one integer can be an index, and this is {self.dtype}{tuple(self.shape)}"
+            )
         return int_(self.item())
 
     def __repr__(self) -> str:
-        text = np.array2string(array.to_numpy(self.data), separator=", ", prefix="tensor(")
-        notes = [] if self.dtype in (array.get_default_dtype(), array.int64, array.bool_) else [f"dtype={self.dtype}"]
+        text = np.array2string(array.to_numpy(self.array), separator=", ", prefix="tensor(")
+        notes = (
+            []
+            if self.dtype in (array.get_default_dtype(), array.int64, array.bool_)
+            else [f"dtype={self.dtype}"]
+        )
         notes += [f"device='{self.device}'"] if self.device.type != "cpu" else []
         if self.requires_grad:
-            notes.append(f"grad_fn=<{self.node.op.__name__}>" if self.node else "requires_grad=True")
+            notes.append(
+                f"grad_fn=<{self.node.op.__name__}>" if self.node else "requires_grad=True"
+            )
         return f"tensor({', '.join([text, *notes])})"
 
     def __format__(self, spec: str) -> str:
@@ -131,15 +157,19 @@ class Convertible(Variable):
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Any:
         if self.node is not None:
-            raise RuntimeError("deepcopy: this tensor has a graph behind it; copy .detach() of it, or a leaf")
+            raise RuntimeError(
+                "deepcopy: this tensor has a graph behind it; copy .detach() of it, or a leaf"
+            )
         t = memo[id(self)] = type_(self).__new__(type_(self))
-        t.__dict__.update(self.__dict__, data=self.data.copy(), changed=[0], grad=None)
+        t.__dict__.update(self.__dict__, array=self.array.copy(), version=[0], grad=None)
         return t
 
     def __reduce__(self) -> Any:
         if self.node is not None:
-            raise RuntimeError("pickle: this tensor has a graph behind it; pickle .detach() of it, or a state_dict")
-        return restore, (type_(self), array.to_numpy(self.data), self.requires_grad)
+            raise RuntimeError(
+                "pickle: this tensor has a graph behind it; pickle .detach() of it, or a state_dict"
+            )
+        return restore, (type_(self), array.to_numpy(self.array), self.requires_grad)
 
 
 int_, type_ = int, type  # the class above has methods of these names
@@ -147,6 +177,6 @@ int_, type_ = int, type  # the class above has methods of these names
 
 def restore(kind: Any, data: Any, requires_grad: bool) -> Any:
     t = kind.__new__(kind)
-    Variable.__init__(t, data)
+    TensorBase.__init__(t, data)
     t.requires_grad = requires_grad
     return t

@@ -21,7 +21,7 @@ CHANGED = (
     "{}: its {} was changed in place after the op had run, so the gradient would be wrong; change a copy (.clone()), "
     "or call backward before the change"
 )
-WRONG_SEED = "{}: a gradient of shape {} came for an output of shape {}; it must have that shape"
+WRONG_COTANGENT = "{}: expected a gradient of the output's shape {}, got {}"
 NO_GRAPH = (
     "{}: the output of shape {} has no graph behind it: none of its inputs requires a gradient, or it was made under "
     "no_grad or detached; set requires_grad=True on a leaf before computing it"
@@ -45,7 +45,7 @@ def signature(op: Any) -> str:
     return f"{op.__name__}({', '.join(names)})"
 
 
-def admit(name: str, a: Any) -> Any:
+def as_operand(name: str, a: Any) -> Any:
     """An argument of an op that is no Tensor: a number, an array of a known kind, or None."""
     if a is None or type(a) in (float, int, bool, complex) or type(a) in NAMESPACES:
         return a
@@ -53,31 +53,45 @@ def admit(name: str, a: Any) -> Any:
         return a.item()  # NumPy would let a float64 scalar turn a float32 array into float64
     if isinstance(a, numbers.Real):
         return float(a)  # a Fraction, say, of which NumPy would make an array of objects
-    raise TypeError(f"{name}: cannot take a {type(a).__name__}; make a tensor of it first, with minigrad.tensor(...)")
+    raise TypeError(
+        f"{name}: cannot take a {type(a).__name__}; make a tensor of it first, with minigrad.tensor(...)"
+    )
 
 
 def describe(a: Any) -> str:
     return f"{a.dtype}{tuple(a.shape)}" if hasattr(a, "dtype") else repr(a)
 
 
-def explain(name: str, arrays: Sequence[Array], settings: dict[str, Any], error: Exception) -> Exception:
+def translate(
+    name: str, arrays: Sequence[Array], settings: dict[str, Any], error: Exception
+) -> Exception:
     """`error`, which the array library raised inside op `name`, as a sentence of the same kind."""
     shapes = [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
     devices = {DEVICE_OF[type(a)] for a in arrays if type(a) in DEVICE_OF}
-    given = ", ".join([*map(describe, arrays), *(f"{k}={v!r}" for k, v in settings.items() if v is not None)])
+    given = ", ".join(
+        [*map(describe, arrays), *(f"{k}={v!r}" for k, v in settings.items() if v is not None)]
+    )
     text = str(error)
     if isinstance(error, AttributeError):
         if not any([error.obj is a for a in arrays]):
             return error
-        error = TypeError(text := f"cannot take {error.obj!r}; make a tensor of it first, with minigrad.tensor(...)")
+        error = TypeError(
+            text
+            := f"cannot take {error.obj!r}; make a tensor of it first, with minigrad.tensor(...)"
+        )
     kind: type[Exception] = type(error)
     if text.startswith(f"{name}:") and name != "matmul" or text.startswith("GPU: "):
         return error  # which another op found, on a GPU
     if len(devices) > 1:
-        kind, why = RuntimeError, f"its tensors are on {' and '.join(sorted(devices))}; move one with .to(...)"
+        kind, why = (
+            RuntimeError,
+            f"its tensors are on {' and '.join(sorted(devices))}; move one with .to(...)",
+        )
     elif isinstance(error, np.exceptions.AxisError):
         kind, n = IndexError, error.ndim
-        why = f"dim {error.axis} does not exist in a tensor of {n} dimensions" + (f" ({-n} to {n - 1})" if n else "")
+        why = f"dim {error.axis} does not exist in a tensor of {n} dimensions" + (
+            f" ({-n} to {n - 1})" if n else ""
+        )
     elif text == "tuple index out of range" and shapes:
         why = f"dim {settings.get('dim')} does not exist in a tensor of {len(shapes[0])} dimensions"
     elif "broadcast" in text and len(shapes) > 1:
@@ -101,15 +115,31 @@ def named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **settings: Any) -> Any:
         try:
             return function(*args, **settings)
-        except (ValueError, TypeError, IndexError, KeyError, AttributeError, OverflowError) as error:
-            why = re.sub(r"^[\w.<>]+\(\) ", "", str(error))  # Python names a function by its definition
+        except (
+            ValueError,
+            TypeError,
+            IndexError,
+            KeyError,
+            AttributeError,
+            OverflowError,
+        ) as error:
+            why = re.sub(
+                r"^[\w.<>]+\(\) ", "", str(error)
+            )  # Python names a function by its definition
             if why == str(error) and re.match(r"[\w.]+[:(]", why):
                 raise  # an op, or the function itself, has said it
             if isinstance(error, AttributeError):
                 why = f"cannot take a {type(error.obj).__name__}, which has no {error.name}; make a tensor of it first"
             word, came = (type(args[0]).__name__, args[1:]) if name == "__init__" else (name, args)
-            given = ", ".join([*map(describe, came), *(f"{key}={describe(value)}" for key, value in settings.items())])
-            kind = next((k for k in (IndexError, ValueError, TypeError) if isinstance(error, k)), TypeError)
+            given = ", ".join(
+                [
+                    *map(describe, came),
+                    *(f"{key}={describe(value)}" for key, value in settings.items()),
+                ]
+            )
+            kind = next(
+                (k for k in (IndexError, ValueError, TypeError) if isinstance(error, k)), TypeError
+            )
             raise kind(f"{word}({given[:200]}): {why}") from error
 
     return call

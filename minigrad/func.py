@@ -26,7 +26,9 @@ def opened(args: Sequence[Any], numbers: Sequence[int]) -> tuple[list[Any], list
     nested = any(getattr(a, "requires_grad", False) for a in ready)
     for i in numbers:
         ready[i] = (
-            ops.reshape(ready[i], ready[i].shape) if ready[i].requires_grad else ready[i].detach().requires_grad_()
+            ops.reshape(ready[i], ready[i].shape)
+            if ready[i].requires_grad
+            else ready[i].detach().requires_grad_()
         )
     return ready, [ready[i] for i in numbers], nested
 
@@ -123,7 +125,9 @@ def hessian(f: Function, argnums: int = 0) -> Function:
     return jacobian(grad(f, argnums), argnums)
 
 
-def hvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, tuple[Any, ...]]:
+def hvp(
+    f: Function, primals: Sequence[Any], tangents: Sequence[Any]
+) -> tuple[Any, tuple[Any, ...]]:
     """f(*primals), and H v for a scalar f: uᵀ J of its gradient, which is symmetric (Pearlmutter 1994)."""
     numbers = tuple(range(len(primals)))
     value, pull = vjp(lambda *xs: (f(*xs), *grad(f, numbers)(*xs)), *primals)

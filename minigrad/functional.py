@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from minigrad import errors, ops
-from minigrad.autograd import Variable
+from minigrad.autograd import TensorBase
 from minigrad.ops.reduction import Dim
 
 if TYPE_CHECKING:
@@ -30,14 +30,20 @@ def sizes(arguments: tuple[Any, ...], named: Any = ()) -> Any:
     if arguments and named != ():
         raise TypeError(f"{arguments} came, and {named} by name; give one of them")
     arguments = arguments or (named,)
-    return arguments[0] if len(arguments) == 1 and isinstance(arguments[0], (tuple, list)) else arguments
+    return (
+        arguments[0]
+        if len(arguments) == 1 and isinstance(arguments[0], (tuple, list))
+        else arguments
+    )
 
 
 def axis(name: str, x: Tensor, dim: int) -> int:
     """`dim` counted from the front; raises IndexError where x has no such dimension."""
     n = builtins.max(x.ndim, 1)
     if not -n <= dim < n:
-        raise IndexError(f"{name}: dim {dim} does not exist in a tensor of {x.ndim} dimensions ({-n} to {n - 1})")
+        raise IndexError(
+            f"{name}: dim {dim} does not exist in a tensor of {x.ndim} dimensions ({-n} to {n - 1})"
+        )
     return dim % n
 
 
@@ -147,7 +153,7 @@ def min(x: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 def extreme(x: Tensor, dim: Any, keepdim: bool, whole: Any, where: Any, pairwise: Any) -> Any:
     if dim is None:
         return whole(x)
-    if isinstance(dim, Variable):
+    if isinstance(dim, TensorBase):
         return pairwise(x, dim)
     indices = where(x, dim=dim, keepdim=True) if x.ndim else where(x)
     values = gather(x, dim, indices) if x.ndim else x
@@ -157,9 +163,11 @@ def extreme(x: Tensor, dim: Any, keepdim: bool, whole: Any, where: Any, pairwise
 def gather(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """y[i, j, ..] = x[i, index[i, j, ..], ..]: along `dim` by `index`, elsewhere by position."""
     if index.ndim != x.ndim or index.dtype.kind != "i":
-        raise ValueError(f"gather: wants integers with {x.ndim} dimensions; {index.dtype}{tuple(index.shape)} came")
-    grid = [x.new(places).data for places in np.ix_(*map(range, index.shape))]
-    grid[dim] = index.data.copy()
+        raise ValueError(
+            f"gather: wants integers with {x.ndim} dimensions; {index.dtype}{tuple(index.shape)} came"
+        )
+    grid = [x.new(places).array for places in np.ix_(*map(range, index.shape))]
+    grid[dim] = index.array.copy()
     return ops.getitem(x, tuple(grid))
 
 
@@ -171,14 +179,16 @@ def take_along_dim(x: Tensor, indices: Tensor, dim: int | None = None) -> Tensor
     shape = list(np.broadcast_shapes(*map(tuple, others)))
 
     def spread(t: Tensor) -> Tensor:
-        return ops.broadcast_to(t, [t.shape[dim] if d == dim % x.ndim else n for d, n in enumerate(shape)])
+        return ops.broadcast_to(
+            t, [t.shape[dim] if d == dim % x.ndim else n for d, n in enumerate(shape)]
+        )
 
     return gather(spread(x), dim, spread(indices))
 
 
 def index_select(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """The slices of x along `dim` that the 1-d `index` names."""
-    return ops.getitem(x, (slice(None),) * axis("index_select", x, dim) + (index.data.copy(),))
+    return ops.getitem(x, (slice(None),) * axis("index_select", x, dim) + (index.array.copy(),))
 
 
 def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
@@ -191,7 +201,9 @@ def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
 def flip(x: Tensor, dims: Any) -> Tensor:
     """x read backwards along `dims`."""
     backwards = {axis("flip", x, d) for d in along(dims)}
-    return ops.getitem(x, tuple(slice(None, None, -1) if d in backwards else slice(None) for d in range(x.ndim)))
+    return ops.getitem(
+        x, tuple(slice(None, None, -1) if d in backwards else slice(None) for d in range(x.ndim))
+    )
 
 
 def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
@@ -218,20 +230,32 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
         return ops.reshape(x, (1,))
     first, last = axis("flatten", x, start_dim), axis("flatten", x, end_dim)
     if first > last:
-        raise ValueError(f"flatten: start_dim {start_dim} lies behind end_dim {end_dim} in shape {tuple(x.shape)}")
-    return ops.reshape(x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+        raise ValueError(
+            f"flatten: start_dim {start_dim} lies behind end_dim {end_dim} in shape {tuple(x.shape)}"
+        )
+    return ops.reshape(
+        x, (*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+    )
 
 
-def split(x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+def split(
+    x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
     """Pieces of x along `dim`: of one size (the last may be smaller), or of the sizes given."""
     dim = axis("split", x, dim)
     n, size = x.shape[dim], split_size_or_sections
-    sizes = [size] * (n // size) + [n % size] * (n % size > 0) if isinstance(size, int) else list(size)
+    sizes = (
+        [size] * (n // size) + [n % size] * (n % size > 0) if isinstance(size, int) else list(size)
+    )
     if builtins.sum(sizes) != n:
-        raise ValueError(f"split: the sections {sizes} add up to {builtins.sum(sizes)}, but dimension {dim} has {n}")
+        raise ValueError(
+            f"split: the sections {sizes} add up to {builtins.sum(sizes)}, but dimension {dim} has {n}"
+        )
     ends = np.cumsum([0, *sizes]).tolist()
     lead = (slice(None),) * dim
-    return tuple([ops.getitem(x, (*lead, slice(a, b))) for a, b in zip(ends, ends[1:], strict=False)])
+    return tuple(
+        [ops.getitem(x, (*lead, slice(a, b))) for a, b in zip(ends, ends[1:], strict=False)]
+    )
 
 
 def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -263,7 +287,9 @@ def tile(x: Tensor, dims: Sequence[int]) -> Tensor:
 def repeat(x: Tensor, *repeats: Any) -> Tensor:
     """x laid beside itself repeats[d] times along each dimension; more numbers than dimensions add leading ones."""
     if len(sizes(repeats)) < x.ndim:
-        raise ValueError(f"repeat: {sizes(repeats)} gives no number for some dimension of shape {tuple(x.shape)}")
+        raise ValueError(
+            f"repeat: {sizes(repeats)} gives no number for some dimension of shape {tuple(x.shape)}"
+        )
     return tile(x, sizes(repeats))
 
 
@@ -271,7 +297,9 @@ def expand(x: Tensor, *shape: Any) -> Tensor:
     """x with its dimensions of size 1 repeated to `shape`, without a copy; -1 keeps a size."""
     wanted = tuple(sizes(shape))
     lead = len(wanted) - x.ndim
-    return ops.broadcast_to(x, [x.shape[d - lead] if n == -1 and d >= lead else n for d, n in enumerate(wanted)])
+    return ops.broadcast_to(
+        x, [x.shape[d - lead] if n == -1 and d >= lead else n for d, n in enumerate(wanted)]
+    )
 
 
 def repeat_interleave(x: Tensor, repeats: int, dim: int | None = None) -> Tensor:
@@ -283,7 +311,9 @@ def repeat_interleave(x: Tensor, repeats: int, dim: int | None = None) -> Tensor
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """(.., m, k) (.., k, n) -> (.., m, n); a vector on the left is a row, on the right a column, and leaves again."""
     if not (len(a.shape) and len(b.shape)):
-        raise ValueError(f"matmul: {tuple(a.shape)} times {tuple(b.shape)}: a 0-d tensor is no matrix; multiply with *")
+        raise ValueError(
+            f"matmul: {tuple(a.shape)} times {tuple(b.shape)}: a 0-d tensor is no matrix; multiply with *"
+        )
     if len(a.shape) == 1:
         return squeeze(matmul(ops.reshape(a, (1, -1)), b), -2 if len(b.shape) > 1 else 0)
     if len(b.shape) == 1:
@@ -296,13 +326,20 @@ def product(name: str, m: int, n: int) -> Any:
 
     def multiply(a: Tensor, b: Tensor) -> Tensor:
         if (a.ndim, b.ndim) != (m, n):
-            raise ValueError(f"{name}: wants {m}-d and {n}-d tensors; {tuple(a.shape)} and {tuple(b.shape)} came")
+            raise ValueError(
+                f"{name}: wants {m}-d and {n}-d tensors; {tuple(a.shape)} and {tuple(b.shape)} came"
+            )
         return matmul(a, b)
 
     return multiply
 
 
-mm, bmm, mv, dot = product("mm", 2, 2), product("bmm", 3, 3), product("mv", 2, 1), product("dot", 1, 1)
+mm, bmm, mv, dot = (
+    product("mm", 2, 2),
+    product("bmm", 3, 3),
+    product("mv", 2, 1),
+    product("dot", 1, 1),
+)
 outer: Any = lambda a, b: ops.expand_dims(a, 1) * b
 
 

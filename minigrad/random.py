@@ -12,7 +12,7 @@ import threading
 import numpy as np
 
 from minigrad.array import NAMESPACES, Array, device_of, to_device
-from minigrad.cuda import kernel
+from minigrad.fast.kernel import kernel
 
 local = threading.local()  # what one thread draws changes nothing in another
 
@@ -40,10 +40,10 @@ def draw_mask() -> None:
     """
 
 
-def kept(x: Array, shape: tuple[int, ...], p: float) -> Array:
+def dropout_mask(x: Array, shape: tuple[int, ...], p: float) -> Array:
     """A mask of `shape` with the dtype and the place of x: 0 with probability p, else 1 / (1 - p)."""
     scale = 1 / ((1 - p) or 1)
-    if kernels := NAMESPACES[type(x)].kernels:
+    if kernels := vars(NAMESPACES[type(x)]).get("kernels"):
         mask, key = kernels.cupy.empty(shape, x.dtype), int(generator().integers(2**63))
         kernels.launch(draw_mask, x.dtype, mask.size, mask, key, float(p), scale)
         return mask

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from minigrad import array, backward, errors, functional, ops
-from minigrad.autograd import Variable, clock, mode
-from minigrad.convert import Convertible, Size, raw_index
+from minigrad.autograd import TensorBase, mode, ticks
+from minigrad.convert import Conversions, Size, copied_index
 from minigrad.functional import sizes
 
 
-class Tensor(Convertible):
+class Tensor(Conversions):
     """An n-dimensional array with a gradient.
 
     data: the NumPy or CuPy array. grad: the gradient that `backward` adds up in a leaf that requires one, or None.
@@ -29,20 +29,27 @@ class Tensor(Convertible):
     __array_ufunc__ = None  # so that ndarray * Tensor asks Tensor.__rmul__
     __hash__ = object.__hash__
 
-    shape = property(lambda self: Size(self.data.shape))
-    ndim = property(lambda self: self.data.ndim)
+    shape = property(lambda self: Size(self.array.shape))
+    ndim = property(lambda self: self.array.ndim)
     is_leaf = property(lambda self: self.node is None)
     grad_fn = property(lambda self: self.node and f"<{self.node.op.__name__}>")
     T = property(lambda self: self.permute(*reversed(range(self.ndim))))
     mT = property(lambda self: ops.swapaxes(self, -1, -2))
 
-    dim: Any = lambda self: self.data.ndim
-    numel: Any = lambda self: self.data.size
+    dim: Any = lambda self: self.array.ndim
+    numel: Any = lambda self: self.array.size
     size: Any = lambda self, dim=None: self.shape if dim is None else self.shape[dim]
+
+    @property
+    def data(self) -> Tensor:
+        """A tensor that shares the memory, without the graph; a change of it counts as a change of this one."""
+        return self.detach()
 
     def __len__(self) -> int:
         if not self.shape:
-            raise TypeError("a 0-d tensor has no length, and cannot be iterated over; .item() is its number")
+            raise TypeError(
+                "a 0-d tensor has no length, and cannot be iterated over; .item() is its number"
+            )
         return self.shape[0]
 
     __iter__: Any = lambda self: iter(ops.unbind(self) if len(self) else ())
@@ -52,14 +59,22 @@ class Tensor(Convertible):
     def requires_grad_(self, requires_grad: Any = True) -> Tensor:
         """Ask for a gradient of this leaf; integers have none."""
         if requires_grad and self.dtype.kind not in "fc":
-            raise RuntimeError(f"requires_grad: a tensor of {self.dtype} has no gradient; make it floats: .float()")
+            raise RuntimeError(
+                f"requires_grad: a tensor of {self.dtype} has no gradient; make it floats: .float()"
+            )
         if self.node is not None and not requires_grad:
-            raise RuntimeError("requires_grad_: only a leaf can stop to require a gradient; use .detach()")
+            raise RuntimeError(
+                "requires_grad_: only a leaf can stop to require a gradient; use .detach()"
+            )
         self.requires_grad = requires_grad
         return self
 
     def backward(
-        self, gradient: Any = None, retain_graph: Any = None, create_graph: Any = False, inputs: Any = None
+        self,
+        gradient: Any = None,
+        retain_graph: Any = None,
+        create_graph: Any = False,
+        inputs: Any = None,
     ) -> None:
         """Add d(gradient · self)/d(leaf) to the .grad of every leaf behind self, and free the graph.
 
@@ -76,36 +91,45 @@ class Tensor(Convertible):
 
     def detach(self) -> Tensor:
         """The same memory, without the graph."""
-        t = Tensor(self.data)
-        t.changed = self.changed
+        t = Tensor(self.array)
+        t.version = self.version
         return t
 
     # Changes in place: only of tensors without history, and never unseen
 
-    def bump(self) -> None:
+    def mark_changed(self) -> None:
         """Say that .data was written to, so that no op that used it before is differentiated."""
-        self.changed[0] = next(clock)
+        self.version[0] = next(ticks)
 
     def write(self, name: str, index: Any, value: Any) -> Tensor:
         """data[index] = value, where that cannot make a gradient wrong."""
-        if self.node or mode.recording and (self.requires_grad or getattr(value, "requires_grad", False)):
+        if (
+            self.node
+            or mode.grad_enabled
+            and (self.requires_grad or getattr(value, "requires_grad", False))
+        ):
             raise RuntimeError(errors.IN_PLACE.format(name))
         try:
-            value = value.data if isinstance(value, Variable) else value
+            value = value.array if isinstance(value, TensorBase) else value
             value = value if hasattr(value, "dtype") else np.asarray(value)
-            if not np.can_cast(value.dtype, self.dtype, "same_kind") and not (value == value.astype(self.dtype)).all():
+            if (
+                not np.can_cast(value.dtype, self.dtype, "same_kind")
+                and not (value == value.astype(self.dtype)).all()
+            ):
                 raise TypeError(
                     f"{name}: a tensor of {self.dtype} cannot hold {value.dtype} as it is; convert it first"
                 )
-            array.NAMESPACES[type(self.data)].check_index(index, self.data.shape)
-            self.data[index] = array.to_device(value, self.device)
+            array.NAMESPACES[type(self.array)].check_index(index, self.array.shape)
+            self.array[index] = array.to_device(value, self.device)
         except (ValueError, IndexError) as error:
-            raise type(error)(f"{name} on a tensor of shape {tuple(self.shape)}: {error}") from error
-        self.bump()
+            raise type(error)(
+                f"{name} on a tensor of shape {tuple(self.shape)}: {error}"
+            ) from error
+        self.mark_changed()
         return self
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.write("[]=", raw_index(index), value)
+        self.write("[]=", copied_index(index), value)
 
     def copy_(self, source: Any) -> Tensor:
         """Take over the values of `source`, broadcast to self's shape."""
@@ -115,7 +139,7 @@ class Tensor(Convertible):
 
     # Operators
 
-    __getitem__: Any = lambda self, index: ops.getitem(self, index=raw_index(index))
+    __getitem__: Any = lambda self, index: ops.getitem(self, index=copied_index(index))
     __add__ = __radd__ = ops.add
     __sub__, __rsub__ = ops.sub, lambda self, other: ops.sub(other, self)
     __mul__ = __rmul__ = ops.mul
@@ -128,24 +152,87 @@ class Tensor(Convertible):
 
     # PyTorch's methods: the functions of these names
 
-    add, sub, mul, div, pow, neg, abs = ops.add, ops.sub, ops.mul, ops.div, ops.pow, ops.neg, ops.abs
-    exp, expm1, log, log1p, sqrt, sin, cos = ops.exp, ops.expm1, ops.log, ops.log1p, ops.sqrt, ops.sin, ops.cos
+    add, sub, mul, div, pow, neg, abs = (
+        ops.add,
+        ops.sub,
+        ops.mul,
+        ops.div,
+        ops.pow,
+        ops.neg,
+        ops.abs,
+    )
+    exp, expm1, log, log1p, sqrt, sin, cos = (
+        ops.exp,
+        ops.expm1,
+        ops.log,
+        ops.log1p,
+        ops.sqrt,
+        ops.sin,
+        ops.cos,
+    )
     tanh, sigmoid, relu, sign, maximum = ops.tanh, ops.sigmoid, ops.relu, ops.sign, ops.maximum
-    eq, ne, lt, le, gt, ge, isnan, isfinite = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge, ops.isnan, ops.isfinite
+    eq, ne, lt, le, gt, ge, isnan, isfinite = (
+        ops.eq,
+        ops.ne,
+        ops.lt,
+        ops.le,
+        ops.gt,
+        ops.ge,
+        ops.isnan,
+        ops.isfinite,
+    )
     logical_and, logical_or, logical_not = ops.logical_and, ops.logical_or, ops.logical_not
-    sum, amax, cumsum, any, all, softmax = ops.sum, ops.amax, ops.cumsum, ops.any, ops.all, ops.softmax
+    sum, amax, cumsum, any, all, softmax = (
+        ops.sum,
+        ops.amax,
+        ops.cumsum,
+        ops.any,
+        ops.all,
+        ops.softmax,
+    )
     argmax, argmin, log_softmax, unbind = ops.argmax, ops.argmin, functional.log_softmax, ops.unbind
     swapaxes, broadcast_to, clone = ops.swapaxes, ops.broadcast_to, ops.clone
     square, reciprocal, rsqrt = functional.square, functional.reciprocal, functional.rsqrt
-    clamp, minimum, amin, logsumexp = functional.clamp, functional.minimum, functional.amin, functional.logsumexp
-    mean, var, std, norm, prod = functional.mean, functional.var, functional.std, functional.norm, functional.prod
-    max, min, gather, take_along_dim = functional.max, functional.min, functional.gather, functional.take_along_dim
-    index_select, masked_fill, roll = functional.index_select, functional.masked_fill, functional.roll
+    clamp, minimum, amin, logsumexp = (
+        functional.clamp,
+        functional.minimum,
+        functional.amin,
+        functional.logsumexp,
+    )
+    mean, var, std, norm, prod = (
+        functional.mean,
+        functional.var,
+        functional.std,
+        functional.norm,
+        functional.prod,
+    )
+    max, min, gather, take_along_dim = (
+        functional.max,
+        functional.min,
+        functional.gather,
+        functional.take_along_dim,
+    )
+    index_select, masked_fill, roll = (
+        functional.index_select,
+        functional.masked_fill,
+        functional.roll,
+    )
     squeeze, unsqueeze, transpose = functional.squeeze, functional.unsqueeze, functional.transpose
-    movedim, flatten, split, chunk = functional.movedim, functional.flatten, functional.split, functional.chunk
+    movedim, flatten, split, chunk = (
+        functional.movedim,
+        functional.flatten,
+        functional.split,
+        functional.chunk,
+    )
     tril, triu, repeat_interleave = functional.tril, functional.triu, functional.repeat_interleave
     matmul, repeat, expand = functional.matmul, functional.repeat, functional.expand
-    mm, bmm, mv, dot, outer = functional.mm, functional.bmm, functional.mv, functional.dot, functional.outer
+    mm, bmm, mv, dot, outer = (
+        functional.mm,
+        functional.bmm,
+        functional.mv,
+        functional.dot,
+        functional.outer,
+    )
     equal, allclose = functional.equal, functional.allclose
     where: Any = lambda self, condition, other: ops.where(condition, self, other)
     reshape: Any = lambda self, *numbers, shape=(): ops.reshape(self, sizes(numbers, shape))
@@ -153,8 +240,8 @@ class Tensor(Convertible):
     permute: Any = lambda self, *numbers, dims=(): ops.permute(self, sizes(numbers, dims))
     flip: Any = lambda self, *numbers, dims=(): functional.flip(self, sizes(numbers, dims))
     tile: Any = lambda self, *numbers, dims=(): functional.tile(self, sizes(numbers, dims))
-    contiguous: Any = lambda self: self if self.data.flags.c_contiguous else ops.clone(self)
+    contiguous: Any = lambda self: self if self.array.flags.c_contiguous else ops.clone(self)
 
 
-Variable.kind = Tensor
+TensorBase.tensor_class = Tensor
 errors.name_all(globals())

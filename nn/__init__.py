@@ -13,26 +13,81 @@ Sequential(
 >>> nn.optim.Adam(model.parameters(), lr=0.01).step()
 """
 
-# fmt: off
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from . import data, functional, init, optim, utils
-from .activation import ELU, GELU, LeakyReLU, LogSigmoid, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
+from .activation import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .attention import AdditiveAttention, AttentionPooling, MultiheadAttention
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, unroll
 from .layers import Dropout, Embedding, Identity, LayerNorm, Linear, LockedDropout
 from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
 from .module import Module, ModuleList, Parameter, Sequential
 from .recurrent import GRU, LSTM, RNN, gates
-from .summary import summary
+
+if find_spec("minigrad.inspect"):
+    from minigrad.inspect.summary import summary
 
 __all__ = [
-    "AdditiveAttention", "AttentionPooling", "BCEWithLogitsLoss", "CrossEntropyLoss", "data", "Dropout", "ELU",
-    "Embedding", "functional", "gates", "GELU", "GRU", "GRUCell", "HuberLoss", "Identity", "init", "io", "L1Loss",
-    "LayerNorm", "LeakyReLU", "Linear", "LockedDropout", "LogSigmoid", "LogSoftmax", "LSTM", "LSTMCell", "Module",
-    "ModuleList", "MSELoss", "MultiheadAttention", "NLLLoss", "optim", "Parameter", "PeepholeLSTMCell", "ReLU",
-    "RNN", "RNNCell", "Sequential", "Sigmoid", "SiLU", "Softmax", "Softplus", "summary", "Tanh", "unroll", "utils",
+    "AdditiveAttention",
+    "AttentionPooling",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "data",
+    "Dropout",
+    "ELU",
+    "Embedding",
+    "functional",
+    "gates",
+    "GELU",
+    "GRU",
+    "GRUCell",
+    "HuberLoss",
+    "Identity",
+    "init",
+    "io",
+    "L1Loss",
+    "LayerNorm",
+    "LeakyReLU",
+    "Linear",
+    "LockedDropout",
+    "LogSigmoid",
+    "LogSoftmax",
+    "LSTM",
+    "LSTMCell",
+    "Module",
+    "ModuleList",
+    "MSELoss",
+    "MultiheadAttention",
+    "NLLLoss",
+    "optim",
+    "Parameter",
+    "PeepholeLSTMCell",
+    "ReLU",
+    "RNN",
+    "RNNCell",
+    "Sequential",
+    "Sigmoid",
+    "SiLU",
+    "Softmax",
+    "Softplus",
+    "summary",
+    "Tanh",
+    "unroll",
+    "utils",
 ]
 
 

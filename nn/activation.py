@@ -24,8 +24,12 @@ class FunctionModule(Module):
     def __init__(self, *args: Any, **settings: Any):
         settings = dict(zip(self.defaults, args, strict=False)) | settings
         values = self.defaults | settings
-        if max(len(values), len(args)) > len(self.defaults) or any(value is ... for value in values.values()):
-            raise TypeError(f"{type(self).__name__}: its settings are {list(self.defaults)}; {list(settings)} came")
+        if max(len(values), len(args)) > len(self.defaults) or any(
+            value is ... for value in values.values()
+        ):
+            raise TypeError(
+                f"{type(self).__name__}: its settings are {list(self.defaults)}; {list(settings)} came"
+            )
         for name, value in values.items():
             if isinstance(value, Tensor):
                 self.register_buffer(name, value)
@@ -38,15 +42,34 @@ class FunctionModule(Module):
         return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.defaults)
 
 
-# fmt: off
 class Tanh(FunctionModule, of=F.tanh): ...
+
+
 class Sigmoid(FunctionModule, of=F.sigmoid): ...
+
+
 class ReLU(FunctionModule, of=F.relu): ...
+
+
 class LeakyReLU(FunctionModule, of=F.leaky_relu, negative_slope=0.01): ...
+
+
 class ELU(FunctionModule, of=F.elu, alpha=1.0): ...
+
+
 class SiLU(FunctionModule, of=F.silu): ...
+
+
 class GELU(FunctionModule, of=F.gelu, approximate="none"): ...
+
+
 class Softplus(FunctionModule, of=F.softplus, beta=1.0, threshold=20.0): ...
+
+
 class LogSigmoid(FunctionModule, of=F.logsigmoid): ...
+
+
 class Softmax(FunctionModule, of=F.softmax, dim=...): ...
+
+
 class LogSoftmax(FunctionModule, of=F.log_softmax, dim=...): ...

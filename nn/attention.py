@@ -31,11 +31,24 @@ class MultiheadAttention(Module):
     """
 
     def __init__(
-        self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *, batch_first: bool = False
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        *,
+        batch_first: bool = False,
     ):
         if embed_dim % num_heads:
-            raise ValueError(f"MultiheadAttention: embed_dim {embed_dim} does not divide among {num_heads} heads")
-        self.embed_dim, self.num_heads, self.dropout, self.batch_first = embed_dim, num_heads, dropout, batch_first
+            raise ValueError(
+                f"MultiheadAttention: embed_dim {embed_dim} does not divide among {num_heads} heads"
+            )
+        self.embed_dim, self.num_heads, self.dropout, self.batch_first = (
+            embed_dim,
+            num_heads,
+            dropout,
+            batch_first,
+        )
         self.in_proj_weight = Parameter(zeros(3 * embed_dim, embed_dim))
         self.in_proj_bias = Parameter(zeros(3 * embed_dim)) if bias else None
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias)
@@ -44,18 +57,33 @@ class MultiheadAttention(Module):
             init.zeros_(self.out_proj.bias)
 
     def forward(
-        self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
-        need_weights: bool = True, attn_mask: Tensor | None = None, average_attn_weights: bool = True,
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
         is_causal: bool = False,
-    ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
+    ) -> tuple[Tensor, Tensor | None]:
         if is_causal and attn_mask is None:
-            raise ValueError("MultiheadAttention: is_causal only says what attn_mask holds; give the mask too")
+            raise ValueError(
+                "MultiheadAttention: is_causal only says what attn_mask holds; give the mask too"
+            )
         shapes = [tuple(t.shape) for t in (query, key, value)]
-        if {len(s) for s in shapes} not in ({2}, {3}) or {s[-1] for s in shapes} != {self.embed_dim}:
-            raise ValueError(f"MultiheadAttention: query, key, value of shapes {shapes} came; each has 3 dimensions, "
-                             f"or 2 without a batch, the last of size {self.embed_dim}")  # fmt: skip
+        if {len(s) for s in shapes} not in ({2}, {3}) or {s[-1] for s in shapes} != {
+            self.embed_dim
+        }:
+            raise ValueError(
+                f"MultiheadAttention: query, key, value of shapes {shapes} came; each has 3 dimensions, "
+                f"or 2 without a batch, the last of size {self.embed_dim}"
+            )
         batched = query.ndim == 3
-        inputs = [t[None] if not batched else t if self.batch_first else t.transpose(0, 1) for t in (query, key, value)]
+        inputs = [
+            t[None] if not batched else t if self.batch_first else t.transpose(0, 1)
+            for t in (query, key, value)
+        ]
         (B, L, E), S, H = inputs[0].shape, inputs[1].shape[1], self.num_heads
         biases = (None,) * 3 if self.in_proj_bias is None else self.in_proj_bias.chunk(3)
         q, k, v = (
@@ -93,7 +121,11 @@ class AdditiveAttention(Module):
         self.v = Linear(hidden_size, 1, bias=False)
 
     def forward(
-        self, query: Tensor, keys: Tensor, values: Tensor | None = None, key_padding_mask: Tensor | None = None
+        self,
+        query: Tensor,
+        keys: Tensor,
+        values: Tensor | None = None,
+        key_padding_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         s = query if query.ndim == 3 else query[:, None]
         e = self.v(tanh(self.W(s)[:, :, None] + self.U(keys)[:, None])).squeeze(-1)  # (B,L,S)

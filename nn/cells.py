@@ -2,7 +2,7 @@
 
 B batch, I input size, H hidden size; k blocks in a weight: 1 (RNN), 4 (LSTM: i, f, g, o), 3 (GRU: r, z, n).
 Every cell holds weight_ih (kH,I), weight_hh (kH,H), bias_ih and bias_hh (kH,), all U(-1/√H, 1/√H) at first, and reads
-x (B,I), or (I,) without a batch. The equations are in `minigrad.steps`.
+x (B,I), or (I,) without a batch. The equations are in `minigrad.cells`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from minigrad import Tensor, errors, no_grad, ones_like, sigmoid, steps, tanh, zeros, zeros_like
-from minigrad.steps import Lengths, States
+from minigrad import Tensor, cells, errors, no_grad, ones_like, sigmoid, tanh, zeros, zeros_like
+from minigrad.cells import Lengths, States
 
 from . import functional as F
 from . import init
@@ -33,7 +33,9 @@ class Recurrent(Module):
             setattr(self, name + end, Parameter(zeros(rows)) if bias else None)
 
     def weights(self, end: str = "") -> list[Any]:
-        return [getattr(self, name + end) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+        return [
+            getattr(self, name + end) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        ]
 
     def reset_parameters(self) -> None:
         for param in self.parameters():
@@ -45,7 +47,9 @@ class Recurrent(Module):
             return (zeros(shape, dtype=x.dtype, device=x.device),) * self.states
         state = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
         if (came := [tuple(s.shape) for s in state]) != [shape] * self.states:
-            raise ValueError(f"{type(self).__name__}: states {came} came where {[shape] * self.states} are wanted")
+            raise ValueError(
+                f"{type(self).__name__}: states {came} came where {[shape] * self.states} are wanted"
+            )
         return state
 
 
@@ -79,15 +83,21 @@ class RNNCell(Cell):
     (2, 4)
     """
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"):
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"
+    ):
         super().__init__(input_size, hidden_size, bias)
-        self.nonlinearity = steps.check_nonlinearity(nonlinearity)
+        self.nonlinearity = cells.check_nonlinearity(nonlinearity)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return steps.rnn_cell(input, *self.enter(input, hx), *self.weights(), nonlinearity=self.nonlinearity)
+        return cells.rnn_cell(
+            input, *self.enter(input, hx), *self.weights(), nonlinearity=self.nonlinearity
+        )
 
     def extra_repr(self) -> str:
-        return super().extra_repr() + ("" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}")
+        return super().extra_repr() + (
+            "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}"
+        )
 
 
 class LSTMCell(Cell):
@@ -98,13 +108,22 @@ class LSTMCell(Cell):
 
     blocks, states = 4, 2
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        forget_bias: float | None = None,
+    ):
         super().__init__(input_size, hidden_size, bias)
         if forget_bias is not None:
             init.forget_bias_(self, forget_bias)
 
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
-        return steps.lstm_cell(input, *self.enter(input, hx), *self.weights())
+    def forward(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        return cells.lstm_cell(input, *self.enter(input, hx), *self.weights())
 
 
 class GRUCell(Cell):
@@ -115,12 +134,16 @@ class GRUCell(Cell):
 
     blocks = 3
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, reset_after: bool = True):
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, *, reset_after: bool = True
+    ):
         super().__init__(input_size, hidden_size, bias)
         self.reset_after = reset_after
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return steps.gru_cell(input, *self.enter(input, hx), *self.weights(), reset_after=self.reset_after)
+        return cells.gru_cell(
+            input, *self.enter(input, hx), *self.weights(), reset_after=self.reset_after
+        )
 
     def extra_repr(self) -> str:
         return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
@@ -135,11 +158,20 @@ class PeepholeLSTMCell(LSTMCell):
     weight_peephole (3H,) holds p_i, p_f, p_o; with zeros there the cell is an LSTMCell. Run it with `unroll`.
     """
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, forget_bias: float | None = None):
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        *,
+        forget_bias: float | None = None,
+    ):
         self.weight_peephole = Parameter(zeros(3 * hidden_size))
         super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias)
 
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
         h, c = self.enter(input, hx)
         w_ih, w_hh, b_ih, b_hh = self.weights()
         i, f, g, o = (F.linear(input, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).chunk(4, dim=-1)
@@ -149,9 +181,15 @@ class PeepholeLSTMCell(LSTMCell):
 
 
 def unroll(
-    cell: Callable[..., Any], input: Tensor, hx: Any = None, *, lengths: Lengths = None, reverse: bool = False,
-    batch_first: bool = False, dropout: float = 0.0,
-) -> tuple[Tensor, Any]:  # fmt: skip
+    cell: Callable[..., Any],
+    input: Tensor,
+    hx: Any = None,
+    *,
+    lengths: Lengths = None,
+    reverse: bool = False,
+    batch_first: bool = False,
+    dropout: float = 0.0,
+) -> tuple[Tensor, Any]:
     """Run any cell over time: `cell(x_t, state)` gives the next state, h or a tuple (h, ...) of tensors.
 
     input (T,B,I), or (B,T,I) with `batch_first`; hx the first state, zeros by default. `lengths` (B,) and `reverse` as
@@ -164,10 +202,14 @@ def unroll(
     ((5, 2, 4), (2, 4))
     """
     if not isinstance(input, Tensor) or not callable(cell):
-        raise TypeError(f"unroll: a {type(cell).__name__} and a {type(input).__name__} came; give a cell and a Tensor")
+        raise TypeError(
+            f"unroll: a {type(cell).__name__} and a {type(input).__name__} came; give a cell and a Tensor"
+        )
     x = input.transpose(0, 1) if batch_first else input
     if x.ndim != 3 or not len(x):
-        raise ValueError(f"unroll: input of shape {tuple(input.shape)} came; it is (time, batch, size), time above 0")
+        raise ValueError(
+            f"unroll: input of shape {tuple(input.shape)} came; it is (time, batch, size), time above 0"
+        )
     if hx is None:
         with no_grad():
             like = cell(x[0], None)  # the shape of the state is the cell's to say
@@ -180,7 +222,7 @@ def unroll(
         h = h * mask if dropout else h
         return tuple(cell(x, (h, *rest))) if several else (cell(x, h),)
 
-    hs, *last = steps.unroll(step, x, start, lengths, reverse)
+    hs, *last = cells.unroll(step, x, start, lengths, reverse)
     return hs.transpose(0, 1) if batch_first else hs, tuple(last) if several else last[0]
 
 

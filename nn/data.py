@@ -16,7 +16,9 @@ class TensorDataset:
 
     def __init__(self, *tensors: Tensor):
         if not tensors or len({len(t) for t in tensors}) > 1:
-            raise ValueError(f"TensorDataset: lengths {[len(t) for t in tensors]} came; give tensors of one length")
+            raise ValueError(
+                f"TensorDataset: lengths {[len(t) for t in tensors]} came; give tensors of one length"
+            )
         self.tensors = tensors
 
     def __len__(self) -> int:
@@ -40,12 +42,22 @@ class DataLoader:
     """
 
     def __init__(
-        self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, drop_last: bool = False,
+        self,
+        dataset: Any,
+        batch_size: int = 1,
+        shuffle: bool = False,
+        *,
+        drop_last: bool = False,
         collate_fn: Callable[[list[Any]], Any] | None = None,
-    ):  # fmt: skip
+    ):
         if batch_size < 1 or len(dataset) < 0:  # len refuses what has no length
             raise ValueError(f"DataLoader: batch_size is 1 or more, not {batch_size}")
-        self.dataset, self.batch_size, self.shuffle, self.drop_last = dataset, batch_size, shuffle, drop_last
+        self.dataset, self.batch_size, self.shuffle, self.drop_last = (
+            dataset,
+            batch_size,
+            shuffle,
+            drop_last,
+        )
         self.collate_fn = collate_fn
         # of the pass under way: the state of the random numbers before it, and how many batches it has given
         self.random: Any = None
@@ -64,7 +76,9 @@ class DataLoader:
             self.random, self.given = source.bit_generator.state, 0
         self.resumed = False
         order = source.permutation(count) if self.shuffle else np.arange(count)
-        for start in range(self.given * self.batch_size, len(self) * self.batch_size, self.batch_size):
+        for start in range(
+            self.given * self.batch_size, len(self) * self.batch_size, self.batch_size
+        ):
             self.given += 1
             chosen = order[start : start + self.batch_size]
             if isinstance(self.dataset, TensorDataset) and self.collate_fn is None:
@@ -79,9 +93,19 @@ class DataLoader:
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on in the pass in which `state_dict` was taken. Raises ValueError where it is of other data."""
-        random, given, own = state_dict.get("random"), state_dict.get("given", -1), self.state_dict()
-        if {**state_dict, "random": 0, "given": 0} != {**own, "random": 0, "given": 0} or not 0 <= given <= len(self):
-            raise ValueError(f"DataLoader: the state {state_dict} is one of other data: here it is {own}")
+        random, given, own = (
+            state_dict.get("random"),
+            state_dict.get("given", -1),
+            self.state_dict(),
+        )
+        if {**state_dict, "random": 0, "given": 0} != {
+            **own,
+            "random": 0,
+            "given": 0,
+        } or not 0 <= given <= len(self):
+            raise ValueError(
+                f"DataLoader: the state {state_dict} is one of other data: here it is {own}"
+            )
         if random is not None:
             np.random.default_rng(0).bit_generator.state = random  # refuses what is none
         self.random, self.given, self.resumed = random, given, random is not None

@@ -12,9 +12,21 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad import Tensor, abs, errors, exp, expm1, fused, log1p, log_softmax, ops, softmax, where
+from minigrad import (
+    Tensor,
+    abs,
+    byhand,
+    errors,
+    exp,
+    expm1,
+    log1p,
+    log_softmax,
+    ops,
+    softmax,
+    where,
+)
 from minigrad.array import NAMESPACES
-from minigrad.random import kept
+from minigrad.random import dropout_mask
 
 relu, sigmoid, tanh = ops.relu, ops.sigmoid, ops.tanh
 
@@ -26,10 +38,10 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     """y = weight[ids]: ids (...) integers, weight (V, E), y (..., E). Row `padding_idx` of weight gets no gradient."""
-    return mg.embedding(weight, input, padding_idx=row_number(padding_idx, len(weight)))
+    return mg.embedding(weight, input, padding_idx=normalize_padding_idx(padding_idx, len(weight)))
 
 
-def row_number(padding_idx: int | None, rows: int) -> int | None:
+def normalize_padding_idx(padding_idx: int | None, rows: int) -> int | None:
     """`padding_idx` counted from the start."""
     if padding_idx is not None and not -rows <= padding_idx < rows:
         raise ValueError(f"embedding: padding_idx {padding_idx} is not among the {rows} rows")
@@ -43,7 +55,9 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
     [[1, 0, 0], [0, 0, 1]]
     """
     count = num_classes if num_classes >= 0 else int(tensor.max()) + 1 if tensor.numel() else 0
-    NAMESPACES[type(tensor.data)].inside(tensor.data, count, "one_hot: classes", f"there are {count}, from 0")
+    NAMESPACES[type(tensor.array)].check_bounds(
+        tensor.array, count, "one_hot", f"classes 0 to {count - 1}"
+    )
     return (tensor.unsqueeze(-1) == mg.arange(count, device=tensor.device)).long()
 
 
@@ -65,8 +79,14 @@ def silu(input: Tensor) -> Tensor:
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))    (Hendrycks & Gimpel 2016): give approximate="tanh"."""
     if approximate != "tanh":
-        raise NotImplementedError(f"gelu: approximate={approximate!r} needs erf, which NumPy lacks; give 'tanh'")
-    return 0.5 * input * (1 + tanh(math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)))
+        raise NotImplementedError(
+            f"gelu: approximate={approximate!r} needs erf, which NumPy lacks; give 'tanh'"
+        )
+    return (
+        0.5
+        * input
+        * (1 + tanh(math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)))
+    )
 
 
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
@@ -80,14 +100,18 @@ def logsigmoid(input: Tensor) -> Tensor:
     return -mg.logsumexp(mg.stack([mg.zeros_like(input), -input]), dim=0)
 
 
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, shape: Sequence[int] | None = None) -> Tensor:
+def dropout(
+    input: Tensor, p: float = 0.5, training: bool = True, shape: Sequence[int] | None = None
+) -> Tensor:
     """y = x m / (1 - p), m = 0 with probability p, else 1, fresh at every call; y = x if not training.
 
     shape: that of m, by default x's; a 1 in it shares m along that dimension. (Srivastava et al. 2014)
     """
     if not (training and probability("dropout", p)):
         return input
-    return input * Tensor(kept(input.data, tuple(input.shape if shape is None else shape), p))
+    return input * Tensor(
+        dropout_mask(input.array, tuple(input.shape if shape is None else shape), p)
+    )
 
 
 def probability(name: str, p: float) -> float:
@@ -97,14 +121,19 @@ def probability(name: str, p: float) -> float:
 
 
 def layer_norm(
-    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
     eps: float = 1e-5,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """y = w (x - mean) / √(var + eps) + b over the last dimensions, whose sizes are `normalized_shape`."""
     ndim = len(normalized_shape)
     if tuple(input.shape[-ndim:]) != tuple(normalized_shape):
-        raise ValueError(f"layer_norm: the last dimensions of {tuple(input.shape)} must be {tuple(normalized_shape)}")
-    return fused.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
+        raise ValueError(
+            f"layer_norm: the last dimensions of {tuple(input.shape)} must be {tuple(normalized_shape)}"
+        )
+    return byhand.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
 
 
 def reduce(loss: Tensor, reduction: str, count: Any = None) -> Tensor:
@@ -118,8 +147,10 @@ def reduce(loss: Tensor, reduction: str, count: Any = None) -> Tensor:
 
 def difference(name: str, input: Tensor, target: Tensor) -> Tensor:
     if input.shape != target.shape:
-        raise ValueError(f"{name}: input {tuple(input.shape)} and target {tuple(target.shape)} differ in shape; reshape"
-                         " one of them: to broadcast here is nearly always a mistake")  # fmt: skip
+        raise ValueError(
+            f"{name}: input {tuple(input.shape)} and target {tuple(target.shape)} differ in shape; reshape"
+            " one of them: to broadcast here is nearly always a mistake"
+        )
     return input - target
 
 
@@ -133,16 +164,21 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return reduce(abs(difference("l1_loss", input, target)), reduction)
 
 
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+def huber_loss(
+    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+) -> Tensor:
     """½ d² where d = |x - y| < delta, else delta (d - ½ delta)    (Huber 1964)."""
     d = abs(difference("huber_loss", input, target))
     return reduce(where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
 def binary_cross_entropy_with_logits(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
     pos_weight: Tensor | None = None,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """-w (p y log σ(x) + (1 - y) log(1 - σ(x))), y in [0, 1], p = pos_weight, w = weight."""
     difference("binary_cross_entropy_with_logits", input, target)
     positive = logsigmoid(input) if pos_weight is None else pos_weight * logsigmoid(input)
@@ -151,7 +187,11 @@ def binary_cross_entropy_with_logits(
 
 
 def nll_loss(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean"
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
 ) -> Tensor:
     """-w_y x_y: input (B, C, ...) log-probabilities, target (B, ...) classes y; or (C,) and ().
 
@@ -159,14 +199,20 @@ def nll_loss(
     """
     dim, w = targets("nll_loss", input, target, weight, ignore_index)
     y = where(target != ignore_index, target, 0)
-    NAMESPACES[type(y.data)].inside(y.data, input.shape[dim], "targets", f"classes go to {input.shape[dim] - 1}")
+    NAMESPACES[type(y.array)].check_bounds(
+        y.array, input.shape[dim], "nll_loss", f"classes 0 to {input.shape[dim] - 1}"
+    )
     return reduce(-w * input.take_along_dim(y.unsqueeze(dim), dim).squeeze(dim), reduction, w.sum())
 
 
 def cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
     label_smoothing: float = 0.0,
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,), target classes (B, ...) or (), or probabilities as x.
 
     q is 1 at the class y, or the probabilities; label_smoothing s makes it (1 - s) q + s/C (Szegedy et al. 2016).
@@ -175,30 +221,42 @@ def cross_entropy(
     """
     dim, s = min(1, input.ndim - 1), label_smoothing
     C = input.shape[dim]
-    each: Any = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))  # w along the classes
+    each: Any = (
+        1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))
+    )  # w along the classes
     if target.dtype.kind == "f":
         difference("cross_entropy", input, target)
-        return reduce(-(each * ((1 - s) * target + s / C) * log_softmax(input, dim)).sum(dim), reduction)
+        return reduce(
+            -(each * ((1 - s) * target + s / C) * log_softmax(input, dim)).sum(dim), reduction
+        )
     rows = input if input.ndim == 2 else input.movedim(dim, -1).reshape(-1, C)
     flat = target if target.ndim == 1 else target.reshape(-1)
     if weight is None and not s and target.shape == (*input.shape[:dim], *input.shape[dim + 1 :]):
-        loss = fused.softmax_cross_entropy(rows, flat, ignore_index=ignore_index, reduction=reduction)
+        loss = byhand.softmax_cross_entropy(
+            rows, flat, ignore_index=ignore_index, reduction=reduction
+        )
         return loss.reshape(target.shape) if reduction == "none" else loss
     _, w = targets("cross_entropy", input, target, weight, ignore_index)
-    loss = w * fused.softmax_cross_entropy(rows, flat, ignore_index=ignore_index).reshape(target.shape)
+    loss = w * byhand.softmax_cross_entropy(rows, flat, ignore_index=ignore_index).reshape(
+        target.shape
+    )
     if s:
         smooth = -(each * log_softmax(input, dim)).sum(dim) * (target != ignore_index)
         loss = (1 - s) * loss + s / C * smooth
     return reduce(loss, reduction, w.sum())
 
 
-def targets(name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int) -> tuple[int, Tensor]:
+def targets(
+    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
+) -> tuple[int, Tensor]:
     """The dimension of the classes, and the weight w_y of each target, 0 for one to ignore."""
     dim = min(1, input.ndim - 1)
     wanted = (*input.shape[:dim], *input.shape[dim + 1 :])
     if tuple(target.shape) != wanted or target.dtype.kind != "i":
-        raise ValueError(f"{name}: for input {tuple(input.shape)} targets are integers of shape {wanted}; "
-                         f"{target.dtype} of shape {tuple(target.shape)} came")  # fmt: skip
+        raise ValueError(
+            f"{name}: for input {tuple(input.shape)} targets are integers of shape {wanted}; "
+            f"{target.dtype} of shape {tuple(target.shape)} came"
+        )
     kept = target != ignore_index
     return dim, kept.to(input.dtype) if weight is None else weight[where(kept, target, 0)] * kept
 
@@ -211,10 +269,17 @@ def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
 
 
 def attend(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, p: float = 0.0, scale: float | None = None
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    p: float = 0.0,
+    scale: float | None = None,
 ) -> tuple[Tensor, Tensor]:
     """`scaled_dot_product_attention` and its weights (..., L, S)."""
-    scores = query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale) @ key.transpose(-2, -1)
+    scores = (
+        query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale) @ key.transpose(-2, -1)
+    )
     if mask is not None and mask.dtype.kind == "f":
         mask, added = mask != -math.inf, mask
         scores = scores + where(mask, added, 0.0)
@@ -223,9 +288,14 @@ def attend(
 
 
 def scaled_dot_product_attention(
-    query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
-    is_causal: bool = False, scale: float | None = None,
-) -> Tensor:  # fmt: skip
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+) -> Tensor:
     """softmax(Q Kᵀ scale + mask) V, scale = 1/√E    (Vaswani et al. 2017, eq. 1).
 
     query (..., L, E), key (..., S, E), value (..., S, F) -> (..., L, F). attn_mask, broadcast to (..., L, S): boolean,
@@ -246,15 +316,22 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     [0, 1, 2, 0, 0]
     """
     if mode != "constant" or len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(f"pad: mode {mode!r} and pad {tuple(pad)} came for {input.ndim} dimensions; the mode is "
-                         "'constant', pad a pair (before, after) for each of the last dimensions")  # fmt: skip
+        raise ValueError(
+            f"pad: mode {mode!r} and pad {tuple(pad)} came for {input.ndim} dimensions; the mode is "
+            "'constant', pad a pair (before, after) for each of the last dimensions"
+        )
     for k, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
         dim = input.ndim - 1 - k
         lead, size, tail = input.shape[:dim], input.shape[dim], input.shape[dim + 1 :]
-        left, right = (input.new(np.full((*lead, max(n, 0), *tail), value, input.dtype)) for n in (before, after))
+        left, right = (
+            input.new(np.full((*lead, max(n, 0), *tail), value, input.dtype))
+            for n in (before, after)
+        )
         inner = input[(slice(None),) * dim + (slice(max(-before, 0), size - max(-after, 0)),)]
         input = mg.cat([left, inner, right], dim)
     return input
 
 
-errors.name_all(globals(), helpers="row_number probability reduce difference targets masked_softmax attend")
+errors.name_all(
+    globals(), helpers="row_number probability reduce difference targets masked_softmax attend"
+)

@@ -27,7 +27,9 @@ def fill(tensor: Tensor, values: Any) -> Tensor:
 
 def fans(name: str, tensor: Tensor) -> tuple[int, int]:
     if tensor.ndim < 2:
-        raise ValueError(f"{name}: a tensor of shape {tuple(tensor.shape)} has no fan in and out; give 2 dimensions")
+        raise ValueError(
+            f"{name}: a tensor of shape {tuple(tensor.shape)} has no fan in and out; give 2 dimensions"
+        )
     out, into, *rest = tensor.shape
     return into * math.prod(rest), out * math.prod(rest)
 
@@ -37,7 +39,9 @@ def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + param**2))
     if nonlinearity not in GAINS:
-        raise ValueError(f"calculate_gain: {nonlinearity!r} is unknown; known are leaky_relu, {', '.join(GAINS)}")
+        raise ValueError(
+            f"calculate_gain: {nonlinearity!r} is unknown; known are leaky_relu, {', '.join(GAINS)}"
+        )
     return GAINS[nonlinearity]
 
 
@@ -74,11 +78,15 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans("xavier_normal_", tensor))))
 
 
-def kaiming_uniform_(tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+def kaiming_uniform_(
+    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
+) -> Tensor:
     """U(-b, b), b = gain √(3 / fan); `a` is the slope of leaky_relu    (He et al. 2015)."""
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"kaiming_uniform_: mode is 'fan_in' or 'fan_out', not {mode!r}")
-    b = calculate_gain(nonlinearity, a) * math.sqrt(3 / fans("kaiming_uniform_", tensor)[mode == "fan_out"])
+    b = calculate_gain(nonlinearity, a) * math.sqrt(
+        3 / fans("kaiming_uniform_", tensor)[mode == "fan_out"]
+    )
     return uniform_(tensor, -b, b)
 
 
@@ -106,21 +114,29 @@ def chrono_(module: Module, t_max: int) -> Module:
     the sum of two biases. `t_max` is the longest dependency of the task.
     """
     if t_max <= 2:
-        raise ValueError(f"chrono_: t_max = {t_max} leaves U(1, t_max - 1) empty; give the longest dependency, above 2")
+        raise ValueError(
+            f"chrono_: t_max = {t_max} leaves U(1, t_max - 1) empty; give the longest dependency, above 2"
+        )
 
     def memory(H: int) -> Any:
         return np.log(generator().uniform(1, t_max - 1, H))
 
-    return set_biases("chrono_", module, {4: lambda H: {1: (b := memory(H)), 0: -b}, 3: lambda H: {1: memory(H)}})
+    return set_biases(
+        "chrono_", module, {4: lambda H: {1: (b := memory(H)), 0: -b}, 3: lambda H: {1: memory(H)}}
+    )
 
 
-def set_biases(name: str, module: Module, values: dict[int, Callable[[int], dict[int, Any]]]) -> Module:
+def set_biases(
+    name: str, module: Module, values: dict[int, Callable[[int], dict[int, Any]]]
+) -> Module:
     """Write values[blocks](H), a value for some blocks by number, into each bias_ih, and 0 into its bias_hh."""
     biases = {key: param for key, param in module.named_parameters() if key.startswith("bias_ih")}
     blocks = getattr(module, "blocks", 0)
     if blocks not in values or not biases:
         wanted = " or ".join({4: "an LSTM, LSTMCell", 3: "a GRU, GRUCell"}[k] for k in values)
-        raise TypeError(f"{name}: {module!r} has no bias of the gates it sets; give {wanted} with bias=True")
+        raise TypeError(
+            f"{name}: {module!r} has no bias of the gates it sets; give {wanted} with bias=True"
+        )
     for key, bias in biases.items():
         other, H = getattr(module, key.replace("_ih", "_hh")), len(bias) // blocks
         for block, value in values[blocks](H).items():

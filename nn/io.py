@@ -58,8 +58,12 @@ def load(path: str | PathLike[str]) -> Any:
         with safe_open(path, framework="numpy") as file:
             arrays = {key: file.get_tensor(key) for key in file.keys()}
             metadata = file.metadata() or {}
-        with open(path, "rb") as header:  # safetensors itself takes the last of two keys that are the same
-            json.loads(header.read(int.from_bytes(header.read(8), "little")), object_pairs_hook=unique)
+        with open(
+            path, "rb"
+        ) as header:  # safetensors itself takes the last of two keys that are the same
+            json.loads(
+                header.read(int.from_bytes(header.read(8), "little")), object_pairs_hook=unique
+            )
         found = (
             text for key, text in metadata.items() if key == "minigrad" or OWN.match(text)
         )  # whatever its name is now
@@ -67,22 +71,29 @@ def load(path: str | PathLike[str]) -> Any:
         if own is None:
             return {key: from_numpy(array) for key, array in arrays.items()}
         if own[:64] != checksum(own[64:], arrays):
-            raise ValueError("its contents do not match its checksum, so some of it has changed since it was written")
+            raise ValueError(
+                "its contents do not match its checksum, so some of it has changed since it was written"
+            )
         tree = unpack(json.loads(own[64:]), arrays)
         if arrays:
             raise ValueError(f"it does not say what these tensors of it are: {', '.join(arrays)}")
         return tree
     except OSError as error:
         raise type(error)(f"load: {os.fspath(path)!r} cannot be read: {error}") from error
-    except (Exception, RecursionError) as error:  # safetensors has an error of its own, and NumPy lacks some dtypes
-        raise ValueError(f"load: {os.fspath(path)!r} is damaged, or no file of tensors: {error}") from error
+    except (
+        Exception,
+        RecursionError,
+    ) as error:  # safetensors has an error of its own, and NumPy lacks some dtypes
+        raise ValueError(
+            f"load: {os.fspath(path)!r} is damaged, or no file of tensors: {error}"
+        ) from error
 
 
 def checksum(skeleton: str, arrays: Arrays) -> str:
     digest = hashlib.sha256(skeleton.encode())
     for key, array in sorted(arrays.items()):
         digest.update(f"\0{key}\0{array.dtype.name}\0{array.shape}\0".encode())
-        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).array)
     return digest.hexdigest()
 
 
@@ -100,17 +111,31 @@ def pack(obj: Any, path: str, arrays: Arrays) -> Any:
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
     if isinstance(obj, dict):
-        return ["dict", [[pack(k, path, arrays), pack(v, dotted(path, str(k)), arrays)] for k, v in obj.items()]]
+        return [
+            "dict",
+            [
+                [pack(k, path, arrays), pack(v, dotted(path, str(k)), arrays)]
+                for k, v in obj.items()
+            ],
+        ]
     if isinstance(obj, list | tuple):
-        return [type(obj).__name__, [pack(v, dotted(path, str(i)), arrays) for i, v in enumerate(obj)]]
-    if isinstance(obj, Tensor | np.ndarray | np.generic) and (array := as_array(obj)).dtype.kind in "fiub":
+        return [
+            type(obj).__name__,
+            [pack(v, dotted(path, str(i)), arrays) for i, v in enumerate(obj)],
+        ]
+    if (
+        isinstance(obj, Tensor | np.ndarray | np.generic)
+        and (array := as_array(obj)).dtype.kind in "fiub"
+    ):
         if path in arrays:
             raise ValueError(f"save: two tensors would have the key {path!r}; rename one")
         arrays[path] = np.asarray(array, order="C")
         return ["tensor", path]
     kind = f"{type(obj).__name__} of {obj.dtype}" if hasattr(obj, "dtype") else type(obj).__name__
-    raise TypeError(f"save: {path or 'the object'} is a {kind}; it can save dicts, lists, tuples, "
-                    "tensors, arrays, numbers and strings")  # fmt: skip
+    raise TypeError(
+        f"save: {path or 'the object'} is a {kind}; it can save dicts, lists, tuples, "
+        "tensors, arrays, numbers and strings"
+    )
 
 
 def unpack(node: Any, arrays: Arrays) -> Any:
@@ -123,7 +148,9 @@ def unpack(node: Any, arrays: Arrays) -> Any:
     if kind == "dict":
         return unique([(unpack(k, arrays), unpack(v, arrays)) for k, v in content])
     if kind not in ("list", "tuple"):
-        raise ValueError(f"{kind!r} of {content!r} is nothing that it can hold, or holds twice"[:200])
+        raise ValueError(
+            f"{kind!r} of {content!r} is nothing that it can hold, or holds twice"[:200]
+        )
     items = [unpack(item, arrays) for item in content]
     return items if kind == "list" else tuple(items)
 
@@ -173,7 +200,12 @@ class Randomness:
 
 
 def save_checkpoint(
-    path: str | PathLike[str], *, step: int = 0, rng: bool = True, keep: int | None = None, **parts: Any
+    path: str | PathLike[str],
+    *,
+    step: int = 0,
+    rng: bool = True,
+    keep: int | None = None,
+    **parts: Any,
 ) -> Path:
     """Write all that a training needs to go on as if it had never stopped; returns the path of the file.
 
@@ -183,10 +215,15 @@ def save_checkpoint(
     "model-000000120.safetensors", and of these the `keep` last ones stay. Without it one file is replaced.
     """
     path, states = Path(path), {"rng": Randomness()} if rng else {}
-    states = {name: p.state_dict() if hasattr(p, "state_dict") else p for name, p in {**parts, **states}.items()}
+    states = {
+        name: p.state_dict() if hasattr(p, "state_dict") else p
+        for name, p in {**parts, **states}.items()
+    }
     if keep is not None:
         if keep < 1 or step < 0:
-            raise ValueError(f"save_checkpoint: keep={keep} and step={step} came; give keep 1 or more, step 0 or more")
+            raise ValueError(
+                f"save_checkpoint: keep={keep} and step={step} came; give keep 1 or more, step 0 or more"
+            )
         if (others := numbered(path)) and others[-1][0] > step:
             raise ValueError(
                 f"save_checkpoint: {str(others[-1][1])!r} is there already, and step {step} lies before it: "
@@ -202,7 +239,11 @@ def save_checkpoint(
 def numbered(path: Path) -> list[tuple[int, Path]]:
     """The checkpoints that `keep` named after `path`, with their steps, the last step last."""
     name = re.compile(re.escape(path.stem) + r"-(\d{9,})" + re.escape(path.suffix))
-    found = [(name.fullmatch(file.name), file) for file in path.parent.iterdir()] if path.parent.is_dir() else []
+    found = (
+        [(name.fullmatch(file.name), file) for file in path.parent.iterdir()]
+        if path.parent.is_dir()
+        else []
+    )
     return sorted((int(match[1]), file) for match, file in found if match)
 
 
@@ -221,7 +262,11 @@ def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any
     {'step': 7, 'best': 0.5}
     """
     file, tree = newest(Path(path))
-    targets = {name: p for name, p in {**parts, **({"rng": Randomness()} if rng else {})}.items() if p is not None}
+    targets = {
+        name: p
+        for name, p in {**parts, **({"rng": Randomness()} if rng else {})}.items()
+        if p is not None
+    }
     before: list[tuple[Any, Any]] = []
     try:
         if missing := sorted({"step", *targets}.difference(tree if isinstance(tree, dict) else ())):
@@ -235,7 +280,9 @@ def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any
             part.load_state_dict(state)
         if not isinstance(error, Exception):
             raise
-        raise ValueError(f"load_checkpoint: {str(file)!r} does not fit, and nothing is changed: {error}") from error
+        raise ValueError(
+            f"load_checkpoint: {str(file)!r} does not fit, and nothing is changed: {error}"
+        ) from error
     return {name: value for name, value in tree.items() if name not in targets}
 
 
@@ -244,9 +291,13 @@ def newest(path: Path) -> tuple[Path, Any]:
     while True:
         found = ([path] if path.exists() else []) + [file for _, file in numbered(path)]
         if not found:
-            raise FileNotFoundError(f"load_checkpoint: there is no {str(path)!r}, with or without the number of a step")
+            raise FileNotFoundError(
+                f"load_checkpoint: there is no {str(path)!r}, with or without the number of a step"
+            )
         if len(found) > 1 and found[0] == path:
-            raise ValueError(f"load_checkpoint: {str(path)!r} and {found[-1].name!r} are both there; move one away")
+            raise ValueError(
+                f"load_checkpoint: {str(path)!r} and {found[-1].name!r} are both there; move one away"
+            )
         try:
             return found[-1], load(found[-1])
         except FileNotFoundError:
@@ -255,7 +306,11 @@ def newest(path: Path) -> tuple[Path, Any]:
 
 def same_dtypes(old: Any, new: Any) -> None:
     for name, tensor in old.items():
-        if isinstance(tensor, Tensor) and name in new and (came := getattr(new[name], "dtype", None)) != tensor.dtype:
+        if (
+            isinstance(tensor, Tensor)
+            and name in new
+            and (came := getattr(new[name], "dtype", None)) != tensor.dtype
+        ):
             raise ValueError(f"{name} is {came} where {tensor.dtype} is wanted")
 
 

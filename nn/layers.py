@@ -33,7 +33,9 @@ class Linear(Module):
 
     def reset_parameters(self) -> None:
         for param in self.parameters():
-            init.uniform_(param, -1 / math.sqrt(self.in_features or 1), 1 / math.sqrt(self.in_features or 1))
+            init.uniform_(
+                param, -1 / math.sqrt(self.in_features or 1), 1 / math.sqrt(self.in_features or 1)
+            )
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
@@ -51,7 +53,7 @@ class Embedding(Module):
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None):
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = F.row_number(padding_idx, num_embeddings)
+        self.padding_idx = F.normalize_padding_idx(padding_idx, num_embeddings)
         self.weight = Parameter(zeros(num_embeddings, embedding_dim))
         self.reset_parameters()
 
@@ -76,10 +78,15 @@ class LayerNorm(Module):
     """
 
     def __init__(
-        self, normalized_shape: int | Sequence[int], eps: float = 1e-5, elementwise_affine: bool = True,
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float = 1e-5,
+        elementwise_affine: bool = True,
         bias: bool = True,
-    ):  # fmt: skip
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    ):
+        self.normalized_shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
         self.eps, self.elementwise_affine = eps, elementwise_affine
         self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None
         self.bias = Parameter(zeros(self.normalized_shape)) if elementwise_affine and bias else None

@@ -12,7 +12,10 @@ import numpy as np
 from minigrad import Tensor, as_tensor, errors, no_grad
 from minigrad.autograd import mode
 
-Incompatible = NamedTuple("Incompatible", [("missing_keys", list[str]), ("unexpected_keys", list[str])])  # noqa: UP014
+
+class Incompatible(NamedTuple):
+    missing_keys: list[str]
+    unexpected_keys: list[str]
 
 
 class Parameter(Tensor):
@@ -23,7 +26,7 @@ class Parameter(Tensor):
     """
 
     def __init__(self, data: Any, requires_grad: bool = True):
-        super().__init__(as_tensor(data).data)
+        super().__init__(as_tensor(data).array)
         self.requires_grad_(requires_grad)
 
     def __reduce__(self) -> Any:
@@ -52,18 +55,22 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
-            raise TypeError(f"{type(self).__name__}.{name} is a Parameter and cannot become a {type(value).__name__}: "
-                            f"assign nn.Parameter(...), or {name}.copy_(...) under minigrad.no_grad()")  # fmt: skip
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter and cannot become a {type(value).__name__}: "
+                f"assign nn.Parameter(...), or {name}.copy_(...) under minigrad.no_grad()"
+            )
         super().__setattr__(name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if mode.watch is None:
+        if mode.observer is None:
             return self.forward(*args, **kwargs)
-        with mode.watch.inside(self):
+        with mode.observer.module_scope(self):
             return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} has no forward method: define `def forward(self, ...)`")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no forward method: define `def forward(self, ...)`"
+        )
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         setattr(self, name, param)
@@ -84,7 +91,9 @@ class Module:
     def children(self) -> Iterator[Module]:
         return iter(self._own(Module).values())
 
-    def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+    def named_modules(
+        self, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """Every module of the tree, this one first."""
         seen: set[Module] = set()
         todo = [(prefix, self)]
@@ -93,13 +102,19 @@ class Module:
             if not (remove_duplicate and module in seen):
                 seen.add(module)
                 yield path, module
-                todo += [(dotted(path, name), child) for name, child in module.named_children()][::-1]
+                todo += [(dotted(path, name), child) for name, child in module.named_children()][
+                    ::-1
+                ]
 
     def modules(self) -> Iterator[Module]:
         return (module for _, module in self.named_modules())
 
     def _tensors(
-        self, names: Callable[[Module], Iterable[str]], prefix: str = "", recurse: bool = True, once: bool = True
+        self,
+        names: Callable[[Module], Iterable[str]],
+        prefix: str = "",
+        recurse: bool = True,
+        once: bool = True,
     ) -> Iterator[tuple[str, Any]]:
         """The tensors that are the attributes `names(module)` of each module."""
         seen = set()
@@ -110,7 +125,9 @@ class Module:
                     seen.add(id(tensor))
                     yield dotted(path, name), tensor
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         return self._tensors(lambda module: module._own(Parameter), prefix, recurse)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
@@ -143,7 +160,7 @@ class Module:
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        forget_gradients(self.parameters(), set_to_none)
+        zero_gradients(self.parameters(), set_to_none)
 
     def to(self, *args: Any, **kwargs: Any) -> Self:
         """Move or cast the parameters and buffers in place: `to("cuda")`, `to(minigrad.float64)`, `to(device, dtype)`.
@@ -154,8 +171,10 @@ class Module:
             for part in (tensor, tensor.grad):
                 if part is not None:
                     moved = part.detach().to(*args, **kwargs)
-                    part.data = moved.to(dtype=None if part.dtype.kind == "f" else part.dtype).data
-            tensor.bump()
+                    part.array = moved.to(
+                        dtype=None if part.dtype.kind == "f" else part.dtype
+                    ).array
+            tensor.mark_changed()
         return self
 
     def float(self) -> Self:
@@ -172,7 +191,10 @@ class Module:
 
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
         """Every parameter and persistent buffer by its dotted name. The tensors share the module's memory."""
-        return {name: tensor.detach() for name, tensor in self._tensors(saved, prefix.rstrip("."), once=False)}
+        return {
+            name: tensor.detach()
+            for name, tensor in self._tensors(saved, prefix.rstrip("."), once=False)
+        }
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Incompatible:
         """Copy values in by name: tensors of minigrad or PyTorch, or arrays.
@@ -184,11 +206,20 @@ class Module:
         given = {name: as_array(value) for name, value in state_dict.items()}
         missing, unexpected = [n for n in own if n not in given], [n for n in given if n not in own]
         both = [(n, given[n], t) for n, t in own.items() if n in given]
-        faults = [f"{n} has shape {g.shape} where {tuple(t.shape)} is wanted" for n, g, t in both if g.shape != t.shape]
-        faults += [f"{n} is {g.dtype} where {t.dtype} is wanted"
-                   for n, g, t in both if not np.can_cast(g.dtype, t.dtype, "same_kind")]  # fmt: skip
+        faults = [
+            f"{n} has shape {g.shape} where {tuple(t.shape)} is wanted"
+            for n, g, t in both
+            if g.shape != t.shape
+        ]
+        faults += [
+            f"{n} is {g.dtype} where {t.dtype} is wanted"
+            for n, g, t in both
+            if not np.can_cast(g.dtype, t.dtype, "same_kind")
+        ]
         if strict:
-            faults += [f"{n} is missing" for n in missing] + [f"{n} is unexpected" for n in unexpected]
+            faults += [f"{n} is missing" for n in missing] + [
+                f"{n} is unexpected" for n in unexpected
+            ]
         if faults:
             raise RuntimeError(f"{type(self).__name__}.load_state_dict: {', '.join(faults)}")
         with no_grad():
@@ -212,8 +243,15 @@ class Module:
         """The tree for Jupyter, of which each branch can be folded."""
         count = f"{sum(p.numel() for p in self.parameters()):,} parameters"
         line = f"<code>{escape(type(self).__name__)}({escape(self.extra_repr())})</code> {count}"
-        parts = "".join([f"<li>{escape(name)}: {child._repr_html_()}</li>" for name, child in self.named_children()])
-        return f"<details open><summary>{line}</summary><ul>{parts}</ul></details>" if parts else line
+        parts = "".join(
+            [
+                f"<li>{escape(name)}: {child._repr_html_()}</li>"
+                for name, child in self.named_children()
+            ]
+        )
+        return (
+            f"<details open><summary>{line}</summary><ul>{parts}</ul></details>" if parts else line
+        )
 
 
 def dotted(path: str, name: str) -> str:
@@ -221,7 +259,10 @@ def dotted(path: str, name: str) -> str:
 
 
 def saved(module: Module) -> list[str]:
-    return [*module._own(Parameter), *(name for name, persistent in module._buffers.items() if persistent)]
+    return [
+        *module._own(Parameter),
+        *(name for name, persistent in module._buffers.items() if persistent),
+    ]
 
 
 def as_array(value: Any) -> np.ndarray[Any, Any]:
@@ -229,7 +270,7 @@ def as_array(value: Any) -> np.ndarray[Any, Any]:
     return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
 
 
-def forget_gradients(params: Iterable[Tensor], set_to_none: bool) -> None:
+def zero_gradients(params: Iterable[Tensor], set_to_none: bool) -> None:
     for p in params:
         if p.grad is not None:
             p.grad = None if set_to_none else p.grad.zero_()
@@ -239,13 +280,19 @@ class Sequential(Module):
     """Modules applied one after the other: Sequential(a, b)(x) = b(a(x)); or named ones, Sequential({"first": a})."""
 
     def __init__(self, *modules: Any):
-        named = modules[0].items() if modules and isinstance(modules[0], Mapping) else enumerate(modules)
+        named = (
+            modules[0].items()
+            if modules and isinstance(modules[0], Mapping)
+            else enumerate(modules)
+        )
         for name, module in named:
             self._add(str(name), module)
 
     def _add(self, name: str, module: Module) -> None:
         if not isinstance(module, Module):
-            raise TypeError(f"{type(self).__name__}: it takes modules, and a {type(module).__name__} came as {name!r}")
+            raise TypeError(
+                f"{type(self).__name__}: it takes modules, and a {type(module).__name__} came as {name!r}"
+            )
         setattr(self, name, module)
 
     def forward(self, x: Any) -> Any:
@@ -286,7 +333,11 @@ class ModuleList(Sequential):
         lines, start = [], 0
         for text, run in groupby(map(repr, self)):
             count = len(list(run))
-            lines.append(f"({start}): {text}" if count == 1 else f"({start}-{start + count - 1}): {count} x {text}")
+            lines.append(
+                f"({start}): {text}"
+                if count == 1
+                else f"({start}-{start + count - 1}): {count} x {text}"
+            )
             start += count
         return lines
 

@@ -19,10 +19,14 @@ from minigrad import array, autograd
 os.environ["MPLBACKEND"] = "Agg"  # also for the demos that a test starts
 
 # No deadlines: a first call and a busy machine are slow, and neither is a fault.
-common = hypothesis.settings(deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True)
+common = hypothesis.settings(
+    deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
 hypothesis.settings.register_profile("default", common)
 hypothesis.settings.register_profile("dev", common, max_examples=20)
-hypothesis.settings.register_profile("ci", common, max_examples=100, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "ci", common, max_examples=100, derandomize=True, database=None
+)
 hypothesis.settings.register_profile("thorough", common, max_examples=2000)
 hypothesis.settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") == "true" else "default")
@@ -51,9 +55,10 @@ def shared() -> dict[str, Any]:
     return {
         "grad mode": mg.is_grad_enabled(),
         "default dtype": mg.get_default_dtype(),
-        "observer": autograd.mode.watch,
+        "observer": autograd.mode.observer,
         "random numbers of Python": hash(random.getstate()),
-        "random numbers of NumPy": hash(np.random.get_state(legacy=True)[1].tobytes()) + np.random.get_state()[2],  # noqa: NPY002
+        "random numbers of NumPy": hash(np.random.get_state(legacy=True)[1].tobytes())
+        + np.random.get_state()[2],  # noqa: NPY002
     }
 
 
@@ -64,7 +69,7 @@ def sealed() -> Iterator[None]:
     before = shared()
     yield
     changed = [name for name, was in before.items() if shared()[name] != was]
-    autograd.mode.recording, autograd.mode.watch = (
+    autograd.mode.grad_enabled, autograd.mode.observer = (
         before["grad mode"],
         before["observer"],
     )  # the next test is not to blame
@@ -116,4 +121,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return
     for item in items:
         if item.get_closest_marker("gpu"):
-            item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU and CuPy (the extra cuda12 or cuda13)"))
+            item.add_marker(
+                pytest.mark.skip(reason="needs an NVIDIA GPU and CuPy (the extra cuda12 or cuda13)")
+            )

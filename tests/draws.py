@@ -30,7 +30,10 @@ class Sample:
         return [a for a in self.args if is_float(a)]
 
     def __repr__(self) -> str:
-        given = [f"{a.dtype}{a.shape} strides {a.strides}" if isinstance(a, np.ndarray) else repr(a) for a in self.args]
+        given = [
+            f"{a.dtype}{a.shape} strides {a.strides}" if isinstance(a, np.ndarray) else repr(a)
+            for a in self.args
+        ]
         return f"({', '.join([*given, *(f'{k}={v!r}' for k, v in self.settings.items())])}), seed {self.seed}"
 
 
@@ -53,7 +56,9 @@ def numbers(draw: Any, shape: tuple[int, ...], kind: str = "any") -> np.ndarray:
 
 def lay_out(draw: Any, x: np.ndarray, repeat: bool = True) -> np.ndarray:
     """x in memory as views leave it: transposed, reversed, with gaps, or (its first row) repeated with stride 0."""
-    layout = draw(st.sampled_from(["C", "F", "reversed", "gaps"] + ["repeated"] * (repeat and x.size > 0)))
+    layout = draw(
+        st.sampled_from(["C", "F", "reversed", "gaps"] + ["repeated"] * (repeat and x.size > 0))
+    )
     if x.ndim == 0 or layout == "C":
         return x
     if layout == "reversed":
@@ -99,7 +104,9 @@ def sample(build: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def broadcastable(draw: Any, n: int) -> tuple[tuple[int, ...], ...]:
-    return draw(hnp.mutually_broadcastable_shapes(num_shapes=n, max_dims=3, min_side=0, max_side=3)).input_shapes
+    return draw(
+        hnp.mutually_broadcastable_shapes(num_shapes=n, max_dims=3, min_side=0, max_side=3)
+    ).input_shapes
 
 
 @st.composite
@@ -110,11 +117,23 @@ def indices(draw, shape):
         lead = draw(st.integers(1, len(shape)))
         kinds.append(hnp.arrays(bool, shape[:lead]))
         if n := shape[lead - 1]:
-            places = hnp.arrays(int, draw(shapes(max_dims=2, sides=FULL)), elements=st.integers(-n, n - 1))
-            kinds.append(places.map(lambda i: i if lead == 1 else (slice(None),) * (lead - 1) + (i,)))
+            places = hnp.arrays(
+                int, draw(shapes(max_dims=2, sides=FULL)), elements=st.integers(-n, n - 1)
+            )
             kinds.append(
-                places.map(lambda i: (..., i) if lead == len(shape) else (None, *[slice(None)] * (lead - 1), i))
+                places.map(lambda i: i if lead == 1 else (slice(None),) * (lead - 1) + (i,))
+            )
+            kinds.append(
+                places.map(
+                    lambda i: (
+                        (..., i) if lead == len(shape) else (None, *[slice(None)] * (lead - 1), i)
+                    )
+                )
             )
         if 0 not in shape:
-            kinds.append(hnp.integer_array_indices(shape, result_shape=hnp.array_shapes(max_dims=2, max_side=3)))
+            kinds.append(
+                hnp.integer_array_indices(
+                    shape, result_shape=hnp.array_shapes(max_dims=2, max_side=3)
+                )
+            )
     return draw(st.one_of(kinds))

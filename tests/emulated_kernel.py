@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 
 COMPILER = shutil.which("g++") or shutil.which("clang++")
-CHECKS = os.environ.get("KERNEL_CHECKS", "").split()  # sanitizers, whose runtime the process must have loaded
+CHECKS = os.environ.get(
+    "KERNEL_CHECKS", ""
+).split()  # sanitizers, whose runtime the process must have loaded
 ONE_THREAD = """
 #include <cmath>
 using namespace std;
@@ -22,7 +24,12 @@ using namespace std;
 struct Dim { long long x; };
 static const Dim blockIdx{0}, threadIdx{0}, blockDim{1}, gridDim{1};
 """
-C_TYPES = {np.float32: ctypes.c_float, np.float64: ctypes.c_double, np.int64: ctypes.c_longlong, int: ctypes.c_longlong}
+C_TYPES = {
+    np.float32: ctypes.c_float,
+    np.float64: ctypes.c_double,
+    np.int64: ctypes.c_longlong,
+    int: ctypes.c_longlong,
+}
 
 
 @functools.cache
@@ -35,8 +42,20 @@ def folder() -> Path:
 @functools.cache
 def compiled(source: str, name: str) -> Any:
     target = folder() / f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:16]}.so"
-    command = [COMPILER, "-x", "c++", "-std=c++17", "-O1", "-ffp-contract=off", "-shared", "-fPIC", *CHECKS]
-    done = subprocess.run([*command, "-o", target, "-"], input=ONE_THREAD + source, text=True, capture_output=True)
+    command = [
+        COMPILER,
+        "-x",
+        "c++",
+        "-std=c++17",
+        "-O1",
+        "-ffp-contract=off",
+        "-shared",
+        "-fPIC",
+        *CHECKS,
+    ]
+    done = subprocess.run(
+        [*command, "-o", target, "-"], input=ONE_THREAD + source, text=True, capture_output=True
+    )
     assert done.returncode == 0, done.stderr
     return getattr(ctypes.CDLL(str(target)), name)
 
@@ -49,7 +68,9 @@ class RawKernel:
     def __init__(self, code: str, name: str):
         self.code, self.name = code, name
 
-    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+    def __call__(
+        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
+    ) -> None:
         assert grid[0] >= 1 and 1 <= block[0] <= 1024
         function, given = compiled(self.code, self.name), [*map(passed, args)]
         if not captured(lambda: function(*given)):
@@ -70,7 +91,9 @@ def passed(a: Any) -> Any:
 
 @functools.cache
 def struct(size: int) -> type[ctypes.Structure]:
-    return type("Struct", (ctypes.Structure,), {"_fields_": [("bytes", ctypes.c_longlong * (size // 8))]})
+    return type(
+        "Struct", (ctypes.Structure,), {"_fields_": [("bytes", ctypes.c_longlong * (size // 8))]}
+    )
 
 
 # Graphs. While a stream is captured nothing runs; a graph runs what was launched, at the addresses that it had.

@@ -15,6 +15,7 @@ from strict_device import StrictArray
 import minigrad as mg
 from minigrad import check
 from minigrad.array import NAMESPACES, NUMPY, to_numpy
+from minigrad.backward import call_pullback
 
 Op = Callable[..., Any]
 
@@ -29,7 +30,10 @@ def function(op: Op, sample: Sample) -> Op:
 
     def f(*floats: Any) -> Any:
         rest = iter(floats)
-        return op(*[next(rest) if is_float(a) else c for a, c in zip(sample.args, constants)], **sample.settings)
+        return op(
+            *[next(rest) if is_float(a) else c for a, c in zip(sample.args, constants)],
+            **sample.settings,
+        )
 
     return f
 
@@ -52,7 +56,7 @@ def run(f: Op, floats: Sequence[Any], cotangents: Sequence[Any]) -> tuple[list[A
 
 
 def numbers(t: Any) -> Any:
-    return None if t is None else to_numpy(t.data)
+    return None if t is None else to_numpy(t.array)
 
 
 def close(got: Any, want: Any, tolerance: float) -> bool:
@@ -63,7 +67,9 @@ def close(got: Any, want: Any, tolerance: float) -> bool:
     return bool(np.allclose(got, want, rtol=0, atol=tolerance * size, equal_nan=True))
 
 
-def must_agree(op: Op, sample: Sample, what: str, got: Any, want: Any, by: str, tolerance: float = 1e-12) -> None:
+def must_agree(
+    op: Op, sample: Sample, what: str, got: Any, want: Any, by: str, tolerance: float = 1e-12
+) -> None:
     if not close(got, want, tolerance):
         name = getattr(op, "__name__", op)
         raise AssertionError(f"{name}{sample}: {what}\n{got} by minigrad, and\n{want} by {by}")
@@ -75,8 +81,14 @@ def must_agree(op: Op, sample: Sample, what: str, got: Any, want: Any, by: str, 
 def witnessed(op: Op, f: Op, sample: Sample, witness: Op, tolerance: float, salt: int = 0) -> None:
     """<Jᵀu, v> by the engine is <u, Jv> by the witness, for a random cotangent u and a random direction v."""
     floats = sample.floats
-    cotangents, directions = random(sample, check.values_of(f, floats), salt), random(sample, floats, salt + 1)
-    got, want = check.pulled(f, floats, cotangents, directions), witness(f, floats, cotangents, directions)
+    cotangents, directions = (
+        random(sample, check.evaluate(f, floats), salt),
+        random(sample, floats, salt + 1),
+    )
+    got, want = (
+        check.pulled(f, floats, cotangents, directions),
+        witness(f, floats, cotangents, directions),
+    )
     if not close(got, want, tolerance):
         engine = [numbers(g) for g in run(f, floats, cotangents)[1]]
         slopes = [entrywise(f, floats, cotangents, i, witness) for i in range(len(floats))]
@@ -105,12 +117,19 @@ def complex_step(op: Op, sample: Sample) -> None:
 def second_order(op: Op, sample: Sample) -> None:
     """The rule replayed over Tensors gives the gradient that it gives over arrays, and that gradient's own gradient."""
     f = function(op, sample)
-    cotangents = random(sample, check.values_of(f, sample.floats))
+    cotangents = random(sample, check.evaluate(f, sample.floats))
     replayed = check.gradient_of(f, cotangents)
     _, once = run(f, sample.floats, cotangents)
     for again, g in zip(as_list(replayed(*map(mg.Tensor, sample.floats))), once):
         if g is not None:
-            must_agree(op, sample, "replayed over Tensors, a gradient is", again.data, g.data, "the rule over arrays")
+            must_agree(
+                op,
+                sample,
+                "replayed over Tensors, a gradient is",
+                again.array,
+                g.array,
+                "the rule over arrays",
+            )
     witnessed(op, replayed, sample, check.finite_difference, 1e-6, salt=2)
 
 
@@ -118,7 +137,7 @@ def equal_to(other: Op, by: str, tolerance: float) -> Callable[[Op, Sample], Non
     """The law that an op has the values and gradients of another function of tensors."""
 
     def law(op: Op, sample: Sample) -> None:
-        weights = random(sample, check.values_of(function(op, sample), sample.floats))
+        weights = random(sample, check.evaluate(function(op, sample), sample.floats))
         got, want = (run(function(f, sample), sample.floats, weights) for f in (op, other))
         for what, ours, theirs in zip(("a value is", "a gradient is"), got, want):
             for a, b in zip(ours, theirs, strict=True):
@@ -134,8 +153,13 @@ def composition(op: Any, sample: Sample) -> None:
 
 def as_pytorch(op: Op, sample: Sample, theirs: Op, torch: Any) -> None:
     """Values and gradients are PyTorch's, also where the function has a kink."""
-    args = [torch.tensor(np.array(a, order="C")) if isinstance(a, np.ndarray) else a for a in sample.args]
-    leaves = [a.requires_grad_() for a in args if isinstance(a, torch.Tensor) and a.is_floating_point()]
+    args = [
+        torch.tensor(np.array(a, order="C")) if isinstance(a, np.ndarray) else a
+        for a in sample.args
+    ]
+    leaves = [
+        a.requires_grad_() for a in args if isinstance(a, torch.Tensor) and a.is_floating_point()
+    ]
     wanted = as_list(theirs(torch, *args, **sample.settings))
     weights = random(sample, wanted)
     values, gradients = run(function(op, sample), sample.floats, weights)
@@ -144,7 +168,9 @@ def as_pytorch(op: Op, sample: Sample, theirs: Op, torch: Any) -> None:
     if not wanted or not leaves:
         return
     loss = sum((y * torch.tensor(u)).sum() for y, u in zip(wanted, weights))
-    for g, want in zip(gradients, torch.autograd.grad(loss, leaves, allow_unused=True), strict=True):
+    for g, want in zip(
+        gradients, torch.autograd.grad(loss, leaves, allow_unused=True), strict=True
+    ):
         if g is not None and want is not None:
             must_agree(op, sample, "a gradient is", numbers(g), want.numpy(), "PyTorch", 1e-9)
 
@@ -164,32 +190,50 @@ def purity(op: Any, sample: Sample) -> None:
     before += [a.copy() for a in watched[len(inputs) :]]
 
     def pull() -> list[Any]:
-        if callable(pullback):
-            pulled = pullback(tuple(cotangents) if type(value) is tuple else cotangents[0])
-        else:
-            pulled = [p(cotangents[0]) if w else None for p, w in zip(pullback, wanted)]
-        pulled = [p() if callable(p) else p for p, w in zip(pulled, wanted) if w]
+        pulled = [g for g, w in zip(call_pullback(pullback, cotangents, wanted), wanted) if w]
         return [np.array(p.dense(NUMPY) if hasattr(p, "dense") else p) for p in pulled]
 
     for first, second in zip(pull(), pull()) if values else ():
-        must_agree(op, sample, "pulled through a second time, a gradient is", second, first, "the first time")
+        must_agree(
+            op,
+            sample,
+            "pulled through a second time, a gradient is",
+            second,
+            first,
+            "the first time",
+        )
     for was, a in zip(before, watched):
-        must_agree(op, sample, "the rule wrote to an array that is not its own:", a, was, "its owner", 0)
+        must_agree(
+            op, sample, "the rule wrote to an array that is not its own:", a, was, "its owner", 0
+        )
 
 
 def independence(op: Op, sample: Sample) -> None:
     """A second call with other numbers, whose results live on, changes neither value nor gradient of the first."""
     f, floats = function(op, sample), sample.floats
-    values, want = run(f, floats, random(sample, check.values_of(f, floats)))
+    values, want = run(f, floats, random(sample, check.evaluate(f, floats)))
     leaves = [mg.Tensor(a).requires_grad_() for a in floats]
     outputs = as_list(f(*leaves))
-    later = [*map(mg.Tensor, floats)], as_list(f(*[mg.Tensor(np.asarray(a * 0.75)).requires_grad_() for a in floats]))
+    later = (
+        [*map(mg.Tensor, floats)],
+        as_list(f(*[mg.Tensor(np.asarray(a * 0.75)).requires_grad_() for a in floats])),
+    )
     for y, again in zip(values, outputs):
-        must_agree(op, sample, "after a second call, a value is", numbers(again), numbers(y), "one call", 0)
+        must_agree(
+            op, sample, "after a second call, a value is", numbers(again), numbers(y), "one call", 0
+        )
     if any(y.requires_grad for y in outputs):
         weights = [y.new(u) for y, u in zip(outputs, random(sample, outputs))]
         for g, a in zip(mg.grad(outputs, leaves, weights), want):
-            must_agree(op, sample, "after a second call, a gradient is", numbers(g), numbers(a), "one call", 0)
+            must_agree(
+                op,
+                sample,
+                "after a second call, a gradient is",
+                numbers(g),
+                numbers(a),
+                "one call",
+                0,
+            )
     del later
 
 
@@ -201,9 +245,11 @@ def separate_memory(op: Op, sample: Sample) -> None:
     if any(y.requires_grad for y in values):
         found = mg.grad(values, leaves, cotangents)
         for a, b in (*combinations(found, 2), *product(found, [*leaves, *values, *cotangents])):
-            a, b = a.data, b.data
+            a, b = a.array, b.array
             shared = type(a) is type(b) is np.ndarray and np.shares_memory(a, b)
-            must_agree(op, sample, "a gradient shares its memory with another array:", shared, False, "law")
+            must_agree(
+                op, sample, "a gradient shares its memory with another array:", shared, False, "law"
+            )
 
 
 def dtypes(op: Op, sample: Sample) -> None:
@@ -215,14 +261,30 @@ def dtypes(op: Op, sample: Sample) -> None:
 
     for dtype in (np.float32, np.float64):
         floats = [a.astype(dtype) for a in sample.floats]
-        values, gradients = run(f, floats, random(sample, check.values_of(f, floats)))
+        values, gradients = run(f, floats, random(sample, check.evaluate(f, floats)))
         for t in [*([] if "dtype" in sample.settings else values), *gradients]:
             if t is not None:
-                must_agree(op, sample, f"from {dtype.__name__} comes {t.dtype}:", t.dtype == dtype, True, "law")
-                must_agree(op, sample, f"a {type(t.data)}:", type(t.data) in NAMESPACES, True, "law")
+                must_agree(
+                    op,
+                    sample,
+                    f"from {dtype.__name__} comes {t.dtype}:",
+                    t.dtype == dtype,
+                    True,
+                    "law",
+                )
+                must_agree(
+                    op, sample, f"a {type(t.data)}:", type(t.array) in NAMESPACES, True, "law"
+                )
         for g, a in zip(gradients, floats):
             if g is not None:
-                must_agree(op, sample, f"a gradient of shape {g.shape}:", tuple(g.shape) == a.shape, True, "law")
+                must_agree(
+                    op,
+                    sample,
+                    f"a gradient of shape {g.shape}:",
+                    tuple(g.shape) == a.shape,
+                    True,
+                    "law",
+                )
 
 
 def strictness(op: Op, sample: Sample, looks: bool = False) -> None:
@@ -233,13 +295,20 @@ def strictness(op: Op, sample: Sample, looks: bool = False) -> None:
 
     settings = dict(sample.settings)
     if sample.seed % 2 and isinstance(settings.get("index"), np.ndarray):
-        settings["index"] = there(settings["index"]).data  # an index on the device; otherwise one on the host
-    moved = Sample([there(a) if isinstance(a, np.ndarray) and not is_float(a) else a for a in sample.args], settings)
-    weights = random(sample, check.values_of(function(op, sample), sample.floats))
+        settings["index"] = there(
+            settings["index"]
+        ).array  # an index on the device; otherwise one on the host
+    moved = Sample(
+        [there(a) if isinstance(a, np.ndarray) and not is_float(a) else a for a in sample.args],
+        settings,
+    )
+    weights = random(sample, check.evaluate(function(op, sample), sample.floats))
     want = run(function(op, sample), sample.floats, weights)
     StrictArray.syncs = 0
-    got = run(function(op, moved), [there(a).data for a in sample.floats], weights)
-    assert looks or not StrictArray.syncs, f"{op.__name__}{sample}: the host looked at a value; a look stops a GPU"
+    got = run(function(op, moved), [there(a).array for a in sample.floats], weights)
+    assert looks or not StrictArray.syncs, (
+        f"{op.__name__}{sample}: the host looked at a value; a look stops a GPU"
+    )
     for a, b in zip(sum(got, []), sum(want, []), strict=True):
         assert a is None or a.device.type in (STRICT, settings.get("device")), (
             f"{op.__name__}{sample}: came to the host"

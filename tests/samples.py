@@ -13,7 +13,19 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 import strict_device
-from draws import FULL, SIDES, array, broadcastable, dim, dims, distinct, indices, numbers, sample, shapes
+from draws import (
+    FULL,
+    SIDES,
+    array,
+    broadcastable,
+    dim,
+    dims,
+    distinct,
+    indices,
+    numbers,
+    sample,
+    shapes,
+)
 from emulated_kernel import COMPILER
 
 NUMBERS = st.sampled_from((0.0, 1.0, -2, 3, 0.5))  # Python's own, as an operand
@@ -28,7 +40,9 @@ def one(draw, kind="any"):
 def two(draw, left="any", right="any"):
     """Two operands that broadcast, or one and a Python number (away from 0 where the operand must be)."""
     kinds = [left, right]
-    pair: list[Any] = [array(draw, shape, kind) for shape, kind in zip(broadcastable(draw, 2), kinds)]
+    pair: list[Any] = [
+        array(draw, shape, kind) for shape, kind in zip(broadcastable(draw, 2), kinds)
+    ]
     i = draw(st.sampled_from((None, None, None, 0, 1)))
     if i is not None:
         pair[i] = draw(NUMBERS if kinds[i] == "any" else NUMBERS.filter(lambda n: n > 0))
@@ -70,7 +84,9 @@ def casts(draw):
 
 @sample
 def moves(draw):
-    return [array(draw, draw(shapes()))], {"device": draw(st.sampled_from(("cpu", strict_device.NAME)))}
+    return [array(draw, draw(shapes()))], {
+        "device": draw(st.sampled_from(("cpu", strict_device.NAME)))
+    }
 
 
 @sample
@@ -165,7 +181,9 @@ def lookups(draw, padded=False):
 @sample
 def products(draw):
     """Matrices, with leading dimensions that broadcast."""
-    shape = hnp.mutually_broadcastable_shapes(signature="(m,k),(k,n)->(m,n)", max_dims=2, min_side=0, max_side=3)
+    shape = hnp.mutually_broadcastable_shapes(
+        signature="(m,k),(k,n)->(m,n)", max_dims=2, min_side=0, max_side=3
+    )
     return [array(draw, s) for s in draw(shape).input_shapes]
 
 
@@ -179,7 +197,10 @@ def layers(draw):
 @sample
 def classes(draw):
     """With "mean", of at least one row that counts."""
-    reduction, ignored = draw(st.sampled_from(("none", "sum", "mean"))), draw(st.sampled_from((-100, 0)))
+    reduction, ignored = (
+        draw(st.sampled_from(("none", "sum", "mean"))),
+        draw(st.sampled_from((-100, 0))),
+    )
     N, V = draw(FULL if reduction == "mean" else SIDES), draw(FULL) + 1
     targets = draw(hnp.arrays(int, N, elements=st.integers(0, V - 1) | st.just(ignored)))
     if reduction == "mean":
@@ -197,7 +218,12 @@ def norms(draw):
 
 @sample
 def scans(draw, gates, states):
-    T, B, I, H = draw(st.integers(1, 3)), draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    T, B, I, H = (
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 2)),
+        draw(st.integers(1, 2)),
+    )
     rows = gates * H
     biases = [array(draw, (rows,)), array(draw, (rows,))] if draw(st.booleans()) else [None, None]
     weights = [array(draw, (rows, I)), array(draw, (rows, H)), *biases]
@@ -206,7 +232,11 @@ def scans(draw, gates, states):
         settings["lengths"] = draw(st.lists(st.integers(1, T), min_size=B, max_size=B))
     if gates == 3:
         settings["reset_after"] = draw(st.booleans())
-    return [array(draw, (T, B, I)), *(array(draw, (B, H)) for _ in range(states)), *weights], settings
+    return [
+        array(draw, (T, B, I)),
+        *(array(draw, (B, H)) for _ in range(states)),
+        *weights,
+    ], settings
 
 
 @dataclass
@@ -245,13 +275,14 @@ def entropy(t: Any, x: Any, targets: Any, **settings: Any) -> Any:
     return t.nn.functional.cross_entropy(x, targets, **settings)
 
 
-# fmt: off
 TABLE = {
     "add": Row(two(), lambda t, a, b: a + b),
     "sub": Row(two(), lambda t, a, b: a - b),
     "mul": Row(two(), lambda t, a, b: a * b),
     "div": Row(two("any", "nonzero"), lambda t, a, b: a / b),
-    "pow": Row(two("positive", "any") | whole_powers(), lambda t, a, b: a**b, kinks=powers_of_zero()),
+    "pow": Row(
+        two("positive", "any") | whole_powers(), lambda t, a, b: a**b, kinks=powers_of_zero()
+    ),
     "neg": Row(one(), word("neg")),
     "abs": Row(one("nonzero"), word("abs"), kinks=one("few"), analytic=False),
     "exp": Row(one(), word("exp")),
@@ -270,26 +301,40 @@ TABLE = {
     "move": Row(moves(), lambda t, x, device: x.clone(), looks=True),
     "clone": Row(one(), word("clone")),
     "sum": Row(sums(), word("sum")),
-    "amax": Row(maxima(), lambda t, x, dim, keepdim: x.amax(() if dim is None else dim, keepdim),
-                kinks=maxima(True), analytic=False),
+    "amax": Row(
+        maxima(),
+        lambda t, x, dim, keepdim: x.amax(() if dim is None else dim, keepdim),
+        kinks=maxima(True),
+        analytic=False,
+    ),
     "cumsum": Row(along(), word("cumsum")),
     "softmax": Row(along(FULL), word("softmax"), analytic=False),
     "reshape": Row(reshapes(), word("reshape")),
     "permute": Row(orders(), word("permute")),
     "swapaxes": Row(swaps(), lambda t, x, dim0, dim1: x.swapaxes(dim0, dim1)),
-    "expand_dims": Row(new_dims(), lambda t, x, dim: x.reshape(np.expand_dims(np.empty(x.shape), dim).shape)),
+    "expand_dims": Row(
+        new_dims(), lambda t, x, dim: x.reshape(np.expand_dims(np.empty(x.shape), dim).shape)
+    ),
     "broadcast_to": Row(repeats(), lambda t, x, shape: x.broadcast_to(shape)),
     "cat": Row(joins(), lambda t, *xs, dim: t.cat(xs, dim)),
     "stack": Row(joins(True), lambda t, *xs, dim: t.stack(xs, dim)),
     "unbind": Row(along(), word("unbind")),
-    "getitem": Row(picks(), lambda t, x, index: x.reshape(-1)[places(t, index, tuple(x.shape))], looks=True),
+    "getitem": Row(
+        picks(), lambda t, x, index: x.reshape(-1)[places(t, index, tuple(x.shape))], looks=True
+    ),
     "scatter_add": Row(scatters(), scatter, looks=True),
-    "embedding": Row(lookups(), lambda t, w, ids, **padding: t.nn.functional.embedding(ids, w, **padding),
-                     kinks=lookups(True), looks=not COMPILER),
+    "embedding": Row(
+        lookups(),
+        lambda t, w, ids, **padding: t.nn.functional.embedding(ids, w, **padding),
+        kinks=lookups(True),
+        looks=not COMPILER,
+    ),
     "matmul": Row(products(), word("matmul")),
     "linear": Row(layers(), lambda t, x, w, b: t.nn.functional.linear(x, w, b)),
     "softmax_cross_entropy": Row(classes(), entropy, looks=not COMPILER),
-    "layer_norm": Row(norms(), lambda t, x, w, b, ndim: t.nn.functional.layer_norm(x, x.shape[-ndim:], w, b)),
+    "layer_norm": Row(
+        norms(), lambda t, x, w, b, ndim: t.nn.functional.layer_norm(x, x.shape[-ndim:], w, b)
+    ),
     "rnn": Row(scans(1, 1), None),
     "gru": Row(scans(3, 1), None),
     "lstm": Row(scans(4, 2), None),

@@ -15,7 +15,7 @@ import numpy as np
 from emulated_kernel import COMPILER, RawKernel, Stream, by_address, captured, refuse_capture
 
 from minigrad import array
-from minigrad.gpu.kernels import parts
+from minigrad.fast.gpu.kernels import extend
 
 NAME = "strict"
 WORDS = set(Path(__file__).with_name("cupy14_names.txt").read_text("utf-8").split())
@@ -28,7 +28,8 @@ METHOD_KEYWORDS = {"axis", "keepdims", "dtype", "out", "kind", "shape", "copy", 
 KEYWORDS = {
     word: set(keywords.split())
     for word, _, keywords in (
-        line.partition(":") for line in Path(__file__).with_name("cupy14_keywords.txt").read_text("utf-8").splitlines()
+        line.partition(":")
+        for line in Path(__file__).with_name("cupy14_keywords.txt").read_text("utf-8").splitlines()
     )
 }
 
@@ -61,7 +62,9 @@ class StrictArray:
             raise AttributeError(f"a CuPy array has no {name!r}")
         method = getattr(self.held, name)
         StrictArray.syncs += name in COUNTING
-        return lambda *args, **options: wrap(method(*map(unwrap, args), **checked(name, options)), self)
+        return lambda *args, **options: wrap(
+            method(*map(unwrap, args), **checked(name, options)), self
+        )
 
     def __array__(self, *args: Any, **options: Any) -> np.ndarray:
         raise TypeError("Implicit conversion to a NumPy array is not allowed. Please use `.get()`")
@@ -105,13 +108,19 @@ def operators() -> None:
     for name in "add sub mul truediv floordiv mod pow matmul and or xor lt le gt ge eq ne".split():
         apply = getattr(operator, f"__{name}__")
         setattr(StrictArray, f"__{name}__", lambda self, other, f=apply: binary(f, self, other))
-        setattr(StrictArray, f"__r{name}__", lambda self, other, f=apply: binary(lambda a, b: f(b, a), self, other))
+        setattr(
+            StrictArray,
+            f"__r{name}__",
+            lambda self, other, f=apply: binary(lambda a, b: f(b, a), self, other),
+        )
     for name in "add sub mul truediv pow".split():  # CuPy has no __imatmul__
         in_place = getattr(operator, f"__i{name}__")
         setattr(
             StrictArray,
             f"__i{name}__",
-            lambda self, other, f=in_place: written(f(self.held, unwrap(other, operand=True)), self),
+            lambda self, other, f=in_place: written(
+                f(self.held, unwrap(other, operand=True)), self
+            ),
         )
     for name in "neg abs invert pos".split():
         apply = getattr(operator, name)
@@ -119,7 +128,11 @@ def operators() -> None:
 
 
 def binary(f: Any, a: StrictArray, b: Any) -> Any:
-    if not isinstance(b, np.ndarray) and getattr(b, "__array_ufunc__", b) is None and not isinstance(b, StrictArray):
+    if (
+        not isinstance(b, np.ndarray)
+        and getattr(b, "__array_ufunc__", b) is None
+        and not isinstance(b, StrictArray)
+    ):
         return NotImplemented  # a Tensor answers for itself
     return wrap(f(a.held, unwrap(b, operand=True)), a)
 
@@ -179,7 +192,9 @@ def wrapped(index: Any, shape: tuple[int, ...]) -> Any:
 
 
 def as_index(i: Any) -> Any:
-    return i.held if isinstance(i, StrictArray) else np.asarray(i, int) if isinstance(i, list) else i
+    return (
+        i.held if isinstance(i, StrictArray) else np.asarray(i, int) if isinstance(i, list) else i
+    )
 
 
 def is_mask(i: Any) -> bool:
@@ -204,7 +219,9 @@ class Word:
             held = [*operands, options["out"].held]
             a, b, out = map(by_address, held)
             if captured(lambda: np.matmul(a, b, out=out)):
-                assert all(x.flags.c_contiguous or x.flags.f_contiguous for x in held), "CuPy would copy this operand"
+                assert all(x.flags.c_contiguous or x.flags.f_contiguous for x in held), (
+                    "CuPy would copy this operand"
+                )
                 return options["out"]
         refuse_capture(self.name)
         result = self.function(*operands, **checked(self.name, options))
@@ -236,7 +253,11 @@ class StrictModule:
 
     @staticmethod
     def asarray(x: Any, dtype: Any = None) -> StrictArray:
-        return x if isinstance(x, StrictArray) and dtype in (None, x.dtype) else StrictModule.array(x, dtype)
+        return (
+            x
+            if isinstance(x, StrictArray) and dtype in (None, x.dtype)
+            else StrictModule.array(x, dtype)
+        )
 
     @staticmethod
     def array(x: Any, dtype: Any = None) -> StrictArray:
@@ -252,9 +273,16 @@ def open_strict() -> array.Backend:
     module: Any = StrictModule()
     module.add = Word("add", np.add)
     module.add.at = scatter  # an index, too, is wrapped
+    backend = array.Backend(
+        xp=array.namespace(module, "cuda"),
+        module=module,
+        upload=StrictModule.asarray,
+        download=StrictArray.get,
+        from_dlpack=None,
+    )
     if COMPILER:
-        return array.Backend(**parts(array.namespace, module, np.zeros(1, np.int64)))
-    return array.Backend(xp=array.namespace(module), upload=StrictModule.array, download=StrictArray.get)
+        extend(backend, np.zeros(1, np.int64))
+    return backend
 
 
 array.DEVICES[NAME] = open_strict

@@ -16,12 +16,17 @@ from benchmarks.goals import goals
 from benchmarks.measure import Case, Contest, Disagreement, Effort, measure
 
 ROOT = Path(__file__).resolve().parent.parent
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # two pools of threads wait for one another
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}  # two pools of threads wait for one another
 
 
 def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True)
+    return subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True
+    )
 
 
 def test_one_workload_is_measured_and_reported(tmp_path: Path) -> None:
@@ -46,9 +51,15 @@ def test_a_run_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     found = benchmarks("--quick", "--resume", "--only", *names, "--out", str(tmp_path))
     assert found.returncode == 0, found.stderr
     again = json.loads(rows.read_text("utf-8"))
-    assert [row["title"] for row in again["rows"]] == ["parts cross-entropy (32,2)", title]  # as in a whole run
+    assert [row["title"] for row in again["rows"]] == [
+        "parts cross-entropy (32,2)",
+        title,
+    ]  # as in a whole run
     assert again["rows"][1] == first[0]
-    assert "1 of them by an earlier run" in again["conditions"]["measured"] and title not in found.stderr
+    assert (
+        "1 of them by an earlier run" in again["conditions"]["measured"]
+        and title not in found.stderr
+    )
 
 
 def test_a_workload_that_fails_stops_no_other() -> None:
@@ -58,7 +69,9 @@ def test_a_workload_that_fails_stops_no_other() -> None:
     def fine() -> Contest:
         return Contest({"minigrad": result(), "PyTorch": result()})
 
-    (row, _), (none, why), _ = run([Case("a", "b", fine), Case("a", "c", fail), Case("a", "d", fine)], Effort(1, 0.0))
+    (row, _), (none, why), _ = run(
+        [Case("a", "b", fine), Case("a", "c", fail), Case("a", "d", fine)], Effort(1, 0.0)
+    )
     assert row is not None and row["title"] == "a b"
     assert (none, why) == (None, "a c: FileNotFoundError: no clang here")
 
@@ -88,7 +101,9 @@ def test_a_wrong_result_is_refused(wrong: Any) -> None:
 
 
 def test_equal_results_are_timed() -> None:
-    row = measure(Contest({"minigrad": result(), "PyTorch": result(y=np.ones(3, np.float32))}), Effort(3, 0.0))
+    row = measure(
+        Contest({"minigrad": result(), "PyTorch": result(y=np.ones(3, np.float32))}), Effort(3, 0.0)
+    )
     assert set(row["values"]) == set(row["ratios"]) == {"minigrad", "PyTorch"}
     assert row["ratios"]["PyTorch"]["median"] == 1
 
@@ -105,8 +120,16 @@ def test_what_is_said_of_speed_is_what_was_measured() -> None:
 def test_goals_are_judged_by_the_rows() -> None:
     def row(ratio: float) -> dict[str, Any]:
         values = {"minigrad": {"median": ratio}, "PyTorch": {"median": 1.0}}
-        return {"group": "training", "name": "copy", "values": values, "ratios": {"minigrad": {"median": ratio}}}
+        return {
+            "group": "training",
+            "name": "copy",
+            "values": values,
+            "ratios": {"minigrad": {"median": ratio}},
+        }
 
-    verdicts = {ratio: [met for goal, met, _ in goals([row(ratio)]) if goal[0] == "2"] for ratio in (0.4, 0.6)}
+    verdicts = {
+        ratio: [met for goal, met, _ in goals([row(ratio)]) if goal[0] == "2"]
+        for ratio in (0.4, 0.6)
+    }
     assert verdicts == {0.4: ["met"], 0.6: ["missed"]}
     assert {met for _, met, _ in goals([])} == {"not measured"}

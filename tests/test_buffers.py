@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from minigrad.array import NUMPY
-from minigrad.fused import recurrent
+from minigrad.fast import recurrent
 
 
 def test_an_idle_work_array_serves_what_is_a_little_smaller() -> None:
-    buffers, n = recurrent.Buffers(), recurrent.SMALL
+    buffers, n = recurrent.Workspace(), recurrent.SMALL
 
     def place(size: int) -> int:
         """Where in memory an array of this size lies that is let go at once."""
@@ -27,8 +27,10 @@ def test_an_idle_work_array_serves_what_is_a_little_smaller() -> None:
 
 @pytest.mark.parametrize("too_many", [0, 1])
 def test_an_array_is_let_go_when_nobody_has_wanted_it_for_long(too_many: int) -> None:
-    buffers, n = recurrent.Buffers(), recurrent.SMALL
+    buffers, n = recurrent.Workspace(), recurrent.SMALL
     for size in (40, *[10] * (recurrent.PATIENCE - 1 + too_many), 100):
         buffers.empty(NUMPY, (size * n,), np.float64)
     (arrays,) = buffers.kept.values()
-    assert [len(array) * 4 // (5 * n) for array in arrays] == ([10, 100] if too_many else [40, 10, 100])
+    assert [len(array) * 4 // (5 * n) for array in arrays] == (
+        [10, 100] if too_many else [40, 10, 100]
+    )

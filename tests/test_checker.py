@@ -54,7 +54,10 @@ def wrong_in_the_eighth_place(xp, x):
 
 
 def transposed(xp, a, b):
-    return xp.matmul(a, b), (lambda g: xp.matmul(g, b), lambda g: xp.matmul(xp.swapaxes(a, 0, 1), g))
+    return xp.matmul(a, b), (
+        lambda g: xp.matmul(g, b),
+        lambda g: xp.matmul(xp.swapaxes(a, 0, 1), g),
+    )
 
 
 def not_swapped_back(xp, x, *, dim0, dim1):
@@ -211,14 +214,25 @@ def test_a_wrong_rule_is_caught(rule: Any) -> None:
     samples, law = PLANTS[rule]
     composed = (lambda x: x * 3.0) if law is laws.composition else None
     message = hunt(law, planted(rule, composed=composed), samples)
-    assert rule.__name__ in message or "Unsupported" in message or "Implicit" in message or "no broadcast" in message
+    assert (
+        rule.__name__ in message
+        or "Unsupported" in message
+        or "Implicit" in message
+        or "no broadcast" in message
+    )
 
 
 def test_every_law_has_caught_something() -> None:
     caught = {law for _, law in PLANTS.values()} | {laws.separate_memory, laws.as_pytorch}
     tools = {laws.function, laws.must_agree}
-    found = {f for f in vars(laws).values() if isfunction(f) and [*signature(f).parameters][:2] == ["op", "sample"]}
-    assert found - tools <= caught, f"no planted rule breaks {[f.__name__ for f in found - tools - caught]}"
+    found = {
+        f
+        for f in vars(laws).values()
+        if isfunction(f) and [*signature(f).parameters][:2] == ["op", "sample"]
+    }
+    assert found - tools <= caught, (
+        f"no planted rule breaks {[f.__name__ for f in found - tools - caught]}"
+    )
 
 
 def test_an_engine_that_hands_out_shared_memory_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +288,11 @@ def test_what_a_rule_raises_is_a_sentence_that_names_it_once() -> None:
     for rule, kind, words in (
         (raises_its_own, ValueError, "^raises_its_own: in words of its own$"),
         (says_an_unknown_word, AttributeError, "'fft' is not in the vocabulary"),
-        (raises_what_wants_more_than_a_message, ValueError, r"^raises_what_\w+\(float32\(2,\)\): 'utf-8' codec can't"),
+        (
+            raises_what_wants_more_than_a_message,
+            ValueError,
+            r"^raises_what_\w+\(float32\(2,\)\): 'utf-8' codec can't",
+        ),
     ):
         with pytest.raises(kind, match=words):
             planted(rule)(x)

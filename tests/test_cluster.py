@@ -20,7 +20,9 @@ WORDS = ["-m", "demos", "s2", "s4", "--quick"]
 @pytest.fixture
 def scheduler() -> Iterator[str]:
     before = random.getstate()  # distributed draws from it
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
         yield cluster.scheduler_address
     random.setstate(before)
 
@@ -34,7 +36,9 @@ def shown(out: Path) -> list[Any]:
 @pytest.mark.filterwarnings("default")
 def test_a_dask_cluster_gives_the_same_numbers(tmp_path: Path, scheduler: str) -> None:
     here = python(*WORDS, "--out", tmp_path / "here")
-    there = python(*WORDS, "--out", tmp_path / "there", "--backend", "dask", "--scheduler", scheduler)
+    there = python(
+        *WORDS, "--out", tmp_path / "there", "--backend", "dask", "--scheduler", scheduler
+    )
     assert (here.returncode, there.returncode) == (0, 0), here.stderr + there.stderr
     assert shown(tmp_path / "here") == shown(tmp_path / "there")
     with distributed.Client(scheduler) as client:
@@ -46,7 +50,10 @@ def test_a_dask_cluster_gives_the_same_numbers(tmp_path: Path, scheduler: str) -
     ("words", "said"),
     [
         (["--backend", "dask"], "--backend dask and --scheduler ADDRESS go together"),
-        (["--scheduler", "tcp://127.0.0.1:1"], "--backend dask and --scheduler ADDRESS go together"),
+        (
+            ["--scheduler", "tcp://127.0.0.1:1"],
+            "--backend dask and --scheduler ADDRESS go together",
+        ),
         (["x2", "--csv", "setup.cfg", "--column", "a"], "--csv is for x3, not for x2"),
         (["x3", "--csv", "setup.cfg"], "--csv and --column go together"),
         (["x2", "--text", "nowhere.txt"], "there is no file nowhere.txt"),
@@ -54,4 +61,6 @@ def test_a_dask_cluster_gives_the_same_numbers(tmp_path: Path, scheduler: str) -
 )
 def test_options_that_do_not_fit_are_refused(words: list[str], said: str) -> None:
     done = python("-m", "demos", *words)
-    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == 2 and said in done.stderr and "Traceback" not in done.stderr, (
+        done.stderr
+    )

@@ -11,8 +11,8 @@ from strict_device import NAME, StrictArray, StrictModule
 import minigrad as mg
 import nn
 from minigrad import array, random
-from minigrad.fused import gru, lstm, rnn
-from minigrad.gpu import kernels as gpu
+from minigrad.fast import gru, lstm, rnn
+from minigrad.fast.gpu import kernels as gpu
 from nn import optim
 
 pytestmark = pytest.mark.skipif(
@@ -27,16 +27,24 @@ def there(x: Any, **options: Any) -> mg.Tensor:
 # Kernels say what the lines of NumPy beside them say.
 
 OPTIMIZERS: dict[str, Any] = {
-    "Adam": optim.Adam, "AdamW": optim.AdamW, "Adagrad": optim.Adagrad, "SGD": optim.SGD, "RMSprop": optim.RMSprop,
+    "Adam": optim.Adam,
+    "AdamW": optim.AdamW,
+    "Adagrad": optim.Adagrad,
+    "SGD": optim.SGD,
+    "RMSprop": optim.RMSprop,
     "momentum": lambda *args, **more: optim.SGD(*args, **more, momentum=0.9, dampening=0.3),
     "nesterov": lambda *args, **more: optim.SGD(*args, **more, momentum=0.9, nesterov=True),
-    "started": lambda *args, **more: optim.Adagrad(*args, **more, lr_decay=0.1, initial_accumulator_value=0.5),
+    "started": lambda *args, **more: optim.Adagrad(
+        *args, **more, lr_decay=0.1, initial_accumulator_value=0.5
+    ),
     "centered": lambda *args, **more: optim.RMSprop(*args, **more, centered=True, momentum=0.5),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1, "maximize": True}], ids=["plain", "all"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"weight_decay": 0.1, "maximize": True}], ids=["plain", "all"]
+)
 @pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_an_optimizer(kernels: Any, kind: Any, settings: dict[str, Any], dtype: Any) -> None:
     """Over more parameters than a table has rows, one of them without a gradient, in two groups, of two dtypes."""
@@ -46,7 +54,9 @@ def test_an_optimizer(kernels: Any, kind: Any, settings: dict[str, Any], dtype: 
     for device in ("cpu", NAME):
         params = [nn.Parameter(mg.tensor(x, device=device)) for x in starts]
         odd = nn.Parameter(mg.tensor(np.ones(3, np.float64), device=device))
-        optimizer = kind([{"params": params[:5], "lr": 0.1}, {"params": [*params[5:], odd]}], lr=0.01, **settings)
+        optimizer = kind(
+            [{"params": params[:5], "lr": 0.1}, {"params": [*params[5:], odd]}], lr=0.01, **settings
+        )
         launches = RawKernel.launches
         for _ in range(4):
             draw = np.random.default_rng(1)
@@ -65,11 +75,19 @@ def test_an_optimizer(kernels: Any, kind: Any, settings: dict[str, Any], dtype: 
 @pytest.mark.parametrize("lengths", [None, [4, 6, 1]], ids=["whole", "lengths"])
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
-def test_a_layer_is_its_composition(kernels: Any, op: Any, lengths: Any, reverse: bool, bias: bool) -> None:
+def test_a_layer_is_its_composition(
+    kernels: Any, op: Any, lengths: Any, reverse: bool, bias: bool
+) -> None:
     """Values and gradients, in float64, of every output and of h_n alone; a second time as graphs."""
     rng, (T, B, I, H) = np.random.default_rng(0), (7, 3, 4, 5)
     blocks, states = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}[op.__name__]
-    shapes = [(T, B, I), *[(B, H)] * states, (blocks * H, I), (blocks * H, H), *[(blocks * H,)] * (2 * bias)]
+    shapes = [
+        (T, B, I),
+        *[(B, H)] * states,
+        (blocks * H, I),
+        (blocks * H, H),
+        *[(blocks * H,)] * (2 * bias),
+    ]
     numbers = [rng.standard_normal(shape) for shape in shapes]
     settings = {"lengths": lengths, "reverse": reverse}
     if op is rnn:
@@ -109,13 +127,15 @@ def test_a_mask_is_a_function_of_the_seed(kernels: Any) -> None:
     masks = []
     for _ in range(2):
         mg.manual_seed(3)
-        masks.append(nn.functional.dropout(there(np.ones((50, 40), np.float32)), 0.25).cpu().numpy())
+        masks.append(
+            nn.functional.dropout(there(np.ones((50, 40), np.float32)), 0.25).cpu().numpy()
+        )
     np.testing.assert_array_equal(*masks)
     kept = masks[0] != 0
     assert set(np.unique(masks[0])) == {0, np.float32(1 / 0.75)} and abs(kept.mean() - 0.75) < 0.03
     assert abs(np.corrcoef(kept[:, :-1].ravel(), kept[:, 1:].ravel())[0, 1]) < 0.1
     for p, share in ((0.0, 1), (1.0, 0)):
-        assert (random.kept(there(x).data, (9,), p).get() == share).all()
+        assert (random.kept(there(x).array, (9,), p).get() == share).all()
     before = random.generator().bit_generator.state
     random.kept(x, (9,), 0.5)
     assert random.generator().bit_generator.state != before
@@ -147,7 +167,9 @@ def remainder(self: mg.Tensor, n: int) -> mg.Tensor:
 
 
 @pytest.mark.parametrize("pick", PICKS.values(), ids=PICKS)
-def test_an_id_out_of_range_is_refused(kernels: Any, pick: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_id_out_of_range_is_refused(
+    kernels: Any, pick: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mg.Tensor, "__mod__", remainder, raising=False)
     ids = np.where(IDS == -1, 1, IDS)  # only [] counts from the end
     pick(there(X), there(ids)).tolist()
@@ -160,14 +182,26 @@ def test_an_id_out_of_range_is_refused(kernels: Any, pick: Any, monkeypatch: pyt
 MASK = np.array([[True, False, True]] * 2)
 
 
-@pytest.mark.parametrize("index", [IDS, (slice(None), IDS), (..., IDS), (None, IDS, 0), MASK], ids=str)
+@pytest.mark.parametrize(
+    "index", [IDS, (slice(None), IDS), (..., IDS), (None, IDS, 0), MASK], ids=str
+)
 def test_what_is_in_range_is_not_refused(kernels: Any, index: Any) -> None:
     assert there(X)[index].tolist() == X[index].tolist()
 
 
-@pytest.mark.parametrize("look", [
-    mg.Tensor.item, bool, int, float, repr, lambda t: t.cpu(), lambda t: [1, 2][t.long()],
-], ids=["item", "bool", "int", "float", "repr", "cpu", "index"])  # fmt: skip
+@pytest.mark.parametrize(
+    "look",
+    [
+        mg.Tensor.item,
+        bool,
+        int,
+        float,
+        repr,
+        lambda t: t.cpu(),
+        lambda t: [1, 2][t.long()],
+    ],
+    ids=["item", "bool", "int", "float", "repr", "cpu", "index"],
+)
 def test_every_way_to_the_host_says_so(kernels: Any, look: Any) -> None:
     y = there(X)[there(np.array([2]))].sum() * 0
     with pytest.raises(IndexError, match=r"^GPU: index: 2 came, but dim 0 has 2 elements"):
@@ -177,15 +211,15 @@ def test_every_way_to_the_host_says_so(kernels: Any, look: Any) -> None:
 @pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_no_parameter_learns_from_a_bad_id(kernels: Any, kind: Any) -> None:
     table = nn.Embedding(3, 2).to(NAME)
-    optimizer, start = kind(table.parameters()), table.weight.data.get()
+    optimizer, start = kind(table.parameters()), table.weight.array.get()
     table(there(np.array([5]))).sum().backward()
     with pytest.raises(IndexError, match="GPU: ids: 5 came, but the table has rows 0 to 2"):
         for _ in range(2):  # the emulation is at once at the host; on a GPU a later step says it
             optimizer.step()
-    assert (table.weight.data.get() == start).all()
+    assert (table.weight.array.get() == start).all()
     table(there(np.array([1]))).sum().backward()
     optimizer.step()
-    assert (table.weight.data.get() != start).any()
+    assert (table.weight.array.get() != start).any()
 
 
 def test_a_gradient_that_is_not_finite_changes_nothing(kernels: Any) -> None:
@@ -195,11 +229,16 @@ def test_a_gradient_that_is_not_finite_changes_nothing(kernels: Any) -> None:
         p.grad = there(np.array([1.0, value, 2.0]))
     optimizer.step()
     with pytest.raises(
-        FloatingPointError, match="GPU: Adam: the gradient of parameter [12] has NaN or infinities, and no"
+        FloatingPointError,
+        match="GPU: Adam: the gradient of parameter [12] has NaN or infinities, and no",
     ):
         params[0].tolist()
     assert all(p.tolist() == [1, 1, 1] for p in params)
-    assert all((m.get() == 0).all() for s in optimizer.state.values() for m in (s["exp_avg"], s["exp_avg_sq"]))
+    assert all(
+        (m.get() == 0).all()
+        for s in optimizer.state.values()
+        for m in (s["exp_avg"], s["exp_avg_sq"])
+    )
 
 
 # Nobody waits: a training step looks at no value.
@@ -264,7 +303,10 @@ def test_a_word_that_no_kernel_replaces_still_refuses_bad_ids() -> None:
 
 
 def test_a_dtype_without_a_kernel_is_refused(kernels: Any) -> None:
-    with pytest.raises(TypeError, match=r"draw_mask: a GPU takes float32, .* here, and float16 came; use \.float\(\)"):
+    with pytest.raises(
+        TypeError,
+        match=r"draw_mask: a GPU takes float32, .* here, and float16 came; use \.float\(\)",
+    ):
         nn.functional.dropout(there(np.ones(3, np.float16)), 0.5)
 
 
@@ -273,7 +315,8 @@ def test_weights_in_another_order_and_one_unit() -> None:
     rng = np.random.default_rng(0)
     for H in (1, 3):
         numbers = [
-            rng.standard_normal(shape) for shape in ((4, 1, 2), (1, H), (2, 3 * H), (H, 3 * H), (6 * H,), (3 * H,))
+            rng.standard_normal(shape)
+            for shape in ((4, 1, 2), (1, H), (2, 3 * H), (H, 3 * H), (6 * H,), (3 * H,))
         ]
         found = []
         for device in ("cpu", NAME):

@@ -14,7 +14,7 @@ PAST_THE_END = """
 import numpy as np
 import strict_device
 from minigrad.array import backend
-from minigrad.cuda import kernel
+from minigrad.fast.kernel import kernel
 
 @kernel("T *x, long long past")
 def touch():
@@ -30,11 +30,17 @@ print("done")
 def runtime(name: str) -> str:
     """Where g++ has a runtime of its sanitizers; its bare name where it has none."""
     command = ["g++", f"-print-file-name={name}"]
-    return subprocess.run(command, capture_output=True, text=True).stdout.strip() if shutil.which("g++") else name
+    return (
+        subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        if shutil.which("g++")
+        else name
+    )
 
 
 paths = [runtime(name) for name in RUNTIMES]
-pytestmark = pytest.mark.skipif(not all(map(os.path.isabs, paths)), reason="g++ has no sanitizers here")
+pytestmark = pytest.mark.skipif(
+    not all(map(os.path.isabs, paths)), reason="g++ has no sanitizers here"
+)
 
 
 def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -45,12 +51,25 @@ def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
         "PYTHONPATH": str(HERE.parent),
     }
     env["KERNEL_CHECKS"] = "-fsanitize=address,undefined -fno-sanitize-recover=all"
-    return subprocess.run([sys.executable, *arguments], cwd=HERE, env=env, capture_output=True, text=True)
+    return subprocess.run(
+        [sys.executable, *arguments], cwd=HERE, env=env, capture_output=True, text=True
+    )
 
 
 def test_kernels_keep_to_their_arrays() -> None:
     which = "test_a_layer_is_its_composition or test_an_optimizer or test_a_mask or test_what_is_in_range"
-    done = sanitized("-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "test_cuda.py", "-k", which)
+    done = sanitized(
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:xdist",
+        "test_cuda.py",
+        "-k",
+        which,
+    )
     assert done.returncode == 0 and " passed" in done.stdout, done.stdout + done.stderr
 
 

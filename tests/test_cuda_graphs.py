@@ -12,7 +12,7 @@ from strict_device import NAME, StrictModule
 import minigrad as mg
 import nn
 from minigrad import random
-from minigrad.gpu import kernels as gpu
+from minigrad.fast.gpu import kernels as gpu
 from nn import optim
 
 pytestmark = pytest.mark.skipif(
@@ -70,7 +70,8 @@ def test_where_nothing_can_be_captured_the_loop_runs_and_it_is_said_once(kernels
 
     kernels.replay("loop", [a], body)
     with pytest.warns(
-        UserWarning, match="no CUDA graph could be captured, so every step is launched alone: .*capturing: ascont"
+        UserWarning,
+        match="no CUDA graph could be captured, so every step is launched alone: .*capturing: ascont",
     ):
         kernels.replay("loop", [a], body)
     with warnings.catch_warnings():
@@ -94,7 +95,10 @@ def test_training_with_graphs_is_training(kernels: Any, kind: str) -> None:
         for _ in range(6):
             for x in batches:
                 optimizer.zero_grad()
-                loss = sum((mg.square(model(x * scale)[0]).mean() for scale in (1.0, 0.5)), mg.zeros((), device=NAME))
+                loss = sum(
+                    (mg.square(model(x * scale)[0]).mean() for scale in (1.0, 0.5)),
+                    mg.zeros((), device=NAME),
+                )
                 loss.backward()
                 optimizer.step()
                 found.append(loss.item())
@@ -102,4 +106,6 @@ def test_training_with_graphs_is_training(kernels: Any, kind: str) -> None:
 
     (plain, none), (graphs, some) = losses(False), losses(True)
     assert plain == graphs and not none
-    assert some or kernels.captures  # whether memory comes back at the same addresses is up to malloc
+    assert (
+        some or kernels.captures
+    )  # whether memory comes back at the same addresses is up to malloc

@@ -37,7 +37,9 @@ def test_every_defect_has_its_test(test: str) -> None:
     file, _, name = test.partition("::")
     name, _, case = name.partition("[")
     text = (TESTS / file).read_text("utf-8")
-    assert name in {getattr(node, "name", None) for node in ast.parse(text).body}, f"{file} has no {name}"
+    assert name in {getattr(node, "name", None) for node in ast.parse(text).body}, (
+        f"{file} has no {name}"
+    )
     assert f'"{case.removesuffix("]")}"' in text or not case, f"{file}: {name} has no case {case}"
 
 
@@ -60,7 +62,9 @@ def equations(draw: Any) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
         {letter: draw(st.sampled_from((2, 3, 1, 0))) for letter in "abc"},
         draw(st.sampled_from(((), (2,), (2, 1, 3)))),
     )
-    words = draw(st.lists(st.lists(st.sampled_from("abc"), unique=True, max_size=3), min_size=1, max_size=3))
+    words = draw(
+        st.lists(st.lists(st.sampled_from("abc"), unique=True, max_size=3), min_size=1, max_size=3)
+    )
     texts, operands, stretched = [], [], []
     rng = np.random.default_rng(draw(st.integers(0, 99)))
     for word in words:
@@ -71,8 +75,13 @@ def equations(draw: Any) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
         texts.append("..." * dots + "".join(word))
     for word, x in zip(words, operands):
         n = x.ndim - len(word)
-        most = [max((y.shape[y.ndim - len(w) + w.index(c)] for w, y in zip(words, operands) if c in w), key=beside_one)
-                for c in word]  # fmt: skip
+        most = [
+            max(
+                (y.shape[y.ndim - len(w) + w.index(c)] for w, y in zip(words, operands) if c in w),
+                key=beside_one,
+            )
+            for c in word
+        ]
         stretched.append(np.broadcast_to(x, (*x.shape[:n], *most)))
     text = ",".join(texts)
     if draw(st.booleans()):
@@ -96,7 +105,9 @@ def test_einsum_sums_over_what_it_has_stretched(equation: Any) -> None:
 
 def test_einsum_takes_more_dimensions_than_an_ellipsis_has_dots() -> None:
     x = mg.randn(1, 2, 1, 3, 2)
-    assert mg.equal(mg.einsum("...->...", x), x) and mg.equal(mg.einsum("...i->i...", x), x.movedim(-1, 0))
+    assert mg.equal(mg.einsum("...->...", x), x) and mg.equal(
+        mg.einsum("...i->i...", x), x.movedim(-1, 0)
+    )
 
 
 def test_einsum_refuses_what_does_not_fit() -> None:
@@ -120,11 +131,16 @@ def test_powers_of_zero_to_the_second_order(exponent: int, as_tensor: bool) -> N
     assert once.tolist() == want
     if once.requires_grad:
         (twice,) = mg.grad(once.sum(), x, allow_unused=True)
-        want = [exponent * (exponent - 1) * at ** (exponent - 2) if exponent > 1 else 0.0 for at in (0.0, -2.0)]
+        want = [
+            exponent * (exponent - 1) * at ** (exponent - 2) if exponent > 1 else 0.0
+            for at in (0.0, -2.0)
+        ]
         assert (twice.tolist() if twice is not None else [0.0, 0.0]) == want
 
 
-@pytest.mark.parametrize("f", [mg.log, mg.sqrt, lambda x: 1 / x, lambda x: x**0.5], ids=["log", "sqrt", "1/x", "power"])
+@pytest.mark.parametrize(
+    "f", [mg.log, mg.sqrt, lambda x: 1 / x, lambda x: x**0.5], ids=["log", "sqrt", "1/x", "power"]
+)
 def test_a_pole_is_kept_out_by_a_second_where(f: Any) -> None:
     """A `where` after the function gives 0 · ∞ in the gradient, as in PyTorch; one before it too keeps it finite."""
     x = leaf([0.0, 4.0])
@@ -135,7 +151,19 @@ def test_a_pole_is_kept_out_by_a_second_where(f: Any) -> None:
     assert good[0].item() == 0 and good[1].item() == bad[1].item()
 
 
-REDUCTIONS = ["sum", "mean", "prod", "amax", "amin", "var", "std", "logsumexp", "norm", "any", "all"]
+REDUCTIONS = [
+    "sum",
+    "mean",
+    "prod",
+    "amax",
+    "amin",
+    "var",
+    "std",
+    "logsumexp",
+    "norm",
+    "any",
+    "all",
+]
 
 
 @pytest.mark.parametrize("name", REDUCTIONS)
@@ -168,10 +196,20 @@ def test_strides_change_no_number(name: str, data: Any) -> None:
     sample, op = data.draw(TABLE[name].all), mg.OPS[name]
     new = [np.array(a, order="C") if isinstance(a, np.ndarray) else a for a in sample.args]
     plain = Sample(new, sample.settings, sample.seed)
-    weights = laws.random(sample, laws.as_list(laws.function(op, plain)(*map(mg.Tensor, plain.floats))))
+    weights = laws.random(
+        sample, laws.as_list(laws.function(op, plain)(*map(mg.Tensor, plain.floats)))
+    )
     got, want = (laws.run(laws.function(op, s), s.floats, weights) for s in (sample, plain))
     for a, b in zip(sum(got, []), sum(want, []), strict=True):
-        laws.must_agree(op, sample, "strided memory gives", laws.numbers(a), laws.numbers(b), "new memory", 1e-12)
+        laws.must_agree(
+            op,
+            sample,
+            "strided memory gives",
+            laws.numbers(a),
+            laws.numbers(b),
+            "new memory",
+            1e-12,
+        )
 
 
 def test_one_tensor_may_be_every_operand() -> None:
@@ -188,9 +226,11 @@ def test_one_tensor_may_be_every_operand() -> None:
         lambda x: mg.einsum("ij,kj,ij->ik", x, x, x),
         lambda x: F.layer_norm(x, (3,), x[0], x[0]),
         lambda x: F.scaled_dot_product_attention(x, x, x),
-        lambda x: mg.fused.lstm(x[None], x, x, mg.tensor(w_ih), mg.tensor(w_hh), None, None),
-        lambda x: mg.fused.gru(x[None], x, x.repeat(3, 1), x.repeat(3, 1), x.flatten(), x.flatten()),
-    ):  # fmt: skip
+        lambda x: mg.byhand.lstm(x[None], x, x, mg.tensor(w_ih), mg.tensor(w_hh), None, None),
+        lambda x: mg.byhand.gru(
+            x[None], x, x.repeat(3, 1), x.repeat(3, 1), x.flatten(), x.flatten()
+        ),
+    ):
         mg.gradcheck(f, [np.random.default_rng(1).standard_normal((3, 3))], order=2)
 
 
@@ -202,7 +242,9 @@ def test_one_tensor_may_be_every_operand() -> None:
 def test_smooth_samples_keep_away_from_kinks(name: str, data: Any) -> None:
     """All are linear in pieces: a thousandth to either side, far more than a finite difference goes, is one piece."""
     sample, op = data.draw(TABLE[name].smooth), mg.OPS[name]
-    weights = laws.random(sample, laws.as_list(laws.function(op, sample)(*map(mg.Tensor, sample.floats))))
+    weights = laws.random(
+        sample, laws.as_list(laws.function(op, sample)(*map(mg.Tensor, sample.floats)))
+    )
     directions = [1e-3 * np.sign(d) for d in laws.random(sample, sample.floats, 1)]
 
     def slopes(sign: int) -> list[Any]:
@@ -219,22 +261,50 @@ def test_smooth_samples_keep_away_from_kinks(name: str, data: Any) -> None:
 def test_float32_stays_float32_from_the_input_to_the_optimizer() -> None:
     """Each value and gradient of a training step, and what the optimizer keeps."""
     embedding, attention = nn.Embedding(7, 4), nn.MultiheadAttention(6, 2)
-    lstm, gru, norm, head = nn.LSTM(4, 3, bidirectional=True), nn.GRU(6, 6), nn.LayerNorm(6), nn.Linear(6, 5)
+    lstm, gru, norm, head = (
+        nn.LSTM(4, 3, bidirectional=True),
+        nn.GRU(6, 6),
+        nn.LayerNorm(6),
+        nn.Linear(6, 5),
+    )
     modules = nn.ModuleList([embedding, attention, lstm, gru, norm, head])
     optimizer = optim.AdamW(modules.parameters(), lr=1e-2)
     for lengths in (None, [3, 1]):
-        hs = norm(gru(lstm(embedding(mg.randint(0, 7, (3, 2))), lengths=lengths)[0])[0] * np.sqrt(0.5).item())
-        mixed = attention(hs, hs, hs)[0].mean(0) / 3 + hs.std(0) + F.gelu(hs, approximate="tanh").amax(0)
-        loss = F.cross_entropy(head(mixed), mg.tensor([0, 4]), label_smoothing=0.1) + F.huber_loss(mixed, mixed * 0.5)
-        tape = backward.tape([loss])
-        seen = [a for node in tape for a in node.args if isinstance(a, mg.Tensor) and a.data.dtype.kind == "f"]
+        hs = norm(
+            gru(lstm(embedding(mg.randint(0, 7, (3, 2))), lengths=lengths)[0])[0]
+            * np.sqrt(0.5).item()
+        )
+        mixed = (
+            attention(hs, hs, hs)[0].mean(0) / 3
+            + hs.std(0)
+            + F.gelu(hs, approximate="tanh").amax(0)
+        )
+        loss = F.cross_entropy(head(mixed), mg.tensor([0, 4]), label_smoothing=0.1) + F.huber_loss(
+            mixed, mixed * 0.5
+        )
+        nodes_youngest_first = backward.nodes_youngest_first([loss])
+        seen = [
+            a
+            for node in nodes_youngest_first
+            for a in node.args
+            if isinstance(a, mg.Tensor) and a.array.dtype.kind == "f"
+        ]
         assert len(seen) > 40 and {a.dtype for a in seen} == {loss.dtype} == {mg.float32}
         optimizer.zero_grad()
         loss.backward()
         assert nn.utils.clip_grad_norm_(modules.parameters(), 1.0).dtype == mg.float32
         optimizer.step()
-        assert {p.dtype for p in modules.parameters()} == {p.grad.dtype for p in modules.parameters()} == {mg.float32}
-    state = [t for entry in optimizer.state_dict()["state"].values() for n, t in entry.items() if n != "step"]
+        assert (
+            {p.dtype for p in modules.parameters()}
+            == {p.grad.dtype for p in modules.parameters()}
+            == {mg.float32}
+        )
+    state = [
+        t
+        for entry in optimizer.state_dict()["state"].values()
+        for n, t in entry.items()
+        if n != "step"
+    ]
     assert state and {t.dtype for t in state} == {mg.float32}
 
 
@@ -246,7 +316,9 @@ def test_a_layer_norms_gradient_has_neither_mean_nor_slope(x: np.ndarray, seed: 
     """Adding to a row, or (but for ε) stretching it, changes nothing: the gradient is orthogonal to 1 and to x̂."""
     hypothesis.assume(x.std(1).min() > 0.1)
     t = leaf(x)
-    F.layer_norm(t, (4,), eps=0.0).backward(mg.tensor(np.random.default_rng(seed).standard_normal((3, 4))))
+    F.layer_norm(t, (4,), eps=0.0).backward(
+        mg.tensor(np.random.default_rng(seed).standard_normal((3, 4)))
+    )
     for direction in (np.ones((3, 4)), x - x.mean(1, keepdims=True)):
         np.testing.assert_allclose((t.grad.numpy() * direction).sum(1), 0, atol=1e-9)
 
@@ -258,8 +330,12 @@ def test_layer_norm_of_a_constant_row_is_the_bias() -> None:
     y.backward(mg.tensor(np.array([[1.0, -2.0, 0.5]] * 2)))
     assert all(np.isfinite(t.grad.numpy()).all() for t in (x, w, b))
     row = np.array([1.0, 2.0, 6.0])
-    want = (row - 3) / math.sqrt(((row - 3) ** 2).mean() + 1e-5)  # the biased variance, ε under the root
-    np.testing.assert_allclose(y[1].detach().numpy(), want * [1, 2, 3] + [0.1, 0.2, 0.3], rtol=1e-12)
+    want = (row - 3) / math.sqrt(
+        ((row - 3) ** 2).mean() + 1e-5
+    )  # the biased variance, ε under the root
+    np.testing.assert_allclose(
+        y[1].detach().numpy(), want * [1, 2, 3] + [0.1, 0.2, 0.3], rtol=1e-12
+    )
 
 
 # Global state
@@ -286,9 +362,21 @@ def test_a_test_that_leaves_global_state_changed_fails(tmp_path: Path) -> None:
         "FIRST = mg.rand(1).item()\n"
     )
     (tmp_path / "test_leaves.py").write_text(head + "\n".join(tests), "utf-8")
-    run = [sys.executable, "-m", "pytest", "-q", "-p", "conftest", "-p", "no:cacheprovider", "test_leaves.py"]
+    run = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "conftest",
+        "-p",
+        "no:cacheprovider",
+        "test_leaves.py",
+    ]
     path = f"{TESTS.parent}:{TESTS}"
-    done = subprocess.run(run, cwd=tmp_path, env={"PYTHONPATH": path}, capture_output=True, text=True)
+    done = subprocess.run(
+        run, cwd=tmp_path, env={"PYTHONPATH": path}, capture_output=True, text=True
+    )
     for i, what in enumerate(LEAVES):
         assert f"ERROR test_leaves.py::test_{2 * i} " in done.stdout, f"{what}: {done.stdout}"
     assert f"{len(lines)} passed, {len(LEAVES)} errors" in done.stdout, done.stdout

@@ -27,7 +27,9 @@ Section = dict[str, Any]
 
 def python(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     run = [sys.executable, *map(str, words)]
-    return subprocess.run(run, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        run, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+    )
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,11 @@ def claims(results: dict[str, Any], name: str) -> list[dict[str, Any]]:
 
 def table(section: Section, caption: str) -> dict[str, list[str]]:
     """The rows of the table whose caption begins so, by their first cell."""
-    found = (block for block in section["blocks"] if block["type"] == "table" and block["caption"].startswith(caption))
+    found = (
+        block
+        for block in section["blocks"]
+        if block["type"] == "table" and block["caption"].startswith(caption)
+    )
     return {first: rest for first, *rest in next(found)["rows"]}
 
 
@@ -83,8 +89,12 @@ def test_every_script_ran(results: dict[str, Any]) -> None:
 
 def test_the_gradient_vanishes_unless_the_gate_is_open(results: dict[str, Any]) -> None:
     left = table(section(results, "s1"), "Share of the LSTM's gradient")
-    claim = next(claim for claim in claims(results, "s1") if "vanilla RNN vanishes" in claim["claim"])
-    assert claim["measured"]["high"] < 1e-6 < claim["baseline"]["value"]  # far below the curve that the lesson draws
+    claim = next(
+        claim for claim in claims(results, "s1") if "vanilla RNN vanishes" in claim["claim"]
+    )
+    assert (
+        claim["measured"]["high"] < 1e-6 < claim["baseline"]["value"]
+    )  # far below the curve that the lesson draws
     assert list(left) == ["start", "bias 0", "bias 1", "bias 3", "chrono"]
     assert [claim["verdict"].startswith("holds") for claim in claims(results, "s1")] == [True] * 6
 
@@ -101,7 +111,9 @@ def test_the_lstm_cell_is_the_layers(results: dict[str, Any]) -> None:
 def test_training_gives_the_gates_a_meaning(results: dict[str, Any]) -> None:
     s3 = section(results, "s3")
     assert median(s3, "fresh", "loss") == pytest.approx(math.log(10), abs=0.1)
-    assert median(s3, "on_the_latch", "accuracy") > median(s3, "on_the_latch", "without memory") + 0.3
+    assert (
+        median(s3, "on_the_latch", "accuracy") > median(s3, "on_the_latch", "without memory") + 0.3
+    )
     gates = next(claim for claim in claims(results, "s3") if "gates" in claim["claim"])
     assert gates["measured"]["value"] < 0.05 < 0.2 < gates["baseline"]["value"]
 
@@ -140,9 +152,13 @@ def test_fresh_noise_teaches_what_fixed_noise_does_not(results: dict[str, Any]) 
 def test_a_word_that_shares_the_paddings_id_is_lost(results: dict[str, Any]) -> None:
     s7 = section(results, "s7")
     written, right = {"version": "as written"}, {"version": "own id, lengths"}
-    assert median(s7, "sentiment", "norm", **written) == 0 < median(s7, "sentiment", "norm", **right)
+    assert (
+        median(s7, "sentiment", "norm", **written) == 0 < median(s7, "sentiment", "norm", **right)
+    )
     for version, hidden in [(written, True), (right, False)]:
-        with_it, without = (median(s7, "sentiment", asked, **version) for asked in ("good at the end", "no word"))
+        with_it, without = (
+            median(s7, "sentiment", asked, **version) for asked in ("good at the end", "no word")
+        )
         assert (with_it == without) == hidden
     for version in ("own id, lengths", "bag of words"):
         assert median(s7, "sentiment", "accuracy", version=version, steps=150) > 0.95
@@ -160,9 +176,14 @@ def test_trained_attention_finds_the_words_that_no_lstm_has_mixed(results: dict[
 def test_a_gru_is_cheaper_than_an_lstm(results: dict[str, Any]) -> None:
     s9 = section(results, "s9")
     counts = table(s9, "Parameters")
-    assert [counts[name][-1] for name in ("one bias a gate", "two, as nn.LSTM has")] == ["33.3%", "33.3%"]
+    assert [counts[name][-1] for name in ("one bias a gate", "two, as nn.LSTM has")] == [
+        "33.3%",
+        "33.3%",
+    ]
     for what in ("", " memory"):
-        rnn, gru, lstm = (median(s9, "cost", f"{kind}{what}", T=50, H=64) for kind in ("RNN", "GRU", "LSTM"))
+        rnn, gru, lstm = (
+            median(s9, "cost", f"{kind}{what}", T=50, H=64) for kind in ("RNN", "GRU", "LSTM")
+        )
         assert rnn < gru < lstm
     copied = table(s9, "The copy task")  # taken over from section 6
     assert copied["10"][0].endswith("%") and median(s9, "few", "seen", kind="LSTM") > 0.9
@@ -172,7 +193,12 @@ def test_a_gru_is_cheaper_than_an_lstm(results: dict[str, Any]) -> None:
 
 
 def test_figures_are_pictures(out: Path, results: dict[str, Any]) -> None:
-    blocks = [block for section in results["sections"] for block in section["blocks"] if block["type"] == "figure"]
+    blocks = [
+        block
+        for section in results["sections"]
+        for block in section["blocks"]
+        if block["type"] == "figure"
+    ]
     assert {block["file"][8:10] for block in blocks} == set(SCRIPTS)  # at least one for each script
     for block in blocks:
         data = (out / block["file"]).read_bytes()
@@ -185,10 +211,16 @@ def test_every_claim_has_a_place_a_number_and_a_verdict(results: dict[str, Any])
     assert len(results["claims"]) >= 18
     kinds = ("holds", "does not hold", "cannot be tested here, because ")
     for claim in results["claims"]:
-        assert re.match(r"\d|exercise \d", claim["where"]) and claim["claim"] and claim["verdict"].startswith(kinds)
+        assert (
+            re.match(r"\d|exercise \d", claim["where"])
+            and claim["claim"]
+            and claim["verdict"].startswith(kinds)
+        )
         assert any(letter.isdigit() for letter in claim["measured"]["text"])
         if "value" in claim["measured"]:
-            assert claim["measured"]["low"] <= claim["measured"]["value"] <= claim["measured"]["high"]
+            assert (
+                claim["measured"]["low"] <= claim["measured"]["value"] <= claim["measured"]["high"]
+            )
 
 
 def test_the_report_is_one_file(out: Path, results: dict[str, Any]) -> None:
@@ -234,7 +266,9 @@ def test_a_killed_run_goes_on_where_it_was_and_repeats_nothing(tmp_path: Path) -
     assert log.read_text().split() == ["0", "1", "2", "3"]
     first = (tmp_path / "out" / "results.json").read_text()
     assert json.loads(first)["claims"][0]["measured"]["text"] == "3 (0 to 6, 4 runs)"
-    script.write_text(SCRIPT.replace("FACTOR = 2", "FACTOR = 3"))  # other code: nothing that is kept may be used
+    script.write_text(
+        SCRIPT.replace("FACTOR = 2", "FACTOR = 3")
+    )  # other code: nothing that is kept may be used
     assert python(*command).returncode == 0
     assert log.read_text().split() == ["0", "1", "2", "3"] * 2
 
@@ -265,7 +299,9 @@ def test_list_names_every_demo() -> None:
         (["--out", __file__], "is a file; name a folder"),
     ],
 )
-def test_a_wrong_word_gets_one_sentence(words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_word_gets_one_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as stopped:
         parse(words, "python -m demos", with_names=True)
     printed = capsys.readouterr()
@@ -279,7 +315,11 @@ def test_a_wrong_word_stops_the_command() -> None:
 
 
 def test_numbers_are_readable() -> None:
-    assert readable("2e-11 of it") == "2·10⁻¹¹ of it" and readable("0e+00") == "0" and readable("1.5e+00") == "1.5"
+    assert (
+        readable("2e-11 of it") == "2·10⁻¹¹ of it"
+        and readable("0e+00") == "0"
+        and readable("1.5e+00") == "1.5"
+    )
     assert summary([0.5, 0.75, 1.0], "{:.0%} right")["text"] == "75% right (50% to 100%, 3 runs)"
 
 

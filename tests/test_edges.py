@@ -36,10 +36,22 @@ STATED = {
     "0**x": (lambda t, x: 0.0**x, ([1, 2],), [[0, 0]]),
     "a**b at (0, 2)": (lambda t, a, b: a**b, ([0], [2]), [[0], [0]]),
     "a**b at (0, 0)": (lambda t, a, b: a**b, ([0], [0]), [[0], [0]]),
-    "maximum at a tie": (lambda t, a, b: t.maximum(a, b), ([1, 2, 3], [2, 2, 2]), [[0, 0.5, 1], [1, 0.5, 0]]),
-    "minimum at a tie": (lambda t, a, b: t.minimum(a, b), ([1, 2, 3], [2, 2, 2]), [[1, 0.5, 0], [0, 0.5, 1]]),
+    "maximum at a tie": (
+        lambda t, a, b: t.maximum(a, b),
+        ([1, 2, 3], [2, 2, 2]),
+        [[0, 0.5, 1], [1, 0.5, 0]],
+    ),
+    "minimum at a tie": (
+        lambda t, a, b: t.minimum(a, b),
+        ([1, 2, 3], [2, 2, 2]),
+        [[1, 0.5, 0], [0, 0.5, 1]],
+    ),
     "clamp at its ends": (lambda t, x: t.clamp(x, -1, 1), ([-2, -1, 0, 1, 2],), [[0, 1, 1, 1, 0]]),
-    "amax, ties share": (lambda t, x: t.amax(x, 1), ([[1, 3, 3, 0], [2, 2, 2, 2]],), [[[0, 0.5, 0.5, 0], [0.25] * 4]]),
+    "amax, ties share": (
+        lambda t, x: t.amax(x, 1),
+        ([[1, 3, 3, 0], [2, 2, 2, 2]],),
+        [[[0, 0.5, 0.5, 0], [0.25] * 4]],
+    ),
     "amin, ties share": (lambda t, x: t.amin(x, 0), ([1, 1, 3],), [[0.5, 0.5, 0]]),
     "max of all, ties share": (lambda t, x: x.max(), ([3, 1, 3],), [[0.5, 0, 0.5]]),
     "max along dim, the first": (lambda t, x: x.max(dim=0).values, ([3, 1, 3],), [[1, 0, 0]]),
@@ -49,7 +61,11 @@ STATED = {
     "prod with two 0s": (lambda t, x: t.prod(x), ([0, 3, 0],), [[0, 0, 0]]),
     "prod along a dim": (lambda t, x: x.prod(dim=1), ([[0, 3], [2, 5]],), [[[3, 0], [5, 2]]]),
     "norm at 0": (lambda t, x: t.norm(x), ([0, 0],), [[0, 0]]),
-    "norm of rows, one 0": (lambda t, x: t.norm(x, dim=1), ([[3, 4], [0, 0]],), [[[0.6, 0.8], [0, 0]]]),
+    "norm of rows, one 0": (
+        lambda t, x: t.norm(x, dim=1),
+        ([[3, 4], [0, 0]],),
+        [[[0.6, 0.8], [0, 0]]],
+    ),
     "norm p=1 at 0": (lambda t, x: t.norm(x, 1), ([0, -2],), [[0, -1]]),
     "norm p=3 at 0": (lambda t, x: t.norm(x, 3), ([0, 0],), [[0, 0]]),
     "logsumexp of -inf": (lambda t, x: t.logsumexp(x, 0), ([-INF, 0, 0],), [[0, 0.5, 0.5]]),
@@ -64,8 +80,11 @@ STATED = {
 
 @pytest.mark.parametrize("f, at, want", STATED.values(), ids=STATED)
 def test_a_gradient_is_as_stated(f: Any, at: Any, want: Any) -> None:
-    np.testing.assert_allclose(np.concatenate([np.ravel(g) for g in slope(lambda *x: f(mg, *x), *at)]) / 2,
-                               np.concatenate([np.ravel(w) for w in want]), rtol=1e-12)  # fmt: skip
+    np.testing.assert_allclose(
+        np.concatenate([np.ravel(g) for g in slope(lambda *x: f(mg, *x), *at)]) / 2,
+        np.concatenate([np.ravel(w) for w in want]),
+        rtol=1e-12,
+    )
 
 
 @pytest.mark.parametrize("f, at, want", STATED.values(), ids=STATED)
@@ -96,9 +115,13 @@ def test_nothing_overflows_on_the_way(dtype: str) -> None:
     ):
         y = f(x)
         (g,) = mg.grad(y, x, mg.ones_like(y))
-        assert np.isfinite(y.data).all() and np.isfinite(g.data).all() and y.dtype == g.dtype == np.dtype(dtype)
+        assert (
+            np.isfinite(y.array).all()
+            and np.isfinite(g.array).all()
+            and y.dtype == g.dtype == np.dtype(dtype)
+        )
     for f in (mg.tanh, mg.sigmoid):
-        assert (np.diff(f(x).data) >= 0).all()
+        assert (np.diff(f(x).array) >= 0).all()
     assert x.softmax(0).sum().item() == 1
 
 
@@ -109,7 +132,7 @@ def test_softmax_is_a_distribution_and_its_gradient_sums_to_0(values: list[float
     np.testing.assert_allclose(y.sum().item(), 1, rtol=1e-12)
     (g,) = mg.grad(y, x, mg.tensor(np.arange(len(values)) - 0.7))
     np.testing.assert_allclose(g.sum().item(), 0, atol=1e-12)
-    np.testing.assert_allclose(np.exp(x.log_softmax(0).data), y.data, atol=1e-12)
+    np.testing.assert_allclose(np.exp(x.log_softmax(0).array), y.array, atol=1e-12)
 
 
 def test_a_row_masked_whole_is_0_and_poisons_nothing() -> None:
@@ -119,7 +142,7 @@ def test_a_row_masked_whole_is_0_and_poisons_nothing() -> None:
     alone = mg.tensor(np.array([0.0, 1.0]), requires_grad=True)
     (alone.softmax(0) * mg.tensor(np.array([3.0, 5.0]))).sum().backward()
     assert y[0].tolist() == [0, 0] and x.grad[0].tolist() == [0, 0]
-    np.testing.assert_array_equal(x.grad[1].data, alone.grad.data)
+    np.testing.assert_array_equal(x.grad[1].array, alone.grad.array)
 
 
 @pytest.mark.parametrize("ties", [1, 7, 70_000])
@@ -128,17 +151,26 @@ def test_ties_share_a_gradient_evenly_however_many(ties: int) -> None:
     with mg.no_grad():
         x[0] = 0.0
     x.amax().backward()
-    np.testing.assert_allclose(x.grad.data[1:], 1 / ties, rtol=1e-6)
-    assert x.grad.data[0] == 0
+    np.testing.assert_allclose(x.grad.array[1:], 1 / ties, rtol=1e-6)
+    assert x.grad.array[0] == 0
 
 
 def test_a_zero_cotangent_gives_zero_where_the_slope_is_finite() -> None:
-    for f in (mg.abs, mg.relu, lambda x: x**2, lambda x: x.norm(dim=0), lambda x: x.prod(dim=0), lambda x: x.amax(0)):
+    for f in (
+        mg.abs,
+        mg.relu,
+        lambda x: x**2,
+        lambda x: x.norm(dim=0),
+        lambda x: x.prod(dim=0),
+        lambda x: x.amax(0),
+    ):
         (g,) = slope(f, [[0.0, 1.0], [0.0, 2.0]], cotangent=0.0)
         assert not np.any(g)
 
 
-@pytest.mark.parametrize("reduce", [mg.sum, mg.amax, mg.mean, mg.amin], ids=["sum", "amax", "mean", "amin"])
+@pytest.mark.parametrize(
+    "reduce", [mg.sum, mg.amax, mg.mean, mg.amin], ids=["sum", "amax", "mean", "amin"]
+)
 def test_no_dimension_is_all_of_them_and_a_list_is_a_tuple(reduce: Any) -> None:
     x = mg.tensor(np.array([[1.0, 5.0, 2.0], [4.0, 0.0, 3.0]]), requires_grad=True)
     forms = [(), ((),), (None,), ([0, 1],), ((1, -2),), ([-1, 0],)]
@@ -160,17 +192,41 @@ EMPTY = mg.zeros(0, 3)
 
 
 def test_empty_tensors() -> None:
-    assert EMPTY.sum().item() == 0 and EMPTY.sum(0).tolist() == [0, 0, 0] and EMPTY.prod(dim=0).tolist() == [1, 1, 1]
-    assert (EMPTY @ mg.ones(3, 2)).shape == (0, 2) and (mg.ones(2, 0) @ mg.zeros(0, 3)).tolist() == [[0] * 3] * 2
-    assert math.isnan(EMPTY.mean().item()) and EMPTY.any().item() is False and EMPTY.all().item() is True
+    assert (
+        EMPTY.sum().item() == 0
+        and EMPTY.sum(0).tolist() == [0, 0, 0]
+        and EMPTY.prod(dim=0).tolist() == [1, 1, 1]
+    )
+    assert (EMPTY @ mg.ones(3, 2)).shape == (0, 2) and (
+        mg.ones(2, 0) @ mg.zeros(0, 3)
+    ).tolist() == [[0] * 3] * 2
+    assert (
+        math.isnan(EMPTY.mean().item())
+        and EMPTY.any().item() is False
+        and EMPTY.all().item() is True
+    )
     assert mg.cat([EMPTY, mg.ones(1, 3)]).shape == (1, 3) and EMPTY.max(dim=1).values.shape == (0,)
-    assert [tuple(part.shape) for part in EMPTY.split(2)] == [] and mg.softmax(EMPTY, 1).shape == (0, 3)
+    assert [tuple(part.shape) for part in EMPTY.split(2)] == [] and mg.softmax(EMPTY, 1).shape == (
+        0,
+        3,
+    )
     assert list(mg.zeros(0)) == [] and mg.linear(EMPTY, mg.ones(2, 3), mg.ones(2)).shape == (0, 2)
 
 
 def test_0d_tensors() -> None:
     x = mg.tensor(2.0, requires_grad=True)
-    for y in (x[None][0], x[...], x.reshape(1).squeeze(), x.sum(), x.amax(), x.max(dim=0).values, x.flatten()[0], x.T,
-              x.sum(0), x.amax(-1), x.cumsum(0)):  # fmt: skip
+    for y in (
+        x[None][0],
+        x[...],
+        x.reshape(1).squeeze(),
+        x.sum(),
+        x.amax(),
+        x.max(dim=0).values,
+        x.flatten()[0],
+        x.T,
+        x.sum(0),
+        x.amax(-1),
+        x.cumsum(0),
+    ):
         assert y.shape == () and mg.grad(y * 3, x)[0].item() == 3
-    assert isinstance(mg.grad(x * 3, x)[0].data, np.ndarray)
+    assert isinstance(mg.grad(x * 3, x)[0].array, np.ndarray)

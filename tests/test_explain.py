@@ -13,7 +13,7 @@ import pytest
 
 import minigrad as mg
 import nn
-from minigrad.explain.fold import members, tree
+from minigrad.inspect.explain.fold import members, tree
 
 
 def product() -> tuple[Any, Any, Any]:
@@ -32,7 +32,11 @@ def unrolled(steps: int) -> Any:
 
 class Classifier(nn.Module):
     def __init__(self) -> None:
-        self.embedding, self.lstm, self.fc = nn.Embedding(9, 3), nn.LSTM(3, 4, batch_first=True), nn.Linear(4, 2)
+        self.embedding, self.lstm, self.fc = (
+            nn.Embedding(9, 3),
+            nn.LSTM(3, 4, batch_first=True),
+            nn.Linear(4, 2),
+        )
 
     def forward(self, ids: Any) -> Any:
         return self.fc(self.lstm(self.embedding(ids))[0][:, -1])
@@ -53,10 +57,16 @@ def test_every_node_says_its_values_and_gradients() -> None:
     x, y, z = product()
     picture = mg.explain(z)
     assert [node["op"] for node in picture.nodes] == ["mul", "add"] and picture.name == "z"
-    told = {value["name"]: (number(value["value"]), number(value["gradient"])) for value in picture.values}
+    told = {
+        value["name"]: (number(value["value"]), number(value["gradient"]))
+        for value in picture.values
+    }
     assert told == {"x": (2.0, 4.0), "y": (3.0, 2.0), "": (6.0, 1.0), "z": (8.0, 1.0)}
     to_x, to_y = picture.nodes[0]["pulled"]
-    assert [number(came) for came in to_x] == [3.0, 4.0]  # what came, and the sum with what add had sent before
+    assert [number(came) for came in to_x] == [
+        3.0,
+        4.0,
+    ]  # what came, and the sum with what add had sent before
     assert [number(came) for came in to_y] == [2.0]
 
 
@@ -67,7 +77,9 @@ def test_the_gradients_are_those_of_backward() -> None:
     told = [value for value in picture.values if value["node"] is None and value["learns"]]
     grads = mg.grad(loss, leaves)
     assert len(told) == len(grads) == 7
-    expected = sorted(f"{float(extreme):.4g}" for g in grads for extreme in (g.data.min(), g.data.max()))
+    expected = sorted(
+        f"{float(extreme):.4g}" for g in grads for extreme in (g.array.min(), g.array.max())
+    )
     assert sorted(value["gradient"][key] for value in told for key in ("min", "max")) == expected
 
 
@@ -84,7 +96,9 @@ def leaves_behind(output: Any) -> list[Any]:
 def test_the_order_is_backwards() -> None:
     """Each node is visited after all that read it: its gradient is whole by then."""
     nodes = mg.explain(classified()).nodes
-    maker = {value: i for i, node in enumerate(nodes) for value in node["outs"] if value is not None}
+    maker = {
+        value: i for i, node in enumerate(nodes) for value in node["outs"] if value is not None
+    }
     for i, node in enumerate(nodes):
         assert all(maker.get(a, -1) < i for a in node["args"] if isinstance(a, int))
 
@@ -92,14 +106,22 @@ def test_the_order_is_backwards() -> None:
 def test_a_gradient_to_start_from() -> None:
     x = mg.tensor([1.0, 2.0], requires_grad=True)
     picture = mg.explain(x * x, cotangent=[1.0, 10.0])
-    assert next(v for v in picture.values if v["name"] == "x")["gradient"]["numbers"] == "[ 2., 40.]"
+    assert (
+        next(v for v in picture.values if v["name"] == "x")["gradient"]["numbers"] == "[ 2., 40.]"
+    )
     assert "∂ 2 … 40" in str(picture)
 
 
 def test_statistics_count_what_is_no_number() -> None:
     x = mg.tensor([0.0, 1.0, np.nan, np.inf], requires_grad=True)
     told = mg.explain((x * 1.0).sum()).values[0]["value"]
-    assert (told["nan"], told["inf"], told["zeros"], told["min"], told["max"]) == (1, 1, "25%", "0", "1")
+    assert (told["nan"], told["inf"], told["zeros"], told["min"], told["max"]) == (
+        1,
+        1,
+        "25%",
+        "0",
+        "1",
+    )
     empty = mg.zeros(0, requires_grad=True)
     assert "min" not in mg.explain(empty.sum()).values[0]["value"]
 
@@ -116,14 +138,19 @@ def test_where_a_node_was_made_is_known_of_what_was_recorded() -> None:
         loss = classified()
     nodes = {node["op"]: node for node in mg.explain(loss).nodes}
     assert nodes["lstm"]["module"] == "Classifier.lstm"
-    assert nodes["lstm"]["where"].startswith("test_explain.py, line ") and "in forward" in nodes["lstm"]["where"]
+    assert (
+        nodes["lstm"]["where"].startswith("test_explain.py, line ")
+        and "in forward" in nodes["lstm"]["where"]
+    )
     assert nodes["lstm"]["code"] == "return self.fc(self.lstm(self.embedding(ids))[0][:, -1])"
 
 
 @pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
 @pytest.mark.parametrize("lengths", [None, [5, 2]])
 def test_a_fused_op_holds_the_composition_that_it_equals(layer: Any, lengths: Any) -> None:
-    output, _ = layer(3, 4, bidirectional=True)(mg.randn(5, 2, 3, requires_grad=True), lengths=lengths)
+    output, _ = layer(3, 4, bidirectional=True)(
+        mg.randn(5, 2, 3, requires_grad=True), lengths=lengths
+    )
     fused = [node for node in mg.explain((output * output).sum()).nodes if "composed" in node]
     assert len(fused) == 2
     for node in fused:
@@ -173,11 +200,31 @@ def test_what_has_no_graph_is_told_in_a_sentence() -> None:
     freed = (x * x).sum()
     freed.backward()
     for error, sentence, call in [
-        (TypeError, "explain: a float came; wanted is a tensor that was computed", lambda: mg.explain(2.0)),
-        (RuntimeError, "explain: the output of shape .* has no graph behind it", lambda: mg.explain(mg.ones(3) * 2)),
-        (RuntimeError, "explain: the output of shape .* has no graph behind it", lambda: mg.explain(x)),
-        (RuntimeError, "explain: the output has shape .*, and only a scalar", lambda: mg.explain(x * x)),
-        (ValueError, "explain: a gradient of shape .3,. came", lambda: mg.explain(x * x, cotangent=[1.0, 2.0, 3.0])),
+        (
+            TypeError,
+            "explain: a float came; wanted is a tensor that was computed",
+            lambda: mg.explain(2.0),
+        ),
+        (
+            RuntimeError,
+            "explain: the output of shape .* has no graph behind it",
+            lambda: mg.explain(mg.ones(3) * 2),
+        ),
+        (
+            RuntimeError,
+            "explain: the output of shape .* has no graph behind it",
+            lambda: mg.explain(x),
+        ),
+        (
+            RuntimeError,
+            "explain: the output has shape .*, and only a scalar",
+            lambda: mg.explain(x * x),
+        ),
+        (
+            ValueError,
+            "explain: a gradient of shape .3,. came",
+            lambda: mg.explain(x * x, cotangent=[1.0, 2.0, 3.0]),
+        ),
         (RuntimeError, "already differentiated and freed", lambda: mg.explain(freed)),
     ]:
         with pytest.raises(error, match=sentence):
@@ -190,10 +237,16 @@ def test_what_has_no_graph_is_told_in_a_sentence() -> None:
 def test_time_steps_fold() -> None:
     picture = mg.explain(unrolled(100))
     first, *rest = picture.tree
-    assert (first["name"], first["repeats"], len(first["items"])) == ("100 × 16 ops", True, 100) and len(rest) == 2
+    assert (first["name"], first["repeats"], len(first["items"])) == (
+        "100 × 16 ops",
+        True,
+        100,
+    ) and len(rest) == 2
     assert list(members(picture.tree)) == list(range(1602))
     for step in first["items"]:
-        assert [picture.nodes[i]["kind"] for i in step["items"]] == [node["kind"] for node in picture.nodes[:16]]
+        assert [picture.nodes[i]["kind"] for i in step["items"]] == [
+            node["kind"] for node in picture.nodes[:16]
+        ]
     assert str(picture).count("sigmoid(") == 3  # of one step
 
 
@@ -203,7 +256,11 @@ def test_modules_group_their_nodes() -> None:
     picture = mg.explain(loss)
     whole, criterion = picture.tree
     assert (whole["name"], criterion["name"]) == ("Classifier", "CrossEntropyLoss")
-    assert [item["name"] for item in whole["items"] if isinstance(item, dict)] == ["embedding", "lstm", "fc"]
+    assert [item["name"] for item in whole["items"] if isinstance(item, dict)] == [
+        "embedding",
+        "lstm",
+        "fc",
+    ]
     assert list(members(picture.tree)) == list(range(len(picture.nodes)))
 
 
@@ -236,7 +293,9 @@ def test_a_long_graph_is_folded_in_the_pictures() -> None:
         assert text.count(edge) < 40 and "50 × 16 ops" in text
         drawn = set(re.findall(r"^ *([nv]\d+)[\[(]| ([nv]\d+) \[", text, flags=re.MULTILINE))
         ends = re.findall(rf"([nv]\d+){edge}([nv]\d+)", text)
-        assert {name for pair in ends for name in pair} <= {a or b for a, b in drawn}  # no edge from nowhere
+        assert {name for pair in ends for name in pair} <= {
+            a or b for a, b in drawn
+        }  # no edge from nowhere
 
 
 def test_graphviz_reads_it() -> None:
@@ -245,7 +304,9 @@ def test_graphviz_reads_it() -> None:
         pytest.skip("Graphviz is not installed")
     with mg.explain.recording():
         loss = classified()
-    done = subprocess.run([dot, "-Tplain"], input=mg.explain(loss).dot(), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [dot, "-Tplain"], input=mg.explain(loss).dot(), capture_output=True, text=True, check=True
+    )
     assert done.stdout.count("\nnode ") > 10 and done.stderr == ""
 
 
@@ -256,7 +317,9 @@ def test_the_page_is_one_file_that_needs_no_network(tmp_path: Path) -> None:
     path = mg.explain(classified()).save(tmp_path / "page.html")
     page = path.read_text("utf-8")
     assert not re.search(r"""https?://|src=|href=|@import|url\(\s*['"]?[^#)]""", page)
-    data = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
+    data = json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
+    )
     assert {"name", "nodes", "values", "tree", "ops"} == data.keys()
 
 

@@ -15,7 +15,9 @@ from test_explain import classified, product, unrolled
 
 import minigrad as mg
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM = (
+    shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+)
 
 
 class Browser:
@@ -23,19 +25,40 @@ class Browser:
 
     def __init__(self, folder: Path) -> None:
         websocket = pytest.importorskip("websocket", reason="websocket-client drives the browser")
-        quiet = ["--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        options = ["--headless", "--no-sandbox", "--no-first-run", "--remote-debugging-port=0", *quiet]
+        quiet = [
+            "--disable-gpu",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ]
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--no-first-run",
+            "--remote-debugging-port=0",
+            *quiet,
+        ]
         self.process = subprocess.Popen(
-            [str(CHROMIUM), *options, f"--user-data-dir={folder}", "--window-size=1300,850", "about:blank"],
+            [
+                str(CHROMIUM),
+                *options,
+                f"--user-data-dir={folder}",
+                "--window-size=1300,850",
+                "about:blank",
+            ],
             stderr=subprocess.DEVNULL,
         )
         port, end = folder / "DevToolsActivePort", time.monotonic() + 60
         while not (port.exists() and port.read_text().count("\n")):
             assert time.monotonic() < end, "Chromium did not start"
             time.sleep(0.05)
-        with urllib.request.urlopen(f"http://localhost:{port.read_text().split()[0]}/json") as answer:
+        with urllib.request.urlopen(
+            f"http://localhost:{port.read_text().split()[0]}/json"
+        ) as answer:
             page = next(target for target in json.load(answer) if target["type"] == "page")
-        self.socket = websocket.create_connection(page["webSocketDebuggerUrl"], timeout=60, suppress_origin=True)
+        self.socket = websocket.create_connection(
+            page["webSocketDebuggerUrl"], timeout=60, suppress_origin=True
+        )
         self.sent, self.faults = 0, []
         self.send("Runtime.enable")
 
@@ -67,7 +90,9 @@ class Browser:
         for key in keys:
             shift, name = key.startswith("Shift+"), key.removeprefix("Shift+")
             text = {"text": name} if len(name) == 1 else {}
-            self.send("Input.dispatchKeyEvent", type="keyDown", key=name, modifiers=8 * shift, **text)
+            self.send(
+                "Input.dispatchKeyEvent", type="keyDown", key=name, modifiers=8 * shift, **text
+            )
             self.send("Input.dispatchKeyEvent", type="keyUp", key=name, modifiers=8 * shift)
 
     def panel(self) -> str:
@@ -99,11 +124,16 @@ def test_keys_step_through_the_backward_pass(browser: Browser, tmp_path: Path) -
     gradient = "[...document.querySelectorAll('.leaf')].map(g => g.lastChild.textContent).join('|')"
     assert browser.value(gradient) == "∂ 1|"  # x has what add sent; y nothing yet
     browser.press("ArrowRight")
-    assert browser.value("document.body.dataset.active") == "mul" and browser.value(gradient) == "∂ 4|∂ 2"
+    assert (
+        browser.value("document.body.dataset.active") == "mul"
+        and browser.value(gradient) == "∂ 4|∂ 2"
+    )
     browser.press("ArrowLeft")
     assert browser.value(gradient) == "∂ 1|"
     browser.press("Escape")
-    assert browser.value("document.body.dataset.step") == "" and browser.value(gradient) == "∂ 4|∂ 2"
+    assert (
+        browser.value("document.body.dataset.step") == "" and browser.value(gradient) == "∂ 4|∂ 2"
+    )
     browser.press("?")
     assert browser.value("document.getElementById('help').open") is True
     browser.press("?")
@@ -114,11 +144,13 @@ def test_groups_and_a_fused_op_open_and_fold(browser: Browser, tmp_path: Path) -
     with mg.explain.recording():
         loss = classified()
     picture = mg.explain(loss)
-    browser.open(picture.save(tmp_path / "fused.html"))
+    browser.open(picture.save(tmp_path / "byhand.html"))
     before = browser.count()
     lstm = next(i for i, node in enumerate(picture.nodes) if node["op"] == "lstm")
     browser.value(f"choose(top_.ops[{lstm}])")
-    assert "must equal a composition" in browser.panel() and "test_explain.py, line" in browser.panel()
+    assert (
+        "must equal a composition" in browser.panel() and "test_explain.py, line" in browser.panel()
+    )
     browser.press("Enter")
     assert browser.count() > before and browser.count("b.open && b.about") == 1
     steps = int(browser.value("order.length"))
@@ -149,12 +181,18 @@ def test_two_thousand_nodes_load_within_two_seconds(browser: Browser, tmp_path: 
     assert not browser.faults
 
 
-def test_two_thousand_nodes_of_which_none_repeat_load_within_two_seconds(browser: Browser, tmp_path: Path) -> None:
+def test_two_thousand_nodes_of_which_none_repeat_load_within_two_seconds(
+    browser: Browser, tmp_path: Path
+) -> None:
     rng = np.random.default_rng(0)
     pool = [mg.randn(3, requires_grad=True) for _ in range(5)]
     while len(pool) < 2000:
         a, b = (pool[-1 - int(rng.integers(min(len(pool), 20)))] for _ in "ab")
-        pool.append([mg.sub, mg.maximum, lambda a, b: mg.tanh(a), lambda a, b: mg.sigmoid(b)][rng.integers(4)](a, b))
+        pool.append(
+            [mg.sub, mg.maximum, lambda a, b: mg.tanh(a), lambda a, b: mg.sigmoid(b)][
+                rng.integers(4)
+            ](a, b)
+        )
     total = mg.stack(pool[5:]).sum()
     picture = mg.explain(total)
     assert len(picture.nodes) > 1990

@@ -11,7 +11,9 @@ import minigrad as mg
 from minigrad import func
 
 # torch.func imports torch.jit.script, which warns of itself
-pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.torch.jit.script. is deprecated:DeprecationWarning"
+)
 
 rng = np.random.default_rng(0)
 X, W = rng.standard_normal(4), rng.standard_normal((3, 4))
@@ -39,7 +41,9 @@ def close(ours: Any, theirs: Any) -> None:
         for a, b in zip(ours, theirs, strict=True):
             close(a, b)
     else:
-        np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(
+            ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-9, atol=1e-12
+        )
 
 
 @pytest.mark.parametrize("argnums", [0, 1, (0, 1)])
@@ -116,7 +120,9 @@ def test_an_argument_that_is_ignored_has_gradient_zero() -> None:
 
 
 def test_grad_refuses_what_is_no_scalar() -> None:
-    with pytest.raises(ValueError, match="returns one scalar tensor, and shape .4,. came; use jacobian or vjp"):
+    with pytest.raises(
+        ValueError, match="returns one scalar tensor, and shape .4,. came; use jacobian or vjp"
+    ):
         func.grad(lambda x: x)(mg.tensor(X))
     with pytest.raises(ValueError, match="and float came"):
         func.grad(lambda x: 1.0)(mg.tensor(X))

@@ -75,7 +75,16 @@ x.requires_grad
 """
 CALLS = [call for line in LINES.split("\n")[1:-1] for call in line.split("; ")]
 
-SHAPES = {"x": (2, 3, 4), "y": (3, 4), "v": (4,), "w": (4,), "s": (), "m": (3, 4), "b": (5, 3, 4), "c": (5, 4, 2)}
+SHAPES = {
+    "x": (2, 3, 4),
+    "y": (3, 4),
+    "v": (4,),
+    "w": (4,),
+    "s": (),
+    "m": (3, 4),
+    "b": (5, 3, 4),
+    "c": (5, 4, 2),
+}
 
 
 @st.composite
@@ -84,7 +93,9 @@ def operands(draw: Any) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     found = {}
     for name, shape in SHAPES.items():
-        values = (rng.permutation(math.prod(shape)) + 0.5) / 10 * rng.choice([-1, 1], math.prod(shape))
+        values = (
+            (rng.permutation(math.prod(shape)) + 0.5) / 10 * rng.choice([-1, 1], math.prod(shape))
+        )
         values = values + rng.uniform(-0.02, 0.02, values.shape) + (name == "y") * 0.013
         found[name] = lay_out(draw, values.reshape(shape), repeat=False)
     found["i"] = rng.integers(0, 2, (2, 3, 4))
@@ -93,13 +104,25 @@ def operands(draw: Any) -> dict[str, np.ndarray]:
 
 
 def call_of_pytorch(torch: Any, call: str, arrays: dict[str, np.ndarray]) -> tuple[Any, list[Any]]:
-    names = {n: torch.tensor(np.array(a, order="C"), requires_grad=a.dtype.kind == "f") for n, a in arrays.items()}
-    return eval(call, {"t": torch, "math": math}, names), [n for n in names.values() if n.requires_grad]
+    names = {
+        n: torch.tensor(np.array(a, order="C"), requires_grad=a.dtype.kind == "f")
+        for n, a in arrays.items()
+    }
+    return eval(call, {"t": torch, "math": math}, names), [
+        n for n in names.values() if n.requires_grad
+    ]
 
 
-def call_of_ours(call: str, arrays: dict[str, np.ndarray], device: str = "cpu") -> tuple[Any, list[Any]]:
-    names = {n: mg.as_tensor(a).to(device).detach().requires_grad_(a.dtype.kind == "f") for n, a in arrays.items()}
-    return eval(call, {"t": mg, "math": math}, names), [n for n in names.values() if n.requires_grad]
+def call_of_ours(
+    call: str, arrays: dict[str, np.ndarray], device: str = "cpu"
+) -> tuple[Any, list[Any]]:
+    names = {
+        n: mg.as_tensor(a).to(device).detach().requires_grad_(a.dtype.kind == "f")
+        for n, a in arrays.items()
+    }
+    return eval(call, {"t": mg, "math": math}, names), [
+        n for n in names.values() if n.requires_grad
+    ]
 
 
 def held(t: Any) -> np.ndarray:
@@ -128,13 +151,19 @@ def test_a_call_means_what_it_means_in_pytorch(call: str, arrays: dict[str, np.n
     weights = laws.random(Sample([]), ours)
     if any(y.requires_grad for y in ours):
         found = pulled_back(ours, leaves, weights)
-        loss = sum((want * torch.tensor(u)).sum() for want, u in zip(theirs, weights) if want.requires_grad)
-        for g, want in zip(found, torch.autograd.grad(loss, their_leaves, allow_unused=True), strict=True):
+        loss = sum(
+            (want * torch.tensor(u)).sum() for want, u in zip(theirs, weights) if want.requires_grad
+        )
+        for g, want in zip(
+            found, torch.autograd.grad(loss, their_leaves, allow_unused=True), strict=True
+        ):
             got, want = np.broadcast_arrays(held(g), held(want))
             laws.must_agree(call, Sample([]), "a gradient is", got, want, "PyTorch", 1e-9)
 
 
-def pulled_back(outputs: list[mg.Tensor], leaves: list[mg.Tensor], weights: list[np.ndarray]) -> Any:
+def pulled_back(
+    outputs: list[mg.Tensor], leaves: list[mg.Tensor], weights: list[np.ndarray]
+) -> Any:
     outputs, weights = zip(*[(y, y.new(u)) for y, u in zip(outputs, weights) if y.requires_grad])
     return mg.grad(outputs, leaves, weights, allow_unused=True)
 
@@ -145,7 +174,10 @@ def pulled_back(outputs: list[mg.Tensor], leaves: list[mg.Tensor], weights: list
 def test_a_call_is_the_same_on_a_device_that_refuses_what_cupy_refuses(
     call: str, arrays: dict[str, np.ndarray]
 ) -> None:
-    (there, far), (here, near) = call_of_ours(call, arrays, strict_device.NAME), call_of_ours(call, arrays)
+    (there, far), (here, near) = (
+        call_of_ours(call, arrays, strict_device.NAME),
+        call_of_ours(call, arrays),
+    )
     if not any(isinstance(y, mg.Tensor) for y in laws.as_list(here)):
         assert there == here
         return
@@ -155,7 +187,9 @@ def test_a_call_is_the_same_on_a_device_that_refuses_what_cupy_refuses(
         laws.must_agree(call, Sample([]), "a value is", held(y), held(want), "NumPy")
     if any(y.requires_grad for y in here):
         weights = laws.random(Sample([]), here)
-        for g, want in zip(pulled_back(there, far, weights), pulled_back(here, near, weights), strict=True):
+        for g, want in zip(
+            pulled_back(there, far, weights), pulled_back(here, near, weights), strict=True
+        ):
             laws.must_agree(call, Sample([]), "a gradient is", held(g), held(want), "NumPy")
 
 

@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
-from minigrad import fused
+from minigrad import byhand
 from minigrad.array import NUMPY
-from minigrad.fused import halves, recurrent
+from minigrad.fast import halves, recurrent
 
 KINDS: dict[str, tuple[Any, int, int, dict[str, Any]]] = {  # op, blocks, states, settings
-    "rnn": (fused.rnn, 1, 1, {}),
-    "rnn relu": (fused.rnn, 1, 1, {"nonlinearity": "relu"}),
-    "gru": (fused.gru, 3, 1, {}),
-    "gru reset before": (fused.gru, 3, 1, {"reset_after": False}),
-    "lstm": (fused.lstm, 4, 2, {}),
+    "rnn": (byhand.rnn, 1, 1, {}),
+    "rnn relu": (byhand.rnn, 1, 1, {"nonlinearity": "relu"}),
+    "gru": (byhand.gru, 3, 1, {}),
+    "gru reset before": (byhand.gru, 3, 1, {"reset_after": False}),
+    "lstm": (byhand.lstm, 4, 2, {}),
 }
 each = pytest.mark.parametrize("kind", KINDS)
 some = hypothesis.settings(max_examples=max(10, hypothesis.settings().max_examples // 5))
@@ -34,10 +34,14 @@ def draw_args(
     """x, h0, (c0,) w_ih, w_hh, b_ih, b_hh of random numbers."""
     _, k, states, _ = KINDS[kind]
     shapes = [(T, B, I), *[(B, H)] * states, (k * H, I), (k * H, H), *[(k * H,)] * 2 * bias]
-    return [rng.standard_normal(shape).astype(dtype) for shape in shapes] + [None, None] * (not bias)
+    return [rng.standard_normal(shape).astype(dtype) for shape in shapes] + [None, None] * (
+        not bias
+    )
 
 
-def run(kind: str, args: list[Any], cotangents: Any = None, composed: bool = False, **settings: Any) -> Any:
+def run(
+    kind: str, args: list[Any], cotangents: Any = None, composed: bool = False, **settings: Any
+) -> Any:
     """Values and gradients, with their cotangents (None: not used): random ones where none are given."""
     op = KINDS[kind][0]
     leaves = [None if a is None else mg.Tensor(a).requires_grad_() for a in args]
@@ -45,10 +49,15 @@ def run(kind: str, args: list[Any], cotangents: Any = None, composed: bool = Fal
     if cotangents is None:
         cotangents = [rng.standard_normal(y.shape).astype(y.dtype) for y in values]
     used = [(y, mg.Tensor(g)) for y, g in zip(values, cotangents, strict=True) if g is not None]
-    grads = mg.grad([y for y, _ in used], [t for t in leaves if t is not None], [g for _, g in used], allow_unused=True)
+    grads = mg.grad(
+        [y for y, _ in used],
+        [t for t in leaves if t is not None],
+        [g for _, g in used],
+        allow_unused=True,
+    )
     zeros = (np.zeros_like(a) for a in args if a is not None)
-    found = [zero if g is None else g.data for g, zero in zip(grads, zeros, strict=True)]
-    return [y.data for y in values], found, cotangents
+    found = [zero if g is None else g.array for g, zero in zip(grads, zeros, strict=True)]
+    return [y.array for y in values], found, cotangents
 
 
 def same(some: Any, others: Any, tolerance: float = 1e-12) -> None:
@@ -99,8 +108,16 @@ def test_second_derivatives(kind: str, lengths: Any) -> None:
         fixed = np.random.default_rng(seed)
         leaves = [mg.Tensor(a).requires_grad_() for a in args]
         values = f(*leaves, lengths=lengths, reverse=True, **settings)
-        once = mg.grad(values, leaves, [y.new(fixed.standard_normal(y.shape)) for y in values], create_graph=True)
-        return [g.data for g in mg.grad(once, leaves, [g.new(fixed.standard_normal(g.shape)) for g in once])]
+        once = mg.grad(
+            values,
+            leaves,
+            [y.new(fixed.standard_normal(y.shape)) for y in values],
+            create_graph=True,
+        )
+        return [
+            g.array
+            for g in mg.grad(once, leaves, [g.new(fixed.standard_normal(g.shape)) for g in once])
+        ]
 
     same(twice(op), twice(op.composed))
 
@@ -111,7 +128,9 @@ def test_complex_step(kind: str) -> None:
     args = draw_args(kind, 5, 4)
     values, grads, cotangents = run(kind, args, lengths=[3, 5, 0, 4])
     directions = [rng.standard_normal(a.shape) for a in args]
-    stepped, _ = rule(NUMPY, *[a + 1e-30j * d for a, d in zip(args, directions)], lengths=[3, 5, 0, 4], **settings)
+    stepped, _ = rule(
+        NUMPY, *[a + 1e-30j * d for a, d in zip(args, directions)], lengths=[3, 5, 0, 4], **settings
+    )
     slope = sum((g * y.imag / 1e-30).sum() for g, y in zip(cotangents, stepped))
     assert slope == pytest.approx(sum((g * d).sum() for g, d in zip(grads, directions)), rel=1e-12)
 
@@ -150,9 +169,15 @@ def test_two_parts_are_the_whole(kind: str, reverse: bool, cut: int) -> None:
         hs, *state = op(x[part], *state, *weights, reverse=reverse, **settings)
         parts.append((hs, mg.Tensor(g_hs[part])))
     hs = [hs for hs, _ in parts]
-    same([np.concatenate([t.data for t in (hs[::-1] if reverse else hs)]), *[t.data for t in state]], whole[0])
+    same(
+        [
+            np.concatenate([t.array for t in (hs[::-1] if reverse else hs)]),
+            *[t.array for t in state],
+        ],
+        whole[0],
+    )
     outputs, seeds = [*hs, *state], [*[g for _, g in parts], *map(mg.Tensor, g_last)]
-    same([g.data for g in mg.grad(outputs, [x, *others], seeds)], whole[1])
+    same([g.array for g in mg.grad(outputs, [x, *others], seeds)], whole[1])
 
 
 @each
@@ -167,11 +192,18 @@ def test_a_padded_row_gets_what_it_gets_alone(kind: str, reverse: bool) -> None:
     total = [np.zeros_like(a) for a in args[1 + states :]]
     for row, length in enumerate(lengths):
         one = slice(row, row + 1)
-        alone = [args[0][:length, one], *[a[one] for a in args[1 : 1 + states]], *args[1 + states :]]
+        alone = [
+            args[0][:length, one],
+            *[a[one] for a in args[1 : 1 + states]],
+            *args[1 + states :],
+        ]
         seeds = [cotangents[0][:length, one], *[g[one] for g in cotangents[1:]]]
         got, got_grads, _ = run(kind, alone, seeds, reverse=reverse)
         same(got, [values[0][:length, one], *[y[one] for y in values[1:]]])
-        same(got_grads[: 1 + states], [grads[0][:length, one], *[g[one] for g in grads[1 : 1 + states]]])
+        same(
+            got_grads[: 1 + states],
+            [grads[0][:length, one], *[g[one] for g in grads[1 : 1 + states]]],
+        )
         assert not values[0][length:, row].any() and not grads[0][length:, row].any()
         total = [a + b for a, b in zip(total, got_grads[1 + states :])]
     same(total, grads[1 + states :])
@@ -183,7 +215,11 @@ def test_permuting_the_batch_permutes_the_results(kind: str) -> None:
     args = draw_args(kind, 6, 4)
 
     def permuted(arrays: list[Any]) -> list[Any]:
-        return [arrays[0][:, order], *[a[order] for a in arrays[1 : 1 + states]], *arrays[1 + states :]]
+        return [
+            arrays[0][:, order],
+            *[a[order] for a in arrays[1 : 1 + states]],
+            *arrays[1 + states :],
+        ]
 
     values, grads, cotangents = run(kind, args, lengths=lengths)
     got, got_grads, _ = run(kind, permuted(args), permuted(cotangents), lengths=lengths[order])
@@ -252,7 +288,9 @@ def test_a_live_run_keeps_its_work_arrays(kind: str) -> None:
 
 @each
 @pytest.mark.parametrize("lengths", [None, [5, 3, 0, 5]])
-def test_what_new_memory_held_before_changes_nothing(kind: str, lengths: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_new_memory_held_before_changes_nothing(
+    kind: str, lengths: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     args = draw_args(kind, 5, 4)
     values, grads, cotangents = run(kind, args, lengths=lengths)
 
@@ -260,7 +298,9 @@ def test_what_new_memory_held_before_changes_nothing(kind: str, lengths: Any, mo
         return np.full(shape, np.nan, dtype)
 
     monkeypatch.setattr(NUMPY, "empty", dirty)
-    monkeypatch.setattr(recurrent.Buffers, "empty", lambda self, xp, shape, dtype: dirty(shape, dtype))
+    monkeypatch.setattr(
+        recurrent.Workspace, "empty", lambda self, xp, shape, dtype: dirty(shape, dtype)
+    )
     got, got_grads, _ = run(kind, args, cotangents, lengths=lengths)
     same(got + got_grads, values + grads, 0)
 
@@ -277,7 +317,11 @@ def test_the_gradient_of_an_input_that_is_only_data_is_left_out(kind: str, lengt
     same([g() if callable(g) else g for g in found[1:]], want[1:], 0)
     leaves = [mg.Tensor(args[0]), *[mg.Tensor(a).requires_grad_() for a in args[1:]]]
     values = op(*leaves, **settings)
-    same([g.data for g in mg.grad(values, leaves[1:], [mg.Tensor(g) for g in cotangents])], want[1:], 0)
+    same(
+        [g.array for g in mg.grad(values, leaves[1:], [mg.Tensor(g) for g in cotangents])],
+        want[1:],
+        0,
+    )
 
 
 def test_work_arrays_are_reused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,10 +350,18 @@ def test_is_pytorchs(kind: str, bias: bool, lengths: Any) -> None:
     args = draw_args(kind, T, B, I, H, bias)
     backward = draw_args(kind, T, B, I, H, bias)
     x = args[0]
-    layer = getattr(torch.nn, kind.split()[0].upper())(I, H, bias=bias, bidirectional=True, **settings).double()
-    for p, a in zip(layer.parameters(), [a for a in (*args[1 + states :], *backward[1 + states :]) if a is not None]):
+    layer = getattr(torch.nn, kind.split()[0].upper())(
+        I, H, bias=bias, bidirectional=True, **settings
+    ).double()
+    for p, a in zip(
+        layer.parameters(),
+        [a for a in (*args[1 + states :], *backward[1 + states :]) if a is not None],
+    ):
         p.data = torch.tensor(a)
-    starts = [torch.tensor(np.stack(pair), requires_grad=True) for pair in zip(args[1 : 1 + states], backward[1:])]
+    starts = [
+        torch.tensor(np.stack(pair), requires_grad=True)
+        for pair in zip(args[1 : 1 + states], backward[1:])
+    ]
     their_x = torch.tensor(x, requires_grad=True)
     packed = their_x
     if lengths:

@@ -51,9 +51,13 @@ def test_an_op_gives_what_it_gives_on_the_cpu(name: str, data: Any) -> None:
     if name == "move":
         return
     moved = [there(a) if isinstance(a, np.ndarray) and not is_float(a) else a for a in sample.args]
-    weights = laws.random(sample, laws.check.values_of(laws.function(op, sample), sample.floats))
+    weights = laws.random(sample, laws.check.evaluate(laws.function(op, sample), sample.floats))
     want = laws.run(laws.function(op, sample), sample.floats, weights)
-    found = laws.run(laws.function(op, Sample(moved, sample.settings)), [there(a).data for a in sample.floats], weights)
+    found = laws.run(
+        laws.function(op, Sample(moved, sample.settings)),
+        [there(a).array for a in sample.floats],
+        weights,
+    )
     for a, b in zip(sum(found, []), sum(want, []), strict=True):
         assert a is None or a.device.type == "cuda"
         laws.must_agree(op, sample, "on the GPU", laws.numbers(a), laws.numbers(b), "NumPy", 1e-10)
@@ -65,15 +69,25 @@ def test_an_op_gives_what_it_gives_on_the_cpu(name: str, data: Any) -> None:
 def test_an_op_gives_what_pytorch_gives_on_the_same_gpu(name: str, data: Any) -> None:
     torch = torch_for_cuda()
     op, sample, theirs = mg.OPS[name], data.draw(TABLE[name].all), TABLE[name].torch
-    if name in ("move", "getitem", "scatter_add"):  # whose settings name devices and arrays of the host
+    if name in (
+        "move",
+        "getitem",
+        "scatter_add",
+    ):  # whose settings name devices and arrays of the host
         return
-    tensors = [there(np.array(a, order="C")) if isinstance(a, np.ndarray) else a for a in sample.args]
+    tensors = [
+        there(np.array(a, order="C")) if isinstance(a, np.ndarray) else a for a in sample.args
+    ]
     ours = op(*tensors, **sample.settings)
     wanted = theirs(
-        torch, *[torch.from_dlpack(t) if isinstance(t, mg.Tensor) else t for t in tensors], **sample.settings
+        torch,
+        *[torch.from_dlpack(t) if isinstance(t, mg.Tensor) else t for t in tensors],
+        **sample.settings,
     )
     for y, want in zip(laws.as_list(ours), laws.as_list(wanted), strict=True):
-        laws.must_agree(op, sample, "a value is", here(y), want.cpu().numpy(), "PyTorch on the GPU", 1e-9)
+        laws.must_agree(
+            op, sample, "a value is", here(y), want.cpu().numpy(), "PyTorch on the GPU", 1e-9
+        )
 
 
 def torch_for_cuda() -> Any:
@@ -87,7 +101,7 @@ def test_dlpack_copies_nothing() -> None:
     torch = torch_for_cuda()
     x = mg.zeros(3, device="cuda")
     theirs = torch.from_dlpack(x)
-    assert theirs.data_ptr() == x.data.data.ptr and theirs.is_cuda
+    assert theirs.data_ptr() == x.array.data.ptr and theirs.is_cuda
     theirs += 2
     torch.cuda.synchronize()
     assert x.tolist() == [2, 2, 2]
@@ -100,14 +114,25 @@ def test_dlpack_copies_nothing() -> None:
 
 @pytest.mark.parametrize("dtype", [mg.float32, mg.float64], ids=str)
 @pytest.mark.parametrize("lengths", [None, [9, 1, 5, 7]], ids=["whole", "lengths"])
-@pytest.mark.parametrize(("kind", "settings"), [
-    ("RNN", {}), ("RNN", {"nonlinearity": "relu"}), ("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False}),
-    ("LSTM", {"num_layers": 2, "bidirectional": True}), ("GRU", {"bias": False, "num_layers": 2}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "settings"),
+    [
+        ("RNN", {}),
+        ("RNN", {"nonlinearity": "relu"}),
+        ("LSTM", {}),
+        ("GRU", {}),
+        ("GRU", {"reset_after": False}),
+        ("LSTM", {"num_layers": 2, "bidirectional": True}),
+        ("GRU", {"bias": False, "num_layers": 2}),
+    ],
+)
 def test_a_recurrent_layer(kind: str, settings: dict[str, Any], lengths: Any, dtype: Any) -> None:
     """Plain the first time, captured the second, a graph the third: each time what NumPy gives."""
     mg.manual_seed(0)
-    layer, far = getattr(nn, kind)(6, 16, **settings).to(dtype), getattr(nn, kind)(6, 16, **settings).to("cuda", dtype)
+    layer, far = (
+        getattr(nn, kind)(6, 16, **settings).to(dtype),
+        getattr(nn, kind)(6, 16, **settings).to("cuda", dtype),
+    )
     far.load_state_dict(layer.state_dict())
     for _ in range(4):
         x = mg.randn(9, 4, 6, dtype=dtype)
@@ -167,11 +192,16 @@ def test_a_layer(make: Any, shape: Any, monkeypatch: pytest.MonkeyPatch) -> None
         np.testing.assert_allclose(ours, want, atol=2e-5)
 
 
-@pytest.mark.parametrize("make", [
-    lambda p: optim.SGD(p, 0.1, momentum=0.9, nesterov=True), lambda p: optim.RMSprop(p, centered=True, momentum=0.5),
-    lambda p: optim.Adagrad(p, 0.1), lambda p: optim.Adam(p, 0.01, weight_decay=0.1),
-    lambda p: optim.AdamW(p, 0.01, maximize=True),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: optim.SGD(p, 0.1, momentum=0.9, nesterov=True),
+        lambda p: optim.RMSprop(p, centered=True, momentum=0.5),
+        lambda p: optim.Adagrad(p, 0.1),
+        lambda p: optim.Adam(p, 0.01, weight_decay=0.1),
+        lambda p: optim.AdamW(p, 0.01, maximize=True),
+    ],
+)
 def test_an_optimizer(make: Any) -> None:
     rng, ends = np.random.default_rng(0), []
     starts, slopes = rng.standard_normal((2, 80, 5, 3))  # more parameters than one launch takes
@@ -195,7 +225,9 @@ def test_pytorchs_training_is_ours() -> None:
     for lib, modules, optimizers in ((mg, nn, optim), (torch, torch.nn, torch.optim)):
         parts = modules.Embedding(9, 6), modules.LSTM(6, 16), modules.Linear(16, 3)
         if weights is None:
-            weights = [{k: here(v).astype(float) for k, v in part.state_dict().items()} for part in parts]
+            weights = [
+                {k: here(v).astype(float) for k, v in part.state_dict().items()} for part in parts
+            ]
         parts = [part.double().to("cuda") for part in parts]
         for part, values in zip(parts, weights):
             part.load_state_dict({k: lib.tensor(v) for k, v in values.items()})
@@ -235,7 +267,9 @@ def test_a_training_goes_on_from_a_file_on_the_other_device(tmp_path: Path) -> N
     whole = train("cpu", 6)
     for first, second in (("cpu", "cuda"), ("cuda", "cpu"), ("cuda", "cuda")):
         file = tmp_path / f"{first}-{second}"
-        np.testing.assert_allclose(train(first, 3, save=file) + train(second, 3, file), whole, rtol=1e-4)
+        np.testing.assert_allclose(
+            train(first, 3, save=file) + train(second, 3, file), whole, rtol=1e-4
+        )
 
 
 # What CuPy does otherwise
@@ -274,7 +308,10 @@ def test_a_training_step_does_not_wait() -> None:
     """CuPy itself refuses whatever would wait, but for what is marked as allowed."""
     import cupyx
 
-    model, head = nn.LSTM(6, 8, num_layers=2, dropout=0.2, bidirectional=True).to("cuda"), nn.Linear(16, 3).to("cuda")
+    model, head = (
+        nn.LSTM(6, 8, num_layers=2, dropout=0.2, bidirectional=True).to("cuda"),
+        nn.Linear(16, 3).to("cuda"),
+    )
     embedding = nn.Embedding(9, 6, padding_idx=0).to("cuda")
     parameters = [*model.parameters(), *head.parameters(), *embedding.parameters()]
     optimizer, ids = optim.AdamW(parameters), mg.randint(0, 9, (5, 4), device="cuda")
@@ -312,5 +349,7 @@ def test_a_demo_runs_there(demo: str, tmp_path: Path) -> None:
         "--out",
         str(tmp_path),
     ]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, "MPLBACKEND": "Agg"}, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, "MPLBACKEND": "Agg"}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr

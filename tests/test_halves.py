@@ -11,18 +11,27 @@ import pytest
 import strict_device
 
 import minigrad as mg
-from minigrad.fused import halves
+from minigrad.fast import halves
 
 
 def threads_of_blas() -> list[int]:
     return [library.num_threads for library in halves.cores.blas.lib_controllers]
 
 
-@pytest.mark.parametrize(("B", "H", "device", "allowed", "halved"), [
-    (4, 3, "cpu", True, True), (2, 6, "cpu", True, True), (12, 1, "cpu", True, True), (5, 3, "cpu", True, True),
-    (4, 2, "cpu", True, False), (1, 12, "cpu", True, False), (2, 5, "cpu", True, False),
-    (4, 3, "cpu", False, False), (4, 3, strict_device.NAME, True, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("B", "H", "device", "allowed", "halved"),
+    [
+        (4, 3, "cpu", True, True),
+        (2, 6, "cpu", True, True),
+        (12, 1, "cpu", True, True),
+        (5, 3, "cpu", True, True),
+        (4, 2, "cpu", True, False),
+        (1, 12, "cpu", True, False),
+        (2, 5, "cpu", True, False),
+        (4, 3, "cpu", False, False),
+        (4, 3, strict_device.NAME, True, False),
+    ],
+)
 def test_a_large_batch_is_halved_forward_and_back_and_no_other(
     B: int, H: int, device: str, allowed: bool, halved: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,8 +45,10 @@ def test_a_large_batch_is_halved_forward_and_back_and_no_other(
     monkeypatch.setattr(halves, "LARGE", 24)
     monkeypatch.setattr(halves.cores, "allowed", lambda: allowed)
     monkeypatch.setattr(halves.cores, "both", counted)
-    x, h, W, U = (mg.tensor(np.ones(shape), device=device) for shape in ((2, B, 1), (B, H), (H, 1), (H, H)))
-    hs, _ = mg.fused.rnn(x, h, W.requires_grad_(), U, None, None)
+    x, h, W, U = (
+        mg.tensor(np.ones(shape), device=device) for shape in ((2, B, 1), (B, H), (H, 1), (H, H))
+    )
+    hs, _ = mg.byhand.rnn(x, h, W.requires_grad_(), U, None, None)
     hs.sum().backward()
     assert len(calls) == 2 * halved
 
@@ -78,7 +89,9 @@ def test_halves_wait_until_blas_may_use_two_cores(limit: int) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the thread that it warns of is what this is about
+@pytest.mark.filterwarnings(
+    "ignore:.*fork:DeprecationWarning"
+)  # the thread that it warns of is what this is about
 def test_a_forked_process_starts_a_second_thread_of_its_own() -> None:
     halves.cores.both(lambda which: which)
     child = os.fork()

@@ -135,7 +135,9 @@ def as_it_was():
 
 def test_the_program_runs_on_minigrad(as_it_was: None) -> None:
     lines = printed(MINIGRAD)
-    losses = [float(line.split("loss ")[1].split(",")[0]) for line in lines if line.startswith("epoch")]
+    losses = [
+        float(line.split("loss ")[1].split(",")[0]) for line in lines if line.startswith("epoch")
+    ]
     assert losses[-1] < losses[0]
 
 

@@ -31,9 +31,20 @@ def test_attributes_are_the_tree_in_order_of_assignment() -> None:
     net = nn.Module()
     net.b, net.a = Scale(), nn.Parameter([1.0])
     net.list = nn.ModuleList([nn.Linear(2, 3), net.b])
-    assert [n for n, _ in net.named_parameters()] == ["a", "b.factor", "list.0.weight", "list.0.bias"]
+    assert [n for n, _ in net.named_parameters()] == [
+        "a",
+        "b.factor",
+        "list.0.weight",
+        "list.0.bias",
+    ]
     assert [n for n, _ in net.named_modules()] == ["", "b", "list", "list.0"]
-    assert list(net.state_dict()) == ["a", "b.factor", "list.0.weight", "list.0.bias", "list.1.factor"]
+    assert list(net.state_dict()) == [
+        "a",
+        "b.factor",
+        "list.0.weight",
+        "list.0.bias",
+        "list.1.factor",
+    ]
     net.b = None
     assert [n for n, _ in net.named_children()] == ["list"]
 
@@ -53,15 +64,21 @@ def test_load_state_dict_says_all_that_is_wrong_at_once_and_changes_nothing() ->
     before = linear.weight.tolist()
     bad = {"weight": np.zeros((3, 2)), "bias": np.zeros(4), "extra": np.zeros(1)}
     with pytest.raises(
-        RuntimeError, match=r"Linear.*bias has shape \(4,\) where \(3,\) is wanted.*extra is unexpected"
+        RuntimeError,
+        match=r"Linear.*bias has shape \(4,\) where \(3,\) is wanted.*extra is unexpected",
     ):
         linear.load_state_dict(bad)
-    with pytest.raises(RuntimeError, match="weight is missing, bias is missing, other is unexpected"):
+    with pytest.raises(
+        RuntimeError, match="weight is missing, bias is missing, other is unexpected"
+    ):
         linear.load_state_dict({"other": np.zeros(1)})
     with pytest.raises(RuntimeError, match="bias has shape"):
         linear.load_state_dict(bad, strict=False)
     assert linear.weight.tolist() == before
-    assert linear.load_state_dict({"weight": np.zeros((3, 2)), "other": 1.0}, strict=False) == (["bias"], ["other"])
+    assert linear.load_state_dict({"weight": np.zeros((3, 2)), "other": 1.0}, strict=False) == (
+        ["bias"],
+        ["other"],
+    )
 
 
 def test_modes_and_dtypes_reach_the_whole_tree() -> None:
@@ -101,7 +118,12 @@ def test_containers() -> None:
 def test_modules_say_what_they_are() -> None:
     assert repr(nn.Parameter([1.0])) == "Parameter containing:\ntensor([1.], requires_grad=True)"
     assert repr(nn.LockedDropout(0.25, True)) == "LockedDropout(p=0.25, batch_first=True)"
-    assert repr(nn.Sequential(nn.Linear(2, 3))).splitlines()[1].strip().startswith("(0): Linear(in_features=2")
+    assert (
+        repr(nn.Sequential(nn.Linear(2, 3)))
+        .splitlines()[1]
+        .strip()
+        .startswith("(0): Linear(in_features=2")
+    )
 
 
 def test_parameters_may_be_registered_and_moved() -> None:
@@ -116,7 +138,9 @@ def test_parameters_may_be_registered_and_moved() -> None:
 
 def test_misuse_of_modules() -> None:
     linear = nn.Linear(2, 3)
-    with pytest.raises(TypeError, match=r"Linear.weight is a Parameter and cannot become a Tensor.*nn.Parameter"):
+    with pytest.raises(
+        TypeError, match=r"Linear.weight is a Parameter and cannot become a Tensor.*nn.Parameter"
+    ):
         linear.weight = linear.weight * 2
     with pytest.raises(NotImplementedError, match="Module has no forward method"):
         nn.Module()(1)
@@ -162,7 +186,9 @@ def test_dropout_gives_zero_or_the_scaled_value(p: float, shape: list[int]) -> N
     x.requires_grad_()
     y = nn.Dropout(p)(x)
     kept = y.detach().numpy() != 0
-    np.testing.assert_allclose(y.detach().numpy(), np.where(kept, x.detach().numpy() / (1 - p or 1), 0), rtol=1e-6)
+    np.testing.assert_allclose(
+        y.detach().numpy(), np.where(kept, x.detach().numpy() / (1 - p or 1), 0), rtol=1e-6
+    )
     y.sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), kept / (1 - p or 1), rtol=1e-6)
     assert y.dtype == mg.float32
@@ -176,7 +202,9 @@ def test_dropout_drops_a_share_p_and_keeps_the_mean() -> None:
 
 
 @given(batch_first=st.booleans())
-def test_locked_dropout_has_one_mask_for_all_steps_and_a_fresh_one_each_call(batch_first: bool) -> None:
+def test_locked_dropout_has_one_mask_for_all_steps_and_a_fresh_one_each_call(
+    batch_first: bool,
+) -> None:
     dropout = nn.LockedDropout(0.5, batch_first)
     x = mg.ones(4, 6, 50)
     masks = [dropout(x).numpy() for _ in range(2)]
@@ -207,13 +235,18 @@ def test_orthogonal_rows_or_columns_are_orthonormal(rows: int, columns: int) -> 
 
 def test_initial_values_have_the_stated_bounds_and_variance() -> None:
     t = mg.zeros(300, 200)
-    for name, std in (("xavier_uniform_", (2 / 500) ** 0.5), ("xavier_normal_", (2 / 500) ** 0.5),
-                      ("kaiming_uniform_", (2 / 200) ** 0.5), ("normal_", 1.0), ("uniform_", 12**-0.5)):  # fmt: skip
+    for name, std in (
+        ("xavier_uniform_", (2 / 500) ** 0.5),
+        ("xavier_normal_", (2 / 500) ** 0.5),
+        ("kaiming_uniform_", (2 / 200) ** 0.5),
+        ("normal_", 1.0),
+        ("uniform_", 12**-0.5),
+    ):
         assert getattr(nn.init, name)(t) is t
         assert t.numpy().std() == pytest.approx(std, rel=0.02), name
-    assert nn.init.kaiming_uniform_(t, mode="fan_out", nonlinearity="linear").numpy().std() == pytest.approx(
-        300**-0.5, rel=0.02
-    )
+    assert nn.init.kaiming_uniform_(
+        t, mode="fan_out", nonlinearity="linear"
+    ).numpy().std() == pytest.approx(300**-0.5, rel=0.02)
     assert nn.init.constant_(t, 3.0).tolist() == nn.init.ones_(t).mul(3.0).tolist()
     assert not nn.init.zeros_(t).numpy().any()
 
@@ -229,7 +262,8 @@ def test_initial_values_do_not_depend_on_the_dtype() -> None:
 
 
 @pytest.mark.parametrize(
-    "make", [lambda **s: nn.LSTM(3, 50, 2, bidirectional=True, **s), lambda **s: nn.LSTMCell(3, 50, **s)]
+    "make",
+    [lambda **s: nn.LSTM(3, 50, 2, bidirectional=True, **s), lambda **s: nn.LSTMCell(3, 50, **s)],
 )
 def test_forget_bias_is_the_sum_of_both_biases(make: Any) -> None:
     layer, H = make(forget_bias=1.5), 50
@@ -255,7 +289,9 @@ def test_chrono_opens_the_gate_that_keeps_a_grus_state() -> None:
     usual = layer.bias_ih_l0.detach().numpy()[:H]
     assert abs(usual).max() <= 1 / np.sqrt(H)  # r is as it was
     for end in ("l0", "l0_reverse"):
-        both = (getattr(layer, f"bias_ih_{end}") + getattr(layer, f"bias_hh_{end}")).detach().numpy()
+        both = (
+            (getattr(layer, f"bias_ih_{end}") + getattr(layer, f"bias_hh_{end}")).detach().numpy()
+        )
         spans = np.exp(both[H : 2 * H])
         assert 1 <= spans.min() < 10 and 90 < spans.max() <= 99
 
@@ -267,7 +303,9 @@ def test_misuse_of_initialisers() -> None:
         nn.init.kaiming_uniform_(mg.zeros(2, 2), mode="fan")
     with pytest.raises(ValueError, match="t_max = 2"):
         nn.LSTM(3, 4, chrono=2)
-    with pytest.raises(TypeError, match="forget_bias_: GRU.* has no bias of the gates it sets; give an LSTM"):
+    with pytest.raises(
+        TypeError, match="forget_bias_: GRU.* has no bias of the gates it sets; give an LSTM"
+    ):
         nn.init.forget_bias_(nn.GRU(3, 4), 1.0)
     with pytest.raises(TypeError, match="bias=True"):
         nn.LSTM(3, 4, bias=False, forget_bias=1.0)

@@ -48,7 +48,7 @@ def masks_of_a_gpu(x: Any, shape: tuple[int, ...], p: float) -> Any:
 
 
 def has_kernels(device: str) -> bool:
-    return NAMESPACES[type(mg.ones(1, device=device).data)].kernels is not None
+    return NAMESPACES[type(mg.ones(1, device=device).array)].kernels is not None
 
 
 def losses(device: str, kind: str, make: Any) -> list[float]:
@@ -76,12 +76,19 @@ def losses(device: str, kind: str, make: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize(("kind", "make"), [
-    ("RNN", lambda p: optim.SGD(p, 0.1, momentum=0.9, nesterov=True)), ("LSTM", lambda p: optim.Adam(p, 0.01)),
-    ("GRU", lambda p: optim.RMSprop(p, centered=True, momentum=0.5)), ("LSTM", lambda p: optim.AdamW(p, 0.01)),
-    ("GRU", lambda p: optim.Adagrad(p, maximize=True)),
-])  # fmt: skip
-def test_training_gives_the_same_numbers(device: str, kind: str, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        ("RNN", lambda p: optim.SGD(p, 0.1, momentum=0.9, nesterov=True)),
+        ("LSTM", lambda p: optim.Adam(p, 0.01)),
+        ("GRU", lambda p: optim.RMSprop(p, centered=True, momentum=0.5)),
+        ("LSTM", lambda p: optim.AdamW(p, 0.01)),
+        ("GRU", lambda p: optim.Adagrad(p, maximize=True)),
+    ],
+)
+def test_training_gives_the_same_numbers(
+    device: str, kind: str, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     found = losses(device, kind, make)
     if has_kernels(device):
         monkeypatch.setattr("nn.functional.kept", masks_of_a_gpu)
@@ -91,7 +98,11 @@ def test_training_gives_the_same_numbers(device: str, kind: str, make: Any, monk
 @pytest.mark.parametrize("device", DEVICES)
 def test_cells_gates_and_losses(device: str) -> None:
     x = mg.randn(4, 3, 2, device=device, requires_grad=True)
-    for cell in (nn.PeepholeLSTMCell(2, 3, forget_bias=1.0), nn.GRUCell(2, 3, reset_after=False), nn.RNNCell(2, 3)):
+    for cell in (
+        nn.PeepholeLSTMCell(2, 3, forget_bias=1.0),
+        nn.GRUCell(2, 3, reset_after=False),
+        nn.RNNCell(2, 3),
+    ):
         hs, _ = nn.unroll(cell.to(device), x, lengths=[4, 1, 3], dropout=0.5)
         nn.functional.huber_loss(hs, mg.zeros(4, 3, 3, device=device)).backward()
     found = nn.gates(nn.LSTM(2, 3, bidirectional=True, chrono=9).to(device), x, lengths=[4, 1, 3])
@@ -99,7 +110,10 @@ def test_cells_gates_and_losses(device: str) -> None:
     y = nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True)
     nn.functional.binary_cross_entropy_with_logits(y, (y > 0).float()).backward()
     nn.init.orthogonal_(mg.zeros(3, 2, device=device))
-    assert nn.functional.one_hot(mg.tensor([0, 2], device=device)).tolist() == [[1, 0, 0], [0, 0, 1]]
+    assert nn.functional.one_hot(mg.tensor([0, 2], device=device)).tolist() == [
+        [1, 0, 0],
+        [0, 0, 1],
+    ]
     assert nn.functional.pad(x, (1, 1, 0, -1)).device.type == device
 
 

@@ -29,34 +29,48 @@ def test_cross_entropy_is_its_composition(reduction: str, classes: int) -> None:
     """Also with one class alone, where a row to ignore has no other to take its place."""
     x = mg.randn(4, classes, dtype=mg.float64)
     settings = {"reduction": reduction, "ignore_index": -100}
-    op, targets = mg.fused.softmax_cross_entropy, mg.tensor([0, -100, classes - 1, 0])
-    np.testing.assert_allclose(op(x, targets, **settings), op.composed(x, targets, **settings), atol=1e-12)
+    op, targets = mg.byhand.softmax_cross_entropy, mg.tensor([0, -100, classes - 1, 0])
+    np.testing.assert_allclose(
+        op(x, targets, **settings), op.composed(x, targets, **settings), atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_losses_do_not_overflow(size: float) -> None:
     x = mg.full((3,), size, requires_grad=True)
-    for loss in (F.binary_cross_entropy_with_logits(x, mg.tensor([0.0, 0.5, 1.0])), F.cross_entropy(x, mg.tensor(1)),
-                 F.softplus(x).sum(), F.logsigmoid(x).sum(), F.elu(x).sum(), F.silu(x).sum()):  # fmt: skip
+    for loss in (
+        F.binary_cross_entropy_with_logits(x, mg.tensor([0.0, 0.5, 1.0])),
+        F.cross_entropy(x, mg.tensor(1)),
+        F.softplus(x).sum(),
+        F.logsigmoid(x).sum(),
+        F.elu(x).sum(),
+        F.silu(x).sum(),
+    ):
         loss.backward()
         assert np.isfinite(loss.item()) and np.isfinite(x.grad.numpy()).all()
 
 
 def test_misuse_of_losses() -> None:
-    with pytest.raises(ValueError, match=r"mse_loss: input \(3, 1\) and target \(3,\) differ in shape"):
+    with pytest.raises(
+        ValueError, match=r"mse_loss: input \(3, 1\) and target \(3,\) differ in shape"
+    ):
         F.mse_loss(mg.ones(3, 1), mg.ones(3))
     with pytest.raises(ValueError, match="reduction is 'mean', 'sum' or 'none', not 'avg'"):
         F.l1_loss(mg.ones(3), mg.ones(3), "avg")
-    with pytest.raises(ValueError, match=r"cross_entropy: for input \(3, 4\) targets are integers of shape \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"cross_entropy: for input \(3, 4\) targets are integers of shape \(3,\)"
+    ):
         F.cross_entropy(mg.ones(3, 4), mg.tensor([1, 2]))
     with pytest.raises(IndexError, match="targets go from 0 to 4"):
         nn.CrossEntropyLoss()(mg.ones(2, 4), mg.tensor([0, 4]))
     with pytest.raises(IndexError, match="targets go from 0 to 4, but classes go to 3"):
         F.nll_loss(mg.ones(2, 4), mg.tensor([0, 4]))
     with pytest.raises(ValueError, match="reduction is 'none', 'sum' or 'mean', not 'avg'"):
-        mg.fused.softmax_cross_entropy(mg.ones(2, 4), mg.tensor([0, 1]), reduction="avg")
-    with pytest.raises(TypeError, match=r"targets must be integers, and float32 came; use \.long\(\)"):
-        mg.fused.softmax_cross_entropy(mg.ones(2, 4), mg.ones(2))
+        mg.byhand.softmax_cross_entropy(mg.ones(2, 4), mg.tensor([0, 1]), reduction="avg")
+    with pytest.raises(
+        TypeError, match=r"targets must be integers, and float32 came; use \.long\(\)"
+    ):
+        mg.byhand.softmax_cross_entropy(mg.ones(2, 4), mg.ones(2))
     with pytest.raises(IndexError, match="targets go from -1 to 1"):
         F.cross_entropy(mg.ones(2, 4), mg.tensor([-1, 1]))
     with pytest.raises(TypeError, match="size_average"):
@@ -84,7 +98,11 @@ def test_a_query_that_may_look_nowhere_gets_zeros_and_gives_zero_gradients() -> 
         x.grad = None
         (output * mg.randn(*output.shape)).sum().backward()
         assert not output[0].detach().numpy().any() and not weights[0].detach().numpy().any()
-        assert not x.grad[0].numpy().any() and np.isfinite(x.grad.numpy()).all() and x.grad[1].numpy().any()
+        assert (
+            not x.grad[0].numpy().any()
+            and np.isfinite(x.grad.numpy()).all()
+            and x.grad[1].numpy().any()
+        )
         assert not weights[1, ..., 1].detach().numpy().any()
         np.testing.assert_allclose(weights[1].detach().numpy().sum(-1), 1, rtol=1e-5)
     forbidden = mg.tensor([[False] * 3, [True] * 3, [True] * 3])
@@ -99,7 +117,9 @@ def test_padding_does_not_change_attention() -> None:
     s = mg.randn(2, 6)
     for attend in (pooling, lambda h, *mask: additive(s, h, None, *mask)):
         alone, padded = attend(h)[0], attend(mg.cat([h, more], 1), padding)[0]
-        np.testing.assert_allclose(alone.detach().numpy(), padded.detach().numpy(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(
+            alone.detach().numpy(), padded.detach().numpy(), rtol=1e-5, atol=1e-6
+        )
 
 
 def test_additive_attention_is_the_papers_equation() -> None:
@@ -134,10 +154,19 @@ def test_misuse_of_attention() -> None:
 # Data and files.
 
 
-@given(count=st.integers(1, 7), batch_size=st.integers(1, 8), drop_last=st.booleans(), shuffle=st.booleans())
-def test_a_loader_gives_each_item_once(count: int, batch_size: int, drop_last: bool, shuffle: bool) -> None:
+@given(
+    count=st.integers(1, 7),
+    batch_size=st.integers(1, 8),
+    drop_last=st.booleans(),
+    shuffle=st.booleans(),
+)
+def test_a_loader_gives_each_item_once(
+    count: int, batch_size: int, drop_last: bool, shuffle: bool
+) -> None:
     x = mg.arange(count)
-    loader = nn.data.DataLoader(nn.data.TensorDataset(x, x * 10), batch_size, shuffle, drop_last=drop_last)
+    loader = nn.data.DataLoader(
+        nn.data.TensorDataset(x, x * 10), batch_size, shuffle, drop_last=drop_last
+    )
     batches = [(a.tolist(), b.tolist()) for a, b in loader]
     seen = [i for a, _ in batches for i in a]
     assert len(batches) == len(loader)
@@ -159,7 +188,9 @@ def test_a_loader_collates_any_dataset() -> None:
     items = [(mg.ones(2) * i, i, np.float64(i)) for i in range(3)]
     (x, i, f), _ = nn.data.DataLoader(items, 2)
     assert x.tolist() == [[0, 0], [1, 1]] and i.tolist() == [0, 1] and f.dtype == mg.float64
-    ragged = nn.data.DataLoader([mg.ones(n) for n in (1, 3)], 2, collate_fn=nn.utils.rnn.pad_sequence)
+    ragged = nn.data.DataLoader(
+        [mg.ones(n) for n in (1, 3)], 2, collate_fn=nn.utils.rnn.pad_sequence
+    )
     assert [batch.tolist() for batch in ragged] == [[[1, 1], [0, 1], [0, 1]]]
 
 
@@ -182,7 +213,11 @@ def test_a_nesting_is_saved_and_loaded_as_it_was(tmp_path: Any) -> None:
     }
     nn.io.save(tree, tmp_path / "tree.safetensors")
     again = nn.io.load(tmp_path / "tree.safetensors")
-    assert list(again) == ["a", 3, "c"] and again["a"][1] == (1, 2.5, None, True, "x") and again["c"] == {}
+    assert (
+        list(again) == ["a", 3, "c"]
+        and again["a"][1] == (1, 2.5, None, True, "x")
+        and again["c"] == {}
+    )
     assert again["a"][0].tolist() == [1.5, float("inf")] and again["a"][0].dtype == mg.float32
     assert again[3]["b"].tolist() == [[0, 3], [1, 4], [2, 5]]
     nn.io.save(mg.tensor(2.0), tmp_path / "one.safetensors")

@@ -22,8 +22,14 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "Linear, one row": (lambda nn: nn.Linear(4, 3, bias=False), (draw(4),)),
     "Identity": (lambda nn: nn.Identity(), (draw(3),)),
     "Embedding": (lambda nn: nn.Embedding(7, 3), (rng.integers(0, 7, (4, 5)),)),
-    "Embedding, padding": (lambda nn: nn.Embedding(7, 3, padding_idx=2), (rng.integers(0, 4, (4, 5)),)),
-    "Embedding, padding from the end": (lambda nn: nn.Embedding(7, 3, padding_idx=-1), (np.array([6, 5, 6]),)),
+    "Embedding, padding": (
+        lambda nn: nn.Embedding(7, 3, padding_idx=2),
+        (rng.integers(0, 4, (4, 5)),),
+    ),
+    "Embedding, padding from the end": (
+        lambda nn: nn.Embedding(7, 3, padding_idx=-1),
+        (np.array([6, 5, 6]),),
+    ),
     "Dropout, p=0": (lambda nn: nn.Dropout(0.0), (draw(3, 4),)),
     "LayerNorm": (lambda nn: nn.LayerNorm(4), (draw(2, 3, 4),)),
     "LayerNorm, two dimensions": (lambda nn: nn.LayerNorm((3, 4), eps=0.1), (draw(2, 3, 4),)),
@@ -36,12 +42,18 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "ELU": (lambda nn: nn.ELU(alpha=0.7), (np.array([-1.0, 0.0, 2.0, 800.0]),)),
     "SiLU": (lambda nn: nn.SiLU(), (draw(5),)),
     "GELU": (lambda nn: nn.GELU(approximate="tanh"), (draw(5),)),
-    "Softplus": (lambda nn: nn.Softplus(beta=2.0), (np.array([-800.0, 0.0, 5.0, 10.0, 11.0, 800.0]),)),
+    "Softplus": (
+        lambda nn: nn.Softplus(beta=2.0),
+        (np.array([-800.0, 0.0, 5.0, 10.0, 11.0, 800.0]),),
+    ),
     "Softplus, threshold": (lambda nn: nn.Softplus(1, 3), (np.array([2.0, 3.5]),)),
     "LogSigmoid": (lambda nn: nn.LogSigmoid(), (np.array([-800.0, -1.0, 0.0, 1.0, 800.0]),)),
     "Softmax": (lambda nn: nn.Softmax(dim=1), (draw(2, 3, 4),)),
     "LogSoftmax": (lambda nn: nn.LogSoftmax(-1), (draw(2, 3, 4),)),
-    "Sequential": (lambda nn: nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Tanh(), nn.Linear(3, 3))), (draw(2, 4),)),
+    "Sequential": (
+        lambda nn: nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.Tanh(), nn.Linear(3, 3))),
+        (draw(2, 4),),
+    ),
     "Sequential, empty": (lambda nn: nn.Sequential(), (draw(3),)),
     "RNNCell": (lambda nn: nn.RNNCell(3, 4), (draw(2, 3), draw(2, 4))),
     "RNNCell, relu": (lambda nn: nn.RNNCell(3, 4, nonlinearity="relu", bias=False), (draw(2, 3),)),
@@ -62,7 +74,12 @@ def test_lstm_cell() -> None:
         weights = twins(ours, theirs)
         assert repr(ours) == repr(theirs)
         arrays = draw(2, 3), draw(2, 4), draw(2, 4, seed=1)
-        agree(lambda x, h, c: ours(x, (h, c)), lambda x, h, c: theirs(x, (h, c)), *arrays, weights=weights)  # noqa: B023
+        agree(
+            lambda x, h, c: ours(x, (h, c)),
+            lambda x, h, c: theirs(x, (h, c)),
+            *arrays,
+            weights=weights,
+        )
         agree(ours, theirs, draw(3))
 
 
@@ -75,8 +92,12 @@ class Tree:
             def __init__(self) -> None:
                 super().__init__()
                 self.embedding = nn.Embedding(9, 4, padding_idx=0)
-                self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)])
-                self.rnn = nn.LSTM(4, 5, num_layers=2, batch_first=True, bidirectional=True, dropout=0.5)
+                self.layers = nn.ModuleList(
+                    [nn.Linear(4, 4), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4)]
+                )
+                self.rnn = nn.LSTM(
+                    4, 5, num_layers=2, batch_first=True, bidirectional=True, dropout=0.5
+                )
                 self.register_buffer("scale", tensor)
                 self.shared = self.layers[0]
                 self.act = nn.ReLU()
@@ -93,7 +114,9 @@ def test_tree_of_modules() -> None:
     }
     assert list(ours.state_dict()) == list(theirs.state_dict())
     for walk in ("named_parameters", "named_buffers", "named_modules", "named_children"):
-        assert [n for n, _ in getattr(ours, walk)()] == [n for n, _ in getattr(theirs, walk)()], walk
+        assert [n for n, _ in getattr(ours, walk)()] == [n for n, _ in getattr(theirs, walk)()], (
+            walk
+        )
     assert len(list(ours.modules())) == len(list(theirs.modules()))
     mine: list[str] = []
     his: list[str] = []
@@ -108,16 +131,35 @@ shapes = st.lists(st.integers(1, 4), min_size=0, max_size=3).map(tuple)
 reductions = st.sampled_from(["mean", "sum", "none"])
 
 
-@given(shape=shapes, reduction=reductions, delta=st.sampled_from([0.3, 1.0]), seed=st.integers(0, 99))
-def test_losses_of_differences(shape: tuple[int, ...], reduction: str, delta: float, seed: int) -> None:
+@given(
+    shape=shapes, reduction=reductions, delta=st.sampled_from([0.3, 1.0]), seed=st.integers(0, 99)
+)
+def test_losses_of_differences(
+    shape: tuple[int, ...], reduction: str, delta: float, seed: int
+) -> None:
     x, y = draw(*shape, seed=seed), draw(*shape, seed=seed + 100)
     for name in ("mse_loss", "l1_loss"):
-        agree(lambda a, b, name=name: getattr(F, name)(a, b, reduction=reduction),
-              lambda a, b, name=name: getattr(TF, name)(a, b, reduction=reduction), x, y)  # fmt: skip
-    agree(lambda a, b: F.huber_loss(a, b, reduction, delta), lambda a, b: TF.huber_loss(a, b, reduction, delta), x, y)
+        agree(
+            lambda a, b, name=name: getattr(F, name)(a, b, reduction=reduction),
+            lambda a, b, name=name: getattr(TF, name)(a, b, reduction=reduction),
+            x,
+            y,
+        )
+    agree(
+        lambda a, b: F.huber_loss(a, b, reduction, delta),
+        lambda a, b: TF.huber_loss(a, b, reduction, delta),
+        x,
+        y,
+    )
 
 
-@given(shape=shapes, reduction=reductions, weighted=st.booleans(), positive=st.booleans(), seed=st.integers(0, 99))
+@given(
+    shape=shapes,
+    reduction=reductions,
+    weighted=st.booleans(),
+    positive=st.booleans(),
+    seed=st.integers(0, 99),
+)
 def test_binary_cross_entropy(
     shape: tuple[int, ...], reduction: str, weighted: bool, positive: bool, seed: int
 ) -> None:
@@ -125,28 +167,52 @@ def test_binary_cross_entropy(
     w, p = (abs(draw(*shape, seed=s)) if on else None for s, on in ((7, weighted), (8, positive)))
     agree(
         lambda a, b: F.binary_cross_entropy_with_logits(
-            a, b, None if w is None else mg.tensor(w), reduction, None if p is None else mg.tensor(p)
+            a,
+            b,
+            None if w is None else mg.tensor(w),
+            reduction,
+            None if p is None else mg.tensor(p),
         ),
         lambda a, b: TF.binary_cross_entropy_with_logits(
-            a, b, None if w is None else torch.tensor(w), reduction=reduction,
+            a,
+            b,
+            None if w is None else torch.tensor(w),
+            reduction=reduction,
             pos_weight=None if p is None else torch.tensor(p),
         ),
-        x, y,
-    )  # fmt: skip
+        x,
+        y,
+    )
 
 
 @given(
-    lead=st.sampled_from([(), (1,), (4,)]), C=st.integers(1, 5), tail=st.sampled_from([(), (3,), (2, 2)]),
-    reduction=reductions, weighted=st.booleans(), smoothing=st.sampled_from([0.0, 0.1, 1.0]), ignored=st.booleans(),
-    probabilities=st.booleans(), seed=st.integers(0, 999),
-)  # fmt: skip
+    lead=st.sampled_from([(), (1,), (4,)]),
+    C=st.integers(1, 5),
+    tail=st.sampled_from([(), (3,), (2, 2)]),
+    reduction=reductions,
+    weighted=st.booleans(),
+    smoothing=st.sampled_from([0.0, 0.1, 1.0]),
+    ignored=st.booleans(),
+    probabilities=st.booleans(),
+    seed=st.integers(0, 999),
+)
 def test_cross_entropy(
-    lead: Any, C: int, tail: Any, reduction: str, weighted: bool, smoothing: float, ignored: bool, probabilities: bool,
+    lead: Any,
+    C: int,
+    tail: Any,
+    reduction: str,
+    weighted: bool,
+    smoothing: float,
+    ignored: bool,
+    probabilities: bool,
     seed: int,
-) -> None:  # fmt: skip
+) -> None:
     tail = tail if lead else ()
     numbers = np.random.default_rng(seed)
-    x, w = numbers.standard_normal((*lead, C, *tail)), numbers.uniform(0.1, 2, C) if weighted else None
+    x, w = (
+        numbers.standard_normal((*lead, C, *tail)),
+        numbers.uniform(0.1, 2, C) if weighted else None,
+    )
     y = numbers.integers(0, C, (*lead, *tail))
     settings: dict[str, Any] = {"reduction": reduction, "label_smoothing": smoothing}
     if probabilities:
@@ -164,32 +230,57 @@ def test_cross_entropy(
         x,
         y,
     )
-    agree(lambda a: nn.CrossEntropyLoss(ours, **settings)(a, mg.tensor(y)),
-          lambda a: torch.nn.CrossEntropyLoss(theirs, **settings)(a, torch.tensor(y)), x)  # fmt: skip
+    agree(
+        lambda a: nn.CrossEntropyLoss(ours, **settings)(a, mg.tensor(y)),
+        lambda a: torch.nn.CrossEntropyLoss(theirs, **settings)(a, torch.tensor(y)),
+        x,
+    )
     if not probabilities:
         settings.pop("label_smoothing")
-        agree(lambda a, b: F.nll_loss(a, b, ours, **settings), lambda a, b: TF.nll_loss(a, b, theirs, **settings), x, y)
+        agree(
+            lambda a, b: F.nll_loss(a, b, ours, **settings),
+            lambda a, b: TF.nll_loss(a, b, theirs, **settings),
+            x,
+            y,
+        )
 
 
 def test_loss_modules_print_and_save_as_pytorchs() -> None:
     weight = [1.0, 2.0]
-    for name in ("MSELoss", "L1Loss", "HuberLoss", "BCEWithLogitsLoss", "NLLLoss", "CrossEntropyLoss"):
+    for name in (
+        "MSELoss",
+        "L1Loss",
+        "HuberLoss",
+        "BCEWithLogitsLoss",
+        "NLLLoss",
+        "CrossEntropyLoss",
+    ):
         assert repr(getattr(nn, name)()) == repr(getattr(torch.nn, name)())
-        agree(lambda a, b, name=name: getattr(nn, name)(reduction="sum")(a, b),
-              lambda a, b, name=name: getattr(torch.nn, name)(reduction="sum")(a, b),
-              draw(3, 2), np.array([0, 1, 1]) if "NLL" in name else abs(draw(3, 2, seed=1)) % 1)  # fmt: skip
-    ours, theirs = nn.CrossEntropyLoss(mg.tensor(weight)), torch.nn.CrossEntropyLoss(torch.tensor(weight))
+        agree(
+            lambda a, b, name=name: getattr(nn, name)(reduction="sum")(a, b),
+            lambda a, b, name=name: getattr(torch.nn, name)(reduction="sum")(a, b),
+            draw(3, 2),
+            np.array([0, 1, 1]) if "NLL" in name else abs(draw(3, 2, seed=1)) % 1,
+        )
+    ours, theirs = (
+        nn.CrossEntropyLoss(mg.tensor(weight)),
+        torch.nn.CrossEntropyLoss(torch.tensor(weight)),
+    )
     assert list(ours.state_dict()) == list(theirs.state_dict()) == ["weight"]
 
 
 @given(
-    shape=st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple), data=st.data(),
+    shape=st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple),
+    data=st.data(),
     value=st.sampled_from([0.0, -2.5]),
-)  # fmt: skip
+)
 def test_pad(shape: tuple[int, ...], data: st.DataObject, value: float) -> None:
     dims = data.draw(st.integers(1, len(shape)))
     pad = data.draw(st.lists(st.integers(-1, 2), min_size=2 * dims, max_size=2 * dims))
-    if any(n + a + b < 1 or a + n < 0 or b + n < 0 for n, a, b in zip(shape[::-1], pad[::2], pad[1::2], strict=False)):
+    if any(
+        n + a + b < 1 or a + n < 0 or b + n < 0
+        for n, a, b in zip(shape[::-1], pad[::2], pad[1::2], strict=False)
+    ):
         return
     agree(lambda x: F.pad(x, pad, value=value), lambda x: TF.pad(x, pad, value=value), draw(*shape))
 
@@ -198,14 +289,23 @@ def test_one_hot_and_embedding() -> None:
     ids = rng.integers(0, 5, (2, 3))
     agree(F.one_hot, TF.one_hot, ids)
     agree(lambda t: F.one_hot(t, 8), lambda t: TF.one_hot(t, 8), ids)
-    agree(lambda w: F.embedding(mg.tensor(ids), w, -5), lambda w: TF.embedding(torch.tensor(ids), w, -5), draw(5, 2))
+    agree(
+        lambda w: F.embedding(mg.tensor(ids), w, -5),
+        lambda w: TF.embedding(torch.tensor(ids), w, -5),
+        draw(5, 2),
+    )
 
 
 @given(
-    lead=st.sampled_from([(), (2,), (2, 3)]), L=st.integers(1, 4), S=st.integers(1, 4),
-    kind=st.sampled_from(["none", "bool", "float", "causal"]), scale=st.sampled_from([None, 0.3]),
-)  # fmt: skip
-def test_scaled_dot_product_attention(lead: Any, L: int, S: int, kind: str, scale: float | None) -> None:
+    lead=st.sampled_from([(), (2,), (2, 3)]),
+    L=st.integers(1, 4),
+    S=st.integers(1, 4),
+    kind=st.sampled_from(["none", "bool", "float", "causal"]),
+    scale=st.sampled_from([None, 0.3]),
+)
+def test_scaled_dot_product_attention(
+    lead: Any, L: int, S: int, kind: str, scale: float | None
+) -> None:
     arrays = [draw(*lead, L, 5), draw(*lead, S, 5, seed=1), draw(*lead, S, 2, seed=2)]
     numbers = np.random.default_rng(L + 10 * S)
     mask: Any = numbers.random((L, S)) < 0.6
@@ -214,8 +314,11 @@ def test_scaled_dot_product_attention(lead: Any, L: int, S: int, kind: str, scal
         mask = np.where(mask, numbers.standard_normal((L, S)), -math.inf)
     settings: dict[str, Any] = {"scale": scale, "is_causal": kind == "causal"}
     m, t = (mg.tensor(mask), torch.tensor(mask)) if kind in ("bool", "float") else (None, None)
-    agree(lambda q, k, v: F.scaled_dot_product_attention(q, k, v, m, **settings),
-          lambda q, k, v: TF.scaled_dot_product_attention(q, k, v, t, **settings), *arrays)  # fmt: skip
+    agree(
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, m, **settings),
+        lambda q, k, v: TF.scaled_dot_product_attention(q, k, v, t, **settings),
+        *arrays,
+    )
 
 
 @pytest.mark.parametrize("bias", [True, False])
@@ -235,7 +338,10 @@ def test_multihead_attention(bias: bool, form: str, masks: str) -> None:
     added = np.where(causal, -math.inf, draw(L, S))
     if form == "no batch":
         padding = padding[0]
-    given: dict[str, Any] = {"padding": {"key_padding_mask": padding}, "bool": {"attn_mask": causal}}.get(masks, {})
+    given: dict[str, Any] = {
+        "padding": {"key_padding_mask": padding},
+        "bool": {"attn_mask": causal},
+    }.get(masks, {})
     if masks == "both":
         given = {"key_padding_mask": padding, "attn_mask": causal}
     if masks == "float":
@@ -245,8 +351,12 @@ def test_multihead_attention(bias: bool, form: str, masks: str) -> None:
     for settings in ({}, {"average_attn_weights": False}, {"need_weights": False}):
         m = {name: mg.tensor(a) for name, a in given.items()}
         t = {name: torch.tensor(a) for name, a in given.items()}
-        agree(lambda q, k, v: ours(q, k, v, **m, **settings), lambda q, k, v: theirs(q, k, v, **t, **settings),  # noqa: B023
-              *arrays, weights=weights)  # fmt: skip
+        agree(
+            lambda q, k, v: ours(q, k, v, **m, **settings),
+            lambda q, k, v: theirs(q, k, v, **t, **settings),  # noqa: B023
+            *arrays,
+            weights=weights,
+        )
         ours.zero_grad()
         theirs.zero_grad()
 
@@ -255,13 +365,18 @@ def test_multihead_attention(bias: bool, form: str, masks: str) -> None:
 @pytest.mark.parametrize("side", ["left", "right"])
 def test_pad_sequence(first: bool, side: str) -> None:
     parts = [draw(n, 2, seed=n) for n in (3, 1, 4)]
-    agree(lambda *s: nn.utils.rnn.pad_sequence(s, first, 0.5, side),
-          lambda *s: torch.nn.utils.rnn.pad_sequence(s, first, 0.5, side), *parts)  # fmt: skip
+    agree(
+        lambda *s: nn.utils.rnn.pad_sequence(s, first, 0.5, side),
+        lambda *s: torch.nn.utils.rnn.pad_sequence(s, first, 0.5, side),
+        *parts,
+    )
 
 
 def test_gains_are_pytorchs() -> None:
     for name in (*nn.init.GAINS, "leaky_relu"):
-        assert nn.init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name), abs=1e-15)
+        assert nn.init.calculate_gain(name) == pytest.approx(
+            torch.nn.init.calculate_gain(name), abs=1e-15
+        )
 
 
 def test_a_file_of_weights_is_read_by_pytorchs_safetensors(tmp_path: Any) -> None:
@@ -269,7 +384,9 @@ def test_a_file_of_weights_is_read_by_pytorchs_safetensors(tmp_path: Any) -> Non
     ours, theirs = nn.LSTM(3, 4), torch.nn.LSTM(3, 4)
     nn.io.save(ours.state_dict(), tmp_path / "weights.safetensors")
     theirs.load_state_dict(safetensors.load_file(tmp_path / "weights.safetensors"))
-    np.testing.assert_array_equal(ours.weight_hh_l0.detach().numpy(), theirs.weight_hh_l0.detach().numpy())
+    np.testing.assert_array_equal(
+        ours.weight_hh_l0.detach().numpy(), theirs.weight_hh_l0.detach().numpy()
+    )
     safetensors.save_file(torch.nn.LSTM(3, 4).state_dict(), tmp_path / "theirs.safetensors")
     assert list(nn.io.load(tmp_path / "theirs.safetensors")) == sorted(ours.state_dict())
     ours.load_state_dict(nn.io.load(tmp_path / "theirs.safetensors"))

@@ -21,11 +21,15 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
     run = [sys.executable, "-m", "demos.notebooks", *words]
-    return subprocess.run(run, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
+    return subprocess.run(
+        run, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+    )
 
 
 def outputs(notebook: Any, kind: str) -> list[Any]:
-    return [out for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == kind]
+    return [
+        out for cell in notebook.cells for out in cell.get("outputs", []) if out.output_type == kind
+    ]
 
 
 def test_a_demo_runs_as_a_notebook(tmp_path: Path) -> None:
@@ -33,12 +37,15 @@ def test_a_demo_runs_as_a_notebook(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     notebook = nbformat.read(tmp_path / "notebooks" / "s2_lstm_cell.ipynb", as_version=4)
     nbformat.validate(notebook)
-    assert notebook.cells[0].source.startswith("# 2. The LSTM cell\n") and '"--quick"' in notebook.cells[1].source
+    assert (
+        notebook.cells[0].source.startswith("# 2. The LSTM cell\n")
+        and '"--quick"' in notebook.cells[1].source
+    )
     assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
     text = "".join(out.text for out in outputs(notebook, "stream") if out.name == "stdout")
     assert "forget gate     (1, 20)" in text and "-> holds" in text
     assert not [out for out in outputs(notebook, "stream") if out.name == "stderr"]
-    figures = [out for out in outputs(notebook, "display_data") if "image/png" in out.data]
+    figures = [out for out in outputs(notebook, "display_data") if "image/png" in out.array]
     assert len(figures) == 1  # below the cell that draws it
     section = json.loads((tmp_path / "sections" / "s2.json").read_text("utf-8"))
     assert section["quick"] and (tmp_path / "figures" / "s2_lstm_cell.png").exists()
@@ -52,20 +59,31 @@ def test_an_unknown_demo_gets_one_sentence() -> None:
 def test_a_failing_cell_is_shown_and_stops_the_command(tmp_path: Path) -> None:
     from demos.notebooks import execute
 
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code) for code in ("print(1)", "1 / 0")])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(code) for code in ("print(1)", "1 / 0")]
+    )
     with pytest.raises(nbclient.exceptions.CellExecutionError, match="ZeroDivisionError"):
         execute(notebook, tmp_path / "broken.ipynb")
     kept = nbformat.read(tmp_path / "broken.ipynb", as_version=4)
-    assert kept.cells[0].outputs[0].text == "1\n" and kept.cells[1].outputs[0].ename == "ZeroDivisionError"
+    assert (
+        kept.cells[0].outputs[0].text == "1\n"
+        and kept.cells[1].outputs[0].ename == "ZeroDivisionError"
+    )
 
 
-def test_a_class_that_changed_in_a_notebook_is_other_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_class_that_changed_in_a_notebook_is_other_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from demos.notebooks import execute
     from demos.options import SCRIPTS
 
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    define = "class Cell:\n    def value(self): return {}\n\ndef experiment(): return Cell().value()"
-    code = [f"from demos import store\n__file__ = {str(SCRIPTS['s2'])!r}"]  # a script with a class of that name
+    define = (
+        "class Cell:\n    def value(self): return {}\n\ndef experiment(): return Cell().value()"
+    )
+    code = [
+        f"from demos import store\n__file__ = {str(SCRIPTS['s2'])!r}"
+    ]  # a script with a class of that name
     for number in (1, 2, 1):
         code += [define.format(number), "print(store.code(experiment))"]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in code])

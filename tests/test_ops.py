@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from samples import TABLE
 
 import minigrad as mg
-import minigrad.fused  # registers the ops by hand
+import minigrad.fast  # registers the ops by hand
 from minigrad import autograd
 
 few = hypothesis.settings(max_examples=max(5, hypothesis.settings().max_examples // 4))
@@ -35,34 +35,61 @@ def each_op(*names: str) -> Any:
     return decorate
 
 
-PLAIN = {  # the words without a derivative, and what NumPy calls them
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-    "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not, "sign": np.sign,
-    "isnan": np.isnan, "isfinite": np.isfinite, "argmax": np.argmax, "argmin": np.argmin, "any": np.any, "all": np.all,
-    "zeros_like": np.zeros_like, "ones_like": np.ones_like,
-}  # fmt: skip
+NONDIFFERENTIABLE = {  # the words without a derivative, and what NumPy calls them
+    "eq": np.equal,
+    "ne": np.not_equal,
+    "lt": np.less,
+    "le": np.less_equal,
+    "gt": np.greater,
+    "ge": np.greater_equal,
+    "logical_and": np.logical_and,
+    "logical_or": np.logical_or,
+    "logical_not": np.logical_not,
+    "sign": np.sign,
+    "isnan": np.isnan,
+    "isfinite": np.isfinite,
+    "argmax": np.argmax,
+    "argmin": np.argmin,
+    "any": np.any,
+    "all": np.all,
+    "zeros_like": np.zeros_like,
+    "ones_like": np.ones_like,
+}
 
 
 def test_plain_words_are_all_here() -> None:
-    assert PLAIN.keys() == autograd.PLAIN.keys() - {"scattered", "inside", "check_index"}  # scatter_add, and checks
+    assert NONDIFFERENTIABLE.keys() == autograd.NONDIFFERENTIABLE.keys() - {
+        "scattered",
+        "inside",
+        "check_index",
+    }  # scatter_add, and checks
 
 
-@pytest.mark.parametrize("name", PLAIN)
+@pytest.mark.parametrize("name", NONDIFFERENTIABLE)
 @given(seed=st.integers(0, 99), dim=st.sampled_from((None, 0, 1, -1)), keepdim=st.booleans())
 def test_plain_words_are_numpys(name: str, seed: int, dim: Any, keepdim: bool) -> None:
     """On ties, infinities and NaN; along a dimension or over all; and nothing is recorded."""
     rng = np.random.default_rng(seed)
-    a, b = (rng.choice([-1.0, 0.0, 1.0, np.inf, np.nan], shape, p=[0.3, 0.3, 0.2, 0.1, 0.1]) for shape in ((3, 2), 2))
+    a, b = (
+        rng.choice([-1.0, 0.0, 1.0, np.inf, np.nan], shape, p=[0.3, 0.3, 0.2, 0.1, 0.1])
+        for shape in ((3, 2), 2)
+    )
     settings: dict[str, Any] = {}
     if name in ("logical_and", "logical_or", "logical_not"):
         a, b = a > 0, b > 0
     elif name in ("argmax", "argmin", "any", "all"):
         a, settings = np.nan_to_num(a), {"dim": dim, "keepdim": keepdim}
-    operands = (a, b) if PLAIN[name].__class__ is np.ufunc and PLAIN[name].nin == 2 else (a,)
-    want = PLAIN[name](*operands, **{{"dim": "axis", "keepdim": "keepdims"}[key]: v for key, v in settings.items()})
+    operands = (
+        (a, b)
+        if NONDIFFERENTIABLE[name].__class__ is np.ufunc and NONDIFFERENTIABLE[name].nin == 2
+        else (a,)
+    )
+    want = NONDIFFERENTIABLE[name](
+        *operands, **{{"dim": "axis", "keepdim": "keepdims"}[key]: v for key, v in settings.items()}
+    )
     tensors = [mg.Tensor(x).requires_grad_(x.dtype == float) for x in operands]
-    found = autograd.PLAIN[name](*tensors, **settings)
-    np.testing.assert_array_equal(found.data, want, strict=True)
+    found = autograd.NONDIFFERENTIABLE[name](*tensors, **settings)
+    np.testing.assert_array_equal(found.array, want, strict=True)
     assert not found.requires_grad
 
 
@@ -93,7 +120,11 @@ def test_composition(name: str, data: Any) -> None:
 
 
 VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own word
-    "sub": np.subtract, "mul": np.multiply, "div": np.divide, "pow": np.power, "neg": np.negative,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.divide,
+    "pow": np.power,
+    "neg": np.negative,
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "relu": lambda x: np.where(x > 0, x, 0.0),
     "astype": lambda x, dtype: x,
@@ -113,7 +144,7 @@ VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own 
     "scatter_add": lambda g, index, shape: sum_at(np.zeros(shape), index, g),
     "embedding": lambda weight, ids: weight[ids],
     "linear": lambda x, weight, bias: x @ weight.T + (0 if bias is None else bias),
-}  # fmt: skip
+}
 
 
 def sum_at(out: np.ndarray, index: Any, g: np.ndarray) -> np.ndarray:
@@ -135,13 +166,20 @@ def test_default_settings() -> None:
     x = mg.tensor([[1.0, 2.0], [3.0, 5.0]])
     assert mg.cat([x, x]).shape == (4, 2) and mg.stack([x, x, x]).shape == (3, 2, 2)
     assert [part.tolist() for part in x.unbind()] == x.tolist()
-    assert [getattr(x, name)().tolist() for name in ("sum", "amax", "argmax", "argmin")] == [11, 5, 3, 0]
+    assert [getattr(x, name)().tolist() for name in ("sum", "amax", "argmax", "argmin")] == [
+        11,
+        5,
+        3,
+        0,
+    ]
     assert (x > 2).any().tolist() is True and (x > 2).all().tolist() is False
 
 
 @each_op(*(name for name, op in mg.OPS.items() if op.composed))
 def test_default_settings_are_the_compositions(name: str, data: Any) -> None:
-    sample = data.draw(TABLE[name].smooth.filter(lambda sample: sample.settings.get("ndim", 1) == 1))
+    sample = data.draw(
+        TABLE[name].smooth.filter(lambda sample: sample.settings.get("ndim", 1) == 1)
+    )
     laws.composition(mg.OPS[name], Sample(sample.args, seed=sample.seed))
 
 

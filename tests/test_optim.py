@@ -12,9 +12,15 @@ import minigrad as mg
 import nn
 from nn import optim
 
-OPTIMIZERS: list[Any] = [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad,
-                         lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
-                         lambda p: optim.RMSprop(p, momentum=0.9, centered=True)]  # fmt: skip
+OPTIMIZERS: list[Any] = [
+    optim.SGD,
+    optim.Adam,
+    optim.AdamW,
+    optim.RMSprop,
+    optim.Adagrad,
+    lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    lambda p: optim.RMSprop(p, momentum=0.9, centered=True),
+]
 gradients = arrays(np.float64, 4, elements=st.floats(-100, 100).filter(lambda v: abs(v) > 1e-3))
 
 
@@ -78,14 +84,16 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(make: Any, tmp_path: A
 @pytest.mark.parametrize("make", OPTIMIZERS)
 def test_a_step_stays_in_float32_writes_in_place_and_leaves_the_gradient(make: Any) -> None:
     p = nn.Parameter(np.ones((3, 2), np.float32))
-    memory, optimizer = p.data, make([p])
+    memory, optimizer = p.array, make([p])
     trained(optimizer, p, 2)
     before = p.grad.tolist()
     optimizer.step()
-    assert p.data is memory and p.grad.tolist() == before
+    assert p.array is memory and p.grad.tolist() == before
     state = optimizer.state_dict()["state"].get(0, {})
     assert all(
-        t.dtype == mg.float32 and not np.shares_memory(t.data, p.grad.data) for n, t in state.items() if n != "step"
+        t.dtype == mg.float32 and not np.shares_memory(t.array, p.grad.array)
+        for n, t in state.items()
+        if n != "step"
     )
     optimizer.zero_grad(set_to_none=False)
     assert not p.grad.numpy().any()
@@ -137,7 +145,10 @@ def test_a_schedule_goes_on_after_save_and_load() -> None:
 # Clipping.
 
 
-@given(g=arrays(np.float32, 5, elements=st.floats(-10, 10, width=32)), limit=st.sampled_from([0.5, 5.0, 50.0]))
+@given(
+    g=arrays(np.float32, 5, elements=st.floats(-10, 10, width=32)),
+    limit=st.sampled_from([0.5, 5.0, 50.0]),
+)
 def test_clipping_keeps_the_direction_and_what_is_below_the_limit(g: Any, limit: float) -> None:
     p, q = nn.Parameter(np.zeros(3, np.float32)), nn.Parameter(np.zeros(2, np.float32))
     p.grad, q.grad = mg.tensor(g[:3]), mg.tensor(g[3:])
@@ -148,14 +159,18 @@ def test_clipping_keeps_the_direction_and_what_is_below_the_limit(g: Any, limit:
     if norm.item() < 0.99 * limit:
         assert clipped.tobytes() == g.tobytes()
     else:
-        np.testing.assert_allclose(clipped * np.linalg.norm(g), g * np.linalg.norm(clipped), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            clipped * np.linalg.norm(g), g * np.linalg.norm(clipped), rtol=1e-4, atol=1e-5
+        )
 
 
 def test_misuse_of_clipping() -> None:
     p = nn.Parameter([1.0, 2.0])
     assert nn.utils.clip_grad_norm_([p], 1.0).item() == 0
     p.grad = mg.tensor([1.0, float("nan")])
-    with pytest.raises(RuntimeError, match=r"the norm is nan, because of parameter 0 of shape \(2,\)"):
+    with pytest.raises(
+        RuntimeError, match=r"the norm is nan, because of parameter 0 of shape \(2,\)"
+    ):
         nn.utils.clip_grad_norm_([p], 1.0, error_if_nonfinite=True)
     for bad in ((-1.0,), (1.0, 0.0), (float("nan"),)):
         with pytest.raises(ValueError, match="both must be positive"):
@@ -167,21 +182,54 @@ def test_misuse_of_optimizers() -> None:
     for make, kind, message in (
         (lambda: optim.SGD([]), TypeError, "not empty|empty"),
         (lambda: optim.SGD(p), TypeError, "not one tensor"),
-        (lambda: optim.Adam([p], 1, (0.9, 0.9), 1, 0, True), TypeError, "then come lr, betas, eps, weight_decay"),
-        (lambda: optim.Adam([p], amsgrad=True), TypeError, "Adam: amsgrad is not supported; settings are"),
+        (
+            lambda: optim.Adam([p], 1, (0.9, 0.9), 1, 0, True),
+            TypeError,
+            "then come lr, betas, eps, weight_decay",
+        ),
+        (
+            lambda: optim.Adam([p], amsgrad=True),
+            TypeError,
+            "Adam: amsgrad is not supported; settings are",
+        ),
         (lambda: optim.SGD([{"params": [p], "rate": 1}]), TypeError, "SGD: rate is not supported"),
         (lambda: optim.SGD([p], lr="fast"), TypeError, "lr='fast' came; wanted are numbers"),
         (lambda: optim.SGD([p], lr=-1.0), ValueError, "lr=-1.0 is out of range"),
-        (lambda: optim.Adam([p], betas=(0.9, 1.0)), ValueError, r"betas=\(0.9, 1.0\) is out of range"),
+        (
+            lambda: optim.Adam([p], betas=(0.9, 1.0)),
+            ValueError,
+            r"betas=\(0.9, 1.0\) is out of range",
+        ),
         (lambda: optim.SGD([p, p]), ValueError, "or came before"),
         (lambda: optim.SGD([p * 2]), ValueError, "without history"),
-        (lambda: optim.SGD([3.0]), ValueError, "float tensors without history, each once; a float of shape"),
-        (lambda: optim.SGD([p]).load_state_dict(optim.SGD([p, nn.Parameter([1.0])]).state_dict()), ValueError,
-         r"groups of \[2\] parameters came where \[1\] are wanted"),
+        (
+            lambda: optim.SGD([3.0]),
+            ValueError,
+            "float tensors without history, each once; a float of shape",
+        ),
+        (
+            lambda: optim.SGD([p]).load_state_dict(
+                optim.SGD([p, nn.Parameter([1.0])]).state_dict()
+            ),
+            ValueError,
+            r"groups of \[2\] parameters came where \[1\] are wanted",
+        ),
         (lambda: optim.SGD([p], nesterov=True), ValueError, "nesterov wants a momentum above 0"),
-        (lambda: optim.lr_scheduler.LinearLR(optim.SGD([p]), start_factor=0.0), ValueError, "start_factor 0.0"),
-        (lambda: optim.lr_scheduler.ReduceLROnPlateau(optim.SGD([p]), "low"), ValueError, "not 'low'"),
-        (lambda: optim.lr_scheduler.StepLR(optim.SGD([p]), 2, last_epoch=3), TypeError, "last_epoch"),
-    ):  # fmt: skip
+        (
+            lambda: optim.lr_scheduler.LinearLR(optim.SGD([p]), start_factor=0.0),
+            ValueError,
+            "start_factor 0.0",
+        ),
+        (
+            lambda: optim.lr_scheduler.ReduceLROnPlateau(optim.SGD([p]), "low"),
+            ValueError,
+            "not 'low'",
+        ),
+        (
+            lambda: optim.lr_scheduler.StepLR(optim.SGD([p]), 2, last_epoch=3),
+            TypeError,
+            "last_epoch",
+        ),
+    ):
         with pytest.raises(kind, match=message):
             make()

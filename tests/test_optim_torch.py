@@ -15,23 +15,44 @@ from nn import optim
 
 SETTINGS: dict[str, list[dict[str, Any]]] = {
     "SGD": [
-        {}, {"lr": 0.1, "momentum": 0.9}, {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1},
-        {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.1}, {"lr": 0.1, "maximize": True},
+        {},
+        {"lr": 0.1, "momentum": 0.9},
+        {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1},
+        {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.1},
+        {"lr": 0.1, "maximize": True},
     ],
-    "Adam": [{}, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}, {"maximize": True, "lr": 0.0}],
+    "Adam": [
+        {},
+        {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1},
+        {"maximize": True, "lr": 0.0},
+    ],
     "AdamW": [{}, {"lr": 0.1, "weight_decay": 0.3, "maximize": True}],
     "RMSprop": [
-        {}, {"lr": 0.1, "alpha": 0.5, "eps": 1e-3, "weight_decay": 0.1}, {"momentum": 0.9}, {"centered": True},
+        {},
+        {"lr": 0.1, "alpha": 0.5, "eps": 1e-3, "weight_decay": 0.1},
+        {"momentum": 0.9},
+        {"centered": True},
         {"momentum": 0.5, "centered": True, "maximize": True},
     ],
-    "Adagrad": [{}, {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5, "eps": 1e-3}],
-}  # fmt: skip
+    "Adagrad": [
+        {},
+        {
+            "lr": 0.1,
+            "lr_decay": 0.1,
+            "weight_decay": 0.1,
+            "initial_accumulator_value": 0.5,
+            "eps": 1e-3,
+        },
+    ],
+}
 CASES = [(name, settings) for name in SETTINGS for settings in SETTINGS[name]]
 
 
 def parameters(*shapes: tuple[int, ...]) -> tuple[list[Any], list[Any]]:
     arrays = [draw(*shape) for shape in shapes]
-    return [nn.Parameter(a.copy()) for a in arrays], [torch.nn.Parameter(torch.tensor(a)) for a in arrays]
+    return [nn.Parameter(a.copy()) for a in arrays], [
+        torch.nn.Parameter(torch.tensor(a)) for a in arrays
+    ]
 
 
 def set_gradients(ours: list[Any], theirs: list[Any], seed: int) -> None:
@@ -48,7 +69,10 @@ def same(ours: list[Any], theirs: list[Any]) -> None:
 @pytest.mark.parametrize(("name", "settings"), CASES)
 def test_optimizer(name: str, settings: dict[str, Any]) -> None:
     ours, theirs = parameters((3, 2), (4,), ())
-    mine, his = getattr(optim, name)(ours, **settings), getattr(torch.optim, name)(theirs, **settings)
+    mine, his = (
+        getattr(optim, name)(ours, **settings),
+        getattr(torch.optim, name)(theirs, **settings),
+    )
     for step in range(6):
         set_gradients(ours, theirs, step)
         if step == 2:
@@ -91,7 +115,10 @@ def test_groups() -> None:
 
 def test_closure() -> None:
     ours, theirs = parameters((3,))
-    for p, optimizer in ((ours[0], optim.SGD(ours, lr=0.1)), (theirs[0], torch.optim.SGD(theirs, lr=0.1))):
+    for p, optimizer in (
+        (ours[0], optim.SGD(ours, lr=0.1)),
+        (theirs[0], torch.optim.SGD(theirs, lr=0.1)),
+    ):
 
         def closure(p: Any = p, optimizer: Any = optimizer) -> Any:
             optimizer.zero_grad()
@@ -106,10 +133,14 @@ def test_closure() -> None:
 
 
 SCHEDULES = [
-    ("StepLR", {"step_size": 3}), ("StepLR", {"step_size": 2, "gamma": 0.5}), ("ExponentialLR", {"gamma": 0.9}),
-    ("LinearLR", {}), ("LinearLR", {"start_factor": 0.5, "end_factor": 0.1, "total_iters": 4}),
-    ("CosineAnnealingLR", {"T_max": 5}), ("CosineAnnealingLR", {"T_max": 3, "eta_min": 0.01}),
-]  # fmt: skip
+    ("StepLR", {"step_size": 3}),
+    ("StepLR", {"step_size": 2, "gamma": 0.5}),
+    ("ExponentialLR", {"gamma": 0.9}),
+    ("LinearLR", {}),
+    ("LinearLR", {"start_factor": 0.5, "end_factor": 0.1, "total_iters": 4}),
+    ("CosineAnnealingLR", {"T_max": 5}),
+    ("CosineAnnealingLR", {"T_max": 3, "eta_min": 0.01}),
+]
 
 
 def schedules(chosen: list[tuple[str, dict[str, Any]]], steps: int) -> None:
@@ -122,7 +153,9 @@ def schedules(chosen: list[tuple[str, dict[str, Any]]], steps: int) -> None:
     my = [getattr(optim.lr_scheduler, name)(mine, **settings) for name, settings in chosen]
     its = [getattr(torch.optim.lr_scheduler, name)(his, **settings) for name, settings in chosen]
     for _ in range(steps):
-        assert [g["lr"] for g in mine.param_groups] == pytest.approx([g["lr"] for g in his.param_groups], abs=1e-15)
+        assert [g["lr"] for g in mine.param_groups] == pytest.approx(
+            [g["lr"] for g in his.param_groups], abs=1e-15
+        )
         assert my[-1].get_last_lr() == pytest.approx([g["lr"] for g in his.param_groups], abs=1e-15)
         his.step()
         for scheduler in (*my, *its):
@@ -141,9 +174,13 @@ def test_two_schedules_act_together() -> None:
 
 @given(
     metrics=st.lists(st.sampled_from([1.0, 0.9999, 0.99, 0.5, 2.0, -1.0]), min_size=3, max_size=15),
-    mode=st.sampled_from(["min", "max"]), threshold_mode=st.sampled_from(["rel", "abs"]), patience=st.integers(0, 2),
-    cooldown=st.integers(0, 2), min_lr=st.sampled_from([0.0, 0.02]), threshold=st.sampled_from([1e-4, 0.1]),
-)  # fmt: skip
+    mode=st.sampled_from(["min", "max"]),
+    threshold_mode=st.sampled_from(["rel", "abs"]),
+    patience=st.integers(0, 2),
+    cooldown=st.integers(0, 2),
+    min_lr=st.sampled_from([0.0, 0.02]),
+    threshold=st.sampled_from([1e-4, 0.1]),
+)
 def test_reduce_on_plateau(metrics: list[float], **settings: Any) -> None:
     ours, theirs = parameters((2,))
     mine, his = optim.SGD(ours, lr=0.1), torch.optim.SGD(theirs, lr=0.1)

@@ -27,7 +27,11 @@ def randn(*shape: int) -> mg.Tensor:
 
 
 def values(*tensors: Any) -> list[Any]:
-    return [t.detach().numpy() for part in tensors for t in (part if isinstance(part, tuple) else (part,))]
+    return [
+        t.detach().numpy()
+        for part in tensors
+        for t in (part if isinstance(part, tuple) else (part,))
+    ]
 
 
 def same(some: list[Any], others: list[Any]) -> None:
@@ -74,7 +78,9 @@ def test_gru_cell_is_the_lessons_with_its_z_for_our_one_minus_z() -> None:
 
 
 @pytest.mark.parametrize("reset_after", [True, False])
-def test_gru_keeps_the_state_where_z_is_one_and_forgets_it_where_z_is_zero(reset_after: bool) -> None:
+def test_gru_keeps_the_state_where_z_is_one_and_forgets_it_where_z_is_zero(
+    reset_after: bool,
+) -> None:
     cell = nn.GRUCell(3, 4, reset_after=reset_after).double()
     x, h = randn(2, 3), randn(2, 4)
     cell.bias_ih.detach()[4:8].fill_(1e3)
@@ -85,7 +91,10 @@ def test_gru_keeps_the_state_where_z_is_one_and_forgets_it_where_z_is_zero(reset
 
 
 def test_a_peephole_cell_without_peepholes_is_an_lstm_cell() -> None:
-    peephole, plain = nn.PeepholeLSTMCell(3, 4, forget_bias=1.0).double(), nn.LSTMCell(3, 4).double()
+    peephole, plain = (
+        nn.PeepholeLSTMCell(3, 4, forget_bias=1.0).double(),
+        nn.LSTMCell(3, 4).double(),
+    )
     plain.load_state_dict(peephole.state_dict(), strict=False)
     x, h, c = randn(2, 3), randn(2, 4), randn(2, 4)
     with_peepholes = values(peephole(x, (h, c)))
@@ -104,12 +113,24 @@ def test_peephole_gradients_are_those_of_finite_differences() -> None:
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@given(T=st.integers(1, 4), B=st.integers(1, 3), reverse=st.booleans(), padded=st.booleans(), seed=st.integers(0, 99))
-def test_a_layer_is_its_cell_unrolled(name: str, T: int, B: int, reverse: bool, padded: bool, seed: int) -> None:
+@given(
+    T=st.integers(1, 4),
+    B=st.integers(1, 3),
+    reverse=st.booleans(),
+    padded=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_a_layer_is_its_cell_unrolled(
+    name: str, T: int, B: int, reverse: bool, padded: bool, seed: int
+) -> None:
     layer, cell = LAYERS[name][0](3, 4, bidirectional=True).double(), LAYERS[name][1](3, 4).double()
     end = "_reverse" if reverse else ""
     cell.load_state_dict(
-        {n.replace(f"_l0{end}", ""): p for n, p in layer.state_dict().items() if n.endswith(f"l0{end}")}
+        {
+            n.replace(f"_l0{end}", ""): p
+            for n, p in layer.state_dict().items()
+            if n.endswith(f"l0{end}")
+        }
     )
     x = randn(T, B, 3)
     lengths = np.random.default_rng(seed).integers(0, T + 1, B) if padded else None
@@ -146,20 +167,40 @@ def test_two_parts_of_a_sequence_are_the_whole(name: str, cut: int) -> None:
     second, last = layer(x[cut:], between)
     same(values(whole, state), values(mg.cat([first, second]), last))
     g = mg.randn(*whole.shape, dtype=mg.float64)
-    same(values(*mg.grad((whole * g).sum(), [x, *layer.parameters()])),
-         values(*mg.grad((mg.cat([first, second]) * g).sum(), [x, *layer.parameters()])))  # fmt: skip
+    same(
+        values(*mg.grad((whole * g).sum(), [x, *layer.parameters()])),
+        values(*mg.grad((mg.cat([first, second]) * g).sum(), [x, *layer.parameters()])),
+    )
 
 
-COMPOSED = {"RNN": mg.steps.rnn_by_steps, "LSTM": mg.steps.lstm_by_steps, "GRU": mg.steps.gru_by_steps}
+COMPOSED = {
+    "RNN": mg.steps.rnn_composed,
+    "LSTM": mg.steps.lstm_composed,
+    "GRU": mg.steps.gru_composed,
+}
 
 
 @pytest.mark.parametrize("name", LAYERS)
 @given(
-    layers=st.integers(1, 3), both=st.booleans(), bias=st.booleans(), batch_first=st.booleans(),
-    padded=st.booleans(), started=st.booleans(), used=st.integers(1, 7), seed=st.integers(0, 99),
-)  # fmt: skip
+    layers=st.integers(1, 3),
+    both=st.booleans(),
+    bias=st.booleans(),
+    batch_first=st.booleans(),
+    padded=st.booleans(),
+    started=st.booleans(),
+    used=st.integers(1, 7),
+    seed=st.integers(0, 99),
+)
 def test_a_layer_of_any_form_is_the_composition_of_its_steps(
-    name: str, layers: int, both: bool, bias: bool, batch_first: bool, padded: bool, started: bool, used: int, seed: int
+    name: str,
+    layers: int,
+    both: bool,
+    bias: bool,
+    batch_first: bool,
+    padded: bool,
+    started: bool,
+    used: int,
+    seed: int,
 ) -> None:
     """Values and gradients, whichever of the outputs are used (bits of `used`: output, h_n, c_n)."""
     T, B, rng, kind = 4, 3, np.random.default_rng(seed), name.split(",")[0]
@@ -169,21 +210,32 @@ def test_a_layer_of_any_form_is_the_composition_of_its_steps(
     lengths = rng.integers(0, T + 1, B) if padded else None
     ends, states = ("", "_reverse")[: 1 + both], 1 + (kind == "LSTM")
     x = randn(T, B, 2)
-    start = [(randn if started else mg.zeros)(layers * len(ends), B, 3).double() for _ in range(states)]
+    start = [
+        (randn if started else mg.zeros)(layers * len(ends), B, 3).double() for _ in range(states)
+    ]
     given_x = x.transpose(0, 1) if batch_first else x
-    output, last = layer(given_x, (tuple(start) if states == 2 else start[0]) if started else None, lengths=lengths)
+    output, last = layer(
+        given_x, (tuple(start) if states == 2 else start[0]) if started else None, lengths=lengths
+    )
     ours = [output.transpose(0, 1) if batch_first else output, *(last if states == 2 else (last,))]
 
     inner, ended = x, []
     for k in range(layers):
-        weights = [[p for n, p in layer.named_parameters() if n.endswith(f"_l{k}{end}")] for end in ends]
+        weights = [
+            [p for n, p in layer.named_parameters() if n.endswith(f"_l{k}{end}")] for end in ends
+        ]
         runs = [
             COMPOSED[kind](
-                inner, *(s[k * len(ends) + d] for s in start), *w, *[None] * (4 - len(w)),
-                lengths=lengths, reverse=bool(d), **settings,
+                inner,
+                *(s[k * len(ends) + d] for s in start),
+                *w,
+                *[None] * (4 - len(w)),
+                lengths=lengths,
+                reverse=bool(d),
+                **settings,
             )
             for d, w in enumerate(weights)
-        ]  # fmt: skip
+        ]
         inner = mg.cat([hs for hs, *_ in runs], -1)
         ended += [run[1:] for run in runs]
     theirs = [inner, *(mg.stack(list(state)) for state in zip(*ended))]
@@ -200,7 +252,8 @@ def test_reversing_time_exchanges_the_directions(name: str) -> None:
     layer = LAYERS[name][0](3, 4, bidirectional=True).double()
     twin = LAYERS[name][0](3, 4, bidirectional=True).double()
     other = {
-        n: f"{n}_reverse" if not n.endswith("_reverse") else n.removesuffix("_reverse") for n in layer.state_dict()
+        n: f"{n}_reverse" if not n.endswith("_reverse") else n.removesuffix("_reverse")
+        for n in layer.state_dict()
     }
     twin.load_state_dict({other[n]: t for n, t in layer.state_dict().items()})
     x = randn(5, 2, 3)
@@ -224,7 +277,9 @@ def test_recurrent_dropout_has_one_mask_for_all_steps() -> None:
             return mg.where(h == 0, 0.0, 1.0) if h is not None else mg.ones(2, 50)
 
     cell = Echo()
-    runs = [nn.unroll(cell, mg.zeros(4, 2, 1), mg.ones(2, 50), dropout=0.5)[0].numpy() for _ in range(2)]
+    runs = [
+        nn.unroll(cell, mg.zeros(4, 2, 1), mg.ones(2, 50), dropout=0.5)[0].numpy() for _ in range(2)
+    ]
     for run in runs:
         assert (run == run[0]).all() and 0.2 < run[0].mean() < 0.8
     assert (runs[0] != runs[1]).any()
@@ -275,9 +330,15 @@ def test_gates_are_those_of_the_run(name: str, lengths: Any) -> None:
 def test_misuse_of_layers() -> None:
     layer = nn.LSTM(3, 4, batch_first=True)
     for call, message in (
-        (lambda: layer(mg.ones(2, 5, 4)), r"LSTM: input of shape \(2, 5, 4\) came; wanted is \(batch, time, 3\)"),
+        (
+            lambda: layer(mg.ones(2, 5, 4)),
+            r"LSTM: input of shape \(2, 5, 4\) came; wanted is \(batch, time, 3\)",
+        ),
         (lambda: layer(mg.ones(2, 0, 3)), "no size 0"),
-        (lambda: layer(mg.ones(2, 5, 3), mg.ones(1, 2, 4)), r"LSTM: states \[\(1, 2, 4\)\] came where"),
+        (
+            lambda: layer(mg.ones(2, 5, 3), mg.ones(1, 2, 4)),
+            r"LSTM: states \[\(1, 2, 4\)\] came where",
+        ),
         (
             lambda: layer(mg.ones(2, 5, 3), lengths=[5]),
             r"lengths \[5\] came; wanted are 2 integers from 0 to 5",
@@ -286,7 +347,10 @@ def test_misuse_of_layers() -> None:
         (lambda: nn.RNN(3, 4, nonlinearity="sin"), "nonlinearity is 'tanh' or 'relu', not 'sin'"),
         (lambda: nn.GRU(3, 0), "hidden_size 0"),
         (lambda: nn.GRU(3, 4, 2, dropout=1.5), "dropout 1.5 a probability"),
-        (lambda: nn.LSTMCell(3, 4)(mg.ones(2, 4)), r"LSTMCell: input \(2, 4\) came; one step is \(batch, 3\)"),
+        (
+            lambda: nn.LSTMCell(3, 4)(mg.ones(2, 4)),
+            r"LSTMCell: input \(2, 4\) came; one step is \(batch, 3\)",
+        ),
         (
             lambda: nn.GRUCell(3, 4)(mg.ones(2, 3), mg.ones(2, 3)),
             r"GRUCell: states \[\(2, 3\)\] came where \[\(2, 4\)\]",
@@ -295,7 +359,9 @@ def test_misuse_of_layers() -> None:
     ):
         with pytest.raises(ValueError, match=message):
             call()
-    with pytest.raises(TypeError, match=r"input is int64 and the parameters are float32; embed integers first"):
+    with pytest.raises(
+        TypeError, match=r"input is int64 and the parameters are float32; embed integers first"
+    ):
         layer(mg.zeros(2, 5, 3, dtype=mg.int64))
     with pytest.raises(TypeError, match=r"input is float64"):
         layer(mg.zeros(2, 5, 3, dtype=mg.float64))

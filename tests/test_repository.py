@@ -36,7 +36,7 @@ def in_part(*parts: str) -> dict[str, str]:
 # stands above the core.
 
 ROOMS = [
-    {"minigrad.cuda", "minigrad.gpu"},
+    {"minigrad.fast.kernel", "minigrad.fast.gpu"},
     {"minigrad.array", "minigrad.random"},
     {"minigrad.errors"},
     {"minigrad.autograd"},
@@ -45,8 +45,8 @@ ROOMS = [
     {"minigrad.functional"},
     {"minigrad.convert"},
     {"minigrad.tensor"},
-    {"minigrad.steps"},
-    {"minigrad.fused", "minigrad.gpu.recurrent"},
+    {"minigrad.cells"},
+    {"minigrad.fast", "minigrad.fast.gpu.recurrent"},
     {"minigrad"},
     {"nn"},
     {"demos"},
@@ -93,7 +93,9 @@ def test_imports_run_downwards(module: str) -> None:
 
 
 def test_imports_have_no_cycle() -> None:
-    graphlib.TopologicalSorter({module: imported(module) - {module} for module in MODULES}).prepare()
+    graphlib.TopologicalSorter(
+        {module: imported(module) - {module} for module in MODULES}
+    ).prepare()
 
 
 # It stays small.
@@ -112,15 +114,20 @@ def code_lines(text: str) -> int:
     """Lines that are neither blank nor a comment nor part of a docstring."""
     said: set[int] = set()
     for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
             said.update(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
     numbered = enumerate(text.splitlines(), start=1)
-    return sum(bool(line.strip()) and not line.strip().startswith("#") and i not in said for i, line in numbered)
+    return sum(
+        bool(line.strip()) and not line.strip().startswith("#") and i not in said
+        for i, line in numbered
+    )
 
 
 def test_the_library_is_short() -> None:
     code = {name: code_lines(text) for name, text in in_part("minigrad/", "nn/").items()}
-    gpu = sum(n for name, n in code.items() if name.startswith("minigrad/gpu/"))
+    gpu = sum(n for name, n in code.items() if name.startswith("minigrad/fast/gpu/"))
     assert gpu < 200 and sum(code.values()) - gpu < 4000
 
 
@@ -138,8 +145,14 @@ RULES = in_part("minigrad/", "nn/")
 
 def words(code: str, namespace: str) -> set[str]:
     """The words that `code` takes from `namespace`: xp.add.at gives both add and add.at."""
-    dotted = (ast.unparse(node) for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Attribute))
-    return {name.removeprefix(f"{namespace}.") for name in dotted if re.fullmatch(rf"{namespace}(\.\w+)+", name)}
+    dotted = (
+        ast.unparse(node) for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Attribute)
+    )
+    return {
+        name.removeprefix(f"{namespace}.")
+        for name in dotted
+        if re.fullmatch(rf"{namespace}(\.\w+)+", name)
+    }
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -150,7 +163,7 @@ def test_a_rule_keeps_to_the_vocabulary(name: str) -> None:
 
 
 def test_cupy_knows_the_vocabulary_and_all_that_array_builds_on() -> None:
-    array, cuda = RULES["minigrad/array.py"], RULES["minigrad/gpu/kernels.py"]
+    array, cuda = RULES["minigrad/array.py"], RULES["minigrad/fast/gpu/kernels.py"]
     assert {*VOCABULARY, *words(array, "module")} - {"ndarray"} <= CUPY & KEYWORDS.keys()
     assert {*words(cuda, "cupy"), *words(cuda, "self.cupy")} <= CUPY | CUDA
 
@@ -158,10 +171,13 @@ def test_cupy_knows_the_vocabulary_and_all_that_array_builds_on() -> None:
 KEYWORDS = {
     word: set(keywords.split())
     for word, _, keywords in (
-        line.partition(":") for line in (ROOT / "tests" / "cupy14_keywords.txt").read_text("utf-8").splitlines()
+        line.partition(":")
+        for line in (ROOT / "tests" / "cupy14_keywords.txt").read_text("utf-8").splitlines()
     )
 }
-CUDA = set("is_available cuda.Device cuda.Device.synchronize cuda.Stream cuda.Stream.begin_capture".split()) | set(
+CUDA = set(
+    "is_available cuda.Device cuda.Device.synchronize cuda.Stream cuda.Stream.begin_capture".split()
+) | set(
     "cuda.Stream.end_capture cuda.Graph.launch".split()
 )  # what is used of CuPy beside NumPy's words
 OTHER_NAMES = {"cat": "concatenate", "permute": "transpose", "clone": "copy"}
@@ -169,9 +185,17 @@ OTHER_NAMES = {"cat": "concatenate", "permute": "transpose", "clone": "copy"}
 
 @pytest.mark.parametrize("name", RULES)
 def test_cupys_words_take_the_keywords_that_a_rule_gives(name: str) -> None:
-    places = "xp|module|cupy|self.cupy" if name in ("minigrad/array.py", "minigrad/gpu/kernels.py") else "xp"
+    places = (
+        "xp|module|cupy|self.cupy"
+        if name in ("minigrad/array.py", "minigrad/fast/gpu/kernels.py")
+        else "xp"
+    )
     for node in ast.walk(ast.parse(RULES[name])):
-        word = re.fullmatch(rf"(?:{places})\.([\w.]+)", ast.unparse(node.func)) if isinstance(node, ast.Call) else None
+        word = (
+            re.fullmatch(rf"(?:{places})\.([\w.]+)", ast.unparse(node.func))
+            if isinstance(node, ast.Call)
+            else None
+        )
         theirs = KEYWORDS.get(OTHER_NAMES.get(word[1], word[1])) if word else None
         if theirs is not None:
             unknown = {keyword.arg for keyword in node.keywords} - theirs
@@ -179,7 +203,9 @@ def test_cupys_words_take_the_keywords_that_a_rule_gives(name: str) -> None:
 
 
 def test_the_frozen_keywords_are_cupys() -> None:
-    cupy = pytest.importorskip("cupy", reason="CuPy is not installed; its keywords are taken from cupy14_keywords.txt")
+    cupy = pytest.importorskip(
+        "cupy", reason="CuPy is not installed; its keywords are taken from cupy14_keywords.txt"
+    )
     for word, frozen in KEYWORDS.items():
         function = operator.attrgetter(word)(cupy)
         try:
@@ -198,7 +224,9 @@ def test_a_rule_never_names_a_library(name: str) -> None:
 
 
 def test_the_frozen_names_are_cupys() -> None:
-    cupy = pytest.importorskip("cupy", reason="CuPy is not installed; its names are taken from cupy14_names.txt")
+    cupy = pytest.importorskip(
+        "cupy", reason="CuPy is not installed; its names are taken from cupy14_names.txt"
+    )
     assert hasattr(importlib.import_module("cupyx"), "zeros_pinned")
     for word in CUPY | CUDA:
         place = cupy
@@ -210,13 +238,23 @@ def test_the_frozen_names_are_cupys() -> None:
 # No file names a machine.
 
 
-@pytest.mark.skipif(not (shutil.which("git") and (ROOT / ".git").exists()), reason="git knows which files are ours")
+@pytest.mark.skipif(
+    not (shutil.which("git") and (ROOT / ".git").exists()), reason="git knows which files are ours"
+)
 def test_no_file_names_a_machine() -> None:
-    git = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
-    place = re.compile(rb"(?<![\w.])/(?:home|root|Users|work|farm|tmp|mnt|opt)/|\b(?!127\.)(?:\d{1,3}\.){3}\d{1,3}\b")
+    git = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    place = re.compile(
+        rb"(?<![\w.])/(?:home|root|Users|work|farm|tmp|mnt|opt)/|\b(?!127\.)(?:\d{1,3}\.){3}\d{1,3}\b"
+    )
     for path in map(ROOT.joinpath, git.stdout.split("\0")):
-        found = place.search(path.read_bytes()) if path.is_file() and path.suffix != ".png" else None
-        assert not found, f"{path.name}: {found.group().decode()} is a path or an address of one machine"
+        found = (
+            place.search(path.read_bytes()) if path.is_file() and path.suffix != ".png" else None
+        )
+        assert not found, (
+            f"{path.name}: {found.group().decode()} is a path or an address of one machine"
+        )
 
 
 # The README is true.
@@ -233,7 +271,11 @@ def blocks(*languages: str) -> list[str]:
 
 def commands() -> list[list[str]]:
     """The commands in the README's shell blocks and in its running text."""
-    shell = [line.removeprefix("$ ") for code in blocks("sh", "bash", "console") for line in code.splitlines()]
+    shell = [
+        line.removeprefix("$ ")
+        for code in blocks("sh", "bash", "console")
+        for line in code.splitlines()
+    ]
     inline = re.findall(r"`((?:make|python3?|pip) [^`\n]+)`", readme())
     return [tokens for line in [*shell, *inline] if (tokens := shlex.split(line, comments=True))]
 
@@ -241,7 +283,9 @@ def commands() -> list[list[str]]:
 def python(*arguments: str, cwd: Path = ROOT) -> str:
     """What a new Python, where a warning is an error, prints."""
     run = [sys.executable, "-W", "error", *arguments]
-    done = subprocess.run(run, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    done = subprocess.run(
+        run, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -256,12 +300,18 @@ def test_the_commands_in_the_readme_exist() -> None:
     demos = {"list", *python("-m", "demos", "list").split()}
     for command, *rest in commands():
         if command == "make":
-            assert {word for word in rest if "=" not in word} <= targets, f"make {' '.join(rest)}: no such target"
+            assert {word for word in rest if "=" not in word} <= targets, (
+                f"make {' '.join(rest)}: no such target"
+            )
         elif command in ("python", "python3") and rest[0] == "-m":
             assert importlib.util.find_spec(rest[1]), f"python -m {rest[1]}: no such module"
             if rest[1] == "demos":
-                assert {word for word in rest[2:3] if word[0] != "-"} <= demos, f"{rest[2]}: no such demo"
+                assert {word for word in rest[2:3] if word[0] != "-"} <= demos, (
+                    f"{rest[2]}: no such demo"
+                )
         elif command in ("python", "python3"):
             assert (ROOT / rest[0]).is_file(), f"python {rest[0]}: no such file"
         else:
-            assert command in ("cd", "git", "pip"), f"{command}: no test knows whether this command works"
+            assert command in ("cd", "git", "pip"), (
+                f"{command}: no test knows whether this command works"
+            )

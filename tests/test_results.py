@@ -36,7 +36,9 @@ def test_every_figure_of_the_page_is_there_and_no_other(kept: dict[str, Any]) ->
 
 
 def test_a_claims_words_are_its_numbers(kept: dict[str, Any]) -> None:
-    told = [value for claim in kept["claims"] for value in (claim["measured"], claim["baseline"] or {})]
+    told = [
+        value for claim in kept["claims"] for value in (claim["measured"], claim["baseline"] or {})
+    ]
     numbers = [value for value in told if "value" in value]
     assert len(numbers) > 30
     for value in numbers:

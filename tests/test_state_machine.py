@@ -48,7 +48,9 @@ class Polynomial:
 
     def __mul__(self, other: Any) -> Polynomial:
         terms: Counter[tuple[int, ...]] = Counter()
-        for (m, f), (n, g) in itertools.product(self.terms.items(), polynomial(other).terms.items()):
+        for (m, f), (n, g) in itertools.product(
+            self.terms.items(), polynomial(other).terms.items()
+        ):
             terms[tuple(sorted(m + n))] += f * g
         return Polynomial(terms)
 
@@ -68,7 +70,9 @@ class Polynomial:
         return Polynomial(terms)
 
     def value(self) -> int:
-        return sum(factor * math.prod(AT[v] for v in monomial) for monomial, factor in self.terms.items())
+        return sum(
+            factor * math.prod(AT[v] for v in monomial) for monomial, factor in self.terms.items()
+        )
 
 
 def polynomial(x: Any) -> Polynomial:
@@ -76,12 +80,14 @@ def polynomial(x: Any) -> Polynomial:
     return x if isinstance(x, Polynomial) else Polynomial({(): int(x)})
 
 
-def values_of(exact: np.ndarray) -> np.ndarray:
+def evaluate(exact: np.ndarray) -> np.ndarray:
     return np.array([p.value() for p in exact.flat], float).reshape(exact.shape)
 
 
 def constant(exact: np.ndarray) -> np.ndarray:
-    return np.array([polynomial(p.value()) for p in exact.flat] + [None], object)[:-1].reshape(exact.shape)
+    return np.array([polynomial(p.value()) for p in exact.flat] + [None], object)[:-1].reshape(
+        exact.shape
+    )
 
 
 def as_exact(x: Any) -> np.ndarray:
@@ -163,7 +169,7 @@ class Graphs(RuleBasedStateMachine):
         self.ops = itertools.count()
 
     def keep(self, value: Value) -> Any:
-        np.testing.assert_array_equal(value.tensor.data, values_of(value.exact), strict=True)
+        np.testing.assert_array_equal(value.tensor.array, evaluate(value.exact), strict=True)
         self.made.append(value)
         return value if value.small else multiple()
 
@@ -175,11 +181,17 @@ class Graphs(RuleBasedStateMachine):
         if not recorded:
             return self.keep(Value(tensor, constant(exact)))
         op = frozenset({next(self.ops)})
-        behind, perhaps = (op.union(*sets) for sets in ([v.behind for v in args], [v.perhaps for v in args]))
+        behind, perhaps = (
+            op.union(*sets) for sets in ([v.behind for v in args], [v.perhaps for v in args])
+        )
         return self.keep(Value(tensor, exact, behind, perhaps | behind))
 
     @precondition(lambda self: len(self.gradient) < 4)
-    @rule(target=values, shape=st.sampled_from([(), (1,), (2,), (2, 1), (2, 2)]), seed=st.integers(0, 99))
+    @rule(
+        target=values,
+        shape=st.sampled_from([(), (1,), (2,), (2, 1), (2, 2)]),
+        seed=st.integers(0, 99),
+    )
     def leaf(self, shape: tuple[int, ...], seed: int) -> Any:
         numbers = np.asarray(np.random.default_rng(seed).integers(-3, 4, shape))
         exact = np.empty(shape, object)
@@ -218,7 +230,9 @@ class Graphs(RuleBasedStateMachine):
         slopes = np.empty(x.exact.shape, object)
         for place in np.ndindex(slopes.shape):
             (variable,) = next(iter(x.exact[place].terms))
-            slopes[place] = sum((p.by(variable) * w for p, w in zip(y.exact.flat, weights.flat)), polynomial(0))
+            slopes[place] = sum(
+                (p.by(variable) * w for p, w in zip(y.exact.flat, weights.flat)), polynomial(0)
+            )
         return slopes
 
     def goes_back(self, y: Value, go: Any, retain: bool) -> bool:
@@ -239,9 +253,13 @@ class Graphs(RuleBasedStateMachine):
     @rule(y=values, retain=st.sampled_from([True, True, False]), seed=st.integers(0, 9))
     def backward(self, y: Value, retain: bool, seed: int) -> None:
         weights = self.weights(y, seed)
-        if self.goes_back(y, lambda: y.tensor.backward(mg.tensor(weights.astype(float)), retain_graph=retain), retain):
+        if self.goes_back(
+            y,
+            lambda: y.tensor.backward(mg.tensor(weights.astype(float)), retain_graph=retain),
+            retain,
+        ):
             for x in self.gradient:
-                self.gradient[x] += values_of(self.slopes(y, x, weights))
+                self.gradient[x] += evaluate(self.slopes(y, x, weights))
 
     @rule(target=values, y=values, i=st.integers(0, 9), seed=st.integers(0, 9))
     def gradient_with_graph(self, y: Value, i: int, seed: int) -> Any:
@@ -260,30 +278,43 @@ class Graphs(RuleBasedStateMachine):
         if g is None or not g.requires_grad:
             assert not any(any(p.terms) for p in slopes.flat), "a gradient that varies has a graph"
         if g is None:
-            assert not values_of(slopes).any()
+            assert not evaluate(slopes).any()
             return multiple()
         return self.keep(
-            Value(g, slopes if g.requires_grad else constant(slopes), perhaps=y.perhaps | {next(self.ops)})
+            Value(
+                g,
+                slopes if g.requires_grad else constant(slopes),
+                perhaps=y.perhaps | {next(self.ops)},
+            )
         )
 
     @invariant()
     def gradients_are_exact(self) -> None:
         for x, expected in self.gradient.items():
-            np.testing.assert_array_equal(0 * expected if x.tensor.grad is None else x.tensor.grad.data, expected)
+            np.testing.assert_array_equal(
+                0 * expected if x.tensor.grad is None else x.tensor.grad.array, expected
+            )
 
     def teardown(self) -> None:
         """At the end everything that still has its graph is differentiated at once; and no value has changed."""
-        whole = [v for v in self.made if v.tensor.requires_grad and not v.perhaps & self.perhaps_freed]
+        whole = [
+            v for v in self.made if v.tensor.requires_grad and not v.perhaps & self.perhaps_freed
+        ]
         if whole:
             weights = [self.weights(v, i) for i, v in enumerate(whole)]
             seeds = [mg.tensor(w.astype(float)) for w in weights]
-            found = mg.grad([v.tensor for v in whole], [x.tensor for x in self.gradient], seeds, allow_unused=True)
+            found = mg.grad(
+                [v.tensor for v in whole],
+                [x.tensor for x in self.gradient],
+                seeds,
+                allow_unused=True,
+            )
             for x, g in zip(self.gradient, found):
-                expected = sum(values_of(self.slopes(v, x, w)) for v, w in zip(whole, weights))
-                np.testing.assert_array_equal(0 * expected if g is None else g.data, expected)
+                expected = sum(evaluate(self.slopes(v, x, w)) for v, w in zip(whole, weights))
+                np.testing.assert_array_equal(0 * expected if g is None else g.array, expected)
         for value in self.made:
             np.testing.assert_array_equal(
-                value.tensor.data, values_of(value.exact), "a value changed after it was made"
+                value.tensor.array, evaluate(value.exact), "a value changed after it was made"
             )
             assert value.leaf or value.tensor.grad is None
 
@@ -315,7 +346,7 @@ def frees_nothing(outputs: Any, seeds: Any, inputs: Any, graph: bool, retain: bo
     return PULL_BACK(outputs, seeds, inputs, graph, True)
 
 
-ADD, TAPE, PULL_BACK = backward.Gradients.add, backward.tape, backward.pull_back
+ADD, TAPE, PULL_BACK = backward.Gradients.add, backward.nodes_youngest_first, backward.backpropagate
 
 
 @pytest.mark.parametrize(
@@ -327,7 +358,9 @@ ADD, TAPE, PULL_BACK = backward.Gradients.add, backward.tape, backward.pull_back
         (backward, "pull_back", frees_nothing),
     ],
 )
-def test_a_wrong_engine_is_caught(where: Any, name: str, wrong: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_engine_is_caught(
+    where: Any, name: str, wrong: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(where, name, wrong)
     settings = hypothesis.settings(
         TestGraphs.settings, max_examples=10_000, phases=[hypothesis.Phase.generate], database=None

@@ -53,7 +53,12 @@ def test_reductions_stay_on_the_device_and_looks_are_counted() -> None:
     total = xp.sum(A)
     assert isinstance(total, StrictArray) and total.shape == () and isinstance(A.max(), StrictArray)
     assert StrictArray.syncs == 0
-    assert (float(total), int(total), bool(total), total.item()) == (15, 15, True, 15) and StrictArray.syncs == 4
+    assert (float(total), int(total), bool(total), total.item()) == (
+        15,
+        15,
+        True,
+        15,
+    ) and StrictArray.syncs == 4
     A[A > 2]  # how many there are decides the shape
     assert StrictArray.syncs == 5
 
@@ -78,7 +83,9 @@ def test_views_share_memory_and_copies_do_not() -> None:
     assert x.get()[0, 0] == 5 and y.base is None
 
 
-@pytest.mark.parametrize("index", [[0, 0, 1], np.array([0, -2, 1]), "device"], ids=["list", "ndarray", "device"])
+@pytest.mark.parametrize(
+    "index", [[0, 0, 1], np.array([0, -2, 1]), "device"], ids=["list", "ndarray", "device"]
+)
 def test_repeated_places_add_up_whatever_holds_the_index(index: object) -> None:
     x = mg.ones(2, 3, device=NAME, requires_grad=True)
     x[mg.tensor([0, 0, 1], device=NAME) if isinstance(index, str) else index].sum().backward()

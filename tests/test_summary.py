@@ -11,7 +11,10 @@ import nn
 class Classifier(nn.Module):
     def __init__(self) -> None:
         self.embedding, self.drop = nn.Embedding(9, 3), nn.Dropout(0.5)
-        self.lstm, self.fc = nn.LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True), nn.Linear(8, 2)
+        self.lstm, self.fc = (
+            nn.LSTM(3, 4, num_layers=2, bidirectional=True, batch_first=True),
+            nn.Linear(8, 2),
+        )
 
     def forward(self, ids: Any) -> Any:
         self.seen = ids  # what forward leaves behind must go, too
@@ -21,13 +24,24 @@ class Classifier(nn.Module):
 def test_it_says_what_the_layers_put_out_and_hold() -> None:
     model = Classifier()
     rows = {row[0]: row[1:] for row in nn.summary(model, (5, 7), dtype=mg.int64)}
-    assert list(rows) == ["Classifier", "embedding: Embedding", "drop: Dropout", "lstm: LSTM", "fc: Linear"]
+    assert list(rows) == [
+        "Classifier",
+        "embedding: Embedding",
+        "drop: Dropout",
+        "lstm: LSTM",
+        "fc: Linear",
+    ]
     assert rows["embedding: Embedding"] == ["(5, 7, 3)", 27, 108, 5 * 7 * 3 * 4]
     assert rows["drop: Dropout"] == ["(5, 7, 3)", 0, 0, 0]  # in evaluation it hands on what came
     assert rows["lstm: LSTM"][0] == "(5, 7, 8), (4, 5, 4), (4, 5, 4)"
-    assert rows["fc: Linear"] == ["(5, 2)", 18, 72, 40] and rows["Classifier"] == ["(5, 2)", 0, 0, 0]
+    assert rows["fc: Linear"] == ["(5, 2)", 18, 72, 40] and rows["Classifier"] == [
+        "(5, 2)",
+        0,
+        0,
+        0,
+    ]
     assert sum(row[1] for row in rows.values()) == sum(p.numel() for p in model.parameters())
-    assert sum(row[2] for row in rows.values()) == sum(p.data.nbytes for p in model.parameters())
+    assert sum(row[2] for row in rows.values()) == sum(p.array.nbytes for p in model.parameters())
 
 
 def test_the_table_adds_up() -> None:
@@ -43,7 +57,9 @@ def test_in_float64_memory_doubles() -> None:
 def test_what_is_shared_counts_once() -> None:
     layer = nn.Linear(4, 4)
     rows = nn.summary(nn.Sequential(layer, nn.Tanh(), layer), (5, 4))
-    assert sum(row[2] for row in rows) == 20 and rows[1][4] == 2 * 5 * 4 * 4  # one layer, called twice
+    assert (
+        sum(row[2] for row in rows) == 20 and rows[1][4] == 2 * 5 * 4 * 4
+    )  # one layer, called twice
 
 
 def test_a_layer_that_is_not_called_puts_nothing_out() -> None:
@@ -76,7 +92,11 @@ def test_the_model_is_left_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("model", "shape", "sentence"),
     [
-        (3, (5,), r"summary: a int and the shape \(5,\) came; wanted are a Module and the sizes of its input"),
+        (
+            3,
+            (5,),
+            r"summary: a int and the shape \(5,\) came; wanted are a Module and the sizes of its input",
+        ),
         (nn.Tanh(), 5, r"summary: a Tanh and the shape 5 came; wanted"),
         (nn.Tanh(), (5, -1), r"summary: a Tanh and the shape \(5, -1\) came; wanted"),
         (nn.Tanh(), ("a",), r"summary: a Tanh and the shape \('a',\) came; wanted"),

@@ -28,13 +28,20 @@ t.ones(2, requires_grad=True); t.tensor([1.0], requires_grad=True); t.zeros(2, d
 """
 
 
-@pytest.mark.parametrize("call", [call for line in CREATED.strip().split("\n") for call in line.split("; ")])
+@pytest.mark.parametrize(
+    "call", [call for line in CREATED.strip().split("\n") for call in line.split("; ")]
+)
 def test_a_tensor_is_made_as_in_pytorch(call: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
     ours, theirs = (eval(call, {"t": library, "np": np}) for library in (mg, torch))
     if hasattr(theirs, "dtype"):
-        assert f"torch.{ours.dtype}" == str(theirs.dtype) and ours.requires_grad == theirs.requires_grad
-        np.testing.assert_allclose(ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-6, strict=True)
+        assert (
+            f"torch.{ours.dtype}" == str(theirs.dtype)
+            and ours.requires_grad == theirs.requires_grad
+        )
+        np.testing.assert_allclose(
+            ours.detach().numpy(), theirs.detach().numpy(), rtol=1e-6, strict=True
+        )
     else:
         assert ours == theirs
 
@@ -51,9 +58,20 @@ def test_the_default_dtype_reaches_what_has_none_of_its_own() -> None:
     assert mg.get_default_dtype() == mg.float32
     mg.set_default_dtype(mg.float64)
     try:
-        for x in (mg.tensor(1.5), mg.zeros(2), mg.rand(2), mg.randn(2), mg.arange(1.5), mg.eye(2), mg.arange(3) / 2):
+        for x in (
+            mg.tensor(1.5),
+            mg.zeros(2),
+            mg.rand(2),
+            mg.randn(2),
+            mg.arange(1.5),
+            mg.eye(2),
+            mg.arange(3) / 2,
+        ):
             assert x.dtype == mg.float64
-        assert mg.tensor([1]).dtype == mg.int64 and mg.tensor(np.ones(1, np.float32)).dtype == mg.float32
+        assert (
+            mg.tensor([1]).dtype == mg.int64
+            and mg.tensor(np.ones(1, np.float32)).dtype == mg.float32
+        )
     finally:
         mg.set_default_dtype(mg.float32)
 
@@ -62,26 +80,49 @@ def test_random_numbers_come_from_one_seed() -> None:
     def drawn(device: str = "cpu") -> list[Any]:
         mg.manual_seed(7)
         made = [mg.rand(3, device=device), mg.randn(2, 2, device=device)]
-        return [x.tolist() for x in [*made, mg.randint(0, 9, (4,), device=device), mg.randperm(5, device=device)]]
+        return [
+            x.tolist()
+            for x in [*made, mg.randint(0, 9, (4,), device=device), mg.randperm(5, device=device)]
+        ]
 
     assert drawn() == drawn() == drawn(STRICT)
     first = mg.rand(3).tolist()
     assert first != mg.rand(3).tolist()
-    assert all(0 <= v < 1 for v in mg.rand(100).tolist()) and sorted(mg.randperm(9).tolist()) == list(range(9))
-    assert set(mg.randint(2, 4, (100,)).tolist()) == {2, 3} and set(mg.randint(2, size=(50,)).tolist()) == {0, 1}
+    assert all(0 <= v < 1 for v in mg.rand(100).tolist()) and sorted(
+        mg.randperm(9).tolist()
+    ) == list(range(9))
+    assert set(mg.randint(2, 4, (100,)).tolist()) == {2, 3} and set(
+        mg.randint(2, size=(50,)).tolist()
+    ) == {0, 1}
     x = mg.randn(10_000)
     assert abs(x.mean().item()) < 0.05 and abs(x.std().item() - 1) < 0.05
-    assert mg.rand_like(x).shape == mg.randn_like(x).shape == x.shape and mg.rand_like(x.double()).dtype == mg.float64
+    assert (
+        mg.rand_like(x).shape == mg.randn_like(x).shape == x.shape
+        and mg.rand_like(x.double()).dtype == mg.float64
+    )
 
 
 @pytest.mark.parametrize("device", ["cpu", STRICT])
 def test_what_is_made_on_a_device_is_there(device: str) -> None:
-    for x in (mg.zeros(2, device=device), mg.arange(3, device=device), mg.randn(2, device=mg.device(device))):
-        assert x.device == device and mg.zeros_like(x).device == device and mg.tensor(x).device == device
+    for x in (
+        mg.zeros(2, device=device),
+        mg.arange(3, device=device),
+        mg.randn(2, device=mg.device(device)),
+    ):
+        assert (
+            x.device == device
+            and mg.zeros_like(x).device == device
+            and mg.tensor(x).device == device
+        )
         assert x.cpu().device == "cpu" and x.to(device) is x and x.cpu().tolist() == x.tolist()
-    assert mg.device("cuda:1").index == 1 and mg.device("cuda", 1) == "cuda:1" and mg.device("cpu").index is None
     assert (
-        repr(mg.device("cuda:1")) == "device(type='cuda', index=1)" and repr(mg.device("cpu")) == "device(type='cpu')"
+        mg.device("cuda:1").index == 1
+        and mg.device("cuda", 1) == "cuda:1"
+        and mg.device("cpu").index is None
+    )
+    assert (
+        repr(mg.device("cuda:1")) == "device(type='cuda', index=1)"
+        and repr(mg.device("cpu")) == "device(type='cpu')"
     )
 
 
@@ -103,16 +144,16 @@ def test_memory_is_shared_where_it_is_said_to_be() -> None:
         assert np.shares_memory(x.numpy(), a) and np.shares_memory(np.asarray(x), a)
     x = mg.from_numpy(a)
     for view in (x.detach(), x.view(3, 1), x[1:], x.T, x.unsqueeze(0), x.expand(2, 3)):
-        assert np.shares_memory(view.data, a)
+        assert np.shares_memory(view.array, a)
     for own in (mg.tensor(a), x.clone(), x.double().float(), x[[0, 1]], copy.deepcopy(x), x * 1):
-        assert not np.shares_memory(own.data, a)
+        assert not np.shares_memory(own.array, a)
     assert np.array(x, dtype=np.float32).dtype == np.float32
 
 
 def test_dlpack_both_ways() -> None:
     a = np.arange(6.0).reshape(2, 3)
     x = mg.from_dlpack(a)
-    assert np.shares_memory(x.data, a) and np.shares_memory(np.from_dlpack(x), a)
+    assert np.shares_memory(x.array, a) and np.shares_memory(np.from_dlpack(x), a)
     with pytest.raises(RuntimeError, match=r"hand over \.detach\(\)"):
         np.from_dlpack(mg.ones(2, requires_grad=True))
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
@@ -120,13 +161,15 @@ def test_dlpack_both_ways() -> None:
     theirs[0, 0] = 9
     assert a[0, 0] == 9
     back = mg.from_dlpack(theirs.T)
-    assert back.shape == (3, 2) and back[0, 0].item() == 9 and np.shares_memory(back.data, a)
+    assert back.shape == (3, 2) and back[0, 0].item() == 9 and np.shares_memory(back.array, a)
 
 
 def test_numbers() -> None:
     x = mg.tensor([1.5, -2.0])
     assert x[0].item() == float(x[0]) == 1.5 and int(x[1]) == -2 and type(x[0].item()) is float
-    assert x.tolist() == [1.5, -2.0] and mg.tensor(3).item() == 3 and type(mg.tensor(3).item()) is int
+    assert (
+        x.tolist() == [1.5, -2.0] and mg.tensor(3).item() == 3 and type(mg.tensor(3).item()) is int
+    )
     assert [10, 20, 30][mg.tensor(1)] == 20 and list(range(mg.tensor(3))) == [0, 1, 2]
     assert bool(mg.tensor([2.0])) and not mg.tensor(0) and float(mg.tensor([[4.0]])) == 4
     assert [row.tolist() for row in mg.tensor([[1], [2]])] == [[1], [2]] and 1.5 in x and 7 not in x
@@ -136,18 +179,31 @@ def test_texts() -> None:
     assert repr(mg.tensor([1.0, 2.0])) == "tensor([1., 2.])" and repr(mg.tensor(3)) == "tensor(3)"
     assert repr(mg.zeros(1).double()) == "tensor([0.], dtype=float64)"
     x = mg.ones(1, requires_grad=True)
-    assert repr(x) == "tensor([1.], requires_grad=True)" and repr(x * 2) == "tensor([2.], grad_fn=<mul>)"
+    assert (
+        repr(x) == "tensor([1.], requires_grad=True)"
+        and repr(x * 2) == "tensor([2.], grad_fn=<mul>)"
+    )
     assert repr(mg.ones(1, device=STRICT)) == "tensor([1.], device='strict')"
-    assert repr(mg.ones(2, 3).shape) == "torch.Size([2, 3])" and str(mg.tensor([[1, 2], [3, 4]])).count("\n") == 1
+    assert (
+        repr(mg.ones(2, 3).shape) == "torch.Size([2, 3])"
+        and str(mg.tensor([[1, 2], [3, 4]])).count("\n") == 1
+    )
     assert f"{mg.tensor(2.0):.3f}" == "2.000" and f"{x * 2}" == "tensor([2.], grad_fn=<mul>)"
 
 
-@pytest.mark.parametrize("again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"])
+@pytest.mark.parametrize(
+    "again", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"]
+)
 def test_copies(again: Any) -> None:
     x = mg.tensor([1.0, 2.0], requires_grad=True)
     (x * 2).sum().backward()
     y = again(x)
-    assert y.tolist() == [1, 2] and y.requires_grad and y.dtype == x.dtype and not np.shares_memory(x.data, y.data)
+    assert (
+        y.tolist() == [1, 2]
+        and y.requires_grad
+        and y.dtype == x.dtype
+        and not np.shares_memory(x.array, y.array)
+    )
     with mg.no_grad():
         y.zero_()
     (x * x).sum().backward()

@@ -19,7 +19,19 @@ pytest.importorskip("joblib", reason="the demos need the extra demos")
 from demos import text
 from demos.models import size
 from demos.options import SCRIPTS
-from demos.text import LanguageModel, bits, chunks, equal_size, fewer, learn, ngrams, read, split, streams, write
+from demos.text import (
+    LanguageModel,
+    bits,
+    chunks,
+    equal_size,
+    fewer,
+    learn,
+    ngrams,
+    read,
+    split,
+    streams,
+    write,
+)
 from tests.test_demos import claims, out, results, section, table  # noqa: F401
 
 
@@ -33,7 +45,9 @@ def definitions(name: str, change: tuple[str, str] = ("", "")) -> dict[str, Any]
         if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.ClassDef)
         or (isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant))
     ]
-    kept = [node for node in kept if not (isinstance(node, ast.FunctionDef) and reads_results(node))]
+    kept = [
+        node for node in kept if not (isinstance(node, ast.FunctionDef) and reads_results(node))
+    ]
     names: dict[str, Any] = {"Array": np.ndarray, "__name__": f"demos.{name}"}
     exec(compile(ast.Module(kept, []), name, "exec"), names)
     return names
@@ -53,14 +67,18 @@ def test_the_gradient_by_hand_is_the_layers() -> None:
     found = by_hand["lstm"](values)[2](u, v)
     layer = nn.LSTM(I, H).double()
     for key, name in {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b"}.items():
-        getattr(layer, f"{key}_l0").detach().copy_(np.concatenate([values[f"{name}_{k}"] for k in "ifgo"]))
+        getattr(layer, f"{key}_l0").detach().copy_(
+            np.concatenate([values[f"{name}_{k}"] for k in "ifgo"])
+        )
     layer.bias_hh_l0.detach().zero_()
     h0, c0 = (mg.tensor(values[name][None]) for name in ("h0", "c0"))
     hs, (_, c) = layer(mg.tensor(values["x"]), (h0, c0))
     ((hs * mg.tensor(u)).sum() + (c * mg.tensor(v)).sum()).backward()
     for key, name in {"weight_ih": "W", "weight_hh": "U", "bias_ih": "b"}.items():
         wanted = np.concatenate([found[f"{name}_{k}"] for k in "ifgo"])
-        np.testing.assert_allclose(getattr(layer, f"{key}_l0").grad.numpy(), wanted, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(
+            getattr(layer, f"{key}_l0").grad.numpy(), wanted, rtol=0, atol=1e-12
+        )
 
 
 MISTAKES = {  # a line of the backward pass, and what one may write instead
@@ -72,9 +90,9 @@ MISTAKES = {  # a line of the backward pass, and what one may write instead
     "dy * (1 - y * y)": "dy * (1 - y)",
     "dc_before = dc * f": "dc_before = dc",
     "df = dc * c": "df = dc * c_new",
-    'backs[t](dhs[t] + dh, dc)': 'backs[t](dhs[t], dc)',
+    "backs[t](dhs[t] + dh, dc)": "backs[t](dhs[t], dc)",
     'da[k] @ w[f"U_{k}"] for k in GATES': 'da[k] @ w[f"U_{k}"].T for k in GATES',
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("right", MISTAKES)
@@ -94,11 +112,25 @@ def test_without_a_mistake_they_agree() -> None:
 def test_the_quick_run_of_x1(results: dict[str, Any]) -> None:  # noqa: F811
     x1 = section(results, "x1")
     gaps = table(x1, "Largest relative difference")
-    assert len(gaps) == 20 and gaps.pop("gradient of") == ["autograd", "complex step", "central difference"]
+    assert len(gaps) == 20 and gaps.pop("gradient of") == [
+        "autograd",
+        "complex step",
+        "central difference",
+    ]
     right = next(claim for claim in claims(results, "x1") if "by hand" in claim["claim"])
-    assert right["measured"]["high"] < 1e-13 < right["baseline"]["high"] < 1e-7 and right["verdict"] == "holds"
+    assert (
+        right["measured"]["high"] < 1e-13 < right["baseline"]["high"] < 1e-7
+        and right["verdict"] == "holds"
+    )
     left = table(x1, "Norms of Jacobians")
-    assert list(left)[1:] == ["RNN", "GRU", "LSTM, b = 0", "LSTM, b = 1", "LSTM, b = 3", "LSTM, chrono"]
+    assert list(left)[1:] == [
+        "RNN",
+        "GRU",
+        "LSTM, b = 0",
+        "LSTM, b = 1",
+        "LSTM, b = 3",
+        "LSTM, chrono",
+    ]
     vanishing = next(claim for claim in claims(results, "x1") if "solves" in claim["claim"])
     assert vanishing["measured"]["value"] < 1e-4 < 0.1 < vanishing["baseline"]["value"]
     assert vanishing["verdict"].startswith("holds only if")
@@ -116,7 +148,9 @@ def test_the_parts_are_the_text() -> None:
     whole = "a text, with Ünïcode and\nlines; " * 40
     corpus = split(whole)
     assert "".join(corpus.decode(part) for part in corpus[1:]) == whole
-    assert [len(part) / len(whole) for part in corpus[1:]] == pytest.approx([0.8, 0.1, 0.1], abs=1e-2)
+    assert [len(part) / len(whole) for part in corpus[1:]] == pytest.approx(
+        [0.8, 0.1, 0.1], abs=1e-2
+    )
     np.testing.assert_array_equal(corpus.encode(whole), np.concatenate(corpus[1:]))
 
 
@@ -125,7 +159,10 @@ def test_the_parts_are_the_text() -> None:
     [
         (b"\xff\xfe" * 30_000, "is not UTF-8"),
         (b"too short", "has 9 characters; 30,000 are wanted at least."),
-        ("".join(map(chr, range(0x4E00, 0x5300))).encode() * 30, "different characters; 1,000 are wanted at most."),
+        (
+            "".join(map(chr, range(0x4E00, 0x5300))).encode() * 30,
+            "different characters; 1,000 are wanted at most.",
+        ),
     ],
 )
 def test_a_file_of_no_use_gets_one_sentence(content: bytes, sentence: str, tmp_path: Path) -> None:
@@ -139,14 +176,20 @@ def test_a_file_of_no_use_gets_one_sentence(content: bytes, sentence: str, tmp_p
 # ---- x2: counting
 
 
-def by_dictionary(train: str, alphabet: str, longest: int, factors: list[float], history: str, letter: str) -> float:
+def by_dictionary(
+    train: str, alphabet: str, longest: int, factors: list[float], history: str, letter: str
+) -> float:
     """p(letter | history) of Witten and Bell's mixture, from the definition."""
     p = 1 / len(alphabet)
     for order, k in zip(range(longest), factors):
         h = history[len(history) - order :]
-        followers = Counter(train[i + order] for i in range(len(train) - order) if train[i : i + order] == h)
+        followers = Counter(
+            train[i + order] for i in range(len(train) - order) if train[i : i + order] == h
+        )
         if followers:
-            p = (followers[letter] + k * len(followers) * p) / (followers.total() + k * len(followers))
+            p = (followers[letter] + k * len(followers) * p) / (
+                followers.total() + k * len(followers)
+            )
     return p
 
 
@@ -159,10 +202,15 @@ def test_ngrams_are_their_definition_and_probabilities() -> None:
     whole = corpus.decode(np.concatenate(corpus[1:]))
     for part, places in {"valid": range(240, 270), "test": range(270, 300)}.items():
         for longest in (1, 2, 3):
-            p = [by_dictionary(train, alphabet, longest, factors, whole[:i], whole[i]) for i in places]
+            p = [
+                by_dictionary(train, alphabet, longest, factors, whole[:i], whole[i])
+                for i in places
+            ]
             assert found[longest - 1][part] == pytest.approx(-np.log2(p).mean(), rel=1e-12)
     for history in ("ab", "dd", "a ", ""):
-        assert sum(by_dictionary(train, alphabet, 3, factors, history, a) for a in alphabet) == pytest.approx(1)
+        assert sum(
+            by_dictionary(train, alphabet, 3, factors, history, a) for a in alphabet
+        ) == pytest.approx(1)
 
 
 def test_nothing_is_learned_or_chosen_on_the_test_part() -> None:
@@ -208,7 +256,15 @@ def test_backpropagation_is_truncated_and_the_state_is_carried() -> None:
     model = Watched("LSTM", 5, 6)
     said = learn(model, mg.randint(0, 5, (31, 3)), T=10, steps=7, lr=0.01, watch=lambda: 1, every=3)
     starts = vars(model)["starts"]
-    assert said == [1, 1] and [start is None for start in starts] == [True, False, False, True, False, False, True]
+    assert said == [1, 1] and [start is None for start in starts] == [
+        True,
+        False,
+        False,
+        True,
+        False,
+        False,
+        True,
+    ]
     assert not any(s.requires_grad for start in starts if start for s in start)
     assert all(np.abs(start[0].numpy()).max() > 0 for start in starts if start)
 
@@ -217,7 +273,9 @@ def test_backpropagation_is_truncated_and_the_state_is_carried() -> None:
 @pytest.mark.parametrize(("V", "H"), [(103, 128), (60, 64)])
 def test_sizes_agree(kind: str, V: int, H: int) -> None:
     wanted = size(LanguageModel("LSTM", V, H))
-    assert size(LanguageModel(kind, V, equal_size(kind, V, wanted))) == pytest.approx(wanted, rel=0.02)
+    assert size(LanguageModel(kind, V, equal_size(kind, V, wanted))) == pytest.approx(
+        wanted, rel=0.02
+    )
 
 
 def test_the_colder_the_likelier() -> None:
@@ -227,12 +285,16 @@ def test_the_colder_the_likelier() -> None:
     model.fc.bias.detach().copy_(np.log([0.4, 0.3, 0.2, 0.05, 0.05]))
     drawn = write(model, np.array([0, 1]), [1e-3, 1.0], 1500)
     assert (drawn[:, 0] == 0).all()
-    np.testing.assert_allclose(np.bincount(drawn[:, 1]) / 1500, [0.4, 0.3, 0.2, 0.05, 0.05], atol=0.05)
+    np.testing.assert_allclose(
+        np.bincount(drawn[:, 1]) / 1500, [0.4, 0.3, 0.2, 0.05, 0.05], atol=0.05
+    )
 
 
 def test_a_verdict_needs_more_than_chance() -> None:
     assert fewer([2.0], 2.06) and not fewer([2.0], 2.04)  # one run says little
-    assert fewer([2.0, 2.1, 2.2], [2.04, 2.14, 2.24]) and not fewer([2.0, 2.1, 2.2], [2.04, 2.14, 2.1])
+    assert fewer([2.0, 2.1, 2.2], [2.04, 2.14, 2.24]) and not fewer(
+        [2.0, 2.1, 2.2], [2.04, 2.14, 2.1]
+    )
 
 
 def test_the_quick_run_of_x2(results: dict[str, Any]) -> None:  # noqa: F811
@@ -279,7 +341,9 @@ def test_the_state_is_dropped_by_one_mask_for_all_steps() -> None:
     state = tuple(mg.randn(1, 3, 64) for _ in range(2))
     model(mg.randint(0, 11, (9, 3)), state)
     assert len(read_by) == 9 and all((mask == read_by[0]).all() for mask in read_by)
-    assert 0.3 < read_by[0].mean() < 0.7 and not (read_by[0][0] == read_by[0][1]).all()  # each stream has its own
+    assert (
+        0.3 < read_by[0].mean() < 0.7 and not (read_by[0][0] == read_by[0][1]).all()
+    )  # each stream has its own
     model(mg.randint(0, 11, (9, 3)), state)
     assert not (read_by[-1] == read_by[0]).all()  # and each training step
 
@@ -287,5 +351,7 @@ def test_the_state_is_dropped_by_one_mask_for_all_steps() -> None:
 def test_the_quick_run_of_x5(results: dict[str, Any]) -> None:  # noqa: F811
     rows = table(section(results, "x5"), "Bits per character")
     assert list(rows)[1:] == ["none", "ordinary", "locked", "variational"]
-    for train, end, stopped in ([float(row[i]) for i in (1, 2, 4)] for name, row in rows.items() if name):
+    for train, end, stopped in (
+        [float(row[i]) for i in (1, 2, 4)] for name, row in rows.items() if name
+    ):
         assert train < end < math.log2(103) and stopped < math.log2(103)

@@ -20,11 +20,36 @@ import nn
 pytest.importorskip("matplotlib", reason="the demos need the extra demos")
 
 from demos import pairs, seq2seq
-from demos.pairs import DATES, FORMS, NUMBERS, OWN, Corpus, date_pairs, date_parts, dictionary, in_form, joined, split
-from demos.seq2seq import END, IGNORED, PADDING, START, UNKNOWN, Translator, Vocabulary, beam_search, translate
+from demos.pairs import (
+    DATES,
+    FORMS,
+    NUMBERS,
+    OWN,
+    Corpus,
+    date_pairs,
+    date_parts,
+    dictionary,
+    in_form,
+    joined,
+    split,
+)
+from demos.seq2seq import (
+    END,
+    IGNORED,
+    PADDING,
+    START,
+    UNKNOWN,
+    TensorNamespace,
+    Translator,
+    beam_search,
+    translate,
+)
 from demos.timing import right, spike_after, which_distance
 
-out, results = demos_results.out, demos_results.results  # fixtures: what the quick run of all demos leaves behind
+out, results = (
+    demos_results.out,
+    demos_results.results,
+)  # fixtures: what the quick run of all demos leaves behind
 
 # ---- peepholes
 
@@ -43,7 +68,9 @@ def test_without_its_peepholes_the_cell_is_an_lstm() -> None:
     (hs * cotangent).sum().backward()
     (outputs * cotangent).sum().backward()
     for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
-        assert mg.allclose(getattr(cell, name).grad, getattr(layer, f"{name}_l0").grad, rtol=0, atol=1e-13)
+        assert mg.allclose(
+            getattr(cell, name).grad, getattr(layer, f"{name}_l0").grad, rtol=0, atol=1e-13
+        )
     assert cell.weight_peephole.grad.abs().max().item() > 1e-3  # what the plain LSTM cannot learn
 
 
@@ -132,10 +159,16 @@ def test_nothing_held_out_is_learned_from(task: str) -> None:
 
 
 def test_a_dictionary_pairs_tokens_that_go_together() -> None:
-    learned = [(["one", "and", "two"], ["un", "deux"]), (["one", "and", "six"], ["un", "six"]), (["two"], ["deux"])]
+    learned = [
+        (["one", "and", "two"], ["un", "deux"]),
+        (["one", "and", "six"], ["un", "six"]),
+        (["two"], ["deux"]),
+    ]
     found = dictionary(learned)
     assert found["two"] == "deux" and found["six"] == "six"
-    assert len({*found.values()}) == len(found) and not {"one", "and"} <= set(found)  # one of them says nothing
+    assert len({*found.values()}) == len(found) and not {"one", "and"} <= set(
+        found
+    )  # one of them says nothing
 
 
 # ---- a reader's own file
@@ -146,12 +179,16 @@ def write(path: Path, lines: list[str]) -> str:
     return str(path)
 
 
-LINES = [f"number {a} {b}\tnumero {a} {b}\tsource: somewhere" for a in "abcdefghij" for b in "klmnopqrst"]
+LINES = [
+    f"number {a} {b}\tnumero {a} {b}\tsource: somewhere" for a in "abcdefghij" for b in "klmnopqrst"
+]
 
 
 def test_words_where_words_come_again_else_letters(tmp_path: Path) -> None:
     corpus = Corpus(OWN, 0, 0, write(tmp_path / "words.txt", [*LINES, "", LINES[0]]))
-    assert corpus.into == "words" and len(corpus.tokens) == 100  # a third column, empty lines and repeats are left out
+    assert (
+        corpus.into == "words" and len(corpus.tokens) == 100
+    )  # a third column, empty lines and repeats are left out
     lines = [f"{n * 7919 % 10007}\t{n * 7919 % 10007 + 1}" for n in range(100)]
     corpus = Corpus(OWN, 0, 0, write(tmp_path / "letters.txt", lines))
     assert corpus.into == "letters" and corpus.tokens[0][0] == list("".join(corpus.tokens[0][0]))
@@ -160,10 +197,16 @@ def test_words_where_words_come_again_else_letters(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        ([*LINES, "no tab here"], "line 101: a text, a tab and its translation are wanted, not 'no tab here'."),
+        (
+            [*LINES, "no tab here"],
+            "line 101: a text, a tab and its translation are wanted, not 'no tab here'.",
+        ),
         ([*LINES, "text\t "], "line 101: a text, a tab and its translation are wanted"),
         (LINES[:9], "holds 9 different texts; at least 60 pairs are wanted."),
-        ([f"{'x ' * 70}{line}" for line in LINES], "0 pairs have at most 60 words a side; at least 60 are wanted."),
+        (
+            [f"{'x ' * 70}{line}" for line in LINES],
+            "0 pairs have at most 60 words a side; at least 60 are wanted.",
+        ),
     ],
 )
 def test_a_bad_file_gets_one_sentence(lines: list[str], sentence: str, tmp_path: Path) -> None:
@@ -176,7 +219,9 @@ def test_a_bad_file_gets_one_sentence(lines: list[str], sentence: str, tmp_path:
 def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("été\tsummer\n".encode("latin-1"))
     for name in ("latin.txt", "absent.txt"):
-        with pytest.raises(SystemExit, match=f"{name}: a text file in UTF-8 is wanted, but reading it says: "):
+        with pytest.raises(
+            SystemExit, match=f"{name}: a text file in UTF-8 is wanted, but reading it says: "
+        ):
             pairs.read_pairs(tmp_path / name)
 
 
@@ -184,7 +229,7 @@ def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_vocabulary_numbers_what_it_knows() -> None:
-    v = Vocabulary([["b", "a"], ["a"]])
+    v = TensorNamespace([["b", "a"], ["a"]])
     rows = v.ids([["a", "new"], []])
     assert rows.tolist() == [[4, UNKNOWN, END], [END, PADDING, PADDING]]
     assert v.tokens(rows[0]) == ["a", "<unknown>"] and v.tokens(rows[1]) == [] and len(v) == 6
@@ -193,9 +238,17 @@ def test_a_vocabulary_numbers_what_it_knows() -> None:
 @pytest.mark.parametrize("attention", [False, True])
 def test_a_pair_gets_in_a_batch_what_it_gets_alone(attention: bool) -> None:
     model = Translator(9, 8, 6, attention, E=4).double()
-    source, target = np.array([[4, 5, 6, 7, END], [8, END, 0, 0, 0]]), np.array([[4, 5, 6, END], [7, END, 0, 0]])
+    source, target = (
+        np.array([[4, 5, 6, 7, END], [8, END, 0, 0, 0]]),
+        np.array([[4, 5, 6, END], [7, END, 0, 0]]),
+    )
     x, answers = seq2seq.batch(source, target)
-    assert x[1].tolist() == [[START, 4, 5, 6], [START, 7, 0, 0]] and answers.tolist()[1] == [7, END, IGNORED, IGNORED]
+    assert x[1].tolist() == [[START, 4, 5, 6], [START, 7, 0, 0]] and answers.tolist()[1] == [
+        7,
+        END,
+        IGNORED,
+        IGNORED,
+    ]
     together = model(x)
     for b, (S, L) in enumerate([(5, 4), (2, 2)]):
         (x, _) = seq2seq.batch(source[b : b + 1, :S], target[b : b + 1, :L])
@@ -223,7 +276,9 @@ def searched(tree: Tree, width: int, longest: int) -> tuple[tuple[int, ...], flo
         state = [(*before, int(token)) for before, token in zip(state, tokens)]
         return np.array([tree(tokens[1:]) for tokens in state]), state
 
-    ids, log_p = beam_search(step, [()] * width, lambda state, rows: [state[i] for i in rows], 1, width, longest)
+    ids, log_p = beam_search(
+        step, [()] * width, lambda state, rows: [state[i] for i in rows], 1, width, longest
+    )
     return tuple(ids[0].tolist()), float(log_p[0])
 
 
@@ -274,7 +329,11 @@ def test_a_wider_beam_may_lose_the_greedy_path() -> None:
         if before == ():
             p[[a, b]] = 0.5, 0.5 - 1e-3
         elif before == (a,):
-            p[[a, b, c]] = 0.4, 0.3, 0.3  # the best way on from a, 0.20, is dropped for two from b, 0.22 and more
+            p[[a, b, c]] = (
+                0.4,
+                0.3,
+                0.3,
+            )  # the best way on from a, 0.20, is dropped for two from b, 0.22 and more
         elif before == (b,):
             p[[a, b, c]] = 0.45, 0.45, 0.1
         elif before == (a, a):
@@ -294,7 +353,9 @@ def test_rows_are_searched_as_they_are_alone() -> None:
     together, p = translate(model, source, 3, 7)
     for b, row in enumerate(source):
         alone, q = translate(model, row[None, row != PADDING], 3, 7)
-        assert Vocabulary([list("abcd")]).tokens(alone[0]) == Vocabulary([list("abcd")]).tokens(together[b])
+        assert TensorNamespace([list("abcd")]).tokens(alone[0]) == TensorNamespace(
+            [list("abcd")]
+        ).tokens(together[b])
         assert q[0] == pytest.approx(p[b])
 
 
@@ -335,8 +396,13 @@ def test_attention_learns_sooner_at_the_same_size(results: dict[str, Any]) -> No
             }
             for version in ("attention", "no attention")
         )
-        assert attention["loss"] < none["loss"] - 0.1 and abs(attention["size"] / none["size"] - 1) < 0.02
+        assert (
+            attention["loss"] < none["loss"] - 0.1
+            and abs(attention["size"] / none["size"] - 1) < 0.02
+        )
         assert none["beam higher"] > 0.2 > none["beam lower"]
-    looks = {name: demos_results.median(x7, "learn", name, task=DATES, version="attention")
-             for name in ("on its part", "equal")}  # fmt: skip
+    looks = {
+        name: demos_results.median(x7, "learn", name, task=DATES, version="attention")
+        for name in ("on its part", "equal")
+    }
     assert looks["on its part"] > 2 * looks["equal"]

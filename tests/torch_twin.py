@@ -28,7 +28,10 @@ def flat(outputs: Any) -> list[Any]:
 
 
 def agree(
-    ours: Callable[..., Any], theirs: Callable[..., Any], *arrays: Any, weights: Sequence[tuple[Any, Any]] = ()
+    ours: Callable[..., Any],
+    theirs: Callable[..., Any],
+    *arrays: Any,
+    weights: Sequence[tuple[Any, Any]] = (),
 ) -> None:
     """Both functions of these arrays give the same values, and the same gradients for a random cotangent.
 
@@ -73,7 +76,12 @@ def modules_agree(ours: Any, theirs: Any, *arrays: Any, **settings: Any) -> None
     back = {name: torch.from_dlpack(t) for name, t in ours.state_dict().items()}
     assert list(back) == list(theirs.state_dict())
     theirs.load_state_dict(back)
-    agree(lambda *xs: ours(*xs, **settings), lambda *xs: theirs(*xs, **settings), *arrays, weights=weights)
+    agree(
+        lambda *xs: ours(*xs, **settings),
+        lambda *xs: theirs(*xs, **settings),
+        *arrays,
+        weights=weights,
+    )
 
 
 def draw(*shape: int, seed: int = 0) -> Any:

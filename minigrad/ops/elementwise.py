@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from minigrad.array import XP, Array, device_of
-from minigrad.autograd import Rule, op, plain
+from minigrad.array import device_of
+from minigrad.autograd import nondifferentiable, op
 
 
 @op
-def add(xp: XP, a: Array, b: Array) -> Rule:
+def add(xp, a, b):
     """y = a + b,    dy/da = 1,  dy/db = 1."""
     return a + b, (lambda g: g, lambda g: g)
 
 
 @op
-def sub(xp: XP, a: Array, b: Array) -> Rule:
+def sub(xp, a, b):
     """y = a - b,    dy/da = 1,  dy/db = -1."""
     return a - b, (lambda g: g, lambda g: -g)
 
 
 @op
-def mul(xp: XP, a: Array, b: Array) -> Rule:
+def mul(xp, a, b):
     """y = a b,    dy/da = b,  dy/db = a."""
     return a * b, (lambda g: g * b, lambda g: g * a)
 
 
 @op
-def div(xp: XP, a: Array, b: Array) -> Rule:
+def div(xp, a, b):
     """y = a / b,    dy/da = 1/b,  dy/db = -a/b²."""
     y = a / b
     return y, (lambda g: g / b, lambda g: -g * y / b)
 
 
 @op
-def pow(xp: XP, a: Array, b: Array) -> Rule:
-    """y = aᵇ,    dy/da = b aᵇ⁻¹ (0 where b = 0),  dy/db = aᵇ log a (0 where a = 0)."""
+def pow(xp, a, b):
+    """y = aᵇ,    dy/da = b aᵇ⁻¹ (0 where b=0),  dy/db = aᵇ log a (0 where a=0)."""
     y = a**b
 
-    def pull_base(g: Array) -> Array:
+    def pull_base(g):
         if isinstance(b, (int, float)):
             return g * (b * a ** (b - 1)) if b else g * 0.0
         return g * (b * a ** (xp.where(b == 0, 1, b) - 1))
@@ -47,84 +45,84 @@ def pow(xp: XP, a: Array, b: Array) -> Rule:
 
 
 @op
-def neg(xp: XP, x: Array) -> Rule:
+def neg(xp, x):
     """y = -x,    dy/dx = -1."""
     return -x, (lambda g: -g,)
 
 
 @op
-def abs(xp: XP, x: Array) -> Rule:
+def abs(xp, x):
     """y = |x|,    dy/dx = sign x, which is 0 at the kink."""
     return xp.abs(x), (lambda g: g * xp.sign(x),)
 
 
 @op
-def exp(xp: XP, x: Array) -> Rule:
+def exp(xp, x):
     """y = eˣ,    dy/dx = y."""
     y = xp.exp(x)
     return y, (lambda g: g * y,)
 
 
 @op
-def expm1(xp: XP, x: Array) -> Rule:
+def expm1(xp, x):
     """y = eˣ - 1, exact near 0,    dy/dx = y + 1."""
     y = xp.expm1(x)
     return y, (lambda g: g * (y + 1),)
 
 
 @op
-def log(xp: XP, x: Array) -> Rule:
+def log(xp, x):
     """y = log x,    dy/dx = 1/x."""
     return xp.log(x), (lambda g: g / x,)
 
 
 @op
-def log1p(xp: XP, x: Array) -> Rule:
+def log1p(xp, x):
     """y = log(1 + x), exact near 0,    dy/dx = 1/(1 + x)."""
     return xp.log1p(x), (lambda g: g / (1 + x),)
 
 
 @op
-def sqrt(xp: XP, x: Array) -> Rule:
+def sqrt(xp, x):
     """y = √x,    dy/dx = 1/(2y), which is infinite at 0."""
     y = xp.sqrt(x)
     return y, (lambda g: g / (2 * y),)
 
 
 @op
-def sin(xp: XP, x: Array) -> Rule:
+def sin(xp, x):
     """y = sin x,    dy/dx = cos x."""
     return xp.sin(x), (lambda g: g * xp.cos(x),)
 
 
 @op
-def cos(xp: XP, x: Array) -> Rule:
+def cos(xp, x):
     """y = cos x,    dy/dx = -sin x."""
     return xp.cos(x), (lambda g: -g * xp.sin(x),)
 
 
 @op
-def tanh(xp: XP, x: Array) -> Rule:
+def tanh(xp, x):
     """y = tanh x,    dy/dx = 1 - y²."""
     y = xp.tanh(x)
     return y, (lambda g: g * (1 - y * y),)
 
 
 @op
-def sigmoid(xp: XP, x: Array) -> Rule:
+def sigmoid(xp, x):
     """y = 1/(1 + e⁻ˣ) = ½ tanh(x/2) + ½, which cannot overflow,    dy/dx = y (1 - y)."""
     y = 0.5 * xp.tanh(0.5 * x) + 0.5
     return y, (lambda g: g * (y * (1 - y)),)
 
 
 @op
-def relu(xp: XP, x: Array) -> Rule:
+def relu(xp, x):
     """y = max(x, 0),    dy/dx = 1 where x > 0, and 0 elsewhere, also at the kink."""
     return xp.maximum(x, 0), (lambda g: g * (x > 0),)
 
 
 @op
-def maximum(xp: XP, a: Array, b: Array) -> Rule:
+def maximum(xp, a, b):
     """y = max(a, b),    dy/da = 1 where a > b, ½ at a tie."""
     return xp.maximum(a, b), (
         lambda g: xp.where(a > b, g, xp.where(a == b, 0.5 * g, 0.0)),
@@ -133,41 +131,41 @@ def maximum(xp: XP, a: Array, b: Array) -> Rule:
 
 
 @op
-def where(xp: XP, condition: Array, a: Array, b: Array) -> Rule:
+def where(xp, condition, a, b):
     """y = a where the condition holds, else b,    dy/da = 1 there,  dy/db = 1 elsewhere."""
     y = xp.where(condition, a, b)
     return y, (None, lambda g: xp.where(condition, g, 0.0), lambda g: xp.where(condition, 0.0, g))
 
 
 @op
-def astype(xp: XP, x: Array, *, dtype: Any) -> Rule:
+def astype(xp, x, *, dtype):
     """y = x in another dtype,    dy/dx = 1, in x's dtype."""
     return xp.astype(x, dtype), (lambda g: xp.astype(g, x.dtype),)
 
 
 @op
-def move(xp: XP, x: Array, *, device: str) -> Rule:
+def move(xp, x, *, device):
     """y = x on another device,    dy/dx = 1, on x's device."""
     home = str(device_of(x))
     return xp.move(x, device), (lambda g: xp.move(g, home),)
 
 
 @op
-def clone(xp: XP, x: Array) -> Rule:
+def clone(xp, x):
     """y = x in memory of its own,    dy/dx = 1."""
     return xp.clone(x), (lambda g: g,)
 
 
 # Words without a derivative: comparisons, logic, tests.
-eq = plain("eq", lambda xp, a, b: a == b)
-ne = plain("ne", lambda xp, a, b: a != b)
-lt = plain("lt", lambda xp, a, b: a < b)
-le = plain("le", lambda xp, a, b: a <= b)
-gt = plain("gt", lambda xp, a, b: a > b)
-ge = plain("ge", lambda xp, a, b: a >= b)
-logical_and = plain("logical_and", lambda xp, a, b: a & b)
-logical_or = plain("logical_or", lambda xp, a, b: a | b)
-logical_not = plain("logical_not", lambda xp, x: ~x)
-sign = plain("sign", lambda xp, x: xp.sign(x))
-isnan = plain("isnan", lambda xp, x: xp.isnan(x))
-isfinite = plain("isfinite", lambda xp, x: xp.isfinite(x))
+eq = nondifferentiable("eq", lambda xp, a, b: a == b)
+ne = nondifferentiable("ne", lambda xp, a, b: a != b)
+lt = nondifferentiable("lt", lambda xp, a, b: a < b)
+le = nondifferentiable("le", lambda xp, a, b: a <= b)
+gt = nondifferentiable("gt", lambda xp, a, b: a > b)
+ge = nondifferentiable("ge", lambda xp, a, b: a >= b)
+logical_and = nondifferentiable("logical_and", lambda xp, a, b: a & b)
+logical_or = nondifferentiable("logical_or", lambda xp, a, b: a | b)
+logical_not = nondifferentiable("logical_not", lambda xp, x: ~x)
+sign = nondifferentiable("sign", lambda xp, x: xp.sign(x))
+isnan = nondifferentiable("isnan", lambda xp, x: xp.isnan(x))
+isfinite = nondifferentiable("isfinite", lambda xp, x: xp.isfinite(x))

@@ -26,9 +26,9 @@ import numpy as np
 
 from minigrad import Tensor, as_tensor, enable_grad, errors
 from minigrad.array import NAMESPACES, NUMPY, XP, Array
-from minigrad.cuda import kernel
+from minigrad.fast.kernel import kernel
 
-from ..module import forget_gradients
+from ..module import zero_gradients
 from . import lr_scheduler
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
@@ -47,9 +47,15 @@ class Optimizer:
         self.defaults = {**self.settings, "maximize": False}
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
-        if isinstance(params, Tensor) or not (groups := list(params)) or len(args) > len(self.settings):
-            raise TypeError(f"{type(self).__name__}: params is an iterable such as model.parameters(), not one tensor, "
-                            f"not empty (a generator serves once); then come {', '.join(self.settings)}")  # fmt: skip
+        if (
+            isinstance(params, Tensor)
+            or not (groups := list(params))
+            or len(args) > len(self.settings)
+        ):
+            raise TypeError(
+                f"{type(self).__name__}: params is an iterable such as model.parameters(), not one tensor, "
+                f"not empty (a generator serves once); then come {', '.join(self.settings)}"
+            )
         given = {**dict(zip(self.settings, args, strict=False)), **settings}
         for group in groups if isinstance(groups[0], dict) else [{"params": groups}]:
             self.add_param_group({**given, **group})
@@ -58,26 +64,40 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Also optimize `param_group["params"]`, with the settings that stand beside them."""
         params, name = param_group["params"], type(self).__name__
-        group = {**self.defaults, **param_group, "params": [params] if isinstance(params, Tensor) else list(params)}
+        group = {
+            **self.defaults,
+            **param_group,
+            "params": [params] if isinstance(params, Tensor) else list(params),
+        }
         if unknown := group.keys() - self.defaults.keys() - {"params", "initial_lr"}:
-            raise TypeError(f"{name}: {', '.join(unknown)} is not supported; settings are {list(self.defaults)}")
+            raise TypeError(
+                f"{name}: {', '.join(unknown)} is not supported; settings are {list(self.defaults)}"
+            )
         for key in self.defaults:
-            if np.asarray(group[key]).dtype.kind not in "fib" or np.shape(group[key]) != np.shape(self.defaults[key]):
-                raise TypeError(f"{name}: {key}={group[key]!r} came; wanted are numbers, as in {self.defaults[key]!r}")
+            if np.asarray(group[key]).dtype.kind not in "fib" or np.shape(group[key]) != np.shape(
+                self.defaults[key]
+            ):
+                raise TypeError(
+                    f"{name}: {key}={group[key]!r} came; wanted are numbers, as in {self.defaults[key]!r}"
+                )
             if not np.min(group[key]) >= 0 or key == "betas" and np.max(group[key]) >= 1:
-                raise ValueError(f"{name}: {key}={group[key]} is out of range: settings are 0 or more, betas below 1")
+                raise ValueError(
+                    f"{name}: {key}={group[key]} is out of range: settings are 0 or more, betas below 1"
+                )
         known = {p for g in self.param_groups for p in g["params"]}
         for p in group["params"]:
             if not (isinstance(p, Tensor) and p.is_leaf and p.dtype.kind == "f") or p in known:
-                raise ValueError(f"{name}: it takes float tensors without history, each once; a {type(p).__name__} of "
-                                 f"shape {getattr(p, 'shape', ())} is none, or came before")  # fmt: skip
+                raise ValueError(
+                    f"{name}: it takes float tensors without history, each once; a {type(p).__name__} of "
+                    f"shape {getattr(p, 'shape', ())} is none, or came before"
+                )
             known.add(p)
         self.param_groups.append(group)
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients, before the next backward adds to them."""
         for group in self.param_groups:
-            forget_gradients(group["params"], set_to_none)
+            zero_gradients(group["params"], set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient. `closure` computes the loss anew; its value is returned.
@@ -86,19 +106,23 @@ class Optimizer:
         waits for one: with a later step or the next value that comes to the host. Only the counts t have gone on.
         """
         loss = None if closure is None else enable_grad()(closure)()
-        ready = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        if ready and (kernels := NAMESPACES[type(ready[0][0].data)].kernels):
+        ready = [
+            (p, group) for group in self.param_groups for p in group["params"] if p.grad is not None
+        ]
+        if ready and (kernels := vars(NAMESPACES[type(ready[0][0].array)]).get("kernels")):
             kernels.optimize(self, ready)
             return loss
-        flat = [p.grad.data.reshape(-1) for p, _ in ready]
-        if not sum([g.dot(g) for g in flat]) < math.inf:  # squares overflow where one has to look, too
+        flat = [p.grad.array.reshape(-1) for p, _ in ready]
+        if (
+            not sum([g.dot(g) for g in flat]) < math.inf
+        ):  # squares overflow where one has to look, too
             self.refuse_bad_gradients()
         for p, group in ready:
             state = self.state.setdefault(p, {"step": 0})
             state["step"] += 1
-            g = -p.grad.data if group["maximize"] else p.grad.data
-            self.update(NAMESPACES[type(p.data)], p.data, g, state, group)
-            p.bump()
+            g = -p.grad.array if group["maximize"] else p.grad.array
+            self.update(NAMESPACES[type(p.array)], p.array, g, state, group)
+            p.mark_changed()
         return loss
 
     def parameters(self) -> list[Tensor]:
@@ -106,14 +130,19 @@ class Optimizer:
 
     def refuse_bad_gradients(self) -> None:
         for i, p in enumerate(self.parameters()):
-            if p.grad is not None and not (found := NAMESPACES[type(p.data)].isfinite(p.grad.data)).all():
+            if (
+                p.grad is not None
+                and not (found := NAMESPACES[type(p.array)].isfinite(p.grad.array)).all()
+            ):
                 raise FloatingPointError(
                     f"{type(self).__name__}: the gradient of parameter {i}, of shape {tuple(p.shape)}, has "
                     f"{int((~found).sum())} NaN or infinities among its {p.numel()} numbers. Nothing was changed; "
                     "minigrad.detect_anomaly() finds the op that they come from"
                 )
 
-    def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(
+        self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
         """Write the next value into the array p. The gradient g is not to be written to."""
         raise NotImplementedError
 
@@ -125,10 +154,15 @@ class Optimizer:
         """All that `load_state_dict` needs to go on later; parameters go by their number."""
         numbers = {p: i for i, p in enumerate(self.parameters())}
         return {
-            "state": {numbers[p]: {k: v if k == "step" else Tensor(v) for k, v in state.items()}
-                      for p, state in self.state.items()},
-            "param_groups": [{**group, "params": [numbers[p] for p in group["params"]]} for group in self.param_groups],
-        }  # fmt: skip
+            "state": {
+                numbers[p]: {k: v if k == "step" else Tensor(v) for k, v in state.items()}
+                for p, state in self.state.items()
+            },
+            "param_groups": [
+                {**group, "params": [numbers[p] for p in group["params"]]}
+                for group in self.param_groups
+            ],
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken, by an optimizer of this class over parameters of these shapes.
@@ -137,24 +171,38 @@ class Optimizer:
         """
         name = type(self).__name__
         groups, states = state_dict["param_groups"], state_dict["state"]
-        own, saved = [len(group["params"]) for group in self.param_groups], [len(group["params"]) for group in groups]
+        own, saved = (
+            [len(group["params"]) for group in self.param_groups],
+            [len(group["params"]) for group in groups],
+        )
         if own != saved:
             raise ValueError(f"{name}: groups of {saved} parameters came where {own} are wanted")
-        other = copy(self)  # takes the groups first, so that all that they refuse is refused before anything changes
+        other = copy(
+            self
+        )  # takes the groups first, so that all that they refuse is refused before anything changes
         other.param_groups, other.state = [], {}
         for group, new in zip(self.param_groups, groups, strict=True):
             if missing := self.defaults.keys() - new.keys():
-                raise ValueError(f"{name}: the state of another method came: it has no {', '.join(sorted(missing))}")
+                raise ValueError(
+                    f"{name}: the state of another method came: it has no {', '.join(sorted(missing))}"
+                )
             other.add_param_group({**new, "params": group["params"]})
         owners = [(p, group) for group in other.param_groups for p in group["params"]]
         for i, state in states.items():
             p, group = owners[i] if i in range(len(owners)) else (None, {})
             if p is None or state.keys() != self.remembered(group):
-                raise ValueError(f"{name}: parameter {i} of {len(owners)} came with {', '.join(state)}")
+                raise ValueError(
+                    f"{name}: parameter {i} of {len(owners)} came with {', '.join(state)}"
+                )
             shapes = {k: tuple(np.shape(v)) for k, v in state.items()}
             if any(shape != (() if k == "step" else tuple(p.shape)) for k, shape in shapes.items()):
-                raise ValueError(f"{name}: shapes {shapes} came for parameter {i} of shape {tuple(p.shape)}")
-            other.state[p] = {k: int(v) if k == "step" else as_tensor(v).to(p).data.copy() for k, v in state.items()}
+                raise ValueError(
+                    f"{name}: shapes {shapes} came for parameter {i} of shape {tuple(p.shape)}"
+                )
+            other.state[p] = {
+                k: int(v) if k == "step" else as_tensor(v).to(p).array.copy()
+                for k, v in state.items()
+            }
         for group, new in zip(self.param_groups, other.param_groups, strict=True):
             group.update(new)
         self.state = other.state
@@ -202,7 +250,13 @@ class SGD(Optimizer):
     Polyak 1964; Sutskever et al. 2013. weight_decay · p is added to g.
     """
 
-    settings = {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False}
+    settings = {
+        "lr": 1e-3,
+        "momentum": 0.0,
+        "dampening": 0.0,
+        "weight_decay": 0.0,
+        "nesterov": False,
+    }
     kernel = sgd
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
@@ -211,7 +265,9 @@ class SGD(Optimizer):
         if group["nesterov"] and (not group["momentum"] or group["dampening"]):
             raise ValueError("SGD: nesterov wants a momentum above 0 and no dampening")
 
-    def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(
+        self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
         g = decayed(g, p, group["weight_decay"])
         if group["momentum"]:
             v = keep(xp, state, "momentum_buffer", p)
@@ -225,8 +281,10 @@ class SGD(Optimizer):
         return group["lr"], momentum, rest, group["weight_decay"], group["nesterov"]
 
 
-@kernel("T sign, T beta1, T rest1, T beta2, T rest2, T eps, T rate, T weight_decay, T left",
-        each="p g exp_avg exp_avg_sq")  # fmt: skip
+@kernel(
+    "T sign, T beta1, T rest1, T beta2, T rest2, T eps, T rate, T weight_decay, T left",
+    each="p g exp_avg exp_avg_sq",
+)
 def adam() -> None:
     """
     p *= left;
@@ -250,14 +308,29 @@ class Adam(Optimizer):
         # lr m̂ / (√v̂ + eps) = lr r/(1 - β₁ᵗ) · m / (√v + eps r) with r = √(1 - β₂ᵗ): two passes over memory less
         (beta1, beta2), r = group["betas"], (1 - group["betas"][1] ** t) ** 0.5
         rate = group["lr"] * r / (1 - beta1**t)
-        return beta1, 1 - beta1, beta2, 1 - beta2, group["eps"] * r, rate, group["weight_decay"], 1.0
+        return (
+            beta1,
+            1 - beta1,
+            beta2,
+            1 - beta2,
+            group["eps"] * r,
+            rate,
+            group["weight_decay"],
+            1.0,
+        )
 
-    def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(
+        self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
         beta1, _, beta2, _, eps, rate, weight_decay, left = self.numbers(group, state["step"])
         if left != 1:
             p *= left
         g = decayed(g, p, weight_decay)
-        m, v, buffer = keep(xp, state, "exp_avg", p), keep(xp, state, "exp_avg_sq", p), xp.empty_like(p)
+        m, v, buffer = (
+            keep(xp, state, "exp_avg", p),
+            keep(xp, state, "exp_avg_sq", p),
+            xp.empty_like(p),
+        )
         blend(xp, m, g, beta1, buffer)
         blend(xp, v, xp.multiply(g, g, out=buffer), beta2, buffer)
         xp.sqrt(v, out=buffer)
@@ -276,8 +349,10 @@ class AdamW(Adam):
         return *super().numbers(group, t)[:-2], 0.0, 1 - group["lr"] * group["weight_decay"]
 
 
-@kernel("T sign, T lr, T alpha, T rest, T eps, T weight_decay, T momentum, T centered",
-        each="p g square_avg grad_avg momentum_buffer")  # fmt: skip
+@kernel(
+    "T sign, T lr, T alpha, T rest, T eps, T weight_decay, T momentum, T centered",
+    each="p g square_avg grad_avg momentum_buffer",
+)
 def rmsprop() -> None:
     """
     T d = sign * g + weight_decay * p;
@@ -298,10 +373,19 @@ class RMSprop(Optimizer):
     centered: √(v - m²) in place of √v, with m = α m + (1 - α) g. momentum: b = momentum b + g / (...),  p -= lr b.
     """
 
-    settings = {"lr": 1e-2, "alpha": 0.99, "eps": 1e-8, "weight_decay": 0.0, "momentum": 0.0, "centered": False}
+    settings = {
+        "lr": 1e-2,
+        "alpha": 0.99,
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+        "momentum": 0.0,
+        "centered": False,
+    }
     kernel = rmsprop
 
-    def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(
+        self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
         g = decayed(g, p, group["weight_decay"])
         v, buffer = keep(xp, state, "square_avg", p), xp.empty_like(p)
         blend(xp, v, xp.multiply(g, g, out=buffer), group["alpha"], buffer)
@@ -334,10 +418,18 @@ def adagrad() -> None:
 class Adagrad(Optimizer):
     """s = s + g²,  p -= lr / (1 + (t - 1) lr_decay) · g / (√s + eps)    (Duchi et al. 2011). weight_decay as in SGD."""
 
-    settings = {"lr": 1e-2, "lr_decay": 0.0, "weight_decay": 0.0, "initial_accumulator_value": 0.0, "eps": 1e-10}
+    settings = {
+        "lr": 1e-2,
+        "lr_decay": 0.0,
+        "weight_decay": 0.0,
+        "initial_accumulator_value": 0.0,
+        "eps": 1e-10,
+    }
     kernel = adagrad
 
-    def update(self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]) -> None:
+    def update(
+        self, xp: XP, p: Array, g: Array, state: dict[str, Any], group: dict[str, Any]
+    ) -> None:
         g = decayed(g, p, group["weight_decay"])
         s = keep(xp, state, "sum", p, group["initial_accumulator_value"])
         s += g * g

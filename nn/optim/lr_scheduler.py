@@ -21,7 +21,9 @@ class LRScheduler:
 
     def __init__(self, optimizer: Optimizer):
         self.optimizer, self.last_epoch = optimizer, -1
-        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups]
+        self.base_lrs = [
+            group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups
+        ]
         self.step()
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
@@ -43,11 +45,14 @@ class LRScheduler:
         """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it does not fit."""
         own = self.state_dict()
         wrong = sorted(state_dict.keys() ^ own.keys()) or [
-            k for k, v in state_dict.items()
+            k
+            for k, v in state_dict.items()
             if np.shape(v) != np.shape(own[k]) or np.asarray(v).dtype.kind not in "fib"
-        ]  # fmt: skip
+        ]
         if wrong:
-            raise ValueError(f"{type(self).__name__}: its state is {own}; what came differs in {', '.join(wrong)}")
+            raise ValueError(
+                f"{type(self).__name__}: its state is {own}; what came differs in {', '.join(wrong)}"
+            )
         vars(self).update(state_dict)
 
 
@@ -73,7 +78,11 @@ class LinearLR(LRScheduler):
     """lr times a factor that goes in a line from start_factor to end_factor in `total_iters` steps."""
 
     def __init__(
-        self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
     ):
         if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
             raise ValueError(
@@ -97,7 +106,9 @@ class CosineAnnealingLR(LRScheduler):
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
         before, height = (1 + math.cos(math.pi * s / self.T_max) for s in (t - 1, t))
-        if (t - 1) % (2 * self.T_max) == self.T_max:  # it stood at eta_min, from where no factor leads up again
+        if (t - 1) % (
+            2 * self.T_max
+        ) == self.T_max:  # it stood at eta_min, from where no factor leads up again
             return lr + (base - self.eta_min) * height / 2
         return self.eta_min + (lr - self.eta_min) * height / before if t else lr
 
@@ -110,13 +121,28 @@ class ReduceLROnPlateau(LRScheduler):
     """
 
     def __init__(
-        self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
-        threshold_mode: str = "rel", cooldown: int = 0, min_lr: float = 0.0, eps: float = 1e-8,
-    ):  # fmt: skip
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+        eps: float = 1e-8,
+    ):
         if mode not in ("min", "max") or threshold_mode not in ("rel", "abs") or factor >= 1:
-            raise ValueError(f"ReduceLROnPlateau: mode is 'min' or 'max', not {mode!r}; threshold_mode 'rel' or 'abs', "
-                             f"not {threshold_mode!r}; factor below 1, not {factor}")  # fmt: skip
-        self.optimizer, self.sign, self.factor, self.patience = optimizer, 1 if mode == "min" else -1, factor, patience
+            raise ValueError(
+                f"ReduceLROnPlateau: mode is 'min' or 'max', not {mode!r}; threshold_mode 'rel' or 'abs', "
+                f"not {threshold_mode!r}; factor below 1, not {factor}"
+            )
+        self.optimizer, self.sign, self.factor, self.patience = (
+            optimizer,
+            1 if mode == "min" else -1,
+            factor,
+            patience,
+        )
         self.threshold, self.relative, self.cooldown = threshold, threshold_mode == "rel", cooldown
         self.min_lr, self.eps, self.best = min_lr, eps, self.sign * math.inf
         self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
@@ -125,7 +151,9 @@ class ReduceLROnPlateau(LRScheduler):
         metric, margin = float(metrics), self.sign * self.threshold
         bound = self.best * (1 - margin) if self.relative else self.best - margin
         better = self.sign * metric < self.sign * bound
-        self.best, self.num_bad_epochs = (metric, 0) if better else (self.best, self.num_bad_epochs + 1)
+        self.best, self.num_bad_epochs = (
+            (metric, 0) if better else (self.best, self.num_bad_epochs + 1)
+        )
         self.last_epoch += 1
         if self.cooldown_counter:
             self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0

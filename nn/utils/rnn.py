@@ -10,7 +10,10 @@ from ..functional import pad
 
 
 def pad_sequence(
-    sequences: Sequence[Tensor], batch_first: bool = False, padding_value: float = 0.0, padding_side: str = "right"
+    sequences: Sequence[Tensor],
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    padding_side: str = "right",
 ) -> Tensor:
     """Tensors (T_b, ...) side by side, filled up with `padding_value`: (T, B, ...), or (B, T, ...) if `batch_first`.
 
@@ -21,8 +24,10 @@ def pad_sequence(
     [[1, 2, 3], [4, 0, 0]]
     """
     if not sequences or padding_side not in ("left", "right"):
-        raise ValueError(f"pad_sequence: {len(sequences)} sequences and padding_side {padding_side!r} came; give at "
-                         "least one, and 'left' or 'right'")  # fmt: skip
+        raise ValueError(
+            f"pad_sequence: {len(sequences)} sequences and padding_side {padding_side!r} came; give at "
+            "least one, and 'left' or 'right'"
+        )
     T = max(map(len, sequences))
     padded = []
     for s in sequences:

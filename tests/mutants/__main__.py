@@ -49,7 +49,11 @@ def suite(mutant: Mutant) -> list[str]:
     """Parts of the names of tests: those that should notice soon, then all that are about this file."""
     kind = Path(mutant.file).stem
     if kind in ("rnn", "gru", "lstm"):
-        scans = [f"test_fused_recurrent.py::.*{kind}", f"test_ops.py::.*{kind}", f"test_recurrent.py::.*{kind.upper()}"]
+        scans = [
+            f"test_fused_recurrent.py::.*{kind}",
+            f"test_ops.py::.*{kind}",
+            f"test_recurrent.py::.*{kind.upper()}",
+        ]
         return [*scans, rf"test_cuda.py::.*\[.*{kind}\]", "test_cuda.py::test_a_step_is_one"]
     if kind in ("recurrent", "halves"):
         scans = [f"test_fused_recurrent.py::.*{which}" for which in ("lstm", "work_arrays", "gru")]
@@ -71,16 +75,29 @@ def suite(mutant: Mutant) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make mutants", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("files", nargs="*", default=FILES, help="files or folders of minigrad/ (all of the rules)")
+    parser = argparse.ArgumentParser(
+        prog="make mutants", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument(
-        "--out", type=Path, default=Path(tempfile.gettempdir(), "mutants"), help="where results are kept"
+        "files", nargs="*", default=FILES, help="files or folders of minigrad/ (all of the rules)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path(tempfile.gettempdir(), "mutants"),
+        help="where results are kept",
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
     parser.add_argument("--again", action="store_true", help="try those again that survived")
-    parser.add_argument("--samples", type=int, default=20, help="how many Hypothesis draws for a property")
+    parser.add_argument(
+        "--samples", type=int, default=20, help="how many Hypothesis draws for a property"
+    )
     options = parser.parse_args()
-    found = [m for file in source_files(options.files) for m in mutants(file, (ROOT / file).read_text("utf-8"))]
+    found = [
+        m
+        for file in source_files(options.files)
+        for m in mutants(file, (ROOT / file).read_text("utf-8"))
+    ]
     kept = Results(options.out.resolve() / "results.jsonl", forget=options.again)
     todo = [m for m in found if kept.of(m) is None]
     if todo:
@@ -102,7 +119,9 @@ def main() -> None:
         ]
         pytest.main([*quiet, *tests], plugins=[Trial(todo, options.jobs, kept)])
     if untried := sum(kept.of(m) is None for m in found):
-        sys.exit(f"make mutants: {untried} of {len(found)} mutants were not tried, so there is no report; see above")
+        sys.exit(
+            f"make mutants: {untried} of {len(found)} mutants were not tried, so there is no report; see above"
+        )
     text = report(found, kept)
     if options.files == FILES:
         (ROOT / "tests" / "MUTANTS.md").write_text(text, "utf-8")
@@ -110,7 +129,11 @@ def main() -> None:
 
 
 def source_files(wanted: list[str]) -> list[str]:
-    paths = (p for w in wanted for p in (sorted((ROOT / w).rglob("*.py")) if (ROOT / w).is_dir() else [ROOT / w]))
+    paths = (
+        p
+        for w in wanted
+        for p in (sorted((ROOT / w).rglob("*.py")) if (ROOT / w).is_dir() else [ROOT / w])
+    )
     return [path.relative_to(ROOT).as_posix() for path in paths]
 
 
@@ -124,7 +147,9 @@ class Results:
             key, verdict = json.loads(line)
             self.verdicts[key] = verdict
         if forget:
-            self.verdicts = {key: verdict for key, verdict in self.verdicts.items() if verdict != "survived"}
+            self.verdicts = {
+                key: verdict for key, verdict in self.verdicts.items() if verdict != "survived"
+            }
 
     def key(self, mutant: Mutant) -> str:
         return hashlib.sha256(f"{mutant.file}\n{mutant.source}".encode()).hexdigest()[:20]
@@ -145,10 +170,14 @@ def prepare(tree: Path, samples: int) -> None:
         shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "setup.cfg", tree)
     hypothesis.settings.register_profile(
-        "mutants", max_examples=samples, deadline=None, derandomize=True, database=None,
+        "mutants",
+        max_examples=samples,
+        deadline=None,
+        derandomize=True,
+        database=None,
         phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
-    )  # fmt: skip
+    )
     os.environ.update(HYPOTHESIS_PROFILE="mutants", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
     sys.modules["torch"] = None  # type: ignore[assignment]  # whoever wants it skips
     os.chdir(tree)
@@ -193,9 +222,15 @@ class Trial:
 
     def must_pass(self, session: pytest.Session, test: str, mutant: Mutant) -> None:
         """A test that has noticed a mutant passes without one, when the module's own text takes its place."""
-        items = [item for item in session.items if item.nodeid == test and f"{mutant.file} {test}" not in self.sound]
+        items = [
+            item
+            for item in session.items
+            if item.nodeid == test and f"{mutant.file} {test}" not in self.sound
+        ]
         if items:
-            pid, answer = self.start(items, mutant._replace(source=Path(mutant.file).read_text("utf-8")), suite=[""])
+            pid, answer = self.start(
+                items, mutant._replace(source=Path(mutant.file).read_text("utf-8")), suite=[""]
+            )
             _, status = os.waitpid(pid, 0)
             assert self.verdict(answer, status) == "survived", f"{test} fails without a mutant"
             self.sound.add(f"{mutant.file} {test}")
@@ -212,7 +247,11 @@ class Trial:
         os.dup2(silence, 2)
         try:
             install(mutant)
-            items = list(dict.fromkeys(i for part in suite for i in items if re.match(f"tests/{part}", i.nodeid)))
+            items = list(
+                dict.fromkeys(
+                    i for part in suite for i in items if re.match(f"tests/{part}", i.nodeid)
+                )
+            )
             for item, following in zip(items, [*items[1:], None]):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         except BaseException as error:
@@ -237,16 +276,29 @@ def install(mutant: Mutant) -> None:
     SourceFileLoader.get_code = changed  # type: ignore[method-assign]
     from minigrad import autograd
 
-    users = {"minigrad.fused.halves": ["rnn", "gru", "lstm"]}.get(name, [])  # a decorator acts when it is used
-    for module in map(sys.modules.__getitem__, [name, *(f"minigrad.fused.{user}" for user in users)]):
+    users = {"minigrad.fast.halves": ["rnn", "gru", "lstm"]}.get(
+        name, []
+    )  # a decorator acts when it is used
+    for module in map(
+        sys.modules.__getitem__, [name, *(f"minigrad.fast.{user}" for user in users)]
+    ):
         before = dict(vars(module))
-        registered = [(r, w, f) for r in (autograd.OPS, autograd.PLAIN) for w, f in r.items() if f in before.values()]
+        registered = [
+            (r, w, f)
+            for r in (autograd.OPS, autograd.NONDIFFERENTIABLE)
+            for w, f in r.items()
+            if f in before.values()
+        ]
         for registry, word, _ in registered:
             del registry[word]
         importlib.reload(module)
         for word, new in list(vars(module).items()):
             old = before.get(word)
-            if old is not new and getattr(new, "__module__", "") in (name, module.__name__, "minigrad.autograd"):
+            if old is not new and getattr(new, "__module__", "") in (
+                name,
+                module.__name__,
+                "minigrad.autograd",
+            ):
                 vars(module)[word] = transplant(old, new)
         for registry, word, old in registered:
             if word in registry:
@@ -259,17 +311,25 @@ def transplant(old: Any, new: Any) -> Any:
         for key, value in vars(new).items():
             if key not in ("__dict__", "__weakref__", "__doc__"):
                 setattr(old, key, value)
-            for cell in getattr(value, "__closure__", None) or ():  # super() knows its class by a cell
+            for cell in (
+                getattr(value, "__closure__", None) or ()
+            ):  # super() knows its class by a cell
                 cell.cell_contents = old if cell.cell_contents is new else cell.cell_contents
     elif not inspect.isfunction(new):
         return new
-    elif new.__closure__:  # an op, or a function that another one wraps: all that they do is in their cells
+    elif (
+        new.__closure__
+    ):  # an op, or a function that another one wraps: all that they do is in their cells
         for was, cell in zip(old.__closure__, new.__closure__, strict=True):
             if cell.cell_contents is not new:
                 was.cell_contents = cell.cell_contents
         vars(old).update({key: value for key, value in vars(new).items() if key != "__wrapped__"})
     else:
-        old.__code__, old.__defaults__, old.__kwdefaults__ = new.__code__, new.__defaults__, new.__kwdefaults__
+        old.__code__, old.__defaults__, old.__kwdefaults__ = (
+            new.__code__,
+            new.__defaults__,
+            new.__kwdefaults__,
+        )
     return old
 
 

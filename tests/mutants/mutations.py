@@ -5,19 +5,50 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 OTHER_OPERATOR = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.Pow: ast.Mult, ast.Mod: ast.Mult,
-    ast.FloorDiv: ast.Mult, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr,
-}  # fmt: skip
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.Pow: ast.Mult,
+    ast.Mod: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.BitOr: ast.BitAnd,
+    ast.BitAnd: ast.BitOr,
+}
 OTHER_COMPARISONS = {
-    ast.Lt: (ast.LtE, ast.GtE), ast.LtE: (ast.Lt, ast.Gt), ast.Gt: (ast.GtE, ast.LtE), ast.GtE: (ast.Gt, ast.Lt),
-    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,), ast.Is: (ast.IsNot,), ast.IsNot: (ast.Is,), ast.In: (ast.NotIn,),
+    ast.Lt: (ast.LtE, ast.GtE),
+    ast.LtE: (ast.Lt, ast.Gt),
+    ast.Gt: (ast.GtE, ast.LtE),
+    ast.GtE: (ast.Gt, ast.Lt),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+    ast.Is: (ast.IsNot,),
+    ast.IsNot: (ast.Is,),
+    ast.In: (ast.NotIn,),
     ast.NotIn: (ast.In,),
-}  # fmt: skip
+}
 COMMUTE = {"add", "multiply", "maximum", "min", "max"}
 NEEDED = {  # a call that gives another kind of thing than its argument: without it nothing runs at all
-    "isinstance", "hasattr", "len", "range", "zip", "slice", "enumerate", "list", "tuple", "dict", "set", "map", "type",
-    "vars", "plain", "zeros", "empty", "sum_of", "partial",
-}  # fmt: skip
+    "isinstance",
+    "hasattr",
+    "len",
+    "range",
+    "zip",
+    "slice",
+    "enumerate",
+    "list",
+    "tuple",
+    "dict",
+    "set",
+    "map",
+    "type",
+    "vars",
+    "plain",
+    "zeros",
+    "empty",
+    "sum_of",
+    "partial",
+}
 
 
 class Mutant(NamedTuple):
@@ -45,7 +76,9 @@ def mutants(file: str, source: str) -> Iterator[Mutant]:
             for place, text in variants(node):
                 start = starts[place.lineno - 1] + place.col_offset
                 end = starts[place.end_lineno - 1] + place.end_col_offset
-                found.append((start, end, text, place.lineno, place.end_lineno, getattr(top, "name", "")))
+                found.append(
+                    (start, end, text, place.lineno, place.end_lineno, getattr(top, "name", ""))
+                )
     seen = set()
     for start, end, text, first, last, function in sorted(found):
         whole = source.encode()
@@ -67,7 +100,11 @@ def within(node: ast.AST) -> Iterator[ast.AST]:
         return
     if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
         return
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp) and isinstance(node.value.op, ast.BitOr):
+    if (
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.BinOp)
+        and isinstance(node.value.op, ast.BitOr)
+    ):
         return  # a name for a type
     if isinstance(node, ast.keyword) and node.arg == "strict":
         return  # of a zip
@@ -90,7 +127,10 @@ def variants(node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
         yield node.iter, "()"
     for variant in changed(node):
         text = ast.unparse(variant) if isinstance(variant, ast.AST) else variant
-        yield node, f"({text})" if isinstance(node, ast.expr) and not isinstance(node, ast.Slice) else text
+        yield (
+            node,
+            f"({text})" if isinstance(node, ast.expr) and not isinstance(node, ast.Slice) else text,
+        )
 
 
 def changed(node: ast.AST) -> Iterator[ast.AST | str]:
@@ -104,7 +144,9 @@ def changed(node: ast.AST) -> Iterator[ast.AST | str]:
             yield operand
         case ast.BoolOp(op, values):
             yield ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
-            yield from (ast.BoolOp(op, rest) if len(rest) > 1 else rest[0] for rest in without_one(values))
+            yield from (
+                ast.BoolOp(op, rest) if len(rest) > 1 else rest[0] for rest in without_one(values)
+            )
         case ast.Compare(left, ops, comparators):
             for i, op in enumerate(ops):
                 for other in OTHER_COMPARISONS[type(op)]:
@@ -129,7 +171,9 @@ def changed(node: ast.AST) -> Iterator[ast.AST | str]:
             yield "pass"
         case ast.Expr(ast.Call()) | ast.Raise() | ast.Assign([ast.Subscript()]):
             yield "pass"
-        case ast.Assign([ast.Name(name)], value) if name in {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}:
+        case ast.Assign([ast.Name(name)], value) if name in {
+            n.id for n in ast.walk(value) if isinstance(n, ast.Name)
+        }:
             yield "pass"
 
 

@@ -59,7 +59,9 @@ def fingerprint(obj: Any) -> str:
 @pytest.fixture(scope="module")
 def place() -> Iterator[Path]:
     """A folder in memory where there is one: the same file is written over and over."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
+    with tempfile.TemporaryDirectory(
+        dir="/dev/shm" if os.path.isdir("/dev/shm") else None
+    ) as folder:
         yield Path(folder)
 
 
@@ -87,13 +89,21 @@ def test_the_corpus_is_refused(path: Path) -> None:
     if path.stem in HARMLESS:
         assert load(path)["step"] == 3
         return
-    with pytest.raises(ValueError, match=rf"load: '.*{path.name}' is damaged, or no file of tensors: .{{9,}}"):
+    with pytest.raises(
+        ValueError, match=rf"load: '.*{path.name}' is damaged, or no file of tensors: .{{9,}}"
+    ):
         load(path)
     assert f"{path.name}' is damaged" in attempt(path)
 
 
 def test_a_key_is_no_path(tmp_path: Path) -> None:
-    tricks = {"../../outside": mg.ones(1), "a/b": mg.ones(2), "": mg.ones(3), "C:\\x": mg.ones(4), "\0": mg.ones(5)}
+    tricks = {
+        "../../outside": mg.ones(1),
+        "a/b": mg.ones(2),
+        "": mg.ones(3),
+        "C:\\x": mg.ones(4),
+        "\0": mg.ones(5),
+    }
     (tmp_path / "in").mkdir()
     nn.io.save(tricks, tmp_path / "in" / "f")
     assert {key: tensor.tolist() for key, tensor in load(tmp_path / "in" / "f").items()} == {
@@ -112,13 +122,25 @@ def load_checkpoint_of(folder: Path, state: Any) -> str:
 @pytest.mark.parametrize(
     "change, words",
     [
-        (lambda s: {**s, "0.weight": mg.ones(2, 3)}, r"0.weight has shape \(2, 3\) where \(2, 2\) is wanted"),
-        (lambda s: {**s, "0.weight": mg.ones(2, 2).double()}, "0.weight is float64 where float32 is wanted"),
-        (lambda s: {**s, "0.weight": mg.ones(2, 2).long()}, "0.weight is int64 where float32 is wanted"),
+        (
+            lambda s: {**s, "0.weight": mg.ones(2, 3)},
+            r"0.weight has shape \(2, 3\) where \(2, 2\) is wanted",
+        ),
+        (
+            lambda s: {**s, "0.weight": mg.ones(2, 2).double()},
+            "0.weight is float64 where float32 is wanted",
+        ),
+        (
+            lambda s: {**s, "0.weight": mg.ones(2, 2).long()},
+            "0.weight is int64 where float32 is wanted",
+        ),
         (lambda s: {**s, "0.weight": [1, 2]}, "0.weight is None where float32 is wanted"),
         (lambda s: {k: v for k, v in s.items() if k != "0.bias"}, "0.bias is missing"),
         (lambda s: {**s, "2.bias": mg.ones(2)}, "2.bias is unexpected"),
-        (lambda s: {k.replace("0.bias", "0.bais"): v for k, v in s.items()}, "0.bias is missing, 0.bais is unexpected"),
+        (
+            lambda s: {k.replace("0.bias", "0.bais"): v for k, v in s.items()},
+            "0.bias is missing, 0.bais is unexpected",
+        ),
         (lambda s: list(s), "does not fit, and nothing is changed: "),
     ],
     ids=["shape", "float64", "int64", "no tensor", "missing", "unknown", "misspelt", "a list"],
@@ -132,7 +154,23 @@ def test_a_model_that_does_not_fit_is_said(change: Any, words: str, tmp_path: Pa
 # gone, too: then it is a file of another origin, and no checkpoint. Hypothesis draws the changes and makes a failure
 # small; a plain loop draws hundreds of times as many.
 
-WORDS = [b'"', b"{", b"[", b"]", b"0", b"9", b"-", b"F32", b"F64", b"I64", b"BOOL", b"dict", b"tensor", b"tuple", b"e9"]
+WORDS = [
+    b'"',
+    b"{",
+    b"[",
+    b"]",
+    b"0",
+    b"9",
+    b"-",
+    b"F32",
+    b"F64",
+    b"I64",
+    b"BOOL",
+    b"dict",
+    b"tensor",
+    b"tuple",
+    b"e9",
+]
 
 
 def edited(content: bytes, size: int, draw: random.Random) -> bytes:
@@ -140,14 +178,18 @@ def edited(content: bytes, size: int, draw: random.Random) -> bytes:
     at = draw.randrange(draw.choice([size, min(size, 4000)]))
     word = draw.choice([*WORDS, draw.randbytes(draw.randrange(8))])
     other, length = draw.randrange(size), draw.choice([draw.randrange(2**64), draw.randrange(size)])
-    return draw.choice([
-        content[:at] + bytes([content[at] ^ 1 << draw.randrange(8)]) + content[at + 1 :] if at < len(content) else b"",
-        content[:at],
-        content[:at] + word + content[at:],
-        content[:at] + word + content[at + len(word) :],
-        content[:at] + content[other : other + draw.randrange(200)] + content[at:],
-        struct.pack("<Q", length) + content[8:],
-    ])  # fmt: skip
+    return draw.choice(
+        [
+            content[:at] + bytes([content[at] ^ 1 << draw.randrange(8)]) + content[at + 1 :]
+            if at < len(content)
+            else b"",
+            content[:at],
+            content[:at] + word + content[at:],
+            content[:at] + word + content[at + len(word) :],
+            content[:at] + content[other : other + draw.randrange(200)] + content[at:],
+            struct.pack("<Q", length) + content[8:],
+        ]
+    )
 
 
 class Tried:
@@ -167,7 +209,9 @@ class Tried:
         try:
             found = fingerprint(load(self.path))
         except ValueError as error:
-            assert str(error).startswith(f"load: {str(self.path)!r} is damaged, or no file of tensors: ")
+            assert str(error).startswith(
+                f"load: {str(self.path)!r} is damaged, or no file of tensors: "
+            )
             self.refused += 1
             return
         if found == self.wanted:
@@ -180,10 +224,14 @@ class Tried:
 
 def fuzz(examples: int) -> Any:
     quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=examples, database=None, deadline=None, suppress_health_check=quiet)
+    return settings(
+        max_examples=examples, database=None, deadline=None, suppress_health_check=quiet
+    )
 
 
-def test_a_changed_file_is_refused_or_as_good_as_before(whole: bytes, place: Path, many: Any) -> None:
+def test_a_changed_file_is_refused_or_as_good_as_before(
+    whole: bytes, place: Path, many: Any
+) -> None:
     tried = Tried(whole, place / "f")
     fuzz(many(200, 5_000))(given(st.randoms(use_true_random=False))(tried.one))()
 
@@ -195,18 +243,36 @@ def test_many_changed_files_take_no_memory(whole: bytes, place: Path, many: Any,
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for _ in range(many(10_000, 1_000_000)):
         tried.one(draw)
-    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024  # Linux counts in kB
+    grown = (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    ) / 1024  # Linux counts in kB
     assert grown < 5 and tried.refused > tried.harmless > 0
-    say(f"bad files: {tried.refused:,} changed files refused, {tried.anonymous:,} of another origin then and no "
-        f"checkpoints, {tried.harmless:,} as good as before; the peak of memory grew by {grown:.1f} MB")  # fmt: skip
+    say(
+        f"bad files: {tried.refused:,} changed files refused, {tried.anonymous:,} of another origin then and no "
+        f"checkpoints, {tried.harmless:,} as good as before; the peak of memory grew by {grown:.1f} MB"
+    )
 
 
 # And forged files, whose checksum is right, so that what lies behind it is tried.
 
 JUNK = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.text(max_size=5),
-    st.sampled_from([[], {}, ["dict", []], ["list", []], ["tensor", "model.0.weight"], ["tuple", [1]], ["tensor", {}]]),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(max_size=5),
+    st.sampled_from(
+        [
+            [],
+            {},
+            ["dict", []],
+            ["list", []],
+            ["tensor", "model.0.weight"],
+            ["tuple", [1]],
+            ["tensor", {}],
+        ]
+    ),
+)
 
 
 def places(node: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
@@ -215,7 +281,9 @@ def places(node: Any, path: tuple[int, ...] = ()) -> list[tuple[int, ...]]:
     return [path, *(place for i, child in inner for place in places(child, (*path, i)))]
 
 
-def test_a_forged_checkpoint_is_loaded_whole_or_not_at_all(whole: bytes, place: Path, many: Any, say: Any) -> None:
+def test_a_forged_checkpoint_is_loaded_whole_or_not_at_all(
+    whole: bytes, place: Path, many: Any, say: Any
+) -> None:
     header = json.loads(whole[8 : 8 + struct.unpack("<Q", whole[:8])[0]])
     path, counts, mine = place / "f", {"refused": 0, "loaded": 0}, [Training(1)]
     path.write_bytes(whole)
@@ -223,7 +291,9 @@ def test_a_forged_checkpoint_is_loaded_whole_or_not_at_all(whole: bytes, place: 
     skeleton = header["__metadata__"]["minigrad"][64:]
     every = places(json.loads(skeleton))
     dtypes = st.sampled_from([np.float32, np.float64, np.int64, np.bool_])
-    misfits = st.tuples(st.sampled_from(sorted(arrays)), dtypes, st.lists(st.integers(0, 3), max_size=3))
+    misfits = st.tuples(
+        st.sampled_from(sorted(arrays)), dtypes, st.lists(st.integers(0, 3), max_size=3)
+    )
 
     @fuzz(many(300, 10_000))
     @given(where=st.sampled_from(every), junk=JUNK, drop=st.booleans(), misfit=st.none() | misfits)
@@ -246,8 +316,10 @@ def test_a_forged_checkpoint_is_loaded_whole_or_not_at_all(whole: bytes, place: 
 
     run()
     assert counts["refused"] > counts["loaded"] > 0
-    say(f"forged checkpoints with a right checksum: {sum(counts.values()):,}, {counts['refused']:,} refused, nothing "
-        "changed; the others were loaded whole")  # fmt: skip
+    say(
+        f"forged checkpoints with a right checksum: {sum(counts.values()):,}, {counts['refused']:,} refused, nothing "
+        "changed; the others were loaded whole"
+    )
 
 
 def tensors_of(path: Path) -> dict[str, Any]:

@@ -11,7 +11,6 @@ import pytest
 import minigrad as mg
 import nn
 from demos import training
-from minigrad.recording import Recording
 
 HUGE = 1e38
 
@@ -48,9 +47,13 @@ def test_a_node_knows_its_module_and_line_while_a_recording_is_on() -> None:
         assert node.where.file == __file__ and node.where.function == "forward"
         node = node.args[0].node
     assert made == [
-        ("linear", "Classifier.head.1", 4), ("tanh", "Classifier.head.0", 4), ("getitem", "Classifier", 4),
-        ("lstm", "Classifier.rnn", 3), ("linear", "Classifier.layers.1", 2), ("linear", "Classifier.layers.0", 2),
-    ]  # fmt: skip
+        ("linear", "Classifier.head.1", 4),
+        ("tanh", "Classifier.head.0", 4),
+        ("getitem", "Classifier", 4),
+        ("lstm", "Classifier.rnn", 3),
+        ("linear", "Classifier.layers.1", 2),
+        ("linear", "Classifier.layers.0", 2),
+    ]
     assert (model.head[1].weight * 2).node.where == ""
 
 
@@ -66,7 +69,9 @@ def test_modules_outside_the_tree_go_by_their_class() -> None:
         assert stranger(mg.ones(2)).node.where.module == "Sequential.0"
         with pytest.raises(ValueError):
             stranger(mg.ones(3))
-        assert (mg.ones(2, requires_grad=True) * 2).node.where.module == ""  # an error leaves the module, too
+        assert (
+            mg.ones(2, requires_grad=True) * 2
+        ).node.where.module == ""  # an error leaves the module, too
 
 
 # The first bad number
@@ -82,11 +87,13 @@ def test_the_time_step_of_a_fused_op_is_found(kind: Any, back: bool, reverse: bo
     run = "_l0" + "_reverse" * reverse
     x = mg.zeros(T, 1, 2)
     if back:
-        getattr(layer, "weight_ih" + run).data.fill(HUGE)
+        getattr(layer, "weight_ih" + run).array.fill(HUGE)
     else:
         x[t] = float("inf")
-        layer.weight_ih_l0.data.fill(1)  # inf times 1 passes a gate; the run that is asked about has inf times 0
-        getattr(layer, "weight_ih" + run).data.fill(0)
+        layer.weight_ih_l0.array.fill(
+            1
+        )  # inf times 1 passes a gate; the run that is asked about has inf times 0
+        getattr(layer, "weight_ih" + run).array.fill(0)
     x.requires_grad_()
     with mg.detect_anomaly(), pytest.raises(FloatingPointError) as error:
         line = here() + 1
@@ -94,14 +101,16 @@ def test_the_time_step_of_a_fused_op_is_found(kind: Any, back: bool, reverse: bo
         (output[t, 0, -3:] * 1e5).sum().backward()
     words = rf"{kind.__name__.lower()}: the {'gradient' if back else 'value'} has .* among its \d+ numbers"
     where = rf"\({re.escape(__file__)}, line {line}, in .*; module {kind.__name__}\)"
-    assert re.match(rf"{words}, the first at time step {t} of 8 {where}", str(error.value)), error.value
+    assert re.match(rf"{words}, the first at time step {t} of 8 {where}", str(error.value)), (
+        error.value
+    )
 
 
 def test_a_gradient_is_found_in_the_module_that_made_its_op() -> None:
     model, first = Classifier(), Classifier.forward.__code__.co_firstlineno
-    model.head[1].weight.data.fill(HUGE)
+    model.head[1].weight.array.fill(HUGE)
     for p in model.rnn.parameters():
-        p.data.fill(0)
+        p.array.fill(0)
     with mg.detect_anomaly():
         y = model(mg.zeros(4, 1, 3))
         with pytest.raises(FloatingPointError) as error:
@@ -115,12 +124,19 @@ def test_a_nan_that_comes_in_is_said_and_an_infinity_may_pass() -> None:
     with mg.detect_anomaly():
         assert ((inf + 1) * 2).tolist() == [4, float("inf")]
         assert mg.where(nan.isnan(), 0.0, nan).tolist() == [1, 0]
-        with pytest.raises(FloatingPointError, match=r"add: its argument 1 came in and has 1 NaN among its 2 numbers"):
+        with pytest.raises(
+            FloatingPointError,
+            match=r"add: its argument 1 came in and has 1 NaN among its 2 numbers",
+        ):
             inf + nan
-        with pytest.raises(FloatingPointError, match=r"sub: the value has 1 NaN among its 2 numbers"):
+        with pytest.raises(
+            FloatingPointError, match=r"sub: the value has 1 NaN among its 2 numbers"
+        ):
             inf - inf
         x = mg.ones(2, requires_grad=True)
-        with pytest.raises(FloatingPointError, match="mul: the gradient that reaches its value has 1 NaN"):
+        with pytest.raises(
+            FloatingPointError, match="mul: the gradient that reaches its value has 1 NaN"
+        ):
             (x * 2).backward(nan)
 
 
@@ -130,7 +146,9 @@ def test_attention_that_masks_is_no_anomaly() -> None:
     padding = mg.tensor([[False, False, True], [True, True, True]])
     with mg.detect_anomaly():
         y, _ = nn.MultiheadAttention(4, 2, batch_first=True)(x, x, x, key_padding_mask=padding)
-        (y.sum() + nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True).sum()).backward()
+        (
+            y.sum() + nn.functional.scaled_dot_product_attention(x, x, x, is_causal=True).sum()
+        ).backward()
     assert np.isfinite(x.grad.numpy()).all()
 
 
@@ -142,16 +160,20 @@ OPTIMIZERS = [nn.optim.SGD, nn.optim.Adam, nn.optim.AdamW, nn.optim.RMSprop, nn.
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("make", OPTIMIZERS)
 def test_an_optimizer_refuses_a_gradient_that_is_not_finite(make: Any, bad: float) -> None:
-    p, idle, q = nn.Parameter(np.ones(2, "f")), nn.Parameter([1.0]), nn.Parameter(np.ones((2, 3), "f"))
+    p, idle, q = (
+        nn.Parameter(np.ones(2, "f")),
+        nn.Parameter([1.0]),
+        nn.Parameter(np.ones((2, 3), "f")),
+    )
     optimizer = make([{"params": [p, idle]}, {"params": [q]}], lr=0.1)
     p.grad, q.grad = mg.ones(2), mg.ones(2, 3)
     optimizer.step()
     before = repr(optimizer.state_dict()), p.tolist(), q.tolist()
     q.grad = mg.tensor([[1.0, 2.0, bad], [bad, 1.0, 1.0]])
-    words = (
-        rf"{make.__name__}: the gradient of parameter 2, of shape \(2, 3\), has 2 NaN or infinities among its 6 numbers"
-    )
-    with pytest.raises(FloatingPointError, match=rf"{words}. Nothing was changed; .*detect_anomaly\(\)"):
+    words = rf"{make.__name__}: the gradient of parameter 2, of shape \(2, 3\), has 2 NaN or infinities among its 6 numbers"
+    with pytest.raises(
+        FloatingPointError, match=rf"{words}. Nothing was changed; .*detect_anomaly\(\)"
+    ):
         optimizer.step()
     assert (repr(optimizer.state_dict()), p.tolist(), q.tolist()) == before
     q.grad = mg.full((2, 3), 3e38)  # finite, though its square is not
@@ -165,13 +187,17 @@ def test_clipping_says_why_a_norm_is_not_finite() -> None:
     p.grad = mg.full((2,), 3e38)
     with (
         np.errstate(over="ignore"),
-        pytest.raises(RuntimeError, match="the norm is inf, although each gradient is finite: it is too large"),
+        pytest.raises(
+            RuntimeError, match="the norm is inf, although each gradient is finite: it is too large"
+        ),
     ):
         nn.utils.clip_grad_norm_([p], 1.0, error_if_nonfinite=True)
     assert p.grad.tolist() == mg.full((2,), 3e38).tolist()
 
 
-def test_a_training_that_meets_a_nan_keeps_its_last_good_state(tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_training_that_meets_a_nan_keeps_its_last_good_state(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(training.tempfile, "gettempdir", lambda: str(tmp_path))
     model = nn.Linear(2, 2)
     good = (mg.randn(4, 2), mg.randint(0, 2, (4,)))
@@ -179,7 +205,10 @@ def test_a_training_that_meets_a_nan_keeps_its_last_good_state(tmp_path: Path, m
     after_two = nn.Linear(2, 2)
     after_two.load_state_dict(model.state_dict())
     training.train(after_two, [good, good], lr=0.1, clip=1.0)
-    with pytest.raises(FloatingPointError, match=r"step 3: Adam: .* NaN .*\. The last good state is in .*safetensors"):
+    with pytest.raises(
+        FloatingPointError,
+        match=r"step 3: Adam: .* NaN .*\. The last good state is in .*safetensors",
+    ):
         training.train(model, [good, good, bad, good], lr=0.1, clip=1.0)
     (file,) = tmp_path.glob("last_good_Linear_*.safetensors")
     again = nn.Linear(2, 2)

@@ -47,7 +47,9 @@ class Classifier(nn.Module):
         return self.head(self.drop(self.lstm(x.transpose(0, 1))[0][-1]))
 
 
-def train(path: Path, optimizer: str, scheduler: str, stop: int | None = None, resume: bool = False) -> list[Any]:
+def train(
+    path: Path, optimizer: str, scheduler: str, stop: int | None = None, resume: bool = False
+) -> list[Any]:
     """All that a training ends with; with `stop` it is left after that many steps, its checkpoint written."""
     mg.manual_seed(8)
     x, y = mg.randn(50, 6, 3), mg.randint(0, 2, (50,))
@@ -74,16 +76,26 @@ def train(path: Path, optimizer: str, scheduler: str, stop: int | None = None, r
                 save_checkpoint(path, step=step, epoch=epoch, losses=losses, **parts)
                 return []
         sched.step(losses[-1]) if scheduler == "plateau" else sched.step()
-    states = [array.tobytes() for state in opt.state.values() for array in state.values() if hasattr(array, "tobytes")]
+    states = [
+        array.tobytes()
+        for state in opt.state.values()
+        for array in state.values()
+        if hasattr(array, "tobytes")
+    ]
     weights = [p.detach().numpy().tobytes() for p in model.parameters()]
     return [weights, states, losses, opt.param_groups[0]["lr"], mg.randn(3).tolist()]
 
 
 @pytest.mark.parametrize(
     "optimizer, scheduler",
-    [*((name, "cosine") for name in OPTIMIZERS), *(("Adam", name) for name in SCHEDULERS if name != "cosine")],
+    [
+        *((name, "cosine") for name in OPTIMIZERS),
+        *(("Adam", name) for name in SCHEDULERS if name != "cosine"),
+    ],
 )
-def test_a_training_that_was_stopped_goes_on_bit_for_bit(optimizer: str, scheduler: str, tmp_path: Path) -> None:
+def test_a_training_that_was_stopped_goes_on_bit_for_bit(
+    optimizer: str, scheduler: str, tmp_path: Path
+) -> None:
     path = tmp_path / "model.safetensors"
     whole = train(path, optimizer, scheduler)
     for stop in (1, BATCHES, BATCHES + 3, EPOCHS * BATCHES - 1):  # in a pass, and at its end
@@ -91,7 +103,9 @@ def test_a_training_that_was_stopped_goes_on_bit_for_bit(optimizer: str, schedul
         assert train(path, optimizer, scheduler, resume=True) == whole
 
 
-def test_without_its_random_numbers_a_training_does_not_go_on_bit_for_bit(tmp_path: Path, monkeypatch: Any) -> None:
+def test_without_its_random_numbers_a_training_does_not_go_on_bit_for_bit(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
     """The test above would see it."""
     path = tmp_path / "model.safetensors"
     whole = train(path, "Adam", "cosine")
@@ -145,7 +159,10 @@ def test_a_kill_while_saving_breaks_nothing(keep: int, tmp_path: Path, many: Any
     kills, inside, step = many(4, 50), 0, 0
     for _ in range(kills):
         with subprocess.Popen(
-            [sys.executable, "-c", WRITER, path, str(keep)], stdout=subprocess.PIPE, text=True, env=environment
+            [sys.executable, "-c", WRITER, path, str(keep)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
         ) as child:
             assert child.stdout
             line = child.stdout.readline()
@@ -159,12 +176,16 @@ def test_a_kill_while_saving_breaks_nothing(keep: int, tmp_path: Path, many: Any
         inside += len(drafts)
         for draft in drafts:  # as if the next one came a day later
             os.utime(draft, (0, 0))
-        assert len(list(tmp_path.glob("model*"))) in ((1,) if not keep else (2, 3) if step > 1 else (1,))
+        assert len(list(tmp_path.glob("model*"))) in (
+            (1,) if not keep else (2, 3) if step > 1 else (1,)
+        )
     if inside:
         save_checkpoint(path, step=step + 1, keep=keep or None)
         assert not list(tmp_path.glob(".*"))
-    say(f"checkpoints, {'keep=2' if keep else 'one file'}: {kills} SIGKILLs, {inside} of them while a draft "
-        f"was there, {step} saves: every checkpoint found was whole")  # fmt: skip
+    say(
+        f"checkpoints, {'keep=2' if keep else 'one file'}: {kills} SIGKILLs, {inside} of them while a draft "
+        f"was there, {step} saves: every checkpoint found was whole"
+    )
 
 
 # Names
@@ -179,11 +200,16 @@ def test_the_last_ones_are_kept_and_the_last_is_taken(tmp_path: Path) -> None:
         file = save_checkpoint(path, step=step, keep=2)
     assert file.name == "model.v1-1000000000.safetensors"
     assert sorted(p.name for p in path.parent.iterdir()) == [
-        "model.v1-1000000000.safetensors", "model.v1-999999999.safetensors", "model.v1-best.safetensors"
-    ]  # fmt: skip
+        "model.v1-1000000000.safetensors",
+        "model.v1-999999999.safetensors",
+        "model.v1-best.safetensors",
+    ]
     assert load_checkpoint(path)["step"] == 1_000_000_000
     assert load_checkpoint(path.with_name("model.v1-999999999.safetensors"))["step"] == 999_999_999
-    with pytest.raises(ValueError, match="is there already, and step 7 lies before it: another training writes there"):
+    with pytest.raises(
+        ValueError,
+        match="is there already, and step 7 lies before it: another training writes there",
+    ):
         save_checkpoint(path, step=7, keep=2)
     save_checkpoint(path, step=3)
     with pytest.raises(ValueError, match="are both there; move one away"):
@@ -192,10 +218,22 @@ def test_the_last_ones_are_kept_and_the_last_is_taken(tmp_path: Path) -> None:
 
 def test_what_has_no_state_comes_back_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "c"
-    save_checkpoint(path, model=nn.Linear(1, 1), scheduler=None, step=4, history=[0.1, float("inf")], best=mg.ones(2))
+    save_checkpoint(
+        path,
+        model=nn.Linear(1, 1),
+        scheduler=None,
+        step=4,
+        history=[0.1, float("inf")],
+        best=mg.ones(2),
+    )
     rest = load_checkpoint(path, model=nn.Linear(1, 1), scheduler=None, optimizer=None)
     assert rest["best"].tolist() == [1, 1]
-    assert {**rest, "best": 0} == {"step": 4, "scheduler": None, "history": [0.1, float("inf")], "best": 0}
+    assert {**rest, "best": 0} == {
+        "step": 4,
+        "scheduler": None,
+        "history": [0.1, float("inf")],
+        "best": 0,
+    }
     weights = load_checkpoint(path, rng=False)["model"]
     assert list(weights) == ["weight", "bias"]
 
@@ -227,9 +265,14 @@ def test_a_reader_beside_a_writer_always_finds_a_checkpoint(tmp_path: Path, many
 def test_a_load_that_fails_changes_nothing(tmp_path: Path) -> None:
     x = mg.randn(4, 6, 3)
 
-    def make(stop: int, scheduler: str = "cosine", optimizer: str = "Adam", model: Any = None) -> dict[str, Any]:
+    def make(
+        stop: int, scheduler: str = "cosine", optimizer: str = "Adam", model: Any = None
+    ) -> dict[str, Any]:
         model = model or Classifier()
-        parts: dict[str, Any] = {"model": model, "optimizer": OPTIMIZERS[optimizer](model.parameters())}
+        parts: dict[str, Any] = {
+            "model": model,
+            "optimizer": OPTIMIZERS[optimizer](model.parameters()),
+        }
         parts["scheduler"] = SCHEDULERS[scheduler](parts["optimizer"])
         parts["loader"] = nn.data.DataLoader(range(12), 4, shuffle=True)
         for _ in range(stop):
@@ -241,7 +284,9 @@ def test_a_load_that_fails_changes_nothing(tmp_path: Path) -> None:
 
     def everything(parts: dict[str, Any]) -> str:
         nn.io.save({name: part.state_dict() for name, part in parts.items()}, tmp_path / "state")
-        return (tmp_path / "state").read_bytes() + repr(mg.randn(2, requires_grad=False).tolist()).encode()
+        return (tmp_path / "state").read_bytes() + repr(
+            mg.randn(2, requires_grad=False).tolist()
+        ).encode()
 
     for name, saved in {
         "of another optimizer": make(2, optimizer="SGD"),
@@ -256,7 +301,9 @@ def test_a_load_that_fails_changes_nothing(tmp_path: Path) -> None:
         mg.manual_seed(3)
         before = everything(mine)
         mg.manual_seed(3)
-        with pytest.raises(ValueError, match=r"load_checkpoint: '.*' does not fit, and nothing is changed: .*"):
+        with pytest.raises(
+            ValueError, match=r"load_checkpoint: '.*' does not fit, and nothing is changed: .*"
+        ):
             load_checkpoint(tmp_path / "c", **mine)
         assert everything(mine) == before, name
         save_checkpoint(tmp_path / "c", rng=False, **make(2))
@@ -267,7 +314,9 @@ def test_a_load_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_no_checkpoint_and_no_part_are_said(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match="there is no .*model', with or without the number of a step"):
+    with pytest.raises(
+        FileNotFoundError, match="there is no .*model', with or without the number of a step"
+    ):
         load_checkpoint(tmp_path / "model")
     nn.io.save([1, 2], tmp_path / "list")
     with pytest.raises(ValueError, match="it holds no model, rng, step"):

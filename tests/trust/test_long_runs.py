@@ -21,13 +21,20 @@ import nn
 from demos import store
 
 ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(ROOT),
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 def test_a_long_training_keeps_its_memory_and_its_speed(many: Any, say: Any) -> None:
     """A small LSTM with all that a training has; a tenth of the steps is a block, in seconds of processor time."""
     steps = many(2_000, 100_000)
-    model = nn.Sequential(nn.Embedding(11, 4), nn.LSTM(4, 8, num_layers=2, dropout=0.1, batch_first=True))
+    model = nn.Sequential(
+        nn.Embedding(11, 4), nn.LSTM(4, 8, num_layers=2, dropout=0.1, batch_first=True)
+    )
     head = nn.Linear(8, 2)
     optimizer = nn.optim.Adam([*model.parameters(), *head.parameters()], lr=1e-3)
     scheduler = nn.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -55,9 +62,11 @@ def test_a_long_training_keeps_its_memory_and_its_speed(many: Any, say: Any) -> 
     assert blocks[-1] - blocks[1] < 200, blocks  # a node that stays at each step would be thousands
     assert grown < 4_000_000, memory
     assert slower < many(1, 0.15), seconds  # the machine does other things, too
-    say(f"long run: {done:,} steps of an LSTM in {sum(seconds):.0f} s of processor time; from the second tenth to the "
+    say(
+        f"long run: {done:,} steps of an LSTM in {sum(seconds):.0f} s of processor time; from the second tenth to the "
         f"last memory grew by {grown / 1e6:.2f} MB, by {blocks[-1] - blocks[1]} blocks of Python's, and a step became "
-        f"{slower:+.1%} slower")  # fmt: skip
+        f"{slower:+.1%} slower"
+    )
 
 
 def resident() -> int:
@@ -98,21 +107,30 @@ while True:
 def check(folder: Path) -> int:
     """The step of the checkpoint, which is whole, as are the results; no draft stays."""
     model = nn.LSTM(4, 64)
-    rest = nn.io.load_checkpoint(folder / "model", model=model, optimizer=nn.optim.Adam(model.parameters()))
+    rest = nn.io.load_checkpoint(
+        folder / "model", model=model, optimizer=nn.optim.Adam(model.parameters())
+    )
     results = json.loads((folder / "results.json").read_text())
-    assert 0 < results["step"] <= rest["step"] and len(results["losses"]) == min(results["step"], 50)
+    assert 0 < results["step"] <= rest["step"] and len(results["losses"]) == min(
+        results["step"], 50
+    )
     assert sorted(os.listdir(folder)) == ["model", "results.json"]
     return int(rest["step"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has another Ctrl-C")
-def test_ctrl_c_leaves_a_loadable_state_and_whole_results(tmp_path: Path, many: Any, say: Any) -> None:
+def test_ctrl_c_leaves_a_loadable_state_and_whole_results(
+    tmp_path: Path, many: Any, say: Any
+) -> None:
     draw, step, stops = random.Random(0), 0, many(4, 100)
     for _ in range(stops):
         with subprocess.Popen(
-            [sys.executable, "-c", TRAINER, tmp_path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-c", TRAINER, tmp_path],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
             env=ENVIRONMENT,
-        ) as child:  # fmt: skip
+        ) as child:
             assert child.stdout and int(child.stdout.readline()) == step
             while not (tmp_path / "results.json").exists():
                 time.sleep(0.01)
@@ -142,10 +160,15 @@ def test_a_full_disk_is_said_and_costs_nothing(tmp_path: Path, monkeypatch: Any)
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(
-        OSError, match=r"model' could not be written: No space left on device; a file .* still whole"
+        OSError,
+        match=r"model' could not be written: No space left on device; a file .* still whole",
     ) as e:
         nn.io.save_checkpoint(path, model=nn.Linear(2, 2), step=2)
-    assert e.value.errno == errno.ENOSPC and path.read_bytes() == before and os.listdir(tmp_path) == ["model"]
+    assert (
+        e.value.errno == errno.ENOSPC
+        and path.read_bytes() == before
+        and os.listdir(tmp_path) == ["model"]
+    )
 
 
 FILLER = """
@@ -163,7 +186,9 @@ def test_a_write_that_stops_in_the_middle_leaves_what_was_there(tmp_path: Path) 
     run = [sys.executable, "-c", FILLER, str(tmp_path)]
     done = subprocess.run(run, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("a file that stood there before is still whole"), done.stderr
+    assert done.stderr.splitlines()[-1].endswith("a file that stood there before is still whole"), (
+        done.stderr
+    )
     assert os.listdir(tmp_path) == ["model"]
     assert nn.io.load_checkpoint(tmp_path / "model", model=nn.Linear(10, 10))["step"] == 10
 
@@ -174,9 +199,14 @@ def test_the_demos_say_that_the_disk_is_full(tmp_path: Path) -> None:
         f"sys.argv = ['demos', 's1', '--quick', '--jobs', '1', '--out', {str(tmp_path)!r}]; "
         "import demos.__main__ as m; m.main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
+    )
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
-    assert "could not be written: File too large; a file that stood there before is still whole" in done.stderr
+    assert (
+        "could not be written: File too large; a file that stood there before is still whole"
+        in done.stderr
+    )
     assert "the same command goes on from here" in done.stderr
     for path in tmp_path.rglob("*"):
         assert not path.name.endswith(".draft")
@@ -198,7 +228,8 @@ for i in range(int(sys.argv[3])):
 def test_two_processes_in_one_folder_leave_whole_files(tmp_path: Path, many: Any) -> None:
     rounds = many(100, 3000)
     children = [
-        subprocess.Popen([sys.executable, "-c", MANY, tmp_path, who, str(rounds)], env=ENVIRONMENT) for who in "ab"
+        subprocess.Popen([sys.executable, "-c", MANY, tmp_path, who, str(rounds)], env=ENVIRONMENT)
+        for who in "ab"
     ]
     seen = 0
     while any(child.poll() is None for child in children):

@@ -45,16 +45,45 @@ def public() -> dict[str, Any]:
     """Every function and class that a user calls, by the name under which it is found."""
     found: dict[str, Any] = {f"minigrad.{name}": getattr(mg, name) for name in mg.__all__}
     found |= {f"nn.{name}": getattr(nn, name) for name in nn.__all__}
-    helpers = {"row_number", "probability", "reduce", "difference", "targets", "masked_softmax", "attend"}
+    helpers = {
+        "row_number",
+        "probability",
+        "reduce",
+        "difference",
+        "targets",
+        "masked_softmax",
+        "attend",
+    }
     found |= {f"nn.functional.{name}": f for name, f in own(F) if name not in helpers}
-    found |= {f"nn.init.{name}": f for name, f in own(nn.init) if name.endswith("_") or name == "calculate_gain"}
+    found |= {
+        f"nn.init.{name}": f
+        for name, f in own(nn.init)
+        if name.endswith("_") or name == "calculate_gain"
+    }
     for module in (nn.optim, nn.optim.lr_scheduler, nn.data, nn.utils, nn.utils.rnn):
-        helpers = {"keep", "blend", "decayed", "collate", "with_gradients", "LRScheduler", "Optimizer"}
+        helpers = {
+            "keep",
+            "blend",
+            "decayed",
+            "collate",
+            "with_gradients",
+            "LRScheduler",
+            "Optimizer",
+        }
         found |= {f"{module.__name__}.{name}": f for name, f in own(module) if name not in helpers}
-    found |= {f"nn.io.{name}": getattr(nn.io, name) for name in ("load", "load_checkpoint", "save_checkpoint")}
+    found |= {
+        f"nn.io.{name}": getattr(nn.io, name)
+        for name in ("load", "load_checkpoint", "save_checkpoint")
+    }
     # These take anything, run the caller's own functions (as all of minigrad.func does), or turn a mode on; what they
     # refuse stands in tests of their own.
-    apart = {"minigrad.op", "minigrad.Tensor", "minigrad.no_grad", "minigrad.enable_grad", "minigrad.set_grad_enabled"}
+    apart = {
+        "minigrad.op",
+        "minigrad.Tensor",
+        "minigrad.no_grad",
+        "minigrad.enable_grad",
+        "minigrad.set_grad_enabled",
+    }
     apart |= {
         "minigrad.detect_anomaly",
         "minigrad.manual_seed",
@@ -62,11 +91,19 @@ def public() -> dict[str, Any]:
         "nn.Module",
         "minigrad.gradcheck",
     }
-    return {n: f for n, f in found.items() if callable(f) and not isinstance(f, np.dtype) and n not in apart}
+    return {
+        n: f
+        for n, f in found.items()
+        if callable(f) and not isinstance(f, np.dtype) and n not in apart
+    }
 
 
 def own(module: Any) -> list[tuple[str, Any]]:
-    return [(name, f) for name, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__]
+    return [
+        (name, f)
+        for name, f in vars(module).items()
+        if getattr(f, "__module__", "") == module.__name__
+    ]
 
 
 def methods() -> dict[str, Any]:
@@ -74,12 +111,18 @@ def methods() -> dict[str, Any]:
         return lambda *args, **settings: getattr(X, name)(*args, **settings)
 
     apart = {"kind", "new", "write"}  # inside matters
-    names = [n for n in dir(mg.Tensor) if n[0] != "_" and callable(getattr(mg.Tensor, n)) and n not in apart]
+    names = [
+        n
+        for n in dir(mg.Tensor)
+        if n[0] != "_" and callable(getattr(mg.Tensor, n)) and n not in apart
+    ]
     return {f"Tensor.{name}": method(name) for name in names}
 
 
 TARGETS = {**public(), **methods()}
-EXPECTED = json.loads(Path(__file__).with_name("kinds.json").read_text("utf-8"))  # name -> kind of error -> ways
+EXPECTED = json.loads(
+    Path(__file__).with_name("kinds.json").read_text("utf-8")
+)  # name -> kind of error -> ways
 WORDS = {part for name in TARGETS for part in name.split(".")} | set(mg.OPS)
 
 
@@ -90,7 +133,9 @@ def is_sentence(text: str, name: str, target: Any) -> bool:
         arguments = set(inspect.signature(target).parameters)
     except ValueError:
         arguments = set()
-    spoken = set(re.findall(r"\w+", text)) & (arguments | {name.split(".")[-1], name.split(".")[-1].rstrip("_")})
+    spoken = set(re.findall(r"\w+", text)) & (
+        arguments | {name.split(".")[-1], name.split(".")[-1].rstrip("_")}
+    )
     return len(text) > 15 and bool(first or spoken) and "<lambda>" not in text
 
 
@@ -98,11 +143,15 @@ refused: dict[str, int] = {}
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_what_is_refused_is_refused_in_a_sentence(name: str, tmp_path: Path, monkeypatch: Any) -> None:
+def test_what_is_refused_is_refused_in_a_sentence(
+    name: str, tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.chdir(tmp_path)  # "abc" is a good name of a file
     target, found = TARGETS[name], dict[str, list[str]]()
     for way, call in CALLS.items():
-        monkeypatch.setattr(sys.modules[__name__], "X", mg.ones(2, 3))  # a method may have changed the one before
+        monkeypatch.setattr(
+            sys.modules[__name__], "X", mg.ones(2, 3)
+        )  # a method may have changed the one before
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             mode, dtype = mg.is_grad_enabled(), mg.get_default_dtype()
@@ -123,4 +172,6 @@ def test_the_table_holds_every_public_name(say: Any) -> None:
         n for n in nn.__all__ if isinstance(getattr(nn, n), type) and n != "Module"
     }
     if refused:
-        say(f"misuse: {len(refused)} public names, {sum(refused.values()):,} wrong calls refused, each in a sentence")
+        say(
+            f"misuse: {len(refused)} public names, {sum(refused.values()):,} wrong calls refused, each in a sentence"
+        )

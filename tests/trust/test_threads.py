@@ -48,7 +48,9 @@ def trained(kind: type[nn.Module], seed: int, epochs: int = 3) -> list[bytes]:
     mg.manual_seed(seed)
     model = Classifier(kind)
     ids = mg.randint(0, 7, (64, 20))
-    loader = nn.data.DataLoader(nn.data.TensorDataset(ids, (ids[:, 0] > 3).long()), 32, shuffle=True)
+    loader = nn.data.DataLoader(
+        nn.data.TensorDataset(ids, (ids[:, 0] > 3).long()), 32, shuffle=True
+    )
     optimizer = nn.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(epochs):
         for x, y in loader:

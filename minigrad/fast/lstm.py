@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
-from minigrad.autograd import Rule, op
-from minigrad.cuda import kernel
-from minigrad.fused.halves import in_halves
-from minigrad.fused.recurrent import Scan, buffers, columns_of, join, split
-from minigrad.steps import Lengths, lstm_by_steps
+from minigrad.autograd import RuleResult, op
+from minigrad.cells import Lengths, lstm_composed
+from minigrad.fast.halves import in_halves
+from minigrad.fast.kernel import kernel
+from minigrad.fast.sequence import Scan, buffers, columns_of, join, split
 
 
-@kernel("T *z, const T *a, const T *b, const T *bh, const T *h0, const T *c0, T *h, T *c, long long H")
+@kernel(
+    "T *z, const T *a, const T *b, const T *bh, const T *h0, const T *c0, T *h, T *c, long long H"
+)
 def lstm_step() -> None:
     """
     int j = (int)i % (int)H, k = (int)i / (int)H * 4 * H + j;  // 64 bits would divide for longer than all else takes
@@ -26,8 +28,10 @@ def lstm_step() -> None:
     """
 
 
-@kernel("T *da, T *du, const T *z, const T *a, const T *h0, const T *c0, const T *h, const T *c, const T *g_h, "
-        "const T *later, T *dh, T *dc, long long H")  # fmt: skip
+@kernel(
+    "T *da, T *du, const T *z, const T *a, const T *h0, const T *c0, const T *h, const T *c, const T *g_h, "
+    "const T *later, T *dh, T *dc, long long H"
+)
 def lstm_back() -> None:
     """
     int k = (int)i / (int)H * 4 * H + (int)i % (int)H;
@@ -42,12 +46,21 @@ def lstm_back() -> None:
     """
 
 
-@op(composed=lstm_by_steps)
+@op(composed=lstm_composed)
 @in_halves
 def lstm(
-    xp: XP, x: Array, h0: Array, c0: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array,
-    *, lengths: Lengths = None, reverse: bool = False,
-) -> Rule:  # fmt: skip
+    xp: XP,
+    x: Array,
+    h0: Array,
+    c0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array,
+    b_hh: Array,
+    *,
+    lengths: Lengths = None,
+    reverse: bool = False,
+) -> RuleResult:
     """o, i, f = σ(W s_t), g = tanh(W s_t);  c_t = i g + f c_{t-1},  h_t = o y with y = tanh c_t.
 
         ∂c_t += ∂h_t o (1 - y²)       ∂c_{t-1} = ∂c_t f
@@ -60,10 +73,12 @@ def lstm(
     o, i, f, g and c_{t-1} of one step lie under one another, so that (i, f) times (g, c_{t-1}) is one call.
     σ(a) = ½ tanh(a/2) + ½ with the inner ½ in W: one tanh serves all four gates.
     """
-    if xp.kernels:
-        from minigrad.gpu.recurrent import scan_on_gpu
+    if vars(xp).get("kernels"):
+        from minigrad.fast.gpu.recurrent import scan_on_gpu
 
-        return scan_on_gpu(xp, lstm_step, lstm_back, x, [h0, c0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
+        return scan_on_gpu(
+            xp, lstm_step, lstm_back, x, [h0, c0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse
+        )
     H = h0.shape[1]
     W = xp.roll(join(xp, w_ih, w_hh, b_ih, b_hh), H, axis=0)  # i f g o -> o i f g
     halved = W.copy()
@@ -86,7 +101,7 @@ def lstm(
         scan.end(ended)
     blocks = xp.reshape(z, (T + 1, 5, H, B))
 
-    def pull(gs: Any, needs: Sequence[bool] = (True,)) -> Any:
+    def pull(gs: Any, needs: Sequence[bool]) -> Any:
         g_hs, dh, dc = scan.seeds(gs[0]), scan.seed(gs[1]), scan.seed(gs[2])
         das = buffers.empty(xp, (scan.width, 4 * H, B), scan.dtype)
         ys, qs = buffers.empty(xp, (2, scan.width, H, B), scan.dtype)
@@ -117,10 +132,18 @@ def lstm(
                 d[1:] *= dc_t  # ∂a_i, ∂a_f, ∂a_g
                 dc_t *= f[k, :, :n_t]
                 xp.matmul(Ut, das[k, :, :n_t], out=dh_t)
-            d_all, s_all = columns_of(xp, das[:m, :, :n], room), columns_of(xp, s[steps, :, :n], s_room)
+            d_all, s_all = (
+                columns_of(xp, das[:m, :, :n], room),
+                columns_of(xp, s[steps, :, :n], s_room),
+            )
             dW += xp.matmul(d_all, s_all.T, out=product)
             if dx is not None:
                 xp.matmul(xp.swapaxes(das[:m, :, :n], 1, 2), V, out=dx[steps, :n])
-        return scan.over_time(dx), scan.as_rows(dh.T), scan.as_rows(dc.T), *split(xp.roll(dW, -H, axis=0), H, b_ih)
+        return (
+            scan.over_time(dx),
+            scan.as_rows(dh.T),
+            scan.as_rows(dc.T),
+            *split(xp.roll(dW, -H, axis=0), H, b_ih),
+        )
 
     return (scan.hs(), scan.last(s[:, :H]), scan.last(z[:, 4 * H :])), pull

@@ -1,4 +1,4 @@
-"""Recording: while it is on, every node knows the line of the caller, and the module, that made it."""
+"""Observer: while it is on, every node knows the line of the caller, and the module, that made it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Self
 from minigrad.array import Array
 from minigrad.autograd import Node, Op, mode
 
-HOME = os.path.dirname(os.path.realpath(__file__))
+HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 INSIDE = (
     os.path.join(HOME, ""),
     os.path.join(os.path.dirname(HOME), "nn", ""),
@@ -35,26 +35,30 @@ class Origin(NamedTuple):
         return f" ({self.file}, line {self.line}, in {self.function}{module})"
 
 
-class Recording:
-    """Within `with Recording():` every node that this thread makes keeps its Origin as `node.where`.
+class Observer:
+    """Within `with Observer():` every node that this thread makes keeps its Origin as `node.origin`.
 
     A subclass may look at what is computed in `forward` and `backward`.
     """
 
     def __enter__(self) -> Self:
-        self.before, mode.watch = mode.watch, self
-        self.modules: list[tuple[str, dict[Any, str]]] = []  # path of each running module, and paths of its tree
+        self.before, mode.observer = mode.observer, self
+        self.modules: list[
+            tuple[str, dict[Any, str]]
+        ] = []  # path of each running module, and paths of its tree
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        mode.watch = self.before
+        mode.observer = self.before
 
     @contextmanager
-    def inside(self, module: Any) -> Iterator[None]:
+    def module_scope(self, module: Any) -> Iterator[None]:
         """The forward of `module` runs."""
         path, names = self.modules[-1] if self.modules else ("", {})
         if module not in names:
-            names = {m: p for p, m in module.named_modules(f"{path}.{type(module).__name__}".lstrip("."))}
+            names = {
+                m: p for p, m in module.named_modules(f"{path}.{type(module).__name__}".lstrip("."))
+            }
         self.modules.append((names[module], names))
         try:
             yield
@@ -68,11 +72,13 @@ class Recording:
         module = self.modules[-1][0] if self.modules else ""
         return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, module)
 
-    def made(self, node: Node) -> None:
-        node.where = self.origin()
+    def on_node(self, node: Node) -> None:
+        node.origin = self.origin()
 
-    def forward(self, op: Op, arrays: Sequence[Any], settings: dict[str, Any], values: Sequence[Array]) -> None:
+    def on_value(
+        self, op: Op, arrays: Sequence[Any], settings: dict[str, Any], values: Sequence[Array]
+    ) -> None:
         """`op` has computed `values`."""
 
-    def backward(self, node: Node, gs: Sequence[Any], pulled: Sequence[Any]) -> None:
+    def on_backward(self, node: Node, gs: Sequence[Any], pulled: Sequence[Any]) -> None:
         """The gradients `gs` of a node's values have been pulled back to those of its arguments."""

@@ -32,14 +32,14 @@ from typing import Any
 import numpy as np
 
 from minigrad.array import XP, Array
-from minigrad.steps import Lengths
+from minigrad.cells import Lengths
 
 CHUNK = 512  # columns of a chunk: one step at B = 512, 16 steps at B = 32
 SMALL = 2**12  # numbers; smaller arrays cost more to look up than to make
 PATIENCE = 256  # requests; an array that has served none of the last ones is let go
 
 
-class Buffers(threading.local):
+class Workspace(threading.local):
     """Work arrays, kept from one call to the next: fresh memory is paid for with a page fault every 4 kB.
 
     Every view of an array holds a reference to it. So one that only this list refers to is read by nobody any more,
@@ -63,7 +63,9 @@ class Buffers(threading.local):
         if not fitting:
             stale = [id(array) for array in idle if self.used[id(array)] < self.requests - PATIENCE]
             arrays[:] = [array for array in arrays if id(array) not in stale]
-            fitting = [xp.empty(size * 5 // 4, dtype=dtype)]  # room to grow costs nothing until it is written to
+            fitting = [
+                xp.empty(size * 5 // 4, dtype=dtype)
+            ]  # room to grow costs nothing until it is written to
             arrays += fitting
         found = min(fitting, key=len)
         self.used[id(found)] = self.requests
@@ -75,8 +77,10 @@ def references(arrays: list[Array]) -> list[int]:
     return [sys.getrefcount(array) for array in arrays]
 
 
-IDLE = references([np.empty(0)])[0]  # those of the list and of the counting itself, which versions of Python differ in
-buffers = Buffers()
+IDLE = references([np.empty(0)])[
+    0
+]  # those of the list and of the counting itself, which versions of Python differ in
+buffers = Workspace()
 
 
 class Order:
@@ -93,7 +97,9 @@ class Order:
         self.T, self.B, self.I, self.H = T, B, I, H
         self.running = [B] * T
         self.order: Any = slice(None)  # column j is row order[j]
-        self.when: Any = slice(None, None, -1 if reverse else 1)  # step t of column j reads time when[t, j]
+        self.when: Any = slice(
+            None, None, -1 if reverse else 1
+        )  # step t of column j reads time when[t, j]
         self.ends: Any = None
         if lengths is not None:
             lengths = np.asarray(lengths, dtype=np.int64)

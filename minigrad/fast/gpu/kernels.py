@@ -10,32 +10,35 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.cuda import Kernel, is_available, kernel
+from minigrad.fast.kernel import Kernel, kernel
 
 Array = Any  # cupy.ndarray
 
 C_NAMES = {"float32": "float", "float64": "double", "int64": "long long"}
 ROWS = 64  # of a table: what a launch takes by value has at most 4 kB
-TABLE = np.dtype([("at", np.int64, (ROWS, 7))])  # of each parameter: size, number, where p, g and up to 3 states are
+TABLE = np.dtype(
+    [("at", np.int64, (ROWS, 7))]
+)  # of each parameter: size, number, where p, g and up to 3 states are
 GRAPHS = 64  # kept at a time
 
 
-def libraries() -> tuple[Any, Any]:
-    """CuPy, and one integer in memory that host and device share; raises RuntimeError where there is no GPU."""
-    if not is_available():
-        raise RuntimeError("device 'cuda': no GPU is usable here; install CuPy (pip install 'minigrad-nn[cuda12]') "
-                           "on a machine with an NVIDIA driver, or use device='cpu'")  # fmt: skip
-    import cupy
-    import cupyx
+def extend(backend: Any, box: Array | None = None) -> None:
+    """Let a device that CuPy opened run kernels, and find out-of-range ids without waiting for it.
 
-    return cupy, cupyx.zeros_pinned(1, np.int64)  # addresses are unified: a kernel writes to it as the host does
+    box: one integer in memory that host and device share.
+    """
+    cupy = backend.module
+    if box is None:
+        import cupyx
 
-
-def parts(namespace: Callable[..., Any], cupy: Any, box: Array) -> dict[str, Any]:
-    """What makes a device of CuPy. Under -OO there are no docstrings, and so no kernels: NumPy's lines run there."""
-    kernels = Kernels(cupy, box) if __doc__ else None
-    words = {"upload": cupy.asarray, "download": cupy.asnumpy, "from_dlpack": cupy.from_dlpack}
-    return {**words, "xp": namespace(cupy, kernels), **({"download": kernels.download} if kernels else {})}
+        box = cupyx.zeros_pinned(
+            1, np.int64
+        )  # addresses are unified: a kernel writes to it as the host does
+    kernels = Kernels(cupy, box)
+    backend.download = kernels.download
+    vars(backend.xp).update(
+        kernels=kernels, check_bounds=kernels.check_bounds, check_index=kernels.check_index
+    )
 
 
 @kernel("const long long *ids, long long low, long long high, long long code")
@@ -61,18 +64,25 @@ class Kernels:
     def __init__(self, cupy: Any, box: Array):
         self.cupy, self.box, self.flag = cupy, box, cupy.zeros(1, np.int64)
         self.compiled: dict[Any, Any] = {}
-        self.faults: dict[tuple[type[Exception], str], int] = {}  # their numbers, from 1; {} stands for what was found
+        self.faults: dict[
+            tuple[type[Exception], str], int
+        ] = {}  # their numbers, from 1; {} stands for what was found
         self.local, self.captures = threading.local(), True
 
     def launch(self, kernel: Kernel, dtype: Any, n: int, *args: Any) -> None:
         """Run the kernel for i < n. A float among `args` is a T, an integer a long long."""
         if dtype.name not in C_NAMES:
-            raise TypeError(f"{kernel.name}: a GPU takes {', '.join(C_NAMES)} here, and {dtype} came; use .float()")
+            raise TypeError(
+                f"{kernel.name}: a GPU takes {', '.join(C_NAMES)} here, and {dtype} came; use .float()"
+            )
         if (key := (kernel.name, dtype)) not in self.compiled:
             source = f"typedef {C_NAMES[dtype.name]} T;\n{kernel.source}"
             self.compiled[key] = self.cupy.RawKernel(source, kernel.name)
         kinds: dict[type, Any] = {float: dtype.type, int: np.int64}
-        given = [kinds[type(a)](a) if type(a) in kinds else a for a in (n, self.flag, self.box.ctypes.data, *args)]
+        given = [
+            kinds[type(a)](a) if type(a) in kinds else a
+            for a in (n, self.flag, self.box.ctypes.data, *args)
+        ]
         if n:
             self.compiled[key]((-(-n // 256),), (256,), tuple(given))
 
@@ -81,7 +91,11 @@ class Kernels:
         for start in range(0, len(rows), ROWS):
             table = np.zeros(1, TABLE)
             for k, (number, *arrays) in enumerate(rows[start : start + ROWS]):
-                table["at"][0, k, : 2 + len(arrays)] = arrays[0].size, number, *[a.data.ptr for a in arrays]
+                table["at"][0, k, : 2 + len(arrays)] = (
+                    arrays[0].size,
+                    number,
+                    *[a.data.ptr for a in arrays],
+                )
             self.launch(kernel, rows[0][1].dtype, int(table["at"][0, :, 0].sum()), table, *args)
 
     def fault(self, kind: type[Exception], sentence: str) -> int:
@@ -101,10 +115,14 @@ class Kernels:
         self.report()
         return values
 
+    def check_bounds(self, ids: Array, size: int, name: str, limits: str) -> None:
+        """Find ids outside [0, size): CuPy would wrap them."""
+        self.check(ids, 0, size, name, limits)
+
     def check(self, ids: Array, low: int, high: int, what: str, there: str) -> None:
         """Find ids outside [low, high): CuPy would wrap them."""
         ids = self.cupy.asarray(ids).astype(np.int64, copy=False).ravel()
-        sentence = f"GPU: {what}: {{}} came, but {there}; the op is one before this line, since nobody waits for a GPU"
+        sentence = f"GPU: {what}: expected {there}, got {{}}; the op is one before this line, since nobody waits for a GPU"
         self.launch(outside, ids.dtype, ids.size, ids, low, high, self.fault(IndexError, sentence))
 
     def optimize(self, optimizer: Any, ready: Sequence[tuple[Any, dict[str, Any]]]) -> None:
@@ -115,15 +133,22 @@ class Kernels:
         for p, group in ready:
             state = optimizer.state.setdefault(p, {"step": 0})
             state["step"] += 1
-            p.data, g = map(self.cupy.ascontiguousarray, (p.data, p.grad.data))
+            p.array, g = map(self.cupy.ascontiguousarray, (p.array, p.grad.array))
             for name in optimizer.remembered(group) - state.keys() if state["step"] == 1 else ():
-                state[name] = self.cupy.full_like(p.data, group.get("initial_accumulator_value", 0.0))
-            arrays = p.data, g, *[state.get(name, p.data) for name in kernel.each[2:]]
-            given = -1.0 if group["maximize"] else 1.0, *map(float, optimizer.numbers(group, state["step"]))
+                state[name] = self.cupy.full_like(
+                    p.array, group.get("initial_accumulator_value", 0.0)
+                )
+            arrays = p.array, g, *[state.get(name, p.array) for name in kernel.each[2:]]
+            given = (
+                -1.0 if group["maximize"] else 1.0,
+                *map(float, optimizer.numbers(group, state["step"])),
+            )
             runs.setdefault((p.dtype, *given), []).append((places[p], *arrays))
-            p.bump()
+            p.mark_changed()
         who = f"GPU: {type(optimizer).__name__}: the gradient of parameter {{}}"
-        code = self.fault(FloatingPointError, f"{who} has NaN or infinities, and no parameter was changed")
+        code = self.fault(
+            FloatingPointError, f"{who} has NaN or infinities, and no parameter was changed"
+        )
         for rows in runs.values():
             self.each(not_finite, rows, code)
         for (_, *numbers), rows in runs.items():
@@ -133,11 +158,20 @@ class Kernels:
         """Find the integers in arrays that are out of range in x[index], for an x of `shape`."""
         parts = index if isinstance(index, tuple) else (index,)
         kinds = [getattr(getattr(p, "dtype", None), "kind", None) for p in parts]
-        used = [p.ndim if kind == "b" else p is not None and p is not ... for p, kind in zip(parts, kinds)]
+        used = [
+            p.ndim if kind == "b" else p is not None and p is not ...
+            for p, kind in zip(parts, kinds)
+        ]
         for k in range(len(parts)):
             dim = len(shape) - sum(used[k:]) if any(p is ... for p in parts[:k]) else sum(used[:k])
             if kinds[k] in ("i", "u") and dim < len(shape):
-                self.check(parts[k], -shape[dim], shape[dim], "index", f"dim {dim} has {shape[dim]} elements")
+                self.check(
+                    parts[k],
+                    -shape[dim],
+                    shape[dim],
+                    "index",
+                    f"{-shape[dim]} to {shape[dim] - 1} in dim {dim}",
+                )
 
     def replay(self, key: Any, arrays: Sequence[Array], body: Callable[[], None]) -> None:
         """Run `body`: launches and products between `arrays`, and nothing that takes memory or waits.
@@ -150,7 +184,9 @@ class Kernels:
         seen = vars(self.local).setdefault("graphs", OrderedDict())
         key = key, *[(a.data.ptr, a.shape, a.dtype) for a in arrays]
         graph = seen.pop(key, None)
-        if graph is None or not self.captures:  # the first time: kernels are compiled, and cuBLAS takes its workspace
+        if (
+            graph is None or not self.captures
+        ):  # the first time: kernels are compiled, and cuBLAS takes its workspace
             body()
         elif graph := graph or self.capture(body):
             graph.launch()
@@ -161,11 +197,16 @@ class Kernels:
     def capture(self, body: Callable[[], None]) -> Any:
         """`body` as a graph; where that fails it is run, and from then on nothing is captured."""
         try:
-            with self.cupy.cuda.Stream(non_blocking=True) as stream:  # the default stream cannot be captured
+            with self.cupy.cuda.Stream(
+                non_blocking=True
+            ) as stream:  # the default stream cannot be captured
                 stream.begin_capture()
                 body()
                 return stream.end_capture()
         except Exception as error:
             self.captures = False
-            warnings.warn(f"no CUDA graph could be captured, so every step is launched alone: {error}", stacklevel=2)
+            warnings.warn(
+                f"no CUDA graph could be captured, so every step is launched alone: {error}",
+                stacklevel=2,
+            )
             body()

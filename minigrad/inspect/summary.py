@@ -8,8 +8,7 @@ from typing import Any
 
 from minigrad import Tensor, no_grad, zeros
 from minigrad.random import generator
-
-from .module import Module
+from nn.module import Module
 
 HEAD = ["layer", "puts out", "parameters", "bytes", "bytes put out"]
 
@@ -19,10 +18,18 @@ class Summary(list[list[Any]]):
 
     def __str__(self) -> str:
         total = ["total", "", *(sum(row[i] for row in self) for i in (2, 3, 4))]
-        table = [HEAD, *([f"{cell:,}" if isinstance(cell, int) else cell for cell in row] for row in [*self, total])]
+        table = [
+            HEAD,
+            *(
+                [f"{cell:,}" if isinstance(cell, int) else cell for cell in row]
+                for row in [*self, total]
+            ),
+        ]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         return "\n".join(
-            f"{a:{u}}  {b:{v}}  " + "  ".join(map(str.rjust, c, w)) for a, b, *c in table for u, v, *w in [widths]
+            f"{a:{u}}  {b:{v}}  " + "  ".join(map(str.rjust, c, w))
+            for a, b, *c in table
+            for u, v, *w in [widths]
         )
 
     __repr__ = __str__
@@ -53,18 +60,20 @@ def summary(model: Module, input_shape: Any, dtype: Any = None) -> Summary:
     """
     sizes = input_shape if isinstance(input_shape, tuple | list) else [0]
     if not isinstance(model, Module) or not all([isinstance(n, int) and n > 0 for n in sizes]):
-        raise TypeError(f"summary: a {type(model).__name__} and the shape {input_shape!r} came; wanted are a Module "
-                        "and the sizes of its input, each 1 or more: (batch, time, size), say")  # fmt: skip
+        raise TypeError(
+            f"summary: a {type(model).__name__} and the shape {input_shape!r} came; wanted are a Module "
+            "and the sizes of its input, each 1 or more: (batch, time, size), say"
+        )
     kind, device = next(((p.dtype, p.device) for p in model.parameters()), (None, None))
     x = zeros(*sizes, dtype=dtype or kind, device=device)
     counted: list[Any] = []  # arrays; what is a view of one of them adds nothing
 
     def size(t: Tensor) -> int:
-        root = t.data
+        root = t.array
         while type(root.base) is type(root):
             root = root.base
         counted.append(root)
-        return int(t.data.nbytes) * all([root is not other for other in counted[:-1]])
+        return int(t.array.nbytes) * all([root is not other for other in counted[:-1]])
 
     def heard(row: list[Any], forward: Any, *args: Any, **kwargs: Any) -> Any:
         out = forward(*args, **kwargs)
@@ -78,8 +87,15 @@ def summary(model: Module, input_shape: Any, dtype: Any = None) -> Summary:
     try:
         for path, module in model.named_modules():
             own = [p for p in module.parameters(recurse=False) if size(p)]
-            rows.append([f"{path}: {type(module).__name__}".removeprefix(": "), "",
-                         sum(p.numel() for p in own), sum(p.data.nbytes for p in own), 0])  # fmt: skip
+            rows.append(
+                [
+                    f"{path}: {type(module).__name__}".removeprefix(": "),
+                    "",
+                    sum(p.numel() for p in own),
+                    sum(p.array.nbytes for p in own),
+                    0,
+                ]
+            )
             vars(module).update(forward=partial(heard, rows[-1], module.forward), training=False)
         with no_grad():
             model(x)

@@ -6,11 +6,11 @@ import math
 
 from minigrad import ops
 from minigrad.array import XP, Array
-from minigrad.autograd import Rule, op
+from minigrad.autograd import RuleResult, op
 from minigrad.tensor import Tensor
 
 
-def layer_norm_by_steps(
+def layer_norm_composed(
     x: Tensor, weight: Tensor | None, bias: Tensor | None, *, ndim: int = 1, eps: float = 1e-5
 ) -> Tensor:
     """(x - mean) / √(var + ε) · w + b over the last `ndim` dimensions (Ba, Kiros & Hinton 2016, eq. 4)."""
@@ -21,8 +21,10 @@ def layer_norm_by_steps(
     return y if bias is None else y + bias
 
 
-@op(composed=layer_norm_by_steps)
-def layer_norm(xp: XP, x: Array, weight: Array, bias: Array, *, ndim: int = 1, eps: float = 1e-5) -> Rule:
+@op(composed=layer_norm_composed)
+def layer_norm(
+    xp: XP, x: Array, weight: Array, bias: Array, *, ndim: int = 1, eps: float = 1e-5
+) -> RuleResult:
     """y = x̂ w + b with x̂ = (x - mean)/s,    x' = (gw - mean(gw) - x̂ mean(gw x̂))/s,  w' = Σ g x̂,  b' = Σ g."""
     dims = tuple(range(-ndim, 0))
     lead = tuple(range(len(x.shape) - ndim))

@@ -9,15 +9,17 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from minigrad import errors
-from minigrad.autograd import Variable
-from minigrad.backward import place, start
-from minigrad.explain.fold import Item, members, tree
-from minigrad.explain.record import Record
-from minigrad.recording import Recording
+from minigrad.autograd import TensorBase
+from minigrad.backward import initial_cotangents, slot
+from minigrad.inspect.explain.fold import Item, members, tree
+from minigrad.inspect.explain.record import Record
+from minigrad.inspect.observer import Observer
 from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
-    from pathlib import Path  # imported where it is first needed, as html and json are: together they take milliseconds
+    from pathlib import (
+        Path,
+    )  # imported where it is first needed, as html and json are: together they take milliseconds
 
 HERE = os.path.dirname(__file__)
 
@@ -44,10 +46,12 @@ class explain:
     add: y = a + b,    dy/da = 1,  dy/db = 1.
     """
 
-    recording = Recording
+    recording = Observer
 
-    def __init__(self, output: Tensor, cotangent: Any = None, names: Mapping[str, Any] | None = None):
-        if not isinstance(output, Variable):
+    def __init__(
+        self, output: Tensor, cotangent: Any = None, names: Mapping[str, Any] | None = None
+    ):
+        if not isinstance(output, TensorBase):
             raise TypeError(
                 f"explain: a {type(output).__name__} came; wanted is a tensor that was computed, a loss say"
             )
@@ -55,15 +59,19 @@ class explain:
             raise RuntimeError(errors.NO_GRAPH.format("explain", tuple(output.shape)))
         frame, called = sys._getframe(1), {}
         for name, thing in (names or {**frame.f_globals, **frame.f_locals}).items():
-            if isinstance(thing, Variable) and not name.startswith("_"):
-                called[place(thing)] = name
+            if isinstance(thing, TensorBase) and not name.startswith("_"):
+                called[slot(thing)] = name
             elif hasattr(type(thing), "named_parameters"):
                 called |= {param: f"{name}.{path}" for path, param in thing.named_parameters()}
-        seeds = start("explain", [output], None if cotangent is None else [cotangent], graph=False)
+        seeds = initial_cotangents(
+            "explain", [output], None if cotangent is None else [cotangent], create_graph=False
+        )
         record = Record([output], seeds, called, {})
-        self.name, self.ops = called.get(place(output), "the output"), record.ops
+        self.name, self.ops = called.get(slot(output), "the output"), record.ops
         self.nodes, self.values, self.tree = record.nodes, record.values, tree(record.nodes)
-        self.like: dict[int, int] = {}  # a node -> itself, or its like in the first one of parts that repeat
+        self.like: dict[
+            int, int
+        ] = {}  # a node -> itself, or its like in the first one of parts that repeat
         self.rows = list(self.walk(self.tree, "  "))
 
     def walk(self, items: list[Item], indent: str) -> Iterator[tuple[str, Any]]:
@@ -78,7 +86,9 @@ class explain:
             yield from self.walk(first["items"], indent + "  ")
             yield indent, ""
             for other in others:
-                self.like.update(zip(members([other]), [self.like[i] for i in members([first])], strict=True))
+                self.like.update(
+                    zip(members([other]), [self.like[i] for i in members([first])], strict=True)
+                )
 
     def label(self, a: Any) -> str:
         """A value by its name, or by the node that made it; a number as it is."""
@@ -91,10 +101,15 @@ class explain:
 
     def value(self, node: int) -> dict[str, Any]:
         """The first value of a node that something reads."""
-        return next((self.values[v] for v in self.nodes[node]["outs"] if v is not None), {"name": "", "shape": ""})
+        return next(
+            (self.values[v] for v in self.nodes[node]["outs"] if v is not None),
+            {"name": "", "shape": ""},
+        )
 
     def __str__(self) -> str:
-        table = [[f"  {v['name']}", *facts(v)] for v in self.values if v["node"] is None and v["name"]]
+        table = [
+            [f"  {v['name']}", *facts(v)] for v in self.values if v["node"] is None and v["name"]
+        ]
         for indent, item in self.rows:
             if isinstance(item, int):
                 value, told = self.value(item), self.nodes[item]
@@ -118,7 +133,11 @@ class explain:
         for number, (_, item) in enumerate(self.rows):
             if isinstance(item, int):
                 value, op = self.value(item), self.nodes[item]["op"]
-                lines.append(node.format(item, f"{value['name']} = {op}" if value["name"] else op, value["shape"]))
+                lines.append(
+                    node.format(
+                        item, f"{value['name']} = {op}" if value["name"] else op, value["shape"]
+                    )
+                )
             else:
                 lines.append(opens.format(number, item) if item else closes)
         for i, told in enumerate(self.nodes):
@@ -127,7 +146,10 @@ class explain:
                 if made is not None:
                     edges[edge.format(f"n{self.like[made]}", self.like[i])] = None
                 elif self.like[i] == i:
-                    edges |= {leaf.format(a, name or "constant", shape): None, edge.format(f"v{a}", i): None}
+                    edges |= {
+                        leaf.format(a, name or "constant", shape): None,
+                        edge.format(f"v{a}", i): None,
+                    }
         return [*lines, *edges]
 
     def dot(self) -> str:
@@ -139,16 +161,26 @@ class explain:
     def mermaid(self) -> str:
         """The graph in the language of Mermaid, which Markdown on GitHub and in Jupyter draws."""
         node, leaf = 'n{}["{}<br>{}"]', 'v{}(["{}<br>{}"])'
-        return "\n  ".join(["flowchart TD", *self.drawing(node, leaf, "{} --> n{}", 'subgraph g{}["{}"]', "end")])
+        return "\n  ".join(
+            ["flowchart TD", *self.drawing(node, leaf, "{} --> n{}", 'subgraph g{}["{}"]', "end")]
+        )
 
     def html(self) -> str:
         """The page, in one piece: it needs no network."""
         import json
         from html import escape
 
-        data = {"name": self.name, "nodes": self.nodes, "values": self.values, "tree": self.tree, "ops": self.ops}
+        data = {
+            "name": self.name,
+            "nodes": self.nodes,
+            "values": self.values,
+            "tree": self.tree,
+            "ops": self.ops,
+        }
         parts = {"title": escape(self.name), "css": read("page.css")}
-        parts["data"] = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+        parts["data"] = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace(
+            "</", "<\\/"
+        )
         parts["js"] = "".join([read(f"{name}.js") for name in ("layout", "page", "steps", "keys")])
         return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], read("page.html"))
 
@@ -174,13 +206,16 @@ def read(name: str) -> str:
 def facts(told: dict[str, Any]) -> list[str]:
     """Shape, value and gradient, in short: the number, or the range of several."""
     found = [told.get(key, {}) for key in ("value", "gradient")]
-    value, g = [s.get("min", "") + f" … {s['max']}" * (s["min"] != s["max"]) if "min" in s else "" for s in found]
+    value, g = [
+        s.get("min", "") + f" … {s['max']}" * (s["min"] != s["max"]) if "min" in s else ""
+        for s in found
+    ]
     return [told["shape"], value, f"∂ {g}" if g else ""]
 
 
 def page_of(tensor: Tensor) -> str | None:
     """What Jupyter shows of a number whose graph is there; any other tensor is shown as text."""
-    there = tensor.node is not None and tensor.node.pullback is not None and tensor.data.size == 1
+    there = tensor.node is not None and tensor.node.pullback is not None and tensor.array.size == 1
     return explain(tensor, names=vars(sys.modules["__main__"]))._repr_html_() if there else None
 
 

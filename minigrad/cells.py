@@ -1,6 +1,6 @@
 """Recurrent cells as equations, one step at a time, and their unrolling over time.
 
-These are the definitions: the fused layers of `minigrad.fused` must give the same numbers and gradients, and their
+These are the definitions: the fused layers of `minigrad.fast` must give the same numbers and gradients, and their
 second derivatives are taken here.
 
 T time, B batch, I input size, H hidden size. x (B,I), h and c (B,H). The weights: w_ih (kH,I), w_hh (kH,H), b_ih and
@@ -44,14 +44,22 @@ def rnn_cell(
     return tanh(a) if check_nonlinearity(nonlinearity) == "tanh" else relu(a)
 
 
-def lstm_gates(x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None) -> States:
+def lstm_gates(
+    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None
+) -> States:
     """i, f, g, o = σ, σ, tanh, σ of W x + b + U h + b: input gate, forget gate, candidate, output gate."""
     i, f, g, o = (linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, dim=-1)
     return sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
 
 
 def lstm_cell(
-    x: Tensor, h: Tensor, c: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None
+    x: Tensor,
+    h: Tensor,
+    c: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Bias = None,
+    b_hh: Bias = None,
 ) -> tuple[Tensor, Tensor]:
     """c' = f c + i g,    h' = o tanh c'    (Graves 2013, eq. 7-11, without peepholes; Hochreiter & Schmidhuber 1997).
 
@@ -63,7 +71,14 @@ def lstm_cell(
 
 
 def gru_gates(
-    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None, *, reset_after: bool = True
+    x: Tensor,
+    h: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Bias = None,
+    b_hh: Bias = None,
+    *,
+    reset_after: bool = True,
 ) -> States:
     """r, z = σ(W x + b + U h + b)    (Cho et al. 2014, eq. 5-6), and the candidate n, where the two GRUs differ:
 
@@ -80,7 +95,14 @@ def gru_gates(
 
 
 def gru_cell(
-    x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None, *, reset_after: bool = True
+    x: Tensor,
+    h: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Bias = None,
+    b_hh: Bias = None,
+    *,
+    reset_after: bool = True,
 ) -> Tensor:
     """h' = z h + (1 - z) n    (Cho et al. 2014, eq. 7, and PyTorch): z near 1 keeps the state.
 
@@ -90,7 +112,9 @@ def gru_cell(
     return z * h + (1 - z) * n
 
 
-def unroll(step: Callable[..., States], x: Tensor, state: States, lengths: Lengths, reverse: bool) -> States:
+def unroll(
+    step: Callable[..., States], x: Tensor, state: States, lengths: Lengths, reverse: bool
+) -> States:
     """Run `step(x_t, *state) -> state` over the rows x_t of x (T,B,I); the first tensor of the state is the output.
 
     Returns (hs, *state): hs (T,B,H), where hs[t] is the output after reading x[t], and the last state.
@@ -100,7 +124,9 @@ def unroll(step: Callable[..., States], x: Tensor, state: States, lengths: Lengt
     T = len(x)
     hs: list[Any] = [None] * T
     rows = x.unbind(0)
-    alive = None if lengths is None else np.arange(T)[:, None, None] < np.asarray(lengths)[:, None]  # (T,B,1)
+    alive = (
+        None if lengths is None else np.arange(T)[:, None, None] < np.asarray(lengths)[:, None]
+    )  # (T,B,1)
     for t in reversed(range(T)) if reverse else range(T):
         new = step(rows[t], *state)
         if alive is None:
@@ -108,25 +134,49 @@ def unroll(step: Callable[..., States], x: Tensor, state: States, lengths: Lengt
         else:
             here = x.new(alive[t])
             hs[t] = where(here, new[0], 0.0)
-            state = tuple(where(here, after, before) for after, before in zip(new, state, strict=True))
+            state = tuple(
+                where(here, after, before) for after, before in zip(new, state, strict=True)
+            )
     return stack(hs) if T else state[0][None][:0], *state
 
 
-def rnn_by_steps(
-    x: Tensor, h0: Tensor, *weights: Any, lengths: Lengths = None, reverse: bool = False, nonlinearity: str = "tanh"
+def rnn_composed(
+    x: Tensor,
+    h0: Tensor,
+    *weights: Any,
+    lengths: Lengths = None,
+    reverse: bool = False,
+    nonlinearity: str = "tanh",
 ) -> States:
     """`rnn_cell` over x (T,B,I) from h0 (B,H): hs (T,B,H), h_n (B,H)."""
-    return unroll(lambda x, h: (rnn_cell(x, h, *weights, nonlinearity=nonlinearity),), x, (h0,), lengths, reverse)
+    return unroll(
+        lambda x, h: (rnn_cell(x, h, *weights, nonlinearity=nonlinearity),),
+        x,
+        (h0,),
+        lengths,
+        reverse,
+    )
 
 
-def gru_by_steps(
-    x: Tensor, h0: Tensor, *weights: Any, lengths: Lengths = None, reverse: bool = False, reset_after: bool = True
+def gru_composed(
+    x: Tensor,
+    h0: Tensor,
+    *weights: Any,
+    lengths: Lengths = None,
+    reverse: bool = False,
+    reset_after: bool = True,
 ) -> States:
     """`gru_cell` over x (T,B,I) from h0 (B,H): hs (T,B,H), h_n (B,H)."""
-    return unroll(lambda x, h: (gru_cell(x, h, *weights, reset_after=reset_after),), x, (h0,), lengths, reverse)
+    return unroll(
+        lambda x, h: (gru_cell(x, h, *weights, reset_after=reset_after),),
+        x,
+        (h0,),
+        lengths,
+        reverse,
+    )
 
 
-def lstm_by_steps(
+def lstm_composed(
     x: Tensor, h0: Tensor, c0: Tensor, *weights: Any, lengths: Lengths = None, reverse: bool = False
 ) -> States:
     """`lstm_cell` over x (T,B,I) from h0, c0 (B,H): hs (T,B,H), h_n (B,H), c_n (B,H)."""

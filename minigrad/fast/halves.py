@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 
 from minigrad.array import XP, Array
-from minigrad.autograd import Rule
-from minigrad.fused.recurrent import buffers
+from minigrad.autograd import RuleResult
+from minigrad.fast.sequence import buffers
 
-LARGE = 2**21  # numbers in all states (T,B,H) from which halving pays; at fewer the copies of its halves cost more
+LARGE = (
+    2**21
+)  # numbers in all states (T,B,H) from which halving pays; at fewer the copies of its halves cost more
 
 
 class Cores:
@@ -64,11 +66,11 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=cores.__init__)  # type: ignore[misc]  # a forked process has no second thread
 
 
-def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
+def in_halves(rule: Callable[..., RuleResult]) -> Callable[..., RuleResult]:
     """The rule of a recurrent layer, (x, *states, four weights) -> (hs, *last states), with its batch in two halves."""
 
     @functools.wraps(rule)
-    def halved(xp: XP, *args: Array, lengths: Any = None, **settings: Any) -> Rule:
+    def halved(xp: XP, *args: Array, lengths: Any = None, **settings: Any) -> RuleResult:
         x, *states = args[:-4]
         (T, B, _), H = x.shape, states[0].shape[1]
         if not pays(x, T * B * H):
@@ -80,7 +82,11 @@ def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
             rows = halves[which]
             own = [a[..., rows, :] for a in args[:-4]]
             values, pull = rule(
-                xp, *own, *args[-4:], lengths=None if lengths is None else xp.asarray(lengths)[rows], **settings
+                xp,
+                *own,
+                *args[-4:],
+                lengths=None if lengths is None else xp.asarray(lengths)[rows],
+                **settings,
             )
             fill(values, rows, ys)
             return pull
@@ -88,10 +94,12 @@ def in_halves(rule: Callable[..., Rule]) -> Callable[..., Rule]:
         ys = [buffers.empty(xp, (T, B, H), dtype), *[xp.empty((B, H), dtype=dtype) for _ in states]]
         pulls = cores.both(run)
 
-        def pull(gs: Any, needs: Sequence[bool] = (True,)) -> Any:
+        def pull(gs: Any, needs: Sequence[bool]) -> Any:
             def back(which: int) -> Any:
                 rows = halves[which]
-                found = pulls[which](tuple([g if g is None else g[..., rows, :] for g in gs]), needs)
+                found = pulls[which](
+                    tuple([g if g is None else g[..., rows, :] for g in gs]), needs
+                )
                 fill(found, rows, dxs)
                 return found[len(dxs) :]
 

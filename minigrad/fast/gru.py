@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
-from minigrad.autograd import Rule, op
-from minigrad.cuda import kernel
-from minigrad.fused.halves import in_halves
-from minigrad.fused.recurrent import Scan, buffers, columns_of
-from minigrad.steps import Lengths, gru_by_steps
+from minigrad.autograd import RuleResult, op
+from minigrad.cells import Lengths, gru_composed
+from minigrad.fast.halves import in_halves
+from minigrad.fast.kernel import kernel
+from minigrad.fast.sequence import Scan, buffers, columns_of
 
 
 @kernel("T *w, T *a, const T *b, const T *bh, const T *h0, T *h, long long H")
@@ -26,7 +26,9 @@ def gru_step() -> None:
     """
 
 
-@kernel("T *da, T *du, const T *w, const T *a, const T *h0, const T *h, const T *g, const T *later, T *dh, long long H")
+@kernel(
+    "T *da, T *du, const T *w, const T *a, const T *h0, const T *h, const T *g, const T *later, T *dh, long long H"
+)
 def gru_back() -> None:
     """
     int k = (int)i / (int)H * 3 * H + (int)i % (int)H;
@@ -40,12 +42,21 @@ def gru_back() -> None:
     """
 
 
-@op(composed=gru_by_steps)
+@op(composed=gru_composed)
 @in_halves
 def gru(
-    xp: XP, x: Array, h0: Array, w_ih: Array, w_hh: Array, b_ih: Array, b_hh: Array,
-    *, lengths: Lengths = None, reverse: bool = False, reset_after: bool = True,
-) -> Rule:  # fmt: skip
+    xp: XP,
+    x: Array,
+    h0: Array,
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array,
+    b_hh: Array,
+    *,
+    lengths: Lengths = None,
+    reverse: bool = False,
+    reset_after: bool = True,
+) -> RuleResult:
     """r, z = σ(U h + V x), n = tanh(r u + V x) with u = U h;  h_t = n + z (h - n), where h is h_{t-1}.
 
         ∂a_z = ∂h_t (h - n) z'     ∂a_n = ∂h_t (1 - z) n'     ∂a_r = ∂a_n u r'     ∂u = ∂a_n r
@@ -59,10 +70,12 @@ def gru(
     u, r, z and n of one step lie under one another: U gives the first three (its columns [h; 1] of s), V the last
     three ([1; x] of s), and each is one product. Without reset_after, r h takes the place of u.
     """
-    if xp.kernels and reset_after:
-        from minigrad.gpu.recurrent import scan_on_gpu
+    if vars(xp).get("kernels") and reset_after:
+        from minigrad.fast.gpu.recurrent import scan_on_gpu
 
-        return scan_on_gpu(xp, gru_step, gru_back, x, [h0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse)
+        return scan_on_gpu(
+            xp, gru_step, gru_back, x, [h0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse
+        )
     H = h0.shape[1]
     b_u, b_v = (xp.zeros(3 * H, dtype=w_hh.dtype),) * 2 if b_ih is None else (b_hh, b_ih)
     U = xp.roll(xp.concatenate([w_hh, b_u[:, None]], axis=1), H, axis=0)  # (3H,H+1), r z n -> n r z
@@ -99,9 +112,12 @@ def gru(
     scan.end(s[1:, :H])
     scan.end(blocks)
 
-    def pull(gs: Any, needs: Sequence[bool] = (True,)) -> Any:
+    def pull(gs: Any, needs: Sequence[bool]) -> Any:
         g_hs, dh = scan.seeds(gs[0]), scan.seed(gs[1])
-        das, es = buffers.empty(xp, (scan.width, 4 * H, B), scan.dtype), buffers.empty(xp, (H, B), scan.dtype)
+        das, es = (
+            buffers.empty(xp, (scan.width, 4 * H, B), scan.dtype),
+            buffers.empty(xp, (H, B), scan.dtype),
+        )
         du, dv = buffers.empty(xp, U.shape, U.dtype), buffers.empty(xp, V.shape, V.dtype)
         room, s_room, u_room = scan.rooms(4 * H, s.shape[1], H)
         dU, dV, dx = xp.zeros_like(U), xp.zeros_like(V), scan.empty_dx(needs[0])
