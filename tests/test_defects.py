@@ -345,7 +345,7 @@ LEAVES = {
     "the default dtype": "mg.set_default_dtype(mg.float64)",
     "the random numbers of Python": "import random; random.random()",
     "the random numbers of NumPy": "np.random.rand()",
-    "an observer": "mg.autograd.mode.watch = object()",
+    "an observer": "mg.autograd.mode.observer = object()",
 }
 
 
@@ -356,7 +356,7 @@ def test_a_test_that_leaves_global_state_changed_fails(tmp_path: Path) -> None:
     head = (
         "import numpy as np, minigrad as mg\n"
         "def fresh():\n"
-        "    state = mg.is_grad_enabled(), mg.get_default_dtype(), mg.autograd.mode.watch\n"
+        "    state = mg.is_grad_enabled(), mg.get_default_dtype(), mg.autograd.mode.observer\n"
         "    return state == (True, mg.float32, None) and mg.rand(1).item() == FIRST\n"
         "mg.manual_seed(0)\n"
         "FIRST = mg.rand(1).item()\n"
