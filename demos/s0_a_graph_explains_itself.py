@@ -52,7 +52,7 @@ place = {"x": (1.2, 3.9), "y": (1.2, 1.3), "mul": (5.4, 1.9), "add": (9.4, 3.3)}
 ops = {told["outs"][0]: told["op"] for told in picture.nodes}
 called = [ops.get(number, told["name"]) for number, told in enumerate(picture.values)]
 for told in picture.nodes:
-    for number, back in zip(told["args"], told["pulled"], strict=True):
+    for number, back in zip(told["args"], told["vjps"], strict=True):
         start, end = place[called[number]], place[told["op"]]
         drawing.wire((start[0] + 0.75, start[1]), (end[0] - 0.75, end[1]))
         drawing.text(
@@ -93,7 +93,7 @@ def last_state(steps: int) -> tuple[mg.Tensor, mg.Tensor]:
     return h, c
 
 
-with mg.explain.recording():  # so that each node knows its line and its module
+with mg.explain.trace():  # so that each node knows its line and its module
     h, c = last_state(steps=1)
     loss = (h * h).sum()
 picture = mg.explain(loss)
@@ -111,7 +111,7 @@ show_page(
 # Steps that do the same are folded into one group. Open it, and one of its steps, with Enter.
 
 # %%
-with mg.explain.recording():
+with mg.explain.trace():
     h, c = last_state(steps=30)
     loss = (h * h).sum()
 picture = mg.explain(loss)
@@ -158,13 +158,13 @@ lab.show(
 # %%
 layer = nn.LSTM(I, H)
 layer.load_state_dict({f"{name}_l0": value for name, value in cell.state_dict().items()})
-with mg.explain.recording():
+with mg.explain.trace():
     _, (h, _) = layer(inputs)
     fused_loss = (h * h).sum()
 picture = mg.explain(fused_loss)
 fused = next(told for told in picture.nodes if told["op"] == "lstm")
 difference = abs(fused_loss.item() - loss.item())
-assert difference < 1e-6 and float(fused["composed"]["differs"]) < 1e-6, (
+assert difference < 1e-6 and float(fused["composed"]["max_difference"]) < 1e-6, (
     "the fused op is not what its steps are"
 )
 print(f"\n{picture}")
@@ -172,7 +172,7 @@ show_page(
     picture,
     "4_one_fused_op",
     f"""choose lstm and press Enter: {len(fused["composed"]["nodes"])} ops open. All values and
-          gradients of the two agree to within {fused["composed"]["differs"]}.""",
+          gradients of the two agree to within {fused["composed"]["max_difference"]}.""",
 )
 
 # %%

@@ -169,7 +169,6 @@ __all__ = [
     "cuda",
     "cuda_is_available",
     "cumsum",
-    "detect_anomaly",
     "device",
     "div",
     "dot",
@@ -181,7 +180,6 @@ __all__ = [
     "eq",
     "equal",
     "exp",
-    "explain",
     "expm1",
     "eye",
     "flatten",
@@ -291,5 +289,7 @@ if faster.WANTED and find_spec("minigrad.fast"):
     from minigrad import fast
 if find_spec("minigrad.inspect"):
     from minigrad.inspect import detect_anomaly, explain
+
+    __all__ += ["detect_anomaly", "explain"]
 
 globals().update({f.__name__: errors.named(f.__name__, f) for f in (grad, set_default_dtype)})

@@ -47,7 +47,8 @@ class Mode(threading.local):
     """Per-thread state: is grad mode on, and who observes."""
 
     grad_enabled = True
-    observer: Any = None  # is told of every node, value and gradient: see minigrad.inspect.observer
+    observer: Any = None  # is told of every node, value and gradient, and of modules that run: it
+    # has the methods of minigrad.inspect.Observer
 
 
 mode = Mode()
@@ -162,7 +163,7 @@ NONDIFFERENTIABLE: dict[
 ] = {}  # words without a derivative: comparisons, zeros ...
 
 
-def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
+def op(rule: Any = None, *, composed: Any = None, over_time: bool = False) -> Callable[..., Any]:
     """Make a function of Tensors from a rule, and register it under the rule's name.
 
     Positional parameters of the rule are arrays, keyword-only ones are settings; the op takes settings also by
@@ -171,10 +172,14 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
     composed: the same function written with other ops, for a rule that is differentiated by hand. It is what the op
     means: the engine differentiates it when a graph of the gradient is asked for, and the tests compare the two.
 
-    The op has the attributes `rule`, `composed`, `arity` (how many arrays it takes) and `keywords` (its settings).
+    over_time: the rule runs step by step over dimension 0 of its first argument (T,B,·), from the
+    last step to the first with the setting `reverse`; its first value, too, has a row for each step.
+
+    The op has the attributes `rule`, `composed`, `over_time`, `arity` (how many arrays it takes) and
+    `keywords` (its settings).
     """
     if rule is None:
-        return functools.partial(op, composed=composed)
+        return functools.partial(op, composed=composed, over_time=over_time)
     name = rule.__name__
     signature = inspect.signature(rule)
     parameters = list(signature.parameters.values())[1:]  # without xp
@@ -207,7 +212,8 @@ def op(rule: Any = None, *, composed: Any = None) -> Callable[..., Any]:
             mode.observer.on_value(apply, arrays, settings, [out.array for out in outs])
         return tuple(outs) if is_tuple else outs[0]
 
-    vars(apply).update(rule=rule, composed=composed, arity=arity, keywords=keywords)
+    vars(apply).update(rule=rule, composed=composed, over_time=over_time)
+    vars(apply).update(arity=arity, keywords=keywords)
     vars(apply)["__signature__"] = inspect.Signature(parameters)
     vars(apply).pop("__wrapped__")  # help() would show the rule's parameters
     OPS[name] = apply

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partialmethod
 from typing import Any
 
@@ -33,7 +34,13 @@ def copied_index(index: Any) -> Any:
 class Conversions(TensorBase):
     """The part of Tensor that turns it into other forms."""
 
-    _repr_html_: Any = None  # what Jupyter shows: see explain
+    # A function that gives what Jupyter shows of a tensor, as HTML, or None for its text. It is None
+    # until somebody offers one: minigrad.inspect does.
+    html_page: Callable[[Any], str | None] | None = None
+
+    def _repr_html_(self) -> str | None:
+        html_page = Conversions.html_page
+        return None if html_page is None else html_page(self)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -38,9 +38,6 @@ from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELos
 from .module import Module, ModuleList, Parameter, Sequential
 from .recurrent import GRU, LSTM, RNN, gates
 
-if find_spec("minigrad.inspect"):
-    from minigrad.inspect.summary import summary
-
 __all__ = [
     "AdditiveAttention",
     "AttentionPooling",
@@ -84,11 +81,16 @@ __all__ = [
     "SiLU",
     "Softmax",
     "Softplus",
-    "summary",
     "Tanh",
     "unroll",
     "utils",
 ]
+
+if find_spec("minigrad.inspect"):
+    from minigrad.inspect import skip_frames_of, summary
+
+    skip_frames_of(__name__)
+    __all__ += ["summary"]
 
 
 def __getattr__(name: str) -> Any:

@@ -62,10 +62,13 @@ class Module:
         super().__setattr__(name, value)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if mode.observer is None:
+        observer = mode.observer
+        if observer is None:
             return self.forward(*args, **kwargs)
-        with mode.observer.module_scope(self):
-            return self.forward(*args, **kwargs)
+        with observer.module_scope(self):
+            output = self.forward(*args, **kwargs)
+            observer.on_module(self, output)
+            return output
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(

@@ -141,7 +141,7 @@ def test_keys_step_through_the_backward_pass(browser: Browser, tmp_path: Path) -
 
 
 def test_groups_and_a_fused_op_open_and_fold(browser: Browser, tmp_path: Path) -> None:
-    with mg.explain.recording():
+    with mg.explain.trace():
         loss = classified()
     picture = mg.explain(loss)
     browser.open(picture.save(tmp_path / "byhand.html"))
@@ -152,7 +152,7 @@ def test_groups_and_a_fused_op_open_and_fold(browser: Browser, tmp_path: Path) -
         "must equal a composition" in browser.panel() and "test_explain.py, line" in browser.panel()
     )
     browser.press("Enter")
-    assert browser.count() > before and browser.count("b.open && b.about") == 1
+    assert browser.count() > before and browser.count("b.open && b.described") == 1
     steps = int(browser.value("order.length"))
     assert steps == len(picture.nodes) + len(picture.nodes[lstm]["composed"]["nodes"])
     browser.press("End")
@@ -166,14 +166,14 @@ def test_groups_and_a_fused_op_open_and_fold(browser: Browser, tmp_path: Path) -
 
 
 def test_two_thousand_nodes_load_within_two_seconds(browser: Browser, tmp_path: Path) -> None:
-    with mg.explain.recording():
+    with mg.explain.trace():
         loss = unrolled(125)
     picture = mg.explain(loss)
     assert len(picture.nodes) == 2002
     assert browser.open(picture.save(tmp_path / "long.html")) < 2
     assert browser.count() < 20
     browser.press("o")
-    assert browser.count("b.about") == 2002
+    assert browser.count("b.described") == 2002
     browser.press("ArrowRight")
     began = time.monotonic()
     browser.press(*["ArrowRight"] * 10)

@@ -7,7 +7,7 @@ from minigrad.byhand.sequence import ReadingOrder
 from minigrad.cells import lstm_composed
 
 
-@op(composed=lstm_composed)
+@op(composed=lstm_composed, over_time=True)
 def lstm(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False):
     """a_t = w_ih x_t + b_ih + w_hh h_{t-1} + b_hh,    i, f, g, o = σ(a_i), σ(a_f), tanh(a_g), σ(a_o),
     c_t = f c_{t-1} + i g,    h_t = o tanh c_t    (Hochreiter & Schmidhuber 1997; Graves 2013, eq. 7-11).

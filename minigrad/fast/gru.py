@@ -42,7 +42,7 @@ def gru_back() -> None:
     """
 
 
-@op(composed=gru_composed)
+@op(composed=gru_composed, over_time=True)
 @in_halves
 def gru(
     xp: XP,

@@ -46,7 +46,7 @@ def lstm_back() -> None:
     """
 
 
-@op(composed=lstm_composed)
+@op(composed=lstm_composed, over_time=True)
 @in_halves
 def lstm(
     xp: XP,

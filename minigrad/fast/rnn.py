@@ -35,7 +35,7 @@ def rnn_back() -> None:
     """
 
 
-@op(composed=rnn_composed)
+@op(composed=rnn_composed, over_time=True)
 @in_halves
 def rnn(
     xp: XP,

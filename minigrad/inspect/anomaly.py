@@ -1,4 +1,4 @@
-"""detect_anomaly: find the op, the module and the caller's line where the first NaN or infinity comes up."""
+"""detect_anomaly: find the op, the module and the line where the first NaN or infinity appears."""
 
 from __future__ import annotations
 
@@ -8,27 +8,17 @@ from typing import Any, Self
 import numpy as np
 
 from minigrad.array import NAMESPACES, Array, to_numpy
-from minigrad.autograd import Node, Op, TensorBase
+from minigrad.autograd import Node, Op, raw
+from minigrad.backward import call_pullback
 from minigrad.inspect.observer import Observer, Origin
 
 
-def raw(a: Any) -> Any:
-    return a.array if isinstance(a, TensorBase) else a
-
-
-def bad(a: Any, infinities: bool = True) -> Any:
-    """Where an array, a tensor or a number is NaN, or infinite; False where it holds no floats."""
-    a = np.asarray(a) if isinstance(a, float) else raw(a)
-    if not hasattr(a, "dtype") or a.dtype.kind not in "fc":
-        return np.False_
-    xp = NAMESPACES[type(a)]
-    return ~xp.isfinite(a) if infinities else xp.isnan(a)
-
-
 class detect_anomaly(Observer):
-    """Within `with detect_anomaly():` every value and every gradient is looked at; the first that is not finite raises
-    FloatingPointError, which names the op, the time step of an rnn, gru or lstm, the line that ran it and the module.
-    An infinity that comes in from outside may pass (a mask, say); a NaN may not. Slow: it reads each array once more.
+    """Within `with detect_anomaly():` the first value or gradient that is not finite raises.
+
+    Every one is checked. The FloatingPointError names the op, the time step of an op that runs over
+    time (rnn, gru, lstm), the line that ran it and the module. An infinity that was given to an op
+    may pass (a mask, say); a NaN may not. It is slow: each array is read once more.
 
     >>> import minigrad as mg
     >>> x = mg.tensor([0.0, 1.0], requires_grad=True)
@@ -39,68 +29,80 @@ class detect_anomaly(Observer):
     """
 
     def __enter__(self) -> Self:
-        self.quiet = np.errstate(all="ignore")  # what NumPy would only warn of is named here
-        self.quiet.__enter__()
+        self.numpy_warnings_off = np.errstate(all="ignore")  # what NumPy would warn of is an error
+        self.numpy_warnings_off.__enter__()
         return super().__enter__()
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
-        self.quiet.__exit__(*exception)
+        self.numpy_warnings_off.__exit__(*exception)
 
     def on_value(
         self, op: Op, arrays: Sequence[Any], settings: dict[str, Any], values: Sequence[Array]
     ) -> None:
-        came_in = any([bad(a).any() for a in arrays])
-        if any([bad(value, not came_in).any() for value in values]):
-            for i, a in enumerate(arrays):
-                refuse(op, f"its argument {i} came in and", a, self.origin(), infinities=False)
-            for value in values:
-                refuse(
-                    op,
-                    "the value",
-                    value,
-                    self.origin(),
-                    step(op, settings, values[0]),
-                    not came_in,
-                )
+        infinities = not any([has_nonfinite(a) for a in arrays])  # else they were given to the op
+        if not any([has_nonfinite(value, infinities) for value in values]):
+            return
+        for i, a in enumerate(arrays):
+            if has_nonfinite(a, infinities=False):
+                raise anomaly(op, f"its argument {i}", a, self.origin())
+        time_step = first_bad_step(op, settings, values[0])
+        for value in values:
+            if has_nonfinite(value, infinities):
+                raise anomaly(op, "the value", value, self.origin(), time_step)
 
-    def on_backward(self, node: Node, gs: Sequence[Any], pulled: Sequence[Any]) -> None:
+    def on_backward(self, node: Node, gs: Sequence[Any], argument_gs: Sequence[Any]) -> None:
         for g in gs:
-            refuse(node.op, "the gradient that reaches its value", g, node.origin)
-        if any([bad(g).any() for g in pulled]):
-            through_time = (
-                node.pullback(tuple(map(raw, gs)))[0] if "lengths" in node.op.keywords else None
-            )
-            for g in pulled:
-                refuse(
-                    node.op,
-                    "the gradient",
-                    g,
-                    node.origin,
-                    step(node.op, node.settings, through_time, back=True),
-                )
+            if has_nonfinite(g):
+                raise anomaly(node.op, "the gradient that reaches its value", g, node.origin)
+        for g in argument_gs:
+            if has_nonfinite(g):
+                time_step = first_bad_step_back(node, gs)
+                raise anomaly(node.op, "the gradient", g, node.origin, time_step)
 
 
-def step(op: Op, settings: dict[str, Any], sequence: Any, back: bool = False) -> str:
-    """The first bad step of a `sequence` (T,B,·) of a recurrent op, in the order in which it was computed."""
-    if "lengths" not in op.keywords:
+def is_nonfinite(a: Any, infinities: bool = True) -> Any:
+    """Where an array, a tensor or a number is NaN, or infinite; False where it holds no floats."""
+    a = np.asarray(a) if isinstance(a, float) else raw(a)
+    if not hasattr(a, "dtype") or a.dtype.kind not in "fc":
+        return np.False_
+    xp = NAMESPACES[type(a)]
+    return ~xp.isfinite(a) if infinities else xp.isnan(a)
+
+
+def has_nonfinite(a: Any, infinities: bool = True) -> bool:
+    """Whether an array, a tensor or a number holds a NaN, or an infinity."""
+    return bool(is_nonfinite(a, infinities).any())
+
+
+def first_bad_step(op: Op, settings: dict[str, Any], sequence: Any, backward: bool = False) -> str:
+    """The first step of `sequence` (T,B,·) that is not finite, in the order of computing."""
+    if not op.over_time:
         return ""
-    found = np.flatnonzero(to_numpy(bad(sequence)).any(axis=(1, 2)))
-    late = bool(settings.get("reverse")) != back
-    return (
-        f", the first at time step {found[-1 if late else 0]} of {len(sequence)}"
-        if len(found)
-        else ""
+    bad_steps = np.flatnonzero(to_numpy(is_nonfinite(sequence)).any(axis=(1, 2)))
+    if not len(bad_steps):
+        return ""
+    from_the_end = bool(settings.get("reverse")) != backward
+    t = bad_steps[-1] if from_the_end else bad_steps[0]
+    return f", the first at time step {t} of {len(sequence)}"
+
+
+def first_bad_step_back(node: Node, gs: Sequence[Any]) -> str:
+    """The same of the gradient of the sequence that the node's op has read."""
+    if not node.op.over_time:
+        return ""
+    only_the_sequence = [i == 0 for i in range(len(node.args))]
+    dx, *_ = call_pullback(node.pullback, [raw(g) for g in gs], only_the_sequence)
+    return first_bad_step(node.op, node.settings, dx, backward=True)
+
+
+def anomaly(
+    op: Op, name: str, a: Any, origin: Origin | str, time_step: str = ""
+) -> FloatingPointError:
+    """The error that says what `a`, called `name`, holds, and where it was computed."""
+    nans = int(is_nonfinite(a, infinities=False).sum())
+    found = f"{nans} NaN" if nans else "an infinity"
+    size = getattr(raw(a), "size", 1)
+    return FloatingPointError(
+        f"{op.__name__}: {name} has {found} among its {size} numbers{time_step}{origin}"
     )
-
-
-def refuse(
-    op: Op, what: str, a: Any, where: Origin | str, step: str = "", infinities: bool = True
-) -> None:
-    if bad(a, infinities).any():
-        nans = int(bad(a, infinities=False).sum())
-        found = f"{nans} NaN" if nans else "an infinity"
-        size = getattr(raw(a), "size", 1)
-        raise FloatingPointError(
-            f"{op.__name__}: {what} has {found} among its {size} numbers{step}{where}"
-        )

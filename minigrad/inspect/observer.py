@@ -1,4 +1,4 @@
-"""Observer: while it is on, every node knows the line of the caller, and the module, that made it."""
+"""Observer: while it is on, every node knows the caller's line, and the module, that made it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,24 @@ from typing import Any, NamedTuple, Self
 from minigrad.array import Array
 from minigrad.autograd import Node, Op, mode
 
-HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
-INSIDE = (
-    os.path.join(HOME, ""),
-    os.path.join(os.path.dirname(HOME), "nn", ""),
-)  # whose own lines no caller asks about
+SKIPPED: tuple[str, ...] = ()  # folders, each with a slash at its end: see skip_frames_of
+
+
+def skip_frames_of(package: str) -> None:
+    """Let an Origin name no line of the imported `package`, but the line that called it."""
+    global SKIPPED
+    folders = sys.modules[package].__path__
+    SKIPPED += tuple([os.path.join(folder, "") for folder in folders])
+
+
+skip_frames_of("minigrad")
 
 
 class Origin(NamedTuple):
-    """Where something was made: the innermost line outside minigrad and nn, and the module whose forward ran.
+    """Where something was made: the innermost line outside the skipped packages, and the module.
 
-    module: the path as in `named_modules`, from the outermost module, which goes by its class: "Classifier.lstm";
-    "" where no module ran.
+    module: of the module whose forward ran, the path as in `named_modules`, from the outermost
+    module, which goes by its class: "Classifier.lstm"; "" where no module ran.
     """
 
     file: str
@@ -36,16 +42,16 @@ class Origin(NamedTuple):
 
 
 class Observer:
-    """Within `with Observer():` every node that this thread makes keeps its Origin as `node.origin`.
+    """Within `with Observer():` every node that this thread makes keeps its `node.origin`.
 
-    A subclass may look at what is computed in `forward` and `backward`.
+    The engine calls on_node, on_value and on_backward, a module calls module_scope and on_module. A
+    subclass overrides what it wants to look at.
     """
 
     def __enter__(self) -> Self:
-        self.before, mode.observer = mode.observer, self
-        self.modules: list[
-            tuple[str, dict[Any, str]]
-        ] = []  # path of each running module, and paths of its tree
+        self.before = mode.observer
+        self.running: list[RunningModule] = []  # the modules whose forward runs, outermost first
+        mode.observer = self
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -53,26 +59,33 @@ class Observer:
 
     @contextmanager
     def module_scope(self, module: Any) -> Iterator[None]:
-        """The forward of `module` runs."""
-        path, names = self.modules[-1] if self.modules else ("", {})
-        if module not in names:
-            names = {
-                m: p for p, m in module.named_modules(f"{path}.{type(module).__name__}".lstrip("."))
-            }
-        self.modules.append((names[module], names))
+        """The forward of `module` runs within."""
+        paths = self.running[-1].paths if self.running else {}
+        if module not in paths:
+            paths = self.paths_of(module)
+        self.running.append(RunningModule(paths[module], paths))
         try:
             yield
         finally:
-            self.modules.pop()
+            self.running.pop()
+
+    def paths_of(self, module: Any) -> dict[Any, str]:
+        """The path of each module in the tree of `module`, which goes by its class."""
+        name = type(module).__name__
+        if self.running:
+            name = f"{self.running[-1].path}.{name}"
+        return {child: path for path, child in module.named_modules(name)}
 
     def origin(self) -> Origin:
+        """The caller's line and the module that runs, now."""
         frame = sys._getframe(1)
-        while frame.f_back and frame.f_code.co_filename.startswith(INSIDE):
+        while frame.f_back and frame.f_code.co_filename.startswith(SKIPPED):
             frame = frame.f_back
-        module = self.modules[-1][0] if self.modules else ""
+        module = self.running[-1].path if self.running else ""
         return Origin(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, module)
 
     def on_node(self, node: Node) -> None:
+        """`node` has been recorded."""
         node.origin = self.origin()
 
     def on_value(
@@ -80,5 +93,15 @@ class Observer:
     ) -> None:
         """`op` has computed `values`."""
 
-    def on_backward(self, node: Node, gs: Sequence[Any], pulled: Sequence[Any]) -> None:
+    def on_backward(self, node: Node, gs: Sequence[Any], argument_gs: Sequence[Any]) -> None:
         """The gradients `gs` of a node's values have been pulled back to those of its arguments."""
+
+    def on_module(self, module: Any, output: Any) -> None:
+        """The forward of `module` has returned `output`."""
+
+
+class RunningModule(NamedTuple):
+    """A module whose forward runs."""
+
+    path: str
+    paths: dict[Any, str]  # of every module in the tree to which it belongs

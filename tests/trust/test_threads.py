@@ -1,4 +1,4 @@
-"""Threads do not meet: the grad mode, the random numbers, the buffers and a recording belong to one thread each."""
+"""Threads do not meet: the grad mode, the random numbers, the buffers and an observer belong to one thread each."""
 
 import sys
 import threading
@@ -90,7 +90,7 @@ def test_an_anomaly_is_looked_for_in_one_thread_alone() -> None:
         (there,) = together(lambda: nan + 1)
         with pytest.raises(FloatingPointError):
             nan + 1
-    assert there.node.where == ""
+    assert there.node.origin == ""
 
 
 def test_set_grad_enabled_acts_at_once_or_within() -> None:

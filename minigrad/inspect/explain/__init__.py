@@ -1,4 +1,4 @@
-"""explain: a graph that explains itself, as text, as Graphviz or Mermaid text, and as a page to step through."""
+"""explain: a graph as text, as Graphviz or Mermaid text, and as a page to step through."""
 
 from __future__ import annotations
 
@@ -6,32 +6,72 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minigrad import errors
 from minigrad.autograd import TensorBase
 from minigrad.backward import initial_cotangents, slot
+from minigrad.convert import Conversions
+from minigrad.inspect.explain.description import GraphDescription
 from minigrad.inspect.explain.fold import Item, members, tree
-from minigrad.inspect.explain.record import Record
 from minigrad.inspect.observer import Observer
 from minigrad.tensor import Tensor
 
 if TYPE_CHECKING:
     from pathlib import (
         Path,
-    )  # imported where it is first needed, as html and json are: together they take milliseconds
+    )  # html, json and pathlib are imported where they are used: they are slow
 
 HERE = os.path.dirname(__file__)
+SCRIPTS = ["layout.js", "page.js", "steps.js", "keys.js"]
+
+
+class Row(NamedTuple):
+    """A line of the text: a node, or else a group that opens; an empty name closes it."""
+
+    indent: str
+    node: int | None
+    name: str = ""
+
+
+class Template(NamedTuple):
+    """How a drawing language writes a node, a leaf, a wire, and a group's start and end."""
+
+    node: str
+    leaf: str
+    wire: str
+    opens: str
+    closes: str
+
+
+GRAPHVIZ = Template(
+    node='n{} [label="{}\\n{}"]',
+    leaf='v{} [label="{}\\n{}", shape=ellipse]',
+    wire="{} -> n{}",
+    opens='subgraph cluster_{} {{ label="{}"',
+    closes="}",
+)
+MERMAID = Template(
+    node='n{}["{}<br>{}"]',
+    leaf='v{}(["{}<br>{}"])',
+    wire="{} --> n{}",
+    opens='subgraph g{}["{}"]',
+    closes="end",
+)
 
 
 class explain:
-    """The graph behind a tensor: what each op computed, by which rule, and the gradients that go back through it.
+    """The graph behind a tensor: what each op computed, by which rule, and the gradients.
 
-    cotangent: the gradient to start from, of the tensor's shape; 1 for a scalar. names: tensors and modules by name,
-    the variables of the calling code by default. print() shows the graph; `dot()` and `mermaid()` are text for
-    Graphviz and Mermaid; `save(path)` writes a page for the browser. What repeats, such as time steps, is shown once.
-    The graph and every .grad stay as they were. The lines and modules that made the nodes are known of what ran
-    `with explain.recording():`. Raises RuntimeError where there is no graph, or where a cotangent is missing.
+    cotangent: the gradient to start from, of the tensor's shape; 1 for a scalar. names: tensors and
+    modules by name, the variables of the calling code by default. print() shows the graph; `dot()`
+    and `mermaid()` are text for Graphviz and Mermaid; `save(path)` writes a page for the browser.
+    What repeats, such as time steps, is shown once. The graph and every .grad stay as they were.
+    The lines and modules that made the nodes are known of what ran `with explain.trace():`. Raises
+    RuntimeError where there is no graph, or where a cotangent is missing.
+
+    `nodes`, `values`, `tree` and `ops` hold it all as lists and dicts: see GraphDescription and
+    fold.tree.
 
     >>> import minigrad as mg
     >>> x, y = mg.tensor(2.0, requires_grad=True), mg.tensor(3.0, requires_grad=True)
@@ -46,77 +86,59 @@ class explain:
     add: y = a + b,    dy/da = 1,  dy/db = 1.
     """
 
-    recording = Observer
+    trace = Observer
 
     def __init__(
         self, output: Tensor, cotangent: Any = None, names: Mapping[str, Any] | None = None
     ):
         if not isinstance(output, TensorBase):
             raise TypeError(
-                f"explain: a {type(output).__name__} came; wanted is a tensor that was computed, a loss say"
+                "explain: expected a tensor that was computed, a loss say, "
+                f"got a {type(output).__name__}"
             )
         if output.node is None:
             raise RuntimeError(errors.NO_GRAPH.format("explain", tuple(output.shape)))
-        frame, called = sys._getframe(1), {}
-        for name, thing in (names or {**frame.f_globals, **frame.f_locals}).items():
-            if isinstance(thing, TensorBase) and not name.startswith("_"):
-                called[slot(thing)] = name
-            elif hasattr(type(thing), "named_parameters"):
-                called |= {param: f"{name}.{path}" for path, param in thing.named_parameters()}
-        seeds = initial_cotangents(
-            "explain", [output], None if cotangent is None else [cotangent], create_graph=False
-        )
-        record = Record([output], seeds, called, {})
-        self.name, self.ops = called.get(slot(output), "the output"), record.ops
-        self.nodes, self.values, self.tree = record.nodes, record.values, tree(record.nodes)
-        self.like: dict[
-            int, int
-        ] = {}  # a node -> itself, or its like in the first one of parts that repeat
+        if names is None:
+            caller = sys._getframe(1)
+            names = {**caller.f_globals, **caller.f_locals}
+        name_at = names_by_slot(names)
+        given = None if cotangent is None else [cotangent]
+        cotangents = initial_cotangents("explain", [output], given, create_graph=False)
+        description = GraphDescription([output], cotangents, name_at, ops={})
+        self.name = name_at.get(slot(output), "the output")
+        self.ops = description.ops
+        self.nodes = description.nodes
+        self.values = description.values
+        self.tree = tree(description.nodes)
+        self.shown_as: dict[int, int] = {}  # node -> the node of the first part that it is like
         self.rows = list(self.walk(self.tree, "  "))
 
-    def walk(self, items: list[Item], indent: str) -> Iterator[tuple[str, Any]]:
-        """Indentation and what is shown there: a node, the name of a group that opens, or "" for one that closes."""
+    def walk(self, items: list[Item], indent: str) -> Iterator[Row]:
+        """The rows that show some items; of parts that repeat, the first."""
         for item in items:
             if isinstance(item, int):
-                self.like[item] = item
-                yield indent, item
+                self.shown_as[item] = item
+                yield Row(indent, item)
                 continue
             first, *others = item["items"] if item["repeats"] else [item]
-            yield indent, item["name"]
+            yield Row(indent, None, item["name"])
             yield from self.walk(first["items"], indent + "  ")
-            yield indent, ""
+            yield Row(indent, None)
             for other in others:
-                self.like.update(
-                    zip(members([other]), [self.like[i] for i in members([first])], strict=True)
-                )
-
-    def label(self, a: Any) -> str:
-        """A value by its name, or by the node that made it; a number as it is."""
-        if isinstance(a, str):
-            return a
-        told = self.values[a]
-        return told["name"].rpartition(".")[2] or (
-            told["shape"] if told["node"] is None else f"%{self.like[told['node']] + 1}"
-        )
-
-    def value(self, node: int) -> dict[str, Any]:
-        """The first value of a node that something reads."""
-        return next(
-            (self.values[v] for v in self.nodes[node]["outs"] if v is not None),
-            {"name": "", "shape": ""},
-        )
+                for node, like in zip(members([other]), members([first]), strict=True):
+                    self.shown_as[node] = self.shown_as[like]
 
     def __str__(self) -> str:
-        table = [
-            [f"  {v['name']}", *facts(v)] for v in self.values if v["node"] is None and v["name"]
-        ]
-        for indent, item in self.rows:
-            if isinstance(item, int):
-                value, told = self.value(item), self.nodes[item]
-                call = f"{value['name'] or f'%{item + 1}'} {told['op']}({', '.join(map(self.label, told['args']))})"
-                table.append([indent + call, *facts(value)])
-            elif item:
-                table.append([indent + item, "", "", ""])
+        table = []
+        for value in self.values:
+            if value["node"] is None and value["name"]:
+                table.append([f"  {value['name']}", *shape_value_gradient(value)])
+        for row in self.rows:
+            if row.node is not None:
+                value = self.first_value(row.node)
+                table.append([row.indent + self.call(row.node), *shape_value_gradient(value)])
+            elif row.name:
+                table.append([row.indent + row.name, "", "", ""])
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         rows = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in table]
         ops = dict.fromkeys(node["op"] for node in self.nodes)
@@ -126,44 +148,66 @@ class explain:
 
     __repr__ = __str__
 
-    def drawing(self, node: str, leaf: str, edge: str, opens: str, closes: str) -> list[str]:
-        """Each group, node, leaf and edge that is shown, by its template. Parts that repeat are drawn as the first."""
-        lines: list[str] = []
-        edges: dict[str, None] = {}
-        for number, (_, item) in enumerate(self.rows):
-            if isinstance(item, int):
-                value, op = self.value(item), self.nodes[item]["op"]
-                lines.append(
-                    node.format(
-                        item, f"{value['name']} = {op}" if value["name"] else op, value["shape"]
-                    )
-                )
-            else:
-                lines.append(opens.format(number, item) if item else closes)
-        for i, told in enumerate(self.nodes):
-            for a in [a for a in told["args"] if isinstance(a, int)]:
-                made, name, shape = (self.values[a][key] for key in ("node", "name", "shape"))
-                if made is not None:
-                    edges[edge.format(f"n{self.like[made]}", self.like[i])] = None
-                elif self.like[i] == i:
-                    edges |= {
-                        leaf.format(a, name or "constant", shape): None,
-                        edge.format(f"v{a}", i): None,
-                    }
-        return [*lines, *edges]
+    def call(self, node: int) -> str:
+        """A node as a call, under the name of its value: "z add(%1, x)"."""
+        name = self.first_value(node)["name"] or f"%{node + 1}"
+        args = ", ".join([self.label(a) for a in self.nodes[node]["args"]])
+        return f"{name} {self.nodes[node]['op']}({args})"
+
+    def label(self, a: int | str) -> str:
+        """A value by its name, or by the node that made it; what is no tensor by its text."""
+        if isinstance(a, str):
+            return a
+        value = self.values[a]
+        if value["name"]:
+            return str(value["name"].rpartition(".")[2])
+        if value["node"] is None:
+            return str(value["shape"])
+        return f"%{self.shown_as[value['node']] + 1}"
+
+    def first_value(self, node: int) -> dict[str, Any]:
+        """The first value of a node that something reads."""
+        for number in self.nodes[node]["outs"]:
+            if number is not None:
+                return self.values[number]
+        return {"name": "", "shape": ""}
 
     def dot(self) -> str:
         """The graph in the language of Graphviz: `dot -Tsvg` draws it."""
-        node, leaf = 'n{} [label="{}\\n{}"]', 'v{} [label="{}\\n{}", shape=ellipse]'
-        lines = self.drawing(node, leaf, "{} -> n{}", 'subgraph cluster_{} {{ label="{}"', "}")
-        return "\n  ".join(["digraph {", "node [shape=box]", *lines]) + "\n}"
+        return "\n  ".join(["digraph {", "node [shape=box]", *self.drawing(GRAPHVIZ)]) + "\n}"
 
     def mermaid(self) -> str:
         """The graph in the language of Mermaid, which Markdown on GitHub and in Jupyter draws."""
-        node, leaf = 'n{}["{}<br>{}"]', 'v{}(["{}<br>{}"])'
-        return "\n  ".join(
-            ["flowchart TD", *self.drawing(node, leaf, "{} --> n{}", 'subgraph g{}["{}"]', "end")]
-        )
+        return "\n  ".join(["flowchart TD", *self.drawing(MERMAID)])
+
+    def drawing(self, template: Template) -> list[str]:
+        """A line for each group, node, leaf and wire that is shown."""
+        lines = []
+        for number, row in enumerate(self.rows):
+            if row.node is not None:
+                op, value = self.nodes[row.node]["op"], self.first_value(row.node)
+                title = f"{value['name']} = {op}" if value["name"] else op
+                lines.append(template.node.format(row.node, title, value["shape"]))
+            elif row.name:
+                lines.append(template.opens.format(number, row.name))
+            else:
+                lines.append(template.closes)
+        wires: dict[str, None] = {}  # a set that keeps its order
+        for node, described in enumerate(self.nodes):
+            for a in described["args"]:
+                if isinstance(a, int):
+                    wires.update(dict.fromkeys(self.wire(template, a, node)))
+        return [*lines, *wires]
+
+    def wire(self, template: Template, a: int, node: int) -> list[str]:
+        """The wire from value a to a node that reads it; before it the leaf, where a is one."""
+        value, shown = self.values[a], self.shown_as[node]
+        if value["node"] is not None:
+            return [template.wire.format(f"n{self.shown_as[value['node']]}", shown)]
+        if shown != node:
+            return []
+        leaf = template.leaf.format(a, value["name"] or "constant", value["shape"])
+        return [leaf, template.wire.format(f"v{a}", node)]
 
     def html(self) -> str:
         """The page, in one piece: it needs no network."""
@@ -177,11 +221,13 @@ class explain:
             "tree": self.tree,
             "ops": self.ops,
         }
-        parts = {"title": escape(self.name), "css": read("page.css")}
-        parts["data"] = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace(
-            "</", "<\\/"
-        )
-        parts["js"] = "".join([read(f"{name}.js") for name in ("layout", "page", "steps", "keys")])
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        parts = {
+            "title": escape(self.name),
+            "css": read("page.css"),
+            "data": text.replace("</", "<\\/"),  # "</script>" in a name would end the data
+            "js": "".join([read(script) for script in SCRIPTS]),
+        }
         return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], read("page.html"))
 
     def save(self, path: str | Path) -> Path:
@@ -192,31 +238,55 @@ class explain:
         return Path(path)
 
     def _repr_html_(self) -> str:
+        """What Jupyter shows: the page in a frame."""
         from html import escape
 
-        return f'<iframe srcdoc="{escape(self.html())}" style="width: 100%; height: 40rem; border: 0"></iframe>'
+        style = "width: 100%; height: 40rem; border: 0"
+        return f'<iframe srcdoc="{escape(self.html())}" style="{style}"></iframe>'
+
+
+def names_by_slot(names: Mapping[str, Any]) -> dict[Any, str]:
+    """The name of each tensor, and of each module's parameters, by the slot of its gradient."""
+    name_at: dict[Any, str] = {}
+    for name, value in names.items():
+        if isinstance(value, TensorBase) and not name.startswith("_"):
+            name_at[slot(value)] = name
+        elif hasattr(type(value), "named_parameters"):
+            for path, param in value.named_parameters():
+                name_at[param] = f"{name}.{path}"
+    return name_at
+
+
+def shape_value_gradient(value: dict[str, Any]) -> list[str]:
+    """The three columns of the text for a value."""
+    gradient = in_short(value.get("gradient", {}))
+    return [
+        value["shape"],
+        in_short(value.get("value", {})),
+        f"∂ {gradient}" if gradient else "",
+    ]
+
+
+def in_short(statistics: dict[str, Any]) -> str:
+    """The number, or the range of several; "" where there is none."""
+    if "min" not in statistics:
+        return ""
+    low, high = statistics["min"], statistics["max"]
+    return low if low == high else f"{low} … {high}"
 
 
 def read(name: str) -> str:
-    """A part of the page."""
+    """A part of the page: a file of this folder."""
     with open(os.path.join(HERE, name), encoding="utf-8") as file:
         return file.read()
 
 
-def facts(told: dict[str, Any]) -> list[str]:
-    """Shape, value and gradient, in short: the number, or the range of several."""
-    found = [told.get(key, {}) for key in ("value", "gradient")]
-    value, g = [
-        s.get("min", "") + f" … {s['max']}" * (s["min"] != s["max"]) if "min" in s else ""
-        for s in found
-    ]
-    return [told["shape"], value, f"∂ {g}" if g else ""]
+def page_of(tensor: Any) -> str | None:
+    """What Jupyter shows of a tensor with one element and a graph; others are shown as text."""
+    has_graph = tensor.node is not None and tensor.node.pullback is not None
+    if not has_graph or tensor.array.size != 1:
+        return None
+    return explain(tensor, names=vars(sys.modules["__main__"]))._repr_html_()
 
 
-def page_of(tensor: Tensor) -> str | None:
-    """What Jupyter shows of a number whose graph is there; any other tensor is shown as text."""
-    there = tensor.node is not None and tensor.node.pullback is not None and tensor.array.size == 1
-    return explain(tensor, names=vars(sys.modules["__main__"]))._repr_html_() if there else None
-
-
-Tensor._repr_html_ = page_of
+Conversions.html_page = page_of

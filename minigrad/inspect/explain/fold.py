@@ -1,4 +1,4 @@
-"""A long graph as a short tree: what one module made is a group, and so is what repeats, such as time steps."""
+"""A long graph as a short tree: groups of the nodes of a module, and of time steps."""
 
 from __future__ import annotations
 
@@ -8,88 +8,154 @@ from typing import Any
 
 import numpy as np
 
-Item = Any  # the number of a node; or {"name": str, "items": a list of items, "repeats": whether these are all alike}
+# The number of a node, or a group {"name": str, "items": [...], "repeats": are they all alike?}.
+Item = Any
 
 
 def members(items: Sequence[Item]) -> Iterator[int]:
-    """The nodes under some items."""
-    for item in items:
-        yield from [item] if isinstance(item, int) else members(item["items"])
+    """The numbers of the nodes under some items.
 
-
-def tree(nodes: Sequence[dict[str, Any]], enough: int = 24, longest: int = 1000) -> list[Item]:
-    """The nodes in order of birth, those of a module and those that repeat (three times or more) in groups.
-
-    enough: nodes that are worth folding; longest: items of a part that repeats. What ran in one go has its place in
-    one go in that order, so there is no cycle between groups either.
+    >>> list(members([0, {"name": "lstm", "items": [1, 2], "repeats": False}, 3]))
+    [0, 1, 2, 3]
     """
-    maker = {value: i for i, node in enumerate(nodes) for value in node["outs"]}
+    for item in items:
+        if isinstance(item, int):
+            yield item
+        else:
+            yield from members(item["items"])
 
-    def by_module(run: list[int], depth: int) -> list[Item]:
+
+def longest_run(flags: Any) -> tuple[int, int]:
+    """Start and length of the longest run of True; length 0 where there is none.
+
+    >>> longest_run(np.array([True, False, True, True, False]))
+    (2, 2)
+    """
+    walls = np.concatenate([[-1], np.flatnonzero(~flags), [len(flags)]])
+    lengths = np.diff(walls) - 1
+    k = lengths.argmax()
+    return int(walls[k]) + 1, int(lengths[k])
+
+
+def longest_repetition(
+    codes: Any, sizes: Sequence[int] | None = None, longest_period: int = 1000
+) -> tuple[int, int, int]:
+    """(start, period, count) of the block that comes 3 times or more in a row and covers most.
+
+    codes: integers, equal for equal items. sizes: what each item counts, 1 by default. (0, 0, 0):
+    nothing repeats.
+
+    >>> longest_repetition([9, 1, 2, 1, 2, 1, 2, 1, 7])
+    (1, 2, 3)
+    >>> longest_repetition([1, 2, 1, 2])
+    (0, 0, 0)
+    """
+    codes = np.asarray(codes)
+    size_before = np.concatenate([[0], np.cumsum(sizes or [1] * len(codes))])
+    best, best_size = (0, 0, 0), 0
+    for period in range(1, min(len(codes) // 3, longest_period) + 1):
+        start, length = longest_run(codes[period:] == codes[:-period])
+        count = length // period + 1
+        size = size_before[start + count * period] - size_before[start]
+        if count >= 3 and size > best_size:
+            best, best_size = (start, period, count), size
+    return best
+
+
+def tree(
+    nodes: Sequence[dict[str, Any]], min_size: int = 24, longest_period: int = 1000
+) -> list[Item]:
+    """The nodes in order of birth, in groups: those of a module, and those that repeat.
+
+    What comes 3 times or more repeats. min_size: nodes that are worth folding; longest_period:
+    items of a part that repeats. A group is a stretch of the order of birth, so there is no cycle
+    between groups either.
+    """
+    return Folding(nodes, min_size, longest_period).by_module(list(range(len(nodes))), depth=0)
+
+
+class Folding:
+    """Makes the tree of some nodes: see `tree`."""
+
+    def __init__(self, nodes: Sequence[dict[str, Any]], min_size: int, longest_period: int):
+        self.nodes = nodes
+        self.min_size = min_size
+        self.longest_period = longest_period
+        self.maker = {value: i for i, node in enumerate(nodes) for value in node["outs"]}
+
+    def by_module(self, run: list[int], depth: int) -> list[Item]:
+        """The nodes of `run`, grouped by the module at `depth` of their paths, and folded."""
         items: list[Item] = []
-        for name, part in groupby(
-            run, lambda i: "".join(nodes[i]["module"].split(".")[depth : depth + 1])
-        ):
-            inside = list(part)
-            items += (
-                [{"name": name, "items": by_module(inside, depth + 1), "repeats": False}]
-                if name
-                else inside
-            )
-        return fold(items)
+        for name, part in groupby(run, lambda i: self.module_at(i, depth)):
+            if name:
+                items.append(group(name, self.by_module(list(part), depth + 1)))
+            else:
+                items += part
+        return self.fold(items)
 
-    def kind(item: Item) -> Any:
-        return (
-            nodes[item]["kind"]
-            if isinstance(item, int)
-            else (item["name"], *map(kind, item["items"]))
-        )
+    def module_at(self, i: int, depth: int) -> str:
+        """The part of node i's module path at `depth`; "" where the path is shorter."""
+        path = self.nodes[i]["module"].split(".")
+        return path[depth] if depth < len(path) else ""
 
-    def wiring(block: list[Item]) -> list[Any]:
-        """Which node of the block each of its nodes reads."""
-        position = {i: k for k, i in enumerate(members(block))}
-        return [[position.get(maker.get(a, -1)) for a in nodes[i]["args"]] for i in position]
-
-    def fold(items: list[Item]) -> list[Item]:
-        """The repetition that holds most nodes as one group, and so on before it, after it and inside."""
+    def fold(self, items: list[Item]) -> list[Item]:
+        """The repetition of most nodes as one group, and so on before it, after it and inside."""
         numbers: dict[Any, int] = {}
-        codes = np.array([numbers.setdefault(kind(item), len(numbers)) for item in items])
-        sizes = np.cumsum([0, *(len(list(members([item]))) for item in items)])
-        best, start, period, count = enough - 1, 0, 0, 0
-        for p in range(1, min(len(items) // 3, longest) + 1):
-            breaks = np.flatnonzero(np.concatenate([[True], codes[p:] != codes[:-p], [True]]))
-            run = np.diff(
-                breaks
-            ).argmax()  # the longest in which every item is like the one p items later
-            first, n = breaks[run], (breaks[run + 1] - breaks[run] - 1) // p + 1
-            if n > 2 and (weight := sizes[first + n * p] - sizes[first]) > best:
-                best, start, period, count = weight, first, p, n
-        blocks = [items[start + k * period :][:period] for k in range(count)]
-        alike = max(
-            (list(run) for _, run in groupby(range(count), lambda k: wiring(blocks[k]))),
-            key=len,
-            default=[],
-        )
-        if (n := len(alike)) < 3:
+        codes = [numbers.setdefault(self.signature(item), len(numbers)) for item in items]
+        sizes = [count_nodes([item]) for item in items]
+        start, period, count = longest_repetition(codes, sizes, self.longest_period)
+        end = start + count * period
+        if sum(sizes[start:end]) < self.min_size:
             return items
-        parts = [
-            {"name": f"{i} of {n}", "items": fold(blocks[k]), "repeats": False}
-            for i, k in enumerate(alike, 1)
-        ]
-        one = blocks[0][0]
-        what = (
-            one["name"]
-            if period == 1 and isinstance(one, dict)
-            else f"{len(list(members(blocks[0])))} ops"
-        )
-        before, after = (
-            items[: start + alike[0] * period],
-            items[start + (alike[-1] + 1) * period :],
-        )
-        return [
-            *fold(before),
-            {"name": f"{n} × {what}", "items": parts, "repeats": True},
-            *fold(after),
-        ]
+        blocks = [items[k : k + period] for k in range(start, end, period)]
+        first, n = self.longest_alike(blocks)
+        if n < 3:
+            return items
+        parts = []
+        for i, block in enumerate(blocks[first : first + n], start=1):
+            parts.append(group(f"{i} of {n}", self.fold(block)))
+        start, end = start + first * period, start + (first + n) * period
+        repeated = group(f"{n} × {name_of(blocks[0])}", parts, repeats=True)
+        return [*self.fold(items[:start]), repeated, *self.fold(items[end:])]
 
-    return by_module(list(range(len(nodes))), 0)
+    def signature(self, item: Item) -> Any:
+        """Equal for items that do the same ops on the same shapes."""
+        if isinstance(item, int):
+            return self.nodes[item]["signature"]
+        return item["name"], *map(self.signature, item["items"])
+
+    def longest_alike(self, blocks: list[list[Item]]) -> tuple[int, int]:
+        """(first, count) of the longest run of blocks whose nodes read each other alike."""
+        best, start = (0, 0), 0
+        for _, run in groupby(blocks, self.wiring):
+            count = len(list(run))
+            if count > best[1]:
+                best = (start, count)
+            start += count
+        return best
+
+    def wiring(self, block: list[Item]) -> list[list[int | None]]:
+        """For each node, which nodes of the block its arguments come from; None: from outside."""
+        position = {i: k for k, i in enumerate(members(block))}
+        wires = []
+        for i in position:
+            makers = [self.maker.get(a, -1) for a in self.nodes[i]["args"]]
+            wires.append([position.get(maker) for maker in makers])
+        return wires
+
+
+def group(name: str, items: list[Item], repeats: bool = False) -> Item:
+    """An item that holds others; repeats: they are all alike."""
+    return {"name": name, "items": items, "repeats": repeats}
+
+
+def name_of(block: list[Item]) -> str:
+    """What a block that repeats is called: by its only group, or by how many ops it has."""
+    if len(block) == 1 and not isinstance(block[0], int):
+        return str(block[0]["name"])
+    return f"{count_nodes(block)} ops"
+
+
+def count_nodes(items: Sequence[Item]) -> int:
+    """How many nodes there are under some items."""
+    return len(list(members(items)))

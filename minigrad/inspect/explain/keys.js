@@ -9,14 +9,14 @@ function look() {
   $("world").classList.toggle("small", k < 0.25);
   const [left, up, right, down] = [-x / k, -y / k, (width - x) / k, (height - y) / k];
   const fresh = { grounds: [], wires: [], boxes: [] };
-  for (const what of [...boxes, ...wires]) { // what is out of sight is not in the page: thousands of boxes are slow
-    const [l, u, r, d] = what.reach, seen = r >= left && l <= right && d >= up && u <= down;
-    if (seen && !what.mark) fresh[what.way ? "wires" : what.open ? "grounds" : "boxes"].push(what);
-    else if (!seen && what.mark) { what.mark.remove(); what.mark = null; }
+  for (const element of [...boxes, ...wires]) { // elements out of sight are taken out: thousands are slow
+    const [l, u, r, d] = element.reach, seen = r >= left && l <= right && d >= up && u <= down;
+    if (seen && !element.mark) fresh[element.way ? "wires" : element.open ? "grounds" : "boxes"].push(element);
+    else if (!seen && element.mark) { element.mark.remove(); element.mark = null; }
   }
   for (const [layer, list] of Object.entries(fresh)) {
     const holder = document.createElementNS(svg.namespaceURI, "g");
-    holder.innerHTML = list.map((what) => what.svg).join("");
+    holder.innerHTML = list.map((element) => element.svg).join("");
     [...holder.children].forEach((mark, i) => { list[i].mark = mark; paint(list[i]); });
     $(layer).append(...holder.childNodes);
   }
@@ -82,15 +82,15 @@ function flip(item) {
 }
 
 function all(open) {
-  for (const item of [...items]) if (!item.about || !open) toggle(item, open);
+  for (const item of [...items]) if (!item.described || !open) toggle(item, open);
   if (chosen && !chosen.leaf) chosen = shown(chosen);
   draw();
   fit(open ? 0.5 : 0);
 }
 
 const neighbour = (up) => {
-  const at = chosen ?? (active() && shown(active()));
-  const found = at ? wires.map((w) => up ? [w.b, w.a] : [w.a, w.b]).find(([from]) => from === at)?.[1]
+  const box = chosen ?? (active() && shown(active()));
+  const found = box ? wires.map((w) => up ? [w.b, w.a] : [w.a, w.b]).find(([from]) => from === box)?.[1]
     : shown(top_.ops.at(-1));
   if (found) choose(found);
 };
@@ -100,7 +100,7 @@ const KEYS = {
   ArrowLeft: (e) => e.shiftKey ? jump(-1) : goTo(Math.max(0, (step ?? 0) - 1)),
   Home: () => goTo(0), End: () => goTo(order.length),
   ArrowUp: () => neighbour(true), ArrowDown: () => neighbour(false),
-  Enter: () => { const at = chosen ?? (active() && shown(active())); if (at) flip(at); },
+  Enter: () => { const box = chosen ?? (active() && shown(active())); if (box) flip(box); },
   o: () => all(true), c: () => all(false),
   f: () => fit(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8),
   Escape: () => { step = null; chosen = null; update(); },

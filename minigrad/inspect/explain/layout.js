@@ -10,7 +10,7 @@ function layered(boxes, links) {
   const into = boxes.map(() => []), out = boxes.map(() => []), row = boxes.map(() => 0);
   for (const [a, b] of links) { into[b].push(a); out[a].push(b); }
   boxes.forEach((_, b) => { for (const a of into[b]) row[b] = Math.max(row[b], row[a] + 1); });
-  for (let a = boxes.length - 1; a >= 0; a--) // what reads nothing here stands just above its first reader
+  for (let a = boxes.length - 1; a >= 0; a--) // a box without inputs goes just above its first reader
     if (!into[a].length && out[a].length && !boxes[a].port) row[a] = Math.min(...out[a].map((b) => row[b])) - 1;
   const last = Math.max(...row);
   boxes.forEach((box, i) => { if (box.port === "out") row[i] = last; });

@@ -14,10 +14,10 @@ const make = (scope, parent, more) => {
 };
 
 function openScope(graph, root) {
-  const arrivals = graph.values.map((v) => v.seed ? [{ node: Infinity, told: [v.seed] }] : []); // of gradients, in order
+  const arrivals = graph.values.map((v) => v.cotangent ? [{ node: Infinity, stats: [v.cotangent] }] : []); // of gradients, in order
   const scope = { ...graph, root, arrivals, ops: [] };
   const grow = (raw, parent) => {
-    const item = isValue(raw) ? make(scope, parent, { node: raw, about: graph.nodes[raw], size: 1 })
+    const item = isValue(raw) ? make(scope, parent, { node: raw, described: graph.nodes[raw], size: 1 })
       : make(scope, parent, { name: raw.name, repeats: raw.repeats });
     if (isValue(raw)) scope.ops[raw] = item;
     else {
@@ -29,7 +29,7 @@ function openScope(graph, root) {
   root.children = graph.tree.map((raw) => grow(raw, root));
   root.inner = scope;
   for (let n = graph.nodes.length - 1; n >= 0; n--)
-    graph.nodes[n].pulled?.forEach((told, k) => { if (told) arrivals[graph.nodes[n].args[k]].push({ node: n, told }); });
+    graph.nodes[n].vjps?.forEach((stats, k) => { if (stats) arrivals[graph.nodes[n].args[k]].push({ node: n, stats }); });
   return scope;
 }
 
@@ -37,11 +37,11 @@ const root = make(null, null, { name: data.name, open: true });
 const top_ = openScope(data, root);
 root.scope = top_;
 root.size = data.nodes.length;
-const opens = (item) => item !== root && (item.children.length > 0 || !!item.about?.composed);
+const opens = (item) => item !== root && (item.children.length > 0 || !!item.described?.composed);
 
 function toggle(item, open = !item.open) {
   if (!opens(item)) return;
-  if (open && item.about && !item.inner) openScope(item.about.composed, item);
+  if (open && item.described && !item.inner) openScope(item.described.composed, item);
   item.open = open;
 }
 
@@ -57,9 +57,9 @@ function openSome(room) {
   const todo = [root];
   let count = root.children.length;
   while (todo.length) {
-    const at = todo.shift();
-    for (const item of at.repeats ? [] : at.children) {
-      if (item.about || count + item.children.length > room) continue;
+    const group = todo.shift();
+    for (const item of group.repeats ? [] : group.children) {
+      if (item.described || count + item.children.length > room) continue;
       toggle(item, true);
       count += item.children.length;
       todo.push(item);
@@ -83,18 +83,18 @@ function arrange() {
     return ports.get(key) || ports.set(key, { id: key, port: kind, parent: place, w: 2, h: 0 }).get(key);
   };
 
-  // A named input stands at the edge of its graph, or of the part that reads it where parts repeat; what belongs to a
-  // module, or has no name, stands beside its reader.
+  // A named input is drawn at the edge of its graph, or of the part that reads it where parts repeat; what belongs to a
+  // module, or has no name, is drawn at its reader.
   const chip = (scope, v, reader, box) => {
-    const name = scope.values[v].name, aside = name.includes(".") || !name;
-    if (reader !== box && (aside || box.parent.repeats)) return null;
+    const name = scope.values[v].name, besideReader = name.includes(".") || !name;
+    if (reader !== box && (besideReader || box.parent.repeats)) return null;
     let place = box.parent;
-    if (!aside) while (place !== scope.root && !place.parent.repeats) place = place.parent;
+    if (!besideReader) while (place !== scope.root && !place.parent.repeats) place = place.parent;
     const key = `${scope.root.id}:${v}@${place.id}`;
     if (!chips.has(key)) chips.set(key, { id: key, leaf: true, children: [], scope, value: v, parent: place });
     return chips.get(key);
   };
-  const fused = items.filter((item) => item.about && item.open && shown(item) === item);
+  const fused = items.filter((item) => item.described && item.open && shown(item) === item);
   const scopes = [top_, ...fused.map((item) => item.inner)];
   for (const scope of scopes)
     scope.nodes.forEach((node, n) => {
@@ -113,9 +113,9 @@ function arrange() {
           for (let i = up.length - 1; i > d; i--) way.push(link(up[i - 1], up[i], port("out", up[i - 1], a)));
           way.push(link(up[d - 1], up[d], down[d]));
           for (let i = d; i < down.length - 1; i++) way.push(link(down[i], port("in", down[i], a), down[i + 1]));
-          drawn.set(key, { a, b, scope, way, at: [] });
+          drawn.set(key, { a, b, scope, way, reads: [] });
         }
-        drawn.get(key).at.push([n, k, v]);
+        drawn.get(key).reads.push([n, k, v]);
       });
     });
 
@@ -124,9 +124,9 @@ function arrange() {
   const measure = (item) => {
     if (item.port) return;
     item.lines = lines(item);
-    const aside = item.leaf ? 28 : opens(item) ? 34 : 18;
-    item.w = Math.max(60, ...item.lines.map((text, i) => text.length * (i ? 6.3 : 7.7) + aside));
-    item.h = item.lines.length > 2 || !item.leaf && !item.about ? 52 : 40;
+    const padding = item.leaf ? 28 : opens(item) ? 34 : 18;
+    item.w = Math.max(60, ...item.lines.map((text, i) => text.length * (i ? 6.3 : 7.7) + padding));
+    item.h = item.lines.length > 2 || !item.leaf && !item.described ? 52 : 40;
     if (!item.open) return;
     const mine = within(ports, item), [coming, going] = ["in", "out"].map((kind) => mine.filter((p) => p.port === kind));
     const inner = [...coming, ...within(chips, item), ...item.children, ...going];
@@ -164,8 +164,8 @@ function lines(item) {
     const v = item.scope.values[item.value];
     return [v.name.split(".").slice(-2).join(".") || "constant", size([v]), ...end([v])];
   }
-  if (!item.about) return [item.name, `${item.size} ops`];
-  const { op, outs, args } = item.about;
+  if (!item.described) return [item.name, `${item.size} ops`];
+  const { op, outs, args } = item.described;
   const values = outs.filter((v) => v !== null).map((v) => item.scope.values[v]);
   const title = [op, ...args.filter((a) => !isValue(a) && a !== "None")].join(" ");
   const name = values.map((v) => v.name).find(Boolean);
@@ -196,8 +196,8 @@ function draw() {
     Object.assign(w, { kind: `wire${far ? " far" : ""}`, svg: `<path d="${d}"/>` });
   };
   const box = (b) => {
-    const kind = b.leaf ? `leaf${b.scope.values[b.value].learns ? " learns" : ""}`
-      : `${b.open ? "open " : ""}${b.about ? (b.about.composed ? "fused" : "op") : "group"}`;
+    const kind = b.leaf ? `leaf${b.scope.values[b.value].requires_grad ? " requires-grad" : ""}`
+      : `${b.open ? "open " : ""}${b.described ? (b.described.composed ? "fused" : "op") : "group"}`;
     const mid = b.w / 2, mark = opens(b) ? (b.open ? "⊟ " : "⊞ ") : "";
     const line = (kind, x, y, words) => `<text class="${kind}" x="${x}" y="${y}">${safe(words)}</text>`;
     const text = b.open ? line("name", 12, 20, mark + b.lines[0])
@@ -208,7 +208,7 @@ function draw() {
   };
   boxes.forEach(box);
   wires.forEach(wire);
-  for (const what of [...boxes, ...wires]) Object.assign(what, { mark: null, on: "", text: "" });
+  for (const element of [...boxes, ...wires]) Object.assign(element, { mark: null, on: "", text: "" });
   for (const layer of ["grounds", "wires", "boxes"]) $(layer).replaceChildren();
   order = sequence();
   update();

@@ -1,4 +1,4 @@
-// ---- the backward pass, step by step, and what is said of a box
+// ---- the backward pass, step by step, and the text about a box
 
 let step = null; // null: all gradients are shown; n: n nodes are done, the last of them is the active one
 let chosen = null, order = [];
@@ -9,7 +9,7 @@ function sequence() {
   const visit = (scope) => {
     for (let n = scope.nodes.length - 1; n >= 0; n--) {
       const item = scope.ops[n];
-      if (!item.about.pulled) continue;
+      if (!item.described.vjps) continue;
       found.push(item);
       if (item.open && item.inner) visit(item.inner);
     }
@@ -24,20 +24,20 @@ const active = () => step ? order[step - 1] : null;
 function gradient(scope, v) {
   if (step === null) return scope.values[v].gradient;
   let last = null;
-  for (const arrival of scope.arrivals[v]) if (arrival.node >= (scope.reached ?? Infinity)) last = arrival.told.at(-1);
+  for (const arrival of scope.arrivals[v]) if (arrival.node >= (scope.reached ?? Infinity)) last = arrival.stats.at(-1);
   return last;
 }
 
 // How a box or a wire looks now. It is in the page only while it is in sight, and is touched only if that changes.
-function mark(what, on, text = "") {
-  if (what.on === on && what.text === text) return;
-  Object.assign(what, { on, text });
-  if (what.mark) paint(what);
+function setState(element, on, text = "") {
+  if (element.on === on && element.text === text) return;
+  Object.assign(element, { on, text });
+  if (element.mark) paint(element);
 }
 
-function paint(what) {
-  what.mark.setAttribute("class", `${what.kind} ${what.on}`);
-  if (what.lines) what.mark.lastChild.textContent = what.text;
+function paint(element) {
+  element.mark.setAttribute("class", `${element.kind} ${element.on}`);
+  if (element.lines) element.mark.lastChild.textContent = element.text;
 }
 
 const classes = (all) => Object.keys(all).filter((name) => all[name]).join(" ");
@@ -54,23 +54,23 @@ function update() {
   for (const b of boxes) {
     let text = "";
     if (b.leaf) text = rough(gradient(b.scope, b.value));
-    else if (b.about && !b.open) text = b.about.outs.map((v) => v === null ? "" : rough(gradient(b.scope, v))).find(Boolean);
+    else if (b.described && !b.open) text = b.described.outs.map((v) => v === null ? "" : rough(gradient(b.scope, v))).find(Boolean);
     else if (!b.open && counts.has(b)) text = `${counts.get(b)} done`;
     const done = step !== null && (b.leaf ? text : counts.has(b));
-    if (text && (b.leaf || b.about)) text = `∂ ${text}`;
-    mark(b, classes({ done, active: b === nowBox, chosen: b === chosen }), text || "");
+    if (text && (b.leaf || b.described)) text = `∂ ${text}`;
+    setState(b, classes({ done, active: b === nowBox, chosen: b === chosen }), text || "");
   }
   for (const w of wires)
-    mark(w, classes({
-      done: step !== null && w.at.some(([n, k]) => n >= w.scope.reached && w.scope.nodes[n].pulled?.[k]),
-      active: now && now.scope === w.scope && w.at.some(([n, k]) => n === now.node && now.about.pulled[k]),
+    setState(w, classes({
+      done: step !== null && w.reads.some(([n, k]) => n >= w.scope.reached && w.scope.nodes[n].vjps?.[k]),
+      active: now && now.scope === w.scope && w.reads.some(([n, k]) => n === now.node && now.described.vjps[k]),
       chosen: chosen !== null && (w.a === chosen || w.b === chosen),
     }));
   $("step").textContent = step === null ? `backward: ${order.length} steps` : `backward: step ${step} of ${order.length}`;
   $("panel").innerHTML = panel();
   $("panel").classList.toggle("active-rule", !!now);
   document.body.dataset.step = step ?? "";
-  document.body.dataset.active = now ? now.about.op : "";
+  document.body.dataset.active = now ? now.described.op : "";
 }
 
 // ---- the panel
@@ -80,7 +80,7 @@ const soft = (text) => `<small class="soft">${safe(text)}</small>`;
 const part = (title, body) => `<h3>${title}</h3>${body}`;
 const is0d = (s) => s.numbers && !s.numbers.includes("[");
 
-// rows: [name, statistics, whether they just came]; a long name gets a line of its own
+// rows: [name, statistics, whether they just arrived]; a long name gets a line of its own
 function table(rows, numbers = true) {
   const head = `<tr><th></th>${COLUMNS.map((c) => `<th>${c === "nan" ? "NaN" : c}</th>`).join("")}</tr>`;
   const bad = (s) => s.nan + s.inf ? ' class="bad"' : "";
@@ -99,58 +99,58 @@ function table(rows, numbers = true) {
 
 function label(scope, a) {
   const v = scope.values[a], made = v.node === null ? null : scope.ops[v.node];
-  const name = safe(v.name || (made ? made.about.op : "constant"));
+  const name = safe(v.name || (made ? made.described.op : "constant"));
   return `${made ? `<a data-go="${made.id}">${name}</a>` : name} ${soft(v.shape)}`;
 }
 
-function where({ about, scope }) {
-  if (scope !== top_) return `<p class="soft">In the composition of ${safe(scope.root.about.op)}.</p>`;
-  if (!about.where)
-    return `<p class="soft">Not known. Run what computes it <code>with mg.explain.recording():</code>
-      and your line and the module stand here.</p>`;
-  const module = about.module ? ` · module <b>${safe(about.module)}</b>` : "";
-  return `<p>${safe(about.where)}${module}</p>${about.code ? `<pre>${safe(about.code)}</pre>` : ""}`;
+function origin({ described, scope }) {
+  if (scope !== top_) return `<p class="soft">In the composition of ${safe(scope.root.described.op)}.</p>`;
+  if (!described.origin)
+    return `<p class="soft">Not known. Run what computes it <code>with mg.explain.trace():</code>
+      to see your line and the module here.</p>`;
+  const module = described.module ? ` · module <b>${safe(described.module)}</b>` : "";
+  return `<p>${safe(described.origin)}${module}</p>${described.code ? `<pre>${safe(described.code)}</pre>` : ""}`;
 }
 
 function ofOp(item) {
-  const { about: node, scope } = item, told = data.ops[node.op];
+  const { described: node, scope } = item, rule = data.ops[node.op];
   const settings = Object.entries(node.settings).map(([key, value]) => `${key}=${value}`).join(", ");
   const fused = !node.composed ? "" : `<p>Written by hand for speed. It must equal a composition of
     ${node.composed.nodes.length} ops: <a data-open="${item.id}">${item.open ? "fold" : "open"} it</a> (Enter). All their
-    values and gradients agree here to within <b>${safe(node.composed.differs)}</b>.</p>`;
+    values and gradients agree here to within <b>${safe(node.composed.max_difference)}</b>.</p>`;
   const values = node.outs.map((v, i) => [node.outs.length > 1 ? `value ${i}` : "value", v]).filter(([, v]) => v !== null);
   const forward = [
     ...node.args.filter(isValue).map((a) => [label(scope, a), scope.values[a].value]),
     ...values.map(([name, v]) => [`<b>${name}</b> ${soft(scope.values[v].shape)}`, scope.values[v].value]),
   ];
   const out = step !== null && item.node < scope.reached ? [] : node.args.flatMap((a, k) => {
-    const [came, sum] = node.pulled?.[k] ?? [];
+    const [arrived, sum] = node.vjps?.[k] ?? [];
     return [
-      ...(came ? [[`to ${label(scope, a)}`, came, item === active()]] : []),
+      ...(arrived ? [[`to ${label(scope, a)}`, arrived, item === active()]] : []),
       ...(sum ? [['<span class="soft">sum so far</span>', sum]] : []),
     ];
   });
-  const nothing = `<p class="soft">${node.pulled ? "Not yet: press →." : "No gradient comes here."}</p>`;
-  return `<h2>${safe(node.op)} ${soft(settings)}</h2><pre class="formula">${safe(told.formula)}</pre>${fused}` +
-    part("Made at", where(item)) + part("Forward", table(forward)) +
+  const nothing = `<p class="soft">${node.vjps ? "Not yet: press →." : "No gradient comes here."}</p>`;
+  return `<h2>${safe(node.op)} ${soft(settings)}</h2><pre class="formula">${safe(rule.formula)}</pre>${fused}` +
+    part("Made at", origin(item)) + part("Forward", table(forward)) +
     part("Backward: gradient in", table(values.map(([name, v]) => [`∂ ${name}`, gradient(scope, v)]))) +
     part("Backward: gradients out, by the rule below", out.length ? table(out) : nothing) +
-    part(`The rule, in ${safe(told.module)}`, `<pre>${safe(told.source)}</pre>`);
+    part(`The rule, in ${safe(rule.module)}`, `<pre>${safe(rule.source)}</pre>`);
 }
 
 function ofLeaf({ scope, value }) {
-  const v = scope.values[value], came = scope.arrivals[value].filter((a) => step === null || a.node >= scope.reached);
+  const v = scope.values[value], arrived = scope.arrivals[value].filter((a) => step === null || a.node >= scope.reached);
   const from = (n) => n === Infinity ? "from outside" : `from <a data-go="${scope.ops[n].id}">${safe(scope.nodes[n].op)}</a>`;
-  const rows = [["<b>sum</b>", gradient(scope, value)], ...came.slice(-40).map((a) => [from(a.node), a.told[0]])];
-  const title = `Gradient${step === null ? "" : " so far"}, a sum of ${came.length}`;
+  const rows = [["<b>sum</b>", gradient(scope, value)], ...arrived.slice(-40).map((a) => [from(a.node), a.stats[0]])];
+  const title = `Gradient${step === null ? "" : " so far"}, a sum of ${arrived.length}`;
   return `<h2>${safe(v.name || "constant")} ${soft(`${v.shape} ${v.value.dtype}`)}</h2>` +
-    `<p class="soft">${v.learns ? "A leaf that requires a gradient." : "A constant: no gradient is wanted."}</p>` +
-    part("Value", table([["", v.value]])) + (v.learns ? part(title, table(rows)) : "");
+    `<p class="soft">${v.requires_grad ? "A leaf that requires a gradient." : "A constant: no gradient is wanted."}</p>` +
+    part("Value", table([["", v.value]])) + (v.requires_grad ? part(title, table(rows)) : "");
 }
 
 function ofGroup(item) {
   const count = new Map();
-  const walk = (i) => i.about ? count.set(i.about.op, (count.get(i.about.op) || 0) + 1) : i.children.forEach(walk);
+  const walk = (i) => i.described ? count.set(i.described.op, (count.get(i.described.op) || 0) + 1) : i.children.forEach(walk);
   item.children.forEach(walk);
   const ops = [...count].sort((a, b) => b[1] - a[1]).map(([op, n]) => `${n} × ${safe(op)}`).join(", ");
   const alike = "Parts that do the same ops on the same shapes, one after the other, such as time steps.";
@@ -159,19 +159,19 @@ function ofGroup(item) {
 }
 
 function running() {
-  const at = active(), fresh = new Set(at ? at.about.args.filter((a, k) => at.about.pulled[k]) : []);
-  const scope = at ? at.scope : top_;
-  const rows = [...scope.values.entries()].filter(([, v]) => v.node === null && v.learns)
+  const now = active(), fresh = new Set(now ? now.described.args.filter((a, k) => now.described.vjps[k]) : []);
+  const scope = now ? now.scope : top_;
+  const rows = [...scope.values.entries()].filter(([, v]) => v.node === null && v.requires_grad)
     .map(([i, v]) => [safe(v.name || "leaf"), gradient(scope, i), fresh.has(i)]);
   return rows.length ? part(`Gradients of the leaves${step === null ? "" : " so far"}`, table(rows, rows.length < 6)) : "";
 }
 
 function panel() {
   const box = chosen ?? active();
-  if (box) return (box.leaf ? ofLeaf(box) : box.about ? ofOp(box) : ofGroup(box)) + (chosen ? "" : running());
-  const out = data.values.find((v) => v.seed), name = safe(data.name);
+  if (box) return (box.leaf ? ofLeaf(box) : box.described ? ofOp(box) : ofGroup(box)) + (chosen ? "" : running());
+  const out = data.values.find((v) => v.cotangent), name = safe(data.name);
   const hint = step === 0 ? "The gradient of the output with respect to itself is where backward starts. Press →."
     : "Press → to go back through the graph one rule at a time, or choose a box.";
   return `<h2>${name} ${soft(out.shape)}</h2><p>${data.nodes.length} ops. <span class="g">∂</span> is the gradient of ${name}
-    with respect to a value.</p><p>${hint}</p>${table([["value", out.value], ["∂ to start from", out.seed]])}${running()}`;
+    with respect to a value.</p><p>${hint}</p>${table([["value", out.value], ["∂ to start from", out.cotangent]])}${running()}`;
 }
