@@ -57,7 +57,8 @@ def chosen(quick: bool, only: list[str] | None) -> list[Case]:
 
 
 def run(cases: list[Case], effort: Effort) -> Iterator[tuple[dict[str, Any] | None, str | None]]:
-    """For each case its row, or why there is none: the results differ, or somebody's program fails."""
+    """For each case its row, or why there is none: the results differ, or somebody's program
+    fails."""
     for number, case in enumerate(cases, start=1):
         print(f"[{number}/{len(cases)}] {case.title}", file=sys.stderr, flush=True)
         mg.manual_seed(0)
@@ -100,7 +101,8 @@ def main() -> None:
     cases = [case for case in cases if case.title not in kept]
     if not cases:
         sys.exit(
-            "python -m benchmarks --resume: all of it is measured already; leave --resume out to measure it again"
+            "python -m benchmarks --resume: all of it is measured already; leave --resume "
+            "out to measure it again"
         )
     refused: list[str] = []
     about: dict[str, str] = {}

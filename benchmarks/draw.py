@@ -25,11 +25,14 @@ COLOURS = {
     GEMMS: style.SOFT,
     NUMPY: style.SOFT,
 }
-ROOM = 2.2  # an axis ends at this multiple of PyTorch's bar; a longer bar runs out of it and only its number tells
+# an axis ends at this multiple of PyTorch's bar; a longer bar runs out of it and only its number
+# tells
+ROOM = 2.2
 
 
 def bars(ax: Axes, row: dict[str, Any], slots: int) -> None:
-    """One workload: a bar for each contestant, its spread as a line, its number beside it; room for `slots` bars."""
+    """One workload: a bar for each contestant, its spread as a line, its number beside it; room for
+    `slots` bars."""
     found = {name: row["values"][name] for name in COLOURS if name in row["values"]}
     end = ROOM * max(found[name]["median"] for name in (OURS, REFERENCE) if name in found)
     for y, (name, value) in enumerate(found.items()):
@@ -67,7 +70,8 @@ def all_bars(rows: Rows, path: Path, columns: int) -> None:
 
 
 def curves(rows: Rows, path: Path) -> None:
-    """Time against size, both logarithmic, a panel for each curve; beside them a line of power 1."""
+    """Time against size, both logarithmic, a panel for each curve; beside them a line of power
+    1."""
     names = list(dict.fromkeys(row["name"] for row in rows))
     figure, axes = style.panels(1, len(names), figsize=(5.2 * len(names), 4.4), squeeze=False)
     for ax, curve in zip(axes.flat, names, strict=True):

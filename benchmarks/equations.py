@@ -1,7 +1,8 @@
-"""The recurrent layers in libraries that have none: three cells over any of their namespaces, and two ways to unroll.
+"""The recurrent layers in libraries that have none: three cells over any of their namespaces, and
+two ways to unroll.
 
-T time, B batch, I input size, H hidden size. a = W x_t + b_ih and u = U h + b_hh are (B,kH), states (B,H). Gate order
-and parameter names are PyTorch's.
+T time, B batch, I input size, H hidden size. a = W x_t + b_ih and u = U h + b_hh are (B,kH), states
+(B,H). Gate order and parameter names are PyTorch's.
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ CELLS = {"RNN": rnn, "GRU": gru, "LSTM": lstm}
 def with_scan(
     kind: str, weights: dict[str, Any], x: Any, g: Any, lengths: Any
 ) -> Callable[[], Any]:
-    """Layers in JAX, one `lax.scan` for each direction; forward and backward are one compiled function.
+    """Layers in JAX, one `lax.scan` for each direction; forward and backward are one compiled
+    function.
 
     x (T,B,I), g the gradient of the output (T,B,D·H), lengths (B,) or None.
     """

@@ -31,7 +31,8 @@ def group(rows: Rows, name: str, against: str = REFERENCE) -> list[dict[str, Any
 
 
 def worst(rows: Rows, against: str, limit: float) -> tuple[bool, str]:
-    """Whether no ratio is above the limit; the smallest, the largest and where, and how many are too large."""
+    """Whether no ratio is above the limit; the smallest, the largest and where, and how many are
+    too large."""
     ratios = [ratio(row, against) for row in rows]
     high = rows[int(np.argmax(ratios))]
     over = sum(r > limit for r in ratios)
@@ -49,7 +50,8 @@ def mean_of_layers(rows: Rows) -> tuple[bool, str]:
 
 
 def below_the_others(rows: Rows) -> tuple[bool, str]:
-    """Whether minigrad is faster than each of those in every row; its largest ratio to each, and where it is slower."""
+    """Whether minigrad is faster than each of those in every row; its largest ratio to each, and
+    where it is slower."""
     slower, largest = [], {}
     for row in rows:
         for name in row["values"].keys() - {OURS, REFERENCE}:
@@ -60,7 +62,8 @@ def below_the_others(rows: Rows) -> tuple[bool, str]:
 
 
 def exponents(rows: Rows) -> tuple[bool, str]:
-    """Time as a power of the size: the slope over the larger half of each curve, where the fixed cost is small."""
+    """Time as a power of the size: the slope over the larger half of each curve, where the fixed
+    cost is small."""
     found = {}
     for curve in dict.fromkeys(row["name"] for row in rows):
         points = sorted((row["x"], value(row)) for row in rows if row["name"] == curve)

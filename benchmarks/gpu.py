@@ -1,13 +1,13 @@
-"""minigrad beside PyTorch with cuDNN on one NVIDIA GPU: check, time, print one table, and write it down.
+"""minigrad and PyTorch with cuDNN on one NVIDIA GPU: check, time, print one table, write it down.
 
-    python -m benchmarks.gpu              everything, within 8 minutes; benchmarks/RESULTS_GPU.md and results_gpu.json
-    python -m benchmarks.gpu --quick      small versions, to see that everything runs; into out/benchmarks
+    python -m benchmarks.gpu              everything, in 8 minutes: RESULTS_GPU.md, results_gpu.json
+    python -m benchmarks.gpu --quick      small versions, to see that all runs; into out/benchmarks
     python -m benchmarks.gpu --tf32       both with TF32 products; into out/benchmarks
-    python -m benchmarks.gpu --kernels    each kernel once and nothing else: what compute-sanitizer is given
+    python -m benchmarks.gpu --kernels    each kernel once: for compute-sanitizer
 
-Float32 without TF32, which PyTorch would use for cuDNN's layers unless told otherwise. Results are held to one another
-first. Then the two take turns, each call between two events on the device's own clock; first calls, in which kernels
-are compiled and graphs captured, are not timed.
+Float32 without TF32, which PyTorch would use for cuDNN's layers unless told otherwise. Results are
+held to one another first. Then the two take turns, each call between two events on the device's own
+clock; first calls, in which kernels are compiled and graphs captured, are not timed.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
 LIMIT = 420.0  # seconds after which no further workload is begun
 ROUNDS, WARM, AT_LEAST = 15, 5, 0.05  # turns; calls before them; seconds of a turn
 TOLERANCE = 2e-3  # of the largest number of an array: sums of thousands of float32 in another order
-ROUGHLY = 2e-2  # after steps of Adam, which makes much of little where a gradient is near 0; and with TF32
+# after steps of Adam, which makes much of little where a gradient is near 0; and with TF32
+ROUGHLY = 2e-2
 GOALS = [
     ("1. LSTM and GRU, forward and backward: at most 1.5 of PyTorch with cuDNN", "layers", 1.5),
     ("2. training on the copy task at length 100: at most 1.5 of PyTorch", "training", 1.5),
@@ -55,7 +56,8 @@ def on_host(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def event_timer(cuda: Any) -> Callable[[Call, int], float]:
-    """Seconds of one call, from `count` of them between two events of the default stream, which both libraries use."""
+    """Seconds of one call, from `count` of them between two events of the default stream, which
+    both libraries use."""
 
     def seconds(call: Call, count: int) -> float:
         start, end = cuda.Event(), cuda.Event()
@@ -75,7 +77,8 @@ def measure(
     rounds: int,
     tolerance: float = TOLERANCE,
 ) -> dict[str, Any]:
-    """Values and ratios as in `benchmarks.measure`; raises Disagreement before anything is timed."""
+    """Values and ratios as in `benchmarks.measure`; raises Disagreement before anything is
+    timed."""
     found = {name: on_host(call()) for name, call in calls.items()}
     for name in found.keys() - {REFERENCE}:
         if REFERENCE in found:
@@ -136,7 +139,10 @@ def device_conditions(cuda: Any) -> dict[str, str]:
     runtime, name = cuda.runtime, cuda.runtime.getDeviceProperties(0)["name"]
     driver, toolkit = runtime.driverGetVersion(), runtime.runtimeGetVersion()
     return {
-        "device": f"{name.decode() if isinstance(name, bytes) else name}, {runtime.memGetInfo()[1] / 2**30:.0f} GiB",
+        "device": (
+            f"{name.decode() if isinstance(name, bytes) else name}, "
+            f"{runtime.memGetInfo()[1] / 2**30:.0f} GiB"
+        ),
         "driver": f"{driver_version()}for CUDA {driver // 1000}.{driver % 1000 // 10}",
         "CUDA": f"{toolkit // 1000}.{toolkit % 1000 // 10}",
     }
@@ -182,8 +188,10 @@ def results_table(rows: Rows) -> str:
 def report(rows: Rows, about: dict[str, str], problems: Sequence[str]) -> str:
     parts = [
         "# minigrad beside PyTorch on a GPU",
-        "Written by `python -m benchmarks.gpu`. Results agreed before they were timed. A time is the median, ± half "
-        "of the range of the middle half; the ratio is minigrad's time to PyTorch's in the same round. The sizes of a "
+        "Written by `python -m benchmarks.gpu`. Results agreed before they were timed. A time is "
+        "the median, ± half "
+        "of the range of the middle half; the ratio is minigrad's time to PyTorch's in the same "
+        "round. The sizes of a "
         "layer are T, B, I, H: length, batch, input, hidden; of Linear rows, in, out.",
         "\n".join(f"- {key}: {text}" for key, text in about.items() if text),
         "## Goals\n\n" + table([("goal", "", "measured"), *goals(rows)]),
@@ -269,7 +277,8 @@ def main() -> None:
 
     if not mg.cuda.is_available():
         sys.exit(
-            "python -m benchmarks.gpu: no GPU is usable here; it needs an NVIDIA driver and CuPy, the extra "
+            "python -m benchmarks.gpu: no GPU is usable here; it needs an NVIDIA driver and "
+            "CuPy, the extra "
             "cuda12 or cuda13, and for comparison a PyTorch for CUDA. Nothing was measured."
         )
     if options.kernels:

@@ -1,4 +1,5 @@
-"""What is measured on a GPU: recurrent layers, training, large products, Adam; and each kernel once, to be checked."""
+"""What is measured on a GPU: recurrent layers, training, large products, Adam; and each kernel
+once, to be checked."""
 
 from __future__ import annotations
 
@@ -71,7 +72,8 @@ def forget(leaves: dict[str, Any]) -> None:
 
 
 def layer(kind: str, size: tuple[int, ...], lengths: bool = False, **settings: Any) -> Job:
-    """output = layer(x), and the gradients of x and of every weight from a random gradient of the output."""
+    """output = layer(x), and the gradients of x and of every weight from a random gradient of the
+    output."""
     import nn
 
     (T, B, I, H), rng = size, np.random.default_rng(0)
@@ -84,7 +86,8 @@ def layer(kind: str, size: tuple[int, ...], lengths: bool = False, **settings: A
 
 
 def copy_task(kind: str, T: int, steps: int) -> Job:
-    """Section 6 of the lesson: 500 fixed sequences in one batch, Adam 0.01, norm clipped at 5, losses read."""
+    """Section 6 of the lesson: 500 fixed sequences in one batch, Adam 0.01, norm clipped at 5,
+    losses read."""
     B, symbols, noise, rng = 500, 10, 5, np.random.default_rng(0)
     y = rng.integers(0, symbols, B)
     x = np.concatenate([y[:, None], rng.integers(symbols, symbols + noise, (B, T - 1))], axis=1)
@@ -149,7 +152,8 @@ def adam(count: int) -> Job:
 
 
 def each_kernel_once(where: str = "cuda") -> None:
-    """Every kernel, at sizes that fill no block, with rows that end early; and what it gives against the CPU."""
+    """Every kernel, at sizes that fill no block, with rows that end early; and what it gives
+    against the CPU."""
     import minigrad as mg
     import nn
 

@@ -1,4 +1,5 @@
-"""How long an import takes in a new process, from the first line to the last, without the start of Python."""
+"""How long an import takes in a new process, from the first line to the last, without the start of
+Python."""
 
 from __future__ import annotations
 
@@ -32,7 +33,10 @@ def contest() -> Contest:
 
 
 def seconds(modules: str) -> float:
-    code = f"import time; began = time.perf_counter(); import {modules}; print(time.perf_counter() - began)"
+    code = (
+        f"import time; began = time.perf_counter(); import {modules}; print(time.perf_counter() "
+        "- began)"
+    )
     env = {
         key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
     }  # an installation has it

@@ -36,7 +36,8 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 def layer(kind: str, size: tuple[int, ...], variant: str = "") -> Contest:
-    """output, h = layer(x), and the gradients of x and of every weight from a random gradient g of the output."""
+    """output, h = layer(x), and the gradients of x and of every weight from a random gradient g of
+    the output."""
     import nn
 
     T, B, I, H = size
@@ -89,7 +90,8 @@ def twin(
 
 
 def read(library: Library, layer: Any, x: Any, lengths: Any) -> Any:
-    """The output (T,B,D·H). PyTorch packs rows of different lengths; minigrad is told the lengths."""
+    """The output (T,B,D·H). PyTorch packs rows of different lengths; minigrad is told the
+    lengths."""
     if lengths is None:
         return layer(x)[0]
     if library.name == OURS:
@@ -101,7 +103,8 @@ def read(library: Library, layer: Any, x: Any, lengths: Any) -> Any:
 
 
 def gemms(kind: str, running: list[int], inputs: list[int], H: int) -> Callable[[], Any]:
-    """The matrix products of such layers through NumPy, into memory that is there: what no program can leave out.
+    """The matrix products of such layers through NumPy, into memory that is there: what no program
+    can leave out.
 
     running: rows of the batch at each step. inputs: the input size of each layer and direction.
     """

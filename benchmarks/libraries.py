@@ -1,4 +1,5 @@
-"""Who takes part: minigrad and PyTorch, which run the same code, and others that are asked for what they can do."""
+"""Who takes part: minigrad and PyTorch, which run the same code, and others that are asked for what
+they can do."""
 
 from __future__ import annotations
 
@@ -77,7 +78,8 @@ def twins() -> list[Library]:
 def contestants(
     job: Callable[..., Callable[[], Any]], *args: Any, **settings: Any
 ) -> dict[str, Callable[[], Any]]:
-    """`job(library, ...)`, which sets the work up and returns the call that does it, for each of the twins."""
+    """`job(library, ...)`, which sets the work up and returns the call that does it, for each of
+    the twins."""
     return {library.name: job(library, *args, **settings) for library in twins()}
 
 

@@ -1,6 +1,7 @@
 """How a workload is measured: the results must agree, then the contestants take turns.
 
-Turns, so that a machine that gets slower harms all alike; and the ratio of two contestants is taken within a round.
+Turns, so that a machine that gets slower harms all alike; and the ratio of two contestants is taken
+within a round.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import numpy as np
 
 OURS, REFERENCE = "minigrad", "PyTorch"
 GEMMS = "GEMMs"  # its matrix products alone, through NumPy
-REST = 0.03  # seconds. After a product the threads of a BLAS spin for a while, and would take a core from the next one
+# seconds. After a product the threads of a BLAS spin for a while, and would take a core from the
+# next one
+REST = 0.03
 SLOW = 0.5  # seconds. A call as long as this warms itself up
 
 
@@ -23,12 +26,13 @@ SLOW = 0.5  # seconds. A call as long as this warms itself up
 class Contest:
     """One workload, set up.
 
-    contestants: name -> a call that does the work once and returns its results by name, or a number to report.
-    checks: what to call instead where results are held to one another, if the work itself draws random numbers.
-    unit: of the values. returned: the calls measure themselves and return the value; otherwise they are timed.
-    per: of how many pieces one call consists; the value is that of one.
-    gemms: the matrix products of the work alone. moved: bytes that it must read or write, whatever the program.
-    tolerance: largest difference allowed, as a share of the largest number in an array.
+    contestants: name -> a call that does the work once and returns its results by name, or a number
+    to report. checks: what to call instead where results are held to one another, if the work
+    itself draws random numbers. unit: of the values. returned: the calls measure themselves and
+    return the value; otherwise they are timed. per: of how many pieces one call consists; the value
+    is that of one. gemms: the matrix products of the work alone. moved: bytes that it must read or
+    write, whatever the program. tolerance: largest difference allowed, as a share of the largest
+    number in an array.
     """
 
     contestants: dict[str, Callable[[], Any]]
@@ -43,7 +47,8 @@ class Contest:
 
 @dataclass
 class Case:
-    """A workload by name, and the function that sets it up. x: its place on the curve `name`, where there is one."""
+    """A workload by name, and the function that sets it up. x: its place on the curve `name`, where
+    there is one."""
 
     group: str
     name: str
@@ -74,7 +79,8 @@ def as_array(value: Any) -> np.ndarray[Any, Any]:
 
 
 def agree(name: str, results: Any, reference: str, wanted: Any, tolerance: float) -> None:
-    """Raise Disagreement where a result is missing, has another shape, or differs by more than `tolerance`."""
+    """Raise Disagreement where a result is missing, has another shape, or differs by more than
+    `tolerance`."""
     if results.keys() != wanted.keys():
         raise Disagreement(f"{name} gives {sorted(results)}, and {reference} {sorted(wanted)}")
     for key, value in wanted.items():
@@ -92,7 +98,8 @@ def agree(name: str, results: Any, reference: str, wanted: Any, tolerance: float
 
 
 def verify(contest: Contest) -> None:
-    """Hold the results of all contestants to those of the reference, PyTorch where it takes part."""
+    """Hold the results of all contestants to those of the reference, PyTorch where it takes
+    part."""
     calls = contest.checks or contest.contestants
     reference = REFERENCE if REFERENCE in calls else next(iter(calls))
     wanted = calls[reference]()
@@ -104,7 +111,9 @@ def verify(contest: Contest) -> None:
 def timed(call: Callable[[], Any], seconds: float, warm: bool) -> list[float]:
     """How long each call took, for at least `seconds`."""
     gc.collect()
-    gc.freeze()  # the collector looks at what these calls leave behind, and not at all the libraries in this process
+    # the collector looks at what these calls leave behind, and not at all the libraries in this
+    # process
+    gc.freeze()
     if warm:
         call()
     times: list[float] = []

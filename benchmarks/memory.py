@@ -1,9 +1,11 @@
-"""Peak memory of an LSTM's training step: how far the resident set rises above what it was before the first step.
+"""Peak memory of an LSTM's training step: how far the resident set rises above what it was before
+the first step.
 
-Each contestant has a process of its own, which imports its library, builds the layer and its input, runs one step at a
-tiny size, so that the libraries have set themselves up, and then asks Linux to start the high-water mark anew
-(/proc/self/clear_refs) and reads it (VmHWM) after three steps. Python's tracemalloc would miss PyTorch's memory, and
-ru_maxrss remembers the peak of the import, and at first that of the parent process.
+Each contestant has a process of its own, which imports its library, builds the layer and its input,
+runs one step at a tiny size, so that the libraries have set themselves up, and then asks Linux to
+start the high-water mark anew (/proc/self/clear_refs) and reads it (VmHWM) after three steps.
+Python's tracemalloc would miss PyTorch's memory, and ru_maxrss remembers the peak of the import,
+and at first that of the parent process.
 """
 
 from __future__ import annotations
@@ -58,7 +60,8 @@ def kilobytes(key: str) -> int:
 
 
 def steps(library: Library, size: tuple[int, ...], count: int) -> int:
-    """kB that `count` training steps of an LSTM add, with the gradient of its input, as an embedding below wants it."""
+    """kB that `count` training steps of an LSTM add, with the gradient of its input, as an
+    embedding below wants it."""
     T, B, I, H = size
     layer = library.nn.LSTM(I, H)
     optimizer = library.optim.Adam(layer.parameters(), lr=1e-3)

@@ -1,4 +1,5 @@
-"""What one small op costs, forward and backward: 8×8 numbers, so that hardly any of it is arithmetic."""
+"""What one small op costs, forward and backward: 8×8 numbers, so that hardly any of it is
+arithmetic."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ def single(name: str) -> Contest:
 
 
 def chain() -> Contest:
-    """y = a b b ... b. tinygrad and JAX would make one kernel of it, and no op is left to cost anything."""
+    """y = a b b ... b. tinygrad and JAX would make one kernel of it, and no op is left to cost
+    anything."""
 
     def f(xp: Any, a: Any, b: Any) -> Any:
         for _ in range(CHAIN):

@@ -1,4 +1,5 @@
-"""The other parts of the lesson's models, forward and backward, at its sizes: one program for minigrad and PyTorch."""
+"""The other parts of the lesson's models, forward and backward, at its sizes: one program for
+minigrad and PyTorch."""
 
 from __future__ import annotations
 
@@ -111,7 +112,8 @@ def layer_norm(B: int, E: int) -> Contest:
 
 
 def attention(B: int, T: int, E: int) -> Contest:
-    """Section 8.2: one score for each step, softmax over time, and the weighted sum of the states (B,T,E)."""
+    """Section 8.2: one score for each step, softmax over time, and the weighted sum of the states
+    (B,T,E)."""
 
     def call(library: Library, score: Any, x: Any) -> Any:
         weights = library.torch.softmax(score(x).squeeze(-1), dim=1)  # (B,T)
@@ -138,7 +140,8 @@ def multihead(B: int, T: int, E: int, heads: int) -> Contest:
 
 
 def adam(V: int, E: int, H: int, both: bool) -> Contest:
-    """One step on all parameters of a classifier of V words: the sentiment model, or that of section 5.1."""
+    """One step on all parameters of a classifier of V words: the sentiment model, or that of
+    section 5.1."""
     settings = Classifier("LSTM", V, 2, E, H, both)
     state = state_of(settings.build(twins()[0]))
     grads = {key: normal(*value.shape) for key, value in state.items()}

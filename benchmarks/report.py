@@ -1,4 +1,4 @@
-"""What came out: one table, the goals, and the conditions, as text, as RESULTS.md and as results.json."""
+"""The results: one table, the goals and the conditions, as text, RESULTS.md and results.json."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ from benchmarks.libraries import MODULES, found, skipped
 from benchmarks.measure import GEMMS, OURS, REFERENCE, Effort
 
 HEADER = "workload", OURS, REFERENCE, "ratio", "others", "its GEMMs", "MB to move"
-EXPLANATION = """Written by `python -m benchmarks`. Float32. Each contestant's results agreed with PyTorch's before it
-was timed. A time is the median, ± half of the range of the middle half. The ratio is minigrad's time to PyTorch's in
-the same round: its median over the rounds, and the range of the middle half. *Its GEMMs*: the matrix products of the
-work alone, through NumPy. *MB to move*: what any program must at least read and write, each array once. The sizes of
-a layer are T, B, I, H: length, batch, input, hidden."""
+EXPLANATION = """Written by `python -m benchmarks`. Float32. Each contestant's results agreed
+with PyTorch's before it was timed. A time is the median, ± half of the range of the middle half.
+The ratio is minigrad's time to PyTorch's in the same round: its median over the rounds, and the
+range of the middle half. *Its GEMMs*: the matrix products of the work alone, through NumPy. *MB
+to move*: what any program must at least read and write, each array once. The sizes of a layer
+are T, B, I, H: length, batch, input, hidden."""
 UNITS = (1.0, "s"), (1e-3, "ms"), (1e-6, "µs")
 
 
@@ -86,7 +87,7 @@ def goals_table(rows: Rows) -> str:
 
 
 def summary(rows: Rows) -> str:
-    """What the README shows: times as a share of PyTorch's, and in brackets those of the matrix products alone."""
+    """The README's table: times divided by PyTorch's; in brackets those of the matrix products."""
     found = {(row["group"], row["name"]): row for row in rows}
 
     def cell(group: str, name: str) -> str:
@@ -121,7 +122,7 @@ def processor() -> str:
 
 @functools.cache
 def copied_per_second() -> float:
-    """Bytes that NumPy copies in a second, each read once and written once: 64 MB at a time, best of 9."""
+    """Bytes a second that NumPy copies, each read and written once: 64 MB at a time, best of 9."""
     source, target = np.ones(2**23), np.ones(2**23)
     best = min(seconds_of_copy(source, target) for _ in range(9))
     return 2 * source.nbytes / best
@@ -148,7 +149,9 @@ def conditions(effort: Effort) -> dict[str, str]:
     ]
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}",
+        "machine": (
+            f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}"
+        ),
         "copying memory": f"{copied_per_second() / 1e9:.1f} GB/s read and written",
         "versions": ", ".join(
             [f"Python {platform.python_version()}", f"NumPy {np.__version__}", *versions]

@@ -1,4 +1,5 @@
-"""Time against the length T and the batch B of a layer, and against T where a Python loop reads x[t]."""
+"""Time against the length T and the batch B of a layer, and against T where a Python loop reads
+x[t]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Whole training runs of the lesson, as it writes them: one program, run with minigrad and with PyTorch."""
+"""Whole training runs of the lesson, as it writes them: one program, run with minigrad and with
+PyTorch."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def cases(quick: bool) -> Iterator[Case]:
 
 @dataclass(frozen=True)
 class Classifier:
-    """The lesson's SequenceClassifier and its SentimentLSTM: embedding of V words, layer, last state, C scores."""
+    """The lesson's SequenceClassifier and its SentimentLSTM: embedding of V words, layer, last
+    state, C scores."""
 
     kind: str
     V: int
@@ -93,7 +95,8 @@ def results(model: Any, losses: list[float]) -> dict[str, Any]:
 
 
 def copy_task(kind: str, T: int, steps: int) -> Contest:
-    """Section 6: name the first of T symbols; 500 fixed samples, all in one batch, Adam 0.01, norm clipped at 5."""
+    """Section 6: name the first of T symbols; 500 fixed samples, all in one batch, Adam 0.01, norm
+    clipped at 5."""
     B, symbols, noise = 500, 10, 5
     rng = np.random.default_rng(0)
     y = rng.integers(0, symbols, B)
@@ -117,7 +120,8 @@ def copy_task(kind: str, T: int, steps: int) -> Contest:
 
 
 def sentiment(samples: int) -> Contest:
-    """Section 7: word ids (32,15), 0 the padding, dropout 0.3, Adam 0.001; then the accuracy on 200 others.
+    """Section 7: word ids (32,15), 0 the padding, dropout 0.3, Adam 0.001; then the accuracy on 200
+    others.
 
     Dropout and the order of the batches are random, so the results are compared without them.
     """

@@ -38,7 +38,8 @@ def main() -> None:
         if "could not be written" not in str(error):  # what nn.io.write says: a full disk, say
             raise
         sys.exit(
-            f"\n{error}. Every finished run is kept: with room there, the same command goes on from here."
+            f"\n{error}. Every finished run is kept: with room there, the same command goes "
+            "on from here."
         )
     print(report.write(chosen.out))
     print(f"Done in {time.perf_counter() - began:.0f} s.")

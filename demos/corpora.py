@@ -1,4 +1,5 @@
-"""Sentences with marked names that need no download: composed from templates, and taken from Python's own library."""
+"""Sentences with marked names that need no download: composed from templates, and taken from
+Python's own library."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from demos.tagging import Sentence, read_conll
 
 
 class Corpus(NamedTuple):
-    """Three parts, and for each word of the test part what tells the kind of its name: "left", "right" or ""."""
+    """Three parts, and for each word of the test part what tells the kind of its name: "left",
+    "right" or ""."""
 
     training: list[Sentence]
     validation: list[Sentence]
@@ -25,8 +27,9 @@ class Corpus(NamedTuple):
 
 
 def corpus(name: str, seed: int, count: int, train: str = "", test: str = "") -> Corpus:
-    """ "templates", "Python source", or "your files": `count` sentences to learn from, a fifth as many to choose by,
-    and half as many to report (of files all that are in them, a tenth of `train` to choose by)."""
+    """ "templates", "Python source", or "your files": `count` sentences to learn from, a fifth as
+    many to choose by, and half as many to report (of files all that are in them, a tenth of `train`
+    to choose by)."""
     if name == "templates":
         return from_templates(seed, count)
     if name == "Python source":
@@ -41,14 +44,18 @@ def corpus(name: str, seed: int, count: int, train: str = "", test: str = "") ->
 
 # ---- templates
 
-PEOPLE = """Anna Boris Carla Dmitri Elena Farid Greta Hassan Irina Jonas Karim Lena Marta Nadia Oskar Petra Rosa Stefan
-Tariq Ursula Viktor Wanda Yusuf Zoe Amir Birgit Cesar Dora Emil Fatima""".split()
-PLACES = """Lisbon Oslo Nairobi Quito Hanoi Warsaw Tunis Lima Dakar Seoul Riga Havana Cairo Bergen Malaga Izmir Lagos
-Perth Turin Ghent Osaka Accra Bogota Minsk Split Tartu Porto Basel Graz Lviv""".split()
-FIRMS = """Nokia Siemens Toyota Philips Bosch Danone Samsung Volvo Pirelli Nestle Ericsson Hitachi Renault Unilever Sony
-Michelin Bayer Fujitsu Skoda Olivetti Canon Lufthansa Adidas Ikea Lego Fiat Henkel Shell Intel Thales""".split()
-ANY = """Jordan Austin Florence Georgia Sydney Victoria Madison Charlotte Lincoln Washington Chelsea Paris Morgan Carter
-Dallas Houston Kent Lorraine Preston Savannah Troy Vienna Wells Bradford Logan Camden Clifton Dalton Sheffield
+PEOPLE = """Anna Boris Carla Dmitri Elena Farid Greta Hassan Irina Jonas Karim Lena Marta Nadia
+Oskar Petra Rosa Stefan Tariq Ursula Viktor Wanda Yusuf Zoe Amir Birgit Cesar Dora Emil
+Fatima""".split()
+PLACES = """Lisbon Oslo Nairobi Quito Hanoi Warsaw Tunis Lima Dakar Seoul Riga Havana Cairo Bergen
+Malaga Izmir Lagos Perth Turin Ghent Osaka Accra Bogota Minsk Split Tartu Porto Basel Graz
+Lviv""".split()
+FIRMS = """Nokia Siemens Toyota Philips Bosch Danone Samsung Volvo Pirelli Nestle Ericsson Hitachi
+Renault Unilever Sony Michelin Bayer Fujitsu Skoda Olivetti Canon Lufthansa Adidas Ikea Lego Fiat
+Henkel Shell Intel Thales""".split()
+ANY = """Jordan Austin Florence Georgia Sydney Victoria Madison Charlotte Lincoln Washington Chelsea
+Paris Morgan Carter Dallas Houston Kent Lorraine Preston Savannah Troy Vienna Wells Bradford Logan
+Camden Clifton Dalton Sheffield
 Brooklyn""".split()  # may be a person, a place or a firm
 POOLS = {"PER": PEOPLE, "LOC": PLACES, "ORG": FIRMS}
 TAILS = {
@@ -115,7 +122,8 @@ ENDINGS = ["again .", "today .", "for the first time .", "as usual .", "of cours
 def from_templates(seed: int, count: int) -> Corpus:
     """Half of the names stand in the training part alone, the others are split among the other two.
 
-    In half of the sentences the first name is told by what follows it alone, in the others by what precedes it.
+    In half of the sentences the first name is told by what follows it alone, in the others by what
+    precedes it.
     """
     random = np.random.default_rng(seed)
     pools = {kind: random.permutation(pool) for kind, pool in {**POOLS, "any": ANY}.items()}
@@ -132,7 +140,8 @@ def from_templates(seed: int, count: int) -> Corpus:
 def composed(
     random: np.random.Generator, known: dict[str, list[str]]
 ) -> tuple[Sentence, list[str]]:
-    """A sentence, and for each word of a name on which side of the name stands what tells its kind."""
+    """A sentence, and for each word of a name on which side of the name stands what tells its
+    kind."""
     words: list[str] = []
     tags: list[str] = []
     evidence: list[str] = []
@@ -171,12 +180,14 @@ INTRODUCED = [
 
 
 def from_python(seed: int, count: int) -> Corpus:
-    """Whole modules go to one part or another; a line that also stands in the training part is not tested on."""
+    """Whole modules go to one part or another; a line that also stands in the training part is not
+    tested on."""
     folder = Path(sysconfig.get_path("stdlib"))
     files = sorted(folder.glob("*.py"))
     if len(files) < 50:
         raise SystemExit(
-            f"{folder}: it holds {len(files)} modules as source; this Python came without its library."
+            f"{folder}: it holds {len(files)} modules as source; this Python came without "
+            "its library."
         )
     random = np.random.default_rng(seed)
     order = iter(random.permutation(len(files)).tolist())
@@ -196,11 +207,13 @@ def from_python(seed: int, count: int) -> Corpus:
 
 
 def statements(source: str) -> list[Sentence]:
-    """The logical lines of a Python source that hold a name, each name tagged with what it is there, as `ast` has it.
+    """The logical lines of a Python source that hold a name, each name tagged with what it is
+    there, as `ast` has it.
 
-    function, class, argument, import: where such a name is introduced; keyword: before the = in a call; call,
-    attribute, target, variable: where a name or dotted names are called, read, assigned to, read without a dot. Strings
-    and numbers are all the same word. Names within f-strings, after global and in match patterns are not tagged.
+    function, class, argument, import: where such a name is introduced; keyword: before the = in a
+    call; call, attribute, target, variable: where a name or dotted names are called, read, assigned
+    to, read without a dot. Strings and numbers are all the same word. Names within f-strings, after
+    global and in match patterns are not tagged.
     """
     words = tokens(source)
     tags = ["O"] * len(words)
@@ -221,7 +234,8 @@ def text(token: tokenize.TokenInfo) -> str:
 
 
 def tokens(source: str) -> list[tokenize.TokenInfo]:
-    """The tokens that are words or end a line; an f-string is one of them, also where Python takes it apart (3.12)."""
+    """The tokens that are words or end a line; an f-string is one of them, also where Python takes
+    it apart (3.12)."""
     silent = (tokenize.NL, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
     opening, closing = (
         [getattr(tokenize, f"{c}STRING_{end}", -1) for c in "FT"] for end in ("START", "END")

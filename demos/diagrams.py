@@ -1,4 +1,5 @@
-"""Diagrams of cells: boxes that have weights, circles that act element by element, and wires that end in arrows."""
+"""Diagrams of cells: boxes that have weights, circles that act element by element, and wires that
+end in arrows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What a script does: run experiments, say what they show, draw figures, hold the lesson's claims to the numbers."""
+"""What a script does: run experiments, say what they show, draw figures, hold the lesson's claims
+to the numbers."""
 
 from __future__ import annotations
 
@@ -46,7 +47,9 @@ def untestable(reason: str) -> str:
 class Runs:
     """Results of one experiment: a row for each run, its arguments and what it returned.
 
-    >>> runs = Runs([{"kind": "GRU", "seed": 0, "accuracy": 0.9}, {"kind": "GRU", "seed": 1, "accuracy": 1.0}])
+    >>> first = {"kind": "GRU", "seed": 0, "accuracy": 0.9}
+    >>> second = {"kind": "GRU", "seed": 1, "accuracy": 1.0}
+    >>> runs = Runs([first, second])
     >>> runs.where(kind="GRU")["accuracy"]
     array([0.9, 1. ])
     """
@@ -70,7 +73,8 @@ class Runs:
 
 
 class Lab:
-    """One section of the lesson: `lab = Lab(__file__)` at the top of a script, `lab.done()` at its end."""
+    """One section of the lesson: `lab = Lab(__file__)` at the top of a script, `lab.done()` at its
+    end."""
 
     def __init__(self, script: str):
         path = Path(script)
@@ -99,10 +103,11 @@ class Lab:
         return range(max(self.options.seeds, min(at_least, 3) if self.quick else at_least))
 
     def run(self, experiment: Callable[..., dict[str, Any]], **arguments: Any) -> Runs:
-        """Call `experiment` with every combination of those arguments that are lists, tuples or ranges.
+        """Call `experiment` with every combination of those arguments that are lists, tuples or
+        ranges.
 
-        A run whose result is kept from before is not repeated. The others go through joblib, --jobs at a time, each
-        on one core; `experiment` must return numbers, strings, lists and dicts.
+        A run whose result is kept from before is not repeated. The others go through joblib, --jobs
+        at a time, each on one core; `experiment` must return numbers, strings, lists and dicts.
         """
         choices = [
             value if isinstance(value, list | tuple | range) else [value]
@@ -192,9 +197,10 @@ class Lab:
     ) -> None:
         """One row of the ledger: the lesson's claim in our words, and what came out.
 
-        where: section of the lesson. measured: a number, or one for each independent run, of which the median and the
-        range are reported. baseline: what it is to be compared with, and its value or values. unit: how a number is
-        written ("{:.0%}"). verdict: HOLDS, FAILS, only_if(...) or untestable(...).
+        where: section of the lesson. measured: a number, or one for each independent run, of which
+        the median and the range are reported. baseline: what it is to be compared with, and its
+        value or values. unit: how a number is written ("{:.0%}"). verdict: HOLDS, FAILS,
+        only_if(...) or untestable(...).
         """
         text, value = " ".join(text.split()), summary(measured, unit)
         base = (
@@ -213,11 +219,11 @@ class Lab:
                 "quick": self.quick,
             }
         )
-        beside = f"; {base['name']}: {base['text']}" if base else ""
+        baseline = f"; {base['name']}: {base['text']}" if base else ""
         print("\n" + textwrap.fill(f"Claim ({where}): {text}", 100, subsequent_indent="  "))
         print(
             textwrap.fill(
-                f"{value['text']}{beside}", 100, initial_indent="  ", subsequent_indent="  "
+                f"{value['text']}{baseline}", 100, initial_indent="  ", subsequent_indent="  "
             )
         )
         print(textwrap.fill(f"-> {verdict}", 100, initial_indent="  ", subsequent_indent="     "))
@@ -249,7 +255,8 @@ class Lab:
 
 
 def engine(chosen: options.Options) -> Any:
-    """What joblib is to run on: processes here, or the workers of a Dask cluster, which need this project installed.
+    """What joblib is to run on: processes here, or the workers of a Dask cluster, which need this
+    project installed.
 
     A Dask worker that a nanny starts, as `dask worker` does, keeps BLAS to one thread by itself.
     """
@@ -261,7 +268,8 @@ def engine(chosen: options.Options) -> Any:
         )
     except (OSError, ImportError, ValueError) as why:
         sys.exit(
-            f"There is no Dask scheduler at {chosen.scheduler}, or no package distributed here: {why}"
+            f"There is no Dask scheduler at {chosen.scheduler}, or no package distributed "
+            f"here: {why}"
         )
 
 

@@ -10,7 +10,8 @@ KINDS = {"RNN": nn.RNN, "GRU": nn.GRU, "LSTM": nn.LSTM, "BiLSTM": nn.LSTM}
 
 
 class SequenceClassifier(nn.Module):
-    """Embedding -> recurrent layer -> its last hidden state (both directions' of a BiLSTM) -> scores of C classes."""
+    """Embedding -> recurrent layer -> its last hidden state (both directions' of a BiLSTM) ->
+    scores of C classes."""
 
     def __init__(self, kind: str, vocabulary: int, E: int, H: int, C: int):
         super().__init__()
@@ -28,10 +29,12 @@ class SequenceClassifier(nn.Module):
 
 
 class SentenceClassifier(nn.Module):
-    """Word embeddings -> recurrent layers -> the last states of the top one -> scores of C classes, with dropout.
+    """Word embeddings -> recurrent layers -> the last states of the top one -> scores of C classes,
+    with dropout.
 
-    padding: the id that fills up short rows; its embedding is 0. told: whether the recurrent layers get the lengths of
-    the rows, and leave the padding out. norm: LayerNorm of the last states. p: probability of dropping, everywhere.
+    padding: the id that fills up short rows; its embedding is 0. told: whether the recurrent layers
+    get the lengths of the rows, and leave the padding out. norm: LayerNorm of the last states. p:
+    probability of dropping, everywhere.
     """
 
     def __init__(

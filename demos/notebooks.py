@@ -1,4 +1,4 @@
-"""make notebooks: each demo as an executed notebook, its tables and figures below the cells that make them."""
+"""make notebooks: each demo as an executed notebook, its tables and figures below their cells."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import nbformat
 from demos import options
 
 FIRST = """\
-# The cells of demos/{script}. The words in brackets are those that may follow `python -m demos {name}`.
+# The cells of demos/{script}. The list holds the arguments of `python -m demos {name}`.
 from demos import lab, options
 
 lab.given = options.parse({words}, "{name}")
@@ -39,7 +39,7 @@ def cells_of(script: Path, words: list[str]) -> Any:
 
 
 def execute(notebook: Any, path: Path) -> None:
-    """Run the cells in the folder of `path` and write them there with what they put out, also where one fails."""
+    """Run the cells in the folder of `path` and write them with their output, even if one fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     client = nbclient.NotebookClient(
         notebook,

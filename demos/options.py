@@ -51,7 +51,8 @@ class Options:
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one sentence, with the nearest word that would have been right."""
+    """An ArgumentParser whose errors are one sentence, with the nearest word that would have been
+    right."""
 
     def error(self, message: str) -> NoReturn:
         if unknown := re.match(r"unrecognized arguments: (\S+)", message):
@@ -77,7 +78,8 @@ def script_name(text: str) -> str:
     }
     if Path(text).stem not in known:
         raise argparse.ArgumentTypeError(
-            f"there is no demo {text!r}{nearest(text, known) or '; there are ' + ', '.join(SCRIPTS)}"
+            "there is no demo "
+            f"{text!r}{nearest(text, known) or '; there are ' + ', '.join(SCRIPTS)}"
         )
     return known[Path(text).stem]
 
@@ -114,7 +116,8 @@ def folder(text: str) -> Path:
 
 
 def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Options:
-    """Options from the words of a command line; ends the program with one sentence where a word is wrong."""
+    """Options from the words of a command line; ends the program with one sentence where a word is
+    wrong."""
     parser = Parser(
         prog=prog,
         allow_abbrev=False,

@@ -1,4 +1,5 @@
-"""Pairs of texts to translate: numbers in words, dates, a reader's own file; and texts as tokens."""
+"""Pairs of texts to translate: numbers in words, dates, a reader's own file; and texts as
+tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ Tokens = list[str]
 
 
 def split(text: str, into: str) -> Tokens:
-    """Letters; or words and parts of words, split at spaces and before hyphens, so that `joined` has the text again.
+    """Letters; or words and parts of words, split at spaces and before hyphens, so that `joined`
+    has the text again.
 
     >>> split("vingt-trois mille", into="words")
     ['vingt', '-trois', 'mille']
@@ -41,7 +43,8 @@ def joined(tokens: Sequence[str], into: str) -> str:
 
 
 def number_pairs(count: int, random: np.random.Generator, below: int = 10**9) -> list[Pair]:
-    """`count` different whole numbers in English and in French, as num2words writes them, without commas.
+    """`count` different whole numbers in English and in French, as num2words writes them, without
+    commas.
 
     Numbers of each size are alike in number: the logarithm of n + 10 is drawn evenly.
     """
@@ -129,10 +132,12 @@ LEAST, LONGEST = 60, 60  # pairs in a file; tokens of a text
 
 
 def read_pairs(path: str | Path) -> list[Pair]:
-    """A file of lines "text <tab> translation", in UTF-8; what follows a second tab is left out, as are empty lines.
+    """A file of lines "text <tab> translation", in UTF-8; what follows a second tab is left out, as
+    are empty lines.
 
-    Only the first translation of a text counts, so that no text can be both learned from and held out. Ends the
-    program with one sentence where a line has no tab or the file holds fewer than LEAST texts.
+    Only the first translation of a text counts, so that no text can be both learned from and held
+    out. Ends the program with one sentence where a line has no tab or the file holds fewer than
+    LEAST texts.
     """
     try:
         lines = Path(path).read_text("utf-8-sig").splitlines()
@@ -147,7 +152,8 @@ def read_pairs(path: str | Path) -> list[Pair]:
             continue
         if not (source and rest and rest[0]):
             raise SystemExit(
-                f"{path}, line {number}: a text, a tab and its translation are wanted, not {line[:60]!r}."
+                f"{path}, line {number}: a text, a tab and its translation are wanted, not "
+                f"{line[:60]!r}."
             )
         found.setdefault(source, rest[0])
     if len(found) < LEAST:
@@ -158,10 +164,11 @@ def read_pairs(path: str | Path) -> list[Pair]:
 
 
 def own_pairs(path: str | Path, random: np.random.Generator) -> tuple[list[Pair], str]:
-    """The pairs of a file in random order, and how to split them: into "words" where words come again, else "letters".
+    """The pairs of a file in random order, and how to split them: into "words" where words come
+    again, else "letters".
 
-    Words are taken if at least 90% of those in the last tenth of the texts, and of their translations, also occur
-    before. Pairs with more than LONGEST tokens on a side are left out.
+    Words are taken if at least 90% of those in the last tenth of the texts, and of their
+    translations, also occur before. Pairs with more than LONGEST tokens on a side are left out.
     """
     pairs = read_pairs(path)
     pairs = [pairs[i] for i in random.permutation(len(pairs))]
@@ -171,7 +178,8 @@ def own_pairs(path: str | Path, random: np.random.Generator) -> tuple[list[Pair]
     kept = [pair for pair in pairs if max(len(split(text, name)) for text in pair) <= LONGEST]
     if len(kept) < LEAST:
         raise SystemExit(
-            f"{path}: {len(kept)} pairs have at most {LONGEST} {name} a side; at least {LEAST} are wanted."
+            f"{path}: {len(kept)} pairs have at most {LONGEST} {name} a side; at least "
+            f"{LEAST} are wanted."
         )
     return kept, name
 
@@ -186,8 +194,9 @@ def known(learned: Sequence[Tokens], others: Sequence[Tokens]) -> float:
 
 
 def dictionary(learned: Sequence[tuple[Tokens, Tokens]]) -> dict[str, str]:
-    """For each token s of the texts the token t of their translations that goes with it, if any: each is the other's
-    best by 2 n(s,t) / (n(s) + n(t)), where n counts the pairs that hold a token, or both (Dice 1945)."""
+    """For each token s of the texts the token t of their translations that goes with it, if any:
+    each is the other's best by 2 n(s,t) / (n(s) + n(t)), where n counts the pairs that hold a
+    token, or both (Dice 1945)."""
     sources, targets, both = Counter[str](), Counter[str](), Counter[tuple[str, str]]()
     for pair in learned:
         source, target = (
@@ -221,9 +230,11 @@ def draw(task: str, count: int, random: np.random.Generator, path: str) -> tuple
 
 
 class Corpus:
-    """`count` pairs of a task as tokens and ids, in three parts: to learn from, to choose by, and held out.
+    """`count` pairs of a task as tokens and ids, in three parts: to learn from, to choose by, and
+    held out.
 
-    path: the file of one's own pairs, all of which are taken. The vocabularies are those of the first part.
+    path: the file of one's own pairs, all of which are taken. The vocabularies are those of the
+    first part.
     """
 
     def __init__(self, task: str, count: int, seed: int, path: str = ""):
@@ -248,7 +259,8 @@ class Corpus:
         )
 
     def word_for_word(self) -> float:
-        """The share of held-out sources that a dictionary of the learned pairs translates exactly, token for token."""
+        """The share of held-out sources that a dictionary of the learned pairs translates exactly,
+        token for token."""
         words = dictionary(self.tokens[self.learned])
         pairs = self.tokens[self.held_out]
         return float(

@@ -12,11 +12,12 @@ from typing import Any
 from demos import store
 
 Section = dict[str, Any]
+COLUMNS = ("Place", "Claim", "Measured", "Baseline", "Verdict")
 VERDICTS = {"holds": "✓", "holds only if": "◐", "does not hold": "✗", "cannot be tested": "?"}
 
 
 def write(out: Path) -> str:
-    """Gather the sections kept in `out` into results.json and report.html; returns a sentence that says where."""
+    """Gather the sections in `out` into results.json and report.html; returns where they are."""
     sections = [store.load(path) for path in sorted((out / "sections").glob("*.json"), key=order)]
     ledger = [
         block for section in sections for block in section["blocks"] if block["type"] == "claim"
@@ -50,10 +51,16 @@ def badge(verdict: str) -> str:
 
 def html_of(sections: list[Section], ledger: list[dict[str, Any]], out: Path) -> Iterator[str]:
     yield HEAD
-    yield "<header><h1>Gates, measured</h1><p>The experiments of a lesson on LSTM and GRU networks, run with minigrad, "
-    yield "and each of its claims beside what was measured.</p>"
+    yield (
+        "<header><h1>Gates, measured</h1><p>The experiments of a lesson on LSTM and GRU "
+        "networks, run with minigrad, "
+    )
+    yield "and each of its claims next to what was measured.</p>"
     if any(section["quick"] for section in sections):
-        yield '<p class="quick">Made with --quick: small versions, to see that everything runs. Do not quote them.</p>'
+        yield (
+            '<p class="quick">Made with --quick: small versions, to see that everything runs. Do '
+            "not quote them.</p>"
+        )
     yield "</header><main>"
     yield from ledger_html(ledger)
     for section in sections:
@@ -67,30 +74,31 @@ def ledger_html(ledger: list[dict[str, Any]]) -> Iterator[str]:
     yield " ".join(
         f"<span>{badge(kind)} {counts[kind]}</span>" for kind in VERDICTS if counts[kind]
     )
-    yield "</p><p>Numbers are medians, with the range over independent runs. Places are sections of the lesson.</p>"
-    yield "<table class='ledger'><thead><tr><th>Place</th><th>Claim</th><th>Measured</th><th>Beside it</th>"
-    yield "<th>Verdict</th></tr></thead><tbody>"
+    yield (
+        "</p><p>Numbers are medians, with the range over independent runs. Places are sections "
+        "of the lesson.</p>"
+    )
+    heads = "".join(f"<th>{name}</th>" for name in COLUMNS)
+    yield f"<table class='ledger'><thead><tr>{heads}</tr></thead><tbody>"
     for row in ledger:
         base = row["baseline"]
-        beside = f"{text(base['name'])}: {text(base['text'])}" if base else ""
-        claim = f'<a href="#{row["section"]}">{text(row["claim"])}</a>'
-        cells = {
-            "Place": text(row["where"]),
-            "Claim": claim,
-            "Measured": text(row["measured"]["text"]),
-            "Beside it": beside,
-            "Verdict": badge(row["verdict"]),
-        }
-        yield (
-            "<tr>"
-            + "".join(f'<td data-name="{name}">{cell}</td>' for name, cell in cells.items())
-            + "</tr>"
-        )
+        baseline = f"{text(base['name'])}: {text(base['text'])}" if base else ""
+        cells = [
+            text(row["where"]),
+            f'<a href="#{row["section"]}">{text(row["claim"])}</a>',
+            text(row["measured"]["text"]),
+            baseline,
+            badge(row["verdict"]),
+        ]
+        columns = zip(COLUMNS, cells)
+        row_html = "".join(f'<td data-name="{name}">{cell}</td>' for name, cell in columns)
+        yield f"<tr>{row_html}</tr>"
     yield "</tbody></table></section>"
 
 
 def section_html(section: Section, out: Path) -> Iterator[str]:
-    yield f'<section id="{section["name"]}"><h2>{text(section["title"])}</h2><p>{text(section["intro"])}</p>'
+    yield f'<section id="{section["name"]}"><h2>{text(section["title"])}</h2>'
+    yield f"<p>{text(section['intro'])}</p>"
     for block in section["blocks"]:
         yield "".join(BLOCKS[block["type"]](block, out))
     work = sum(experiment["seconds"] for experiment in section["experiments"].values())
@@ -110,7 +118,8 @@ def figure_html(block: dict[str, Any], out: Path) -> Iterator[str]:
 
 def table_html(block: dict[str, Any], out: Path) -> Iterator[str]:
     head, *rows = block["rows"]
-    yield f'<p class="caption">{text(block["caption"])}</p><div class="wide"><table class="data"><thead><tr>'
+    yield f'<p class="caption">{text(block["caption"])}</p>'
+    yield '<div class="wide"><table class="data"><thead><tr>'
     yield "".join(f"<th>{text(cell)}</th>" for cell in head) + "</tr></thead><tbody>"
     for first, *rest in rows:
         yield (
@@ -123,9 +132,11 @@ def table_html(block: dict[str, Any], out: Path) -> Iterator[str]:
 
 def claim_html(block: dict[str, Any], out: Path) -> Iterator[str]:
     base = block["baseline"]
-    beside = f"; {text(base['name'])}: {text(base['text'])}" if base else ""
-    yield f'<div class="claim"><p>{text(block["claim"])} <span class="place">{text(block["where"])}</span></p>'
-    yield f"<p>{text(block['measured']['text'])}{beside}</p><p>{badge(block['verdict'])}</p></div>"
+    baseline = f"; {text(base['name'])}: {text(base['text'])}" if base else ""
+    place = f'<span class="place">{text(block["where"])}</span>'
+    yield f'<div class="claim"><p>{text(block["claim"])} {place}</p>'
+    yield f"<p>{text(block['measured']['text'])}{baseline}</p>"
+    yield f"<p>{badge(block['verdict'])}</p></div>"
 
 
 BLOCKS = {
@@ -137,18 +148,20 @@ BLOCKS = {
 
 HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Gates, measured</title>
-<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="color-scheme" content="light dark">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <style>
-:root { --ink: #222; --soft: #5f5f5f; --line: #dcdcdc; --ground: #fff; --panel: #f6f6f4; --link: #00578a;
-  --yes: #00694c; --part: #7a5200; --no: #a83b00; --open: #555; }
+:root { --ink: #222; --soft: #5f5f5f; --line: #dcdcdc; --ground: #fff; --panel: #f6f6f4;
+  --link: #00578a; --yes: #00694c; --part: #7a5200; --no: #a83b00; --open: #555; }
 @media screen and (prefers-color-scheme: dark) {
-  :root { --ink: #e4e4e4; --soft: #a8a8a8; --line: #3b3b3b; --ground: #1a1a1a; --panel: #242424; --link: #7cc0ea;
-    --yes: #4fc9a0; --part: #e0b050; --no: #ff9a66; --open: #b5b5b5; }
+  :root { --ink: #e4e4e4; --soft: #a8a8a8; --line: #3b3b3b; --ground: #1a1a1a; --panel: #242424;
+    --link: #7cc0ea; --yes: #4fc9a0; --part: #e0b050; --no: #ff9a66; --open: #b5b5b5; }
   figure img { filter: invert(.898) hue-rotate(180deg); }
 }
 * { box-sizing: border-box; }
 body { margin: 0; padding: 0 1.1rem 4rem; background: var(--ground); color: var(--ink);
-  font: 1rem/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; overflow-wrap: break-word; }
+  font: 1rem/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
+  overflow-wrap: break-word; }
 header, main { max-width: 54rem; margin: 0 auto; }
 section > p, header p { max-width: 44rem; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 2rem 0 .5rem; }
@@ -163,16 +176,19 @@ figcaption { margin-top: .5rem; }
 .quick { color: var(--no); font-weight: 600; }
 .counts span { white-space: nowrap; } .counts > span { margin-right: 1.2rem; }
 table { border-collapse: collapse; font-size: .92rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .35rem .7rem; vertical-align: top; text-align: left; border-bottom: 1px solid var(--line); }
+th, td { padding: .35rem .7rem; vertical-align: top; text-align: left;
+  border-bottom: 1px solid var(--line); }
 .caption { margin: 1.2rem 0 .2rem; break-after: avoid; }
 .data th:first-child { padding-left: 0; }
 .data td, .data thead th { text-align: right; } .data th:first-child { text-align: left; }
 .data tbody th { font-weight: 400; }
 .wide { overflow-x: auto; margin: 0 0 1.2rem; }
-.ledger th, .ledger td { padding-left: 0; } .ledger thead th { color: var(--soft); font-weight: 500; }
+.ledger th, .ledger td { padding-left: 0; }
+.ledger thead th { color: var(--soft); font-weight: 500; }
 .ledger td:nth-child(1) { width: 8%; color: var(--soft); } .ledger td:nth-child(2) { width: 25%; }
 .ledger td:nth-child(3), .ledger td:nth-child(4) { width: 23%; }
-.claim { border-left: 3px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1.2rem 0; max-width: 44rem; }
+.claim { border-left: 3px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1.2rem 0;
+  max-width: 44rem; }
 .claim p { margin: .25rem 0; } .claim p:first-child { font-weight: 600; }
 .place { font-weight: 400; white-space: nowrap; }
 .holds { color: var(--yes); } .holds-only-if { color: var(--part); }

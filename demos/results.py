@@ -1,7 +1,8 @@
-"""python -m demos.results OUT: what a run left in OUT as demos/RESULTS.md, for those who run nothing.
+"""python -m demos.results OUT: what a run left in OUT as demos/RESULTS.md, for those who run
+nothing.
 
-The numbers are kept beside it, in demos/results/results.json; a test makes the page from them again and compares, and
-holds what the README says of results to the same file.
+The numbers are kept in demos/results/results.json; a test makes the page from them again
+and compares, and holds what the README says of results to the same file.
 """
 
 from __future__ import annotations
@@ -57,16 +58,16 @@ def counts(results: Results) -> str:
 
 
 def claim_rows(claims: list[dict[str, Any]]) -> Iterator[str]:
-    yield "| place | claim | measured | beside it | verdict |\n|---|---|---|---|---|\n"
+    yield "| place | claim | measured | baseline | verdict |\n|---|---|---|---|---|\n"
     for claim in claims:
         base = claim["baseline"]
-        beside = f"{base['name']}: {base['text']}" if base else ""
+        baseline = f"{base['name']}: {base['text']}" if base else ""
         mark = VERDICTS[verdict_kind(claim["verdict"])]
         cells = [
             claim["where"],
             claim["claim"],
             claim["measured"]["text"],
-            beside,
+            baseline,
             f"{mark} {claim['verdict']}",
         ]
         yield f"| {' | '.join(map(cell, cells))} |\n"
@@ -93,7 +94,10 @@ def section_page(section: dict[str, Any]) -> Iterator[str]:
             yield f"\n![{block['caption']}](results/{name})\n\n*{block['caption']}*\n"
         elif block["type"] == "table":
             head, *rows = block["rows"]
-            yield f"\n{block['caption']}\n\n| {' | '.join(map(cell, head))} |\n|---{'|--:' * (len(head) - 1)}|\n"
+            yield (
+                f"\n{block['caption']}\n\n| {' | '.join(map(cell, head))} "
+                f"|\n|---{'|--:' * (len(head) - 1)}|\n"
+            )
             yield "".join(f"| {' | '.join(map(cell, row))} |\n" for row in rows)
         elif block["type"] == "text":
             yield f"\n{block['text']}\n"
@@ -105,9 +109,12 @@ def page(results: Results) -> str:
     made = results["made"]
     parts = [
         "# What the demos measured\n\n",
-        f"{counts(results)} Numbers are medians, with the range over independent runs in brackets; places are sections "
-        f"of the lesson. Made by `python -m demos.results` from [results.json](results/results.json), which "
-        f'`make demos ARGS="--seeds {made["seeds"]}"` writes; on {made["date"]} with {made["machine"]}.\n\n',
+        f"{counts(results)} Numbers are medians, with the range over independent runs in "
+        "brackets; places are sections "
+        "of the lesson. Made by `python -m demos.results` from "
+        "[results.json](results/results.json), which "
+        f'`make demos ARGS="--seeds {made["seeds"]}"` writes; on {made["date"]} with '
+        f"{made['machine']}.\n\n",
         "## Claims\n\n",
         *claim_rows(results["claims"]),
     ]
@@ -142,6 +149,7 @@ def publish(out: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "results.json").is_file():
         sys.exit(
-            "python -m demos.results OUT: OUT is the folder that `python -m demos --seeds 5 --out OUT` has filled."
+            "python -m demos.results OUT: OUT is the folder that `python -m demos --seeds 5 "
+            "--out OUT` has filled."
         )
     publish(Path(sys.argv[1]))

@@ -1,8 +1,8 @@
 """0. A graph that explains itself
 
-What backward does, looked at: from z = x y + x to one step of an LSTM, then thirty, then the same as one fused op. Each
-graph is saved as a page, in graphs/ beside the report. Open it in a browser: → goes back through the graph one rule at
-a time, ? lists the other keys.
+What backward does, looked at: from z = x y + x to one step of an LSTM, then thirty, then the same
+as one fused op. Each graph is saved as a page, in graphs/ beside the report. Open it in a browser:
+→ goes back through the graph one rule at a time, ? lists the other keys.
 """
 
 # %%
@@ -27,7 +27,8 @@ def show_page(picture: mg.explain, name: str, look: str) -> None:
 
 # %% [markdown]
 # ## Two ways from x to z
-# x takes part twice: in the product and in the sum. Its gradient is what comes back on both ways, added up.
+# x takes part twice: in the product and in the sum. Its gradient is what comes back on both ways,
+# added up.
 
 # %%
 x = mg.tensor(2.0, requires_grad=True)
@@ -39,12 +40,14 @@ show_page(
     picture,
     "1_two_ways",
     """press → twice. The first rule, add, hands its gradient 1 on to both of its arguments, so x
-          has 1. The second, mul, sends y = 3 to x and x = 2 to y. Then x has 1 + 3 = 4, which is dz/dx = y + 1.""",
+          has 1. The second, mul, sends y = 3 to x and x = 2 to y. Then x has 1 + 3 = 4, which is
+          dz/dx = y + 1.""",
 )
 
 # %% [markdown]
 # ## The same as a drawing
-# The page's data are there for programs too: `nodes`, in the order in which they were computed, and `values`.
+# The page's data are there for programs too: `nodes`, in the order in which they were computed, and
+# `values`.
 
 # %%
 drawing = Diagram(12, 5.2)
@@ -77,7 +80,8 @@ lab.show(
 
 # %% [markdown]
 # ## One step of an LSTM
-# Section 2 has the equations. nn.LSTMCell multiplies by one matrix for all gates and cuts the product into four.
+# Section 2 has the equations. nn.LSTMCell multiplies by one matrix for all gates and cuts the
+# product into four.
 
 # %%
 I, H = 3, 4
@@ -102,8 +106,8 @@ show_page(
     picture,
     "2_one_lstm_step",
     """all is one sum of products, cut into four blocks: three go through σ, one through tanh.
-          Choose the box c: its gradient arrives from one tanh. Choose the forget gate's product: the old state is 0
-          here, so nothing comes back to the gate.""",
+          Choose the box c: its gradient arrives from one tanh. Choose the forget gate's product:
+          the old state is 0 here, so nothing comes back to the gate.""",
 )
 
 # %% [markdown]
@@ -146,14 +150,14 @@ lab.show(
     fig,
     "through_time",
     """The gradient of the loss at the states of each step, as the graph has recorded it. The loss
-         reads the last step, on the right; backward goes to the left, and the gradient shrinks at every step, since a
-         new LSTM's forget gates are half open.""",
+         reads the last step, on the right; backward goes to the left, and the gradient shrinks at
+         every step, since a new LSTM's forget gates are half open.""",
 )
 
 # %% [markdown]
 # ## The same as one op
-# nn.LSTM runs a whole sequence as one op, forward and backward written by hand. In the page it opens into the steps
-# that it must equal, run again on the same inputs.
+# nn.LSTM runs a whole sequence as one op, forward and backward written by hand. In the page it
+# opens into the steps that it must equal, run again on the same inputs.
 
 # %%
 layer = nn.LSTM(I, H)

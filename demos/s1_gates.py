@@ -1,7 +1,8 @@
 """1. The gating mechanism
 
-What a gate is, and what gates do to the gradient. The lesson draws the second by hand: a curve 0.9ᵗ for the vanilla
-RNN and a product of numbers near 1 for the LSTM. Here both are measured through real cells.
+What a gate is, and what gates do to the gradient. The lesson draws the second by hand: a curve 0.9ᵗ
+for the vanilla RNN and a product of numbers near 1 for the LSTM. Here both are measured through
+real cells.
 """
 
 # %%
@@ -19,7 +20,8 @@ BACK = 50  # steps back in time
 
 # %% [markdown]
 # ## Between 0 and 1
-# σ(z) = 1 / (1 + e^-z) never reaches 0 or 1. Its float32 value does, and there its derivative is 0 exactly.
+# σ(z) = 1 / (1 + e^-z) never reaches 0 or 1. Its float32 value does, and there its derivative is 0
+# exactly.
 
 # %%
 z = mg.linspace(0, 120, 12001)
@@ -29,7 +31,10 @@ first_zero = -z[shut == 0][0].item()
 lab.claim(
     "A gate's value lies strictly between 0 and 1",
     where="1.2",
-    measured=f"in float32 it is exactly 1 from z = {first_one:.1f} on and exactly 0 up to z = {first_zero:.1f}",
+    measured=(
+        f"in float32 it is exactly 1 from z = {first_one:.1f} on and exactly 0 up to z = "
+        f"{first_zero:.1f}"
+    ),
     verdict=only_if(
         f"|z| stays below about {min(first_one, -first_zero):.0f}: beyond, the gate is stuck"
     ),
@@ -37,13 +42,15 @@ lab.claim(
 
 # %% [markdown]
 # ## How much of the gradient arrives, 50 steps back
-# A cell runs over random input. u·h_T, for a random direction u, is differentiated by the state at each earlier step;
-# for the LSTM by both its states. What is kept is the gradient's norm, relative to the norm at the last step.
+# A cell runs over random input. u·h_T, for a random direction u, is differentiated by the state at
+# each earlier step; for the LSTM by both its states. What is kept is the gradient's norm, relative
+# to the norm at the last step.
 
 
 # %%
 def make(kind: str, start: str, I: int, H: int) -> nn.Module:
-    """A cell with PyTorch's initial values, or with another start: "bias 3", "chrono", "gain 1.5"."""
+    """A cell with PyTorch's initial values, or with another start: "bias 3", "chrono", "gain
+    1.5"."""
     cell = {"RNN": nn.RNNCell, "GRU": nn.GRUCell, "LSTM": nn.LSTMCell}[kind](I, H)
     word, _, value = start.partition(" ")
     if word == "bias":
@@ -58,7 +65,8 @@ def make(kind: str, start: str, I: int, H: int) -> nn.Module:
 def gradient_flow(
     kind: str, start: str, seed: int, T: int, B: int, I: int, H: int
 ) -> dict[str, list[float]]:
-    """‖∂(u·h_T)/∂h_t‖ and, for the LSTM, ‖∂(u·h_T)/∂c_t‖ for t = T, T-1 ... 0, each divided by its first."""
+    """‖∂(u·h_T)/∂h_t‖ and, for the LSTM, ‖∂(u·h_T)/∂c_t‖ for t = T, T-1 ... 0, each divided by its
+    first."""
     mg.manual_seed(seed)
     cell = make(kind, start, I, H)
     h, c = (mg.zeros(B, H).requires_grad_() for _ in range(2))
@@ -123,8 +131,9 @@ lab.claim(
 
 # %% [markdown]
 # ## It is the bias that holds the gate open
-# With the forget bias b the gate starts near σ(b) and what is stored fades as σ(b)ᵗ. Chrono initialisation (Tallec &
-# Ollivier 2018) gives each unit a memory of its own, drawn from 1 to the longest dependency.
+# With the forget bias b the gate starts near σ(b) and what is stored fades as σ(b)ᵗ. Chrono
+# initialisation (Tallec & Ollivier 2018) gives each unit a memory of its own, drawn from 1 to the
+# longest dependency.
 
 # %%
 STARTS = ["bias 0", "bias 1", "bias 3", "chrono"]
@@ -246,8 +255,9 @@ label_ends(ax, [(float(y), kind, COLOURS[kind]) for kind, y in ends_of.items()])
 lab.show(
     figure,
     "gates",
-    f"""The gate, what it does to a vector, where it stands, and what is left of the gradient at PyTorch's initial
-    values (median and range over {len(seeds)} cells): a gated cell starts by losing the gradient, too.""",
+    f"""The gate, what it does to a vector, where it stands, and what is left of the gradient at
+    PyTorch's initial values (median and range over {len(seeds)} cells): a gated cell starts by
+    losing the gradient, too.""",
 )
 
 # %%
@@ -279,8 +289,9 @@ right.set(
 lab.show(
     figure,
     "gradient_flow",
-    f"""Left: the forget bias b at the start decides how much gradient the cell state carries {BACK} steps back. Right:
-    the gain of a vanilla RNN's recurrent matrix decides whether it vanishes or, above the dashed line, explodes.""",
+    f"""Left: the forget bias b at the start decides how much gradient the cell state carries {BACK}
+    steps back. Right: the gain of a vanilla RNN's recurrent matrix decides whether it vanishes or,
+    above the dashed line, explodes.""",
 )
 
 # %%

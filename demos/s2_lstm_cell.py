@@ -1,7 +1,8 @@
 """2. The LSTM cell
 
-Six equations and the path of one step through them. The cell is written from the engine's operations as the equations
-stand, compared with nn.LSTMCell on the same weights, and its derivative along the cell state is measured.
+Six equations and the path of one step through them. The cell is written from the engine's
+operations as the equations stand, compared with nn.LSTMCell on the same weights, and its derivative
+along the cell state is measured.
 """
 
 # %%
@@ -20,8 +21,9 @@ lab = Lab(__file__)
 
 # %% [markdown]
 # ## The equations, as a program
-# Each gate looks at the previous hidden state and the present input side by side, [h, x]. The weights start as
-# Glorot's normal distribution has it, the biases at 0, and the forget gate's at 1, so that it starts open.
+# Each gate looks at the previous hidden state and the present input side by side, [h, x]. The
+# weights start as Glorot's normal distribution has it, the biases at 0, and the forget gate's at 1,
+# so that it starts open.
 
 
 # %%
@@ -77,7 +79,10 @@ def one_step(seed: int, I: int, H: int) -> dict[str, float]:
 
 steps = lab.run(one_step, seed=lab.seeds(at_least=20), I=I, H=H)
 lab.table(
-    f"Mean value of a gate over its units ({len(steps.rows)} cells, each with its own weights and input)",
+    (
+        f"Mean value of a gate over its units ({len(steps.rows)} cells, each with its own "
+        "weights and input)"
+    ),
     ["gate", "median", "lowest", "highest"],
     [
         [name, *(f"{q:.3f}" for q in np.quantile(steps[name], [0.5, 0, 1]))]
@@ -93,18 +98,21 @@ lab.claim(
     unit="halved in {:.1f} steps",
     baseline=("with bias 0, where the gate is near ½", 1.0),
     verdict=only_if(
-        f"{np.median(half_life):.1f} steps are memory enough; for 100 steps section 6 needs a bias near log 100"
+        f"{np.median(half_life):.1f} steps are memory enough; for 100 steps section 6 needs "
+        "a bias near log 100"
     ),
 )
 
 # %% [markdown]
 # ## The same numbers as nn.LSTMCell
-# The layer stacks the four gates in the order i, f, g, o and keeps the columns of x and of h in two matrices.
+# The layer stacks the four gates in the order i, f, g, o and keeps the columns of x and of h in two
+# matrices.
 
 
 # %%
 def against_the_layer(seed: int, I: int, H: int) -> dict[str, float]:
-    """Largest difference of h' and c' between `Cell` and nn.LSTMCell with the same weights, states and input."""
+    """Largest difference of h' and c' between `Cell` and nn.LSTMCell with the same weights, states
+    and input."""
     mg.manual_seed(seed)
     cell, layer = Cell(I, H), nn.LSTMCell(I, H)
     weights, biases = (
@@ -124,12 +132,14 @@ def against_the_layer(seed: int, I: int, H: int) -> dict[str, float]:
 twins = lab.run(against_the_layer, seed=lab.seeds(at_least=5), I=I, H=H)["difference"]
 assert twins.max() < 1e-5, f"the cell and nn.LSTMCell differ by {twins.max():.1e}"
 lab.say(
-    f"Cell and nn.LSTMCell, given the same weights, differ by at most {twins.max():.0e}: rounding in float32."
+    f"Cell and nn.LSTMCell, given the same weights, differ by at most {twins.max():.0e}: "
+    "rounding in float32."
 )
 
 # %% [markdown]
 # ## Along the cell state
-# c' = f c + i g is a sum, so the derivative of c' by c, with h and x fixed, should be f itself and nothing else.
+# c' = f c + i g is a sum, so the derivative of c' by c, with h and x fixed, should be f itself and
+# nothing else.
 
 
 # %%
@@ -144,7 +154,10 @@ def along_the_cell_state(seed: int, I: int, H: int) -> dict[str, float]:
 
 slopes = lab.run(along_the_cell_state, seed=lab.seeds(at_least=20), I=I, H=H)["difference"]
 lab.claim(
-    "The cell state is updated by addition, so that its gradient passes through the forget gate alone",
+    (
+        "The cell state is updated by addition, so that its gradient passes through the forget "
+        "gate alone"
+    ),
     where="2.3",
     experiment="along_the_cell_state",
     measured=slopes,
@@ -154,7 +167,8 @@ lab.claim(
 
 # %% [markdown]
 # ## The diagram
-# Boxes have weights, circles act on each element. Above runs the cell state, below what every gate looks at.
+# Boxes have weights, circles act on each element. Above runs the cell state, below what every gate
+# looks at.
 
 # %%
 drawing = Diagram(12, 9.6)
@@ -214,8 +228,9 @@ for x, y, equation, colour in equations:
 lab.show(
     drawing.ax.figure,
     "lstm_cell",
-    """One step of an LSTM. The cell state c crosses the cell and meets two operations only: it is scaled by the forget
-    gate, and something is added. The hidden state h is what the output gate shows of it.""",
+    """One step of an LSTM. The cell state c crosses the cell and meets two operations only: it is
+    scaled by the forget gate, and something is added. The hidden state h is what the output gate
+    shows of it.""",
 )
 
 # %%

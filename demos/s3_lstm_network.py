@@ -1,8 +1,8 @@
 """3. The LSTM over time
 
-A cell applied along a sequence, and a linear layer that reads every hidden state. In a fresh network on random input
-the gates are flat, and that is where the lesson stops. Trained on a task that needs memory they open and close where
-the task asks for it.
+A cell applied along a sequence, and a linear layer that reads every hidden state. In a fresh
+network on random input the gates are flat, and that is where the lesson stops. Trained on a task
+that needs memory they open and close where the task asks for it.
 """
 
 # %%
@@ -23,12 +23,14 @@ GATES = {"f": "forget", "i": "input", "o": "output"}
 
 # %% [markdown]
 # ## The network
-# `step_by_step` unrolls the cell in Python, one graph node after another; nn.LSTM does the same as one operation.
+# `step_by_step` unrolls the cell in Python, one graph node after another; nn.LSTM does the same as
+# one operation.
 
 
 # %%
 class Network(nn.Module):
-    """y_t = W h_t + b over the hidden states of an LSTM whose forget bias is 1: x (T,B,I) -> y (T,B,C)."""
+    """y_t = W h_t + b over the hidden states of an LSTM whose forget bias is 1: x (T,B,I) -> y
+    (T,B,C)."""
 
     def __init__(self, I: int, H: int, C: int):
         super().__init__()
@@ -65,7 +67,8 @@ T, I, H, C = 20, 10, 32, 10
 
 
 def fresh(seed: int, T: int, I: int, H: int, C: int) -> dict[str, object]:
-    """An untrained network's loss on random answers (nat), its gates, and how far the unrolled cell is from nn.LSTM."""
+    """An untrained network's loss on random answers (nat), its gates, and how far the unrolled cell
+    is from nn.LSTM."""
     mg.manual_seed(seed)
     network = Network(I, H, C)
     x, answers = mg.randn(T, 1, I), mg.randint(0, C, (T,))
@@ -90,7 +93,8 @@ lab.table(
     ],
 )
 lab.say(
-    f"The cell unrolled in Python and nn.LSTM differ by at most {untrained['difference'].max():.0e}."
+    "The cell unrolled in Python and nn.LSTM differ by at most "
+    f"{untrained['difference'].max():.0e}."
 )
 lab.claim(
     "A new network's loss is about 2.3",
@@ -104,8 +108,8 @@ lab.claim(
 
 # %% [markdown]
 # ## On a task: the latch
-# Each step shows a random symbol; now and then a flag marks it. At every step the answer is the symbol marked last.
-# With gates one would, on a flag, forget and write, and otherwise keep.
+# Each step shows a random symbol; now and then a flag marks it. At every step the answer is the
+# symbol marked last. With gates one would, on a flag, forget and write, and otherwise keep.
 
 # %%
 SYMBOLS, BEFORE, AFTER = 10, 3, 5  # BEFORE and AFTER: the steps around a flag that the figure shows
@@ -116,7 +120,8 @@ EVERY = 10
 def on_the_latch(
     seed: int, steps: int, B: int, T: int, H: int, lr: float, clip: float
 ) -> dict[str, object]:
-    """Train on fresh sequences; the share of right answers on others, and the gates before and after."""
+    """Train on fresh sequences; the share of right answers on others, and the gates before and
+    after."""
     mg.manual_seed(seed)
     network = Network(SYMBOLS + 1, H, SYMBOLS)
     x, answers, marks = latch_task(512, T, SYMBOLS)
@@ -141,7 +146,8 @@ def on_the_latch(
 
 
 def around_a_flag(gates: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Mean of gates (3,T,B) around those flags of marks (T,B) that have no other flag in their window: (3,window)."""
+    """Mean of gates (3,T,B) around those flags of marks (T,B) that have no other flag in their
+    window: (3,window)."""
     T, B = marks.shape
     places = [
         (slice(t - BEFORE, t + AFTER + 1), b)
@@ -208,8 +214,9 @@ for ax, last in zip(
 lab.show(
     figure,
     "gates_over_time",
-    f"""Gates over time, each the mean of {H} units. In a fresh network they hardly depend on the input; after
-    {TRAINING["steps"]} training steps on the latch the input gate opens on a flag, and the forget gate closes.""",
+    f"""Gates over time, each the mean of {H} units. In a fresh network they hardly depend on the
+    input; after {TRAINING["steps"]} training steps on the latch the input gate opens on a flag, and
+    the forget gate closes.""",
 )
 
 # %%

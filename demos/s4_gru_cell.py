@@ -1,7 +1,8 @@
 """4. The GRU cell
 
-Two gates and one state. The cell is written as the lesson has it (Cho et al. 2014), compared with nn.GRUCell, and
-counted against the LSTM, with one bias for each gate and with the two that PyTorch keeps.
+Two gates and one state. The cell is written as the lesson has it (Cho et al. 2014), compared with
+nn.GRUCell, and counted against the LSTM, with one bias for each gate and with the two that PyTorch
+keeps.
 """
 
 # %%
@@ -19,8 +20,9 @@ lab = Lab(__file__)
 
 # %% [markdown]
 # ## The equations, as a program
-# Two conventions meet here. In the lesson z is the share of the *new* state; nn.GRUCell's z, like PyTorch's, is that of
-# the *old* one: its z is this 1 - z. And the lesson resets h before the matrix product, PyTorch after it.
+# Two conventions meet here. In the lesson z is the share of the *new* state; nn.GRUCell's z, like
+# PyTorch's, is that of the *old* one: its z is this 1 - z. And the lesson resets h before the
+# matrix product, PyTorch after it.
 
 
 # %%
@@ -51,7 +53,8 @@ I, H = 10, 32
 
 
 def one_step(seed: int, I: int, H: int) -> dict[str, float]:
-    """Mean of each gate after one step from a zero state, and the largest difference to nn.GRUCell."""
+    """Mean of each gate after one step from a zero state, and the largest difference to
+    nn.GRUCell."""
     mg.manual_seed(seed)
     cell, layer = Cell(I, H), nn.GRUCell(I, H, reset_after=False)
     weights = [
@@ -75,24 +78,29 @@ assert steps["difference"].max() < 1e-5, (
     f"the cell and nn.GRUCell differ by {steps['difference'].max():.1e}"
 )
 lab.table(
-    f"Mean value of a gate over its units ({len(steps.rows)} cells, each with its own weights and input)",
+    (
+        f"Mean value of a gate over its units ({len(steps.rows)} cells, each with its own "
+        "weights and input)"
+    ),
     ["gate", "median", "lowest", "highest"],
     [
         [name, *(f"{q:.3f}" for q in np.quantile(steps[name], [0.5, 0, 1]))]
         for name in ("reset", "update")
     ],
 )
-lab.say(f"""Cell and nn.GRUCell(reset_after=False), given the same weights (those of z negated), differ by at most
-    {steps["difference"].max():.0e}: rounding in float32.""")
+lab.say(f"""Cell and nn.GRUCell(reset_after=False), given the same weights (those of z negated),
+    differ by at most {steps["difference"].max():.0e}: rounding in float32.""")
 
 # %% [markdown]
 # ## Copy or replace
-# With a strongly negative bias z is near 0 and the state should pass unchanged; with a positive one it should be new.
+# With a strongly negative bias z is near 0 and the state should pass unchanged; with a positive one
+# it should be new.
 
 
 # %%
 def held(seed: int, bias: float, T: int, I: int, H: int) -> dict[str, float]:
-    """‖h_T - h_0‖ / ‖h_0‖ and ‖h_T - n_T‖ / ‖h_T‖ after T steps of random input with b_z = `bias`."""
+    """‖h_T - h_0‖ / ‖h_0‖ and ‖h_T - n_T‖ / ‖h_T‖ after T steps of random input with b_z =
+    `bias`."""
     mg.manual_seed(seed)
     cell = Cell(I, H)
     first = h = mg.rand(1, H) * 2 - 1
@@ -132,8 +140,8 @@ lab.claim(
 
 # %% [markdown]
 # ## Counting
-# For I inputs and H units a gate has H (I + H) weights and H biases: an LSTM four times that, a GRU three times.
-# PyTorch's layers keep two biases for a gate. The ratio is 3 to 4 either way.
+# For I inputs and H units a gate has H (I + H) weights and H biases: an LSTM four times that, a GRU
+# three times. PyTorch's layers keep two biases for a gate. The ratio is 3 to 4 either way.
 
 
 # %%
@@ -220,8 +228,9 @@ for x, y, equation, colour in equations:
 lab.show(
     drawing.ax.figure,
     "gru_cell",
-    """One step of a GRU. The state h crosses the cell; one gate z decides both how much of it stays and how much of the
-    candidate n comes in, and the reset gate r decides what the candidate sees of it.""",
+    """One step of a GRU. The state h crosses the cell; one gate z decides both how much of it stays
+    and how much of the candidate n comes in, and the reset gate r decides what the candidate sees
+    of it.""",
 )
 
 # %%

@@ -1,7 +1,7 @@
 """5. Four classifiers
 
-An embedding, a recurrent layer of one of four kinds, and a linear layer over its last state: counted, and run on a
-batch of token sequences.
+An embedding, a recurrent layer of one of four kinds, and a linear layer over its last state:
+counted, and run on a batch of token sequences.
 """
 
 # %%
@@ -60,7 +60,10 @@ lab.claim(
 lab.claim(
     "Relative to a vanilla RNN layer, a GRU has 3 and an LSTM 4 times the parameters",
     where="9.2, first panel",
-    measured=f"{parts['GRU'][1] / parts['RNN'][1]:.2f} and {parts['LSTM'][1] / parts['RNN'][1]:.2f} times",
+    measured=(
+        f"{parts['GRU'][1] / parts['RNN'][1]:.2f} and {parts['LSTM'][1] / parts['RNN'][1]:.2f} "
+        "times"
+    ),
     baseline=(
         "whole models",
         f"{counts['GRU'] / counts['RNN']:.2f} and {counts['LSTM'] / counts['RNN']:.2f} times",
@@ -101,8 +104,8 @@ ax.grid(axis="y", visible=False)
 lab.show(
     figure,
     "parameters",
-    f"""Where the parameters are, with {VOCABULARY:,} words, embeddings of {E} and {H} hidden units. The output layer is
-    too small to see.""",
+    f"""Where the parameters are, with {VOCABULARY:,} words, embeddings of {E} and {H} hidden units.
+    The output layer is too small to see.""",
 )
 
 # %%

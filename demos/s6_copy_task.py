@@ -1,9 +1,9 @@
 """6. The copy task: remembering over a distance
 
-The first symbol of a sequence is to be named at its end, after noise. The lesson trains on 500 fixed sequences and
-concludes that gated networks remember and the vanilla RNN does not. Here this is run as written, with the accuracy on
-those 500 beside it; and then with fresh noise at every step, where nothing can be learned by heart, from several starts
-of the forget gate.
+The first symbol of a sequence is to be named at its end, after noise. The lesson trains on 500
+fixed sequences and concludes that gated networks remember and the vanilla RNN does not. Here this
+is run as written, with the accuracy on those 500 beside it; and then with fresh noise at every
+step, where nothing can be learned by heart, from several starts of the forget gate.
 """
 
 # %%
@@ -36,7 +36,8 @@ CHANCE = 1 / SYMBOLS
 
 
 def classifier(kind: str, start: str, length: int) -> SequenceClassifier:
-    """A classifier with PyTorch's initial values, or an LSTM with another start: "b = 3", "chrono"."""
+    """A classifier with PyTorch's initial values, or an LSTM with another start: "b = 3",
+    "chrono"."""
     model = SequenceClassifier(kind, SYMBOLS + NOISE, E=32, H=64, C=SYMBOLS)
     if start.startswith("b = "):
         nn.init.forget_bias_(model.rnn, float(start.removeprefix("b = ")))
@@ -47,7 +48,8 @@ def classifier(kind: str, start: str, length: int) -> SequenceClassifier:
 
 # %% [markdown]
 # ## As written
-# 500 sequences, all of them at each of 150 steps; Adam with learning rate 0.01, gradients clipped at 5; then others.
+# 500 sequences, all of them at each of 150 steps; Adam with learning rate 0.01, gradients clipped
+# at 5; then others.
 
 
 # %%
@@ -110,15 +112,16 @@ axes[0].set_ylabel("right answers")
 lab.show(
     figure,
     "as_written",
-    f"""The copy task as written ({RUNS}): what is known of the 500 sequences of the training, and whether that is the
-    rule, which would serve for other sequences as well.""",
+    f"""The copy task as written ({RUNS}): what is known of the 500 sequences of the training, and
+    whether that is the rule, which would serve for other sequences as well.""",
 )
 
 # %% [markdown]
 # ## As it should be
-# Fresh sequences at every step, so that only the rule helps, and the same budget for all: 300 steps of 64 sequences,
-# Adam, gradients clipped at 1, at the lesson's learning rate and at three times that; for each model the better one
-# counts, chosen on sequences that are neither trained on nor reported. The LSTM is started four ways.
+# Fresh sequences at every step, so that only the rule helps, and the same budget for all: 300 steps
+# of 64 sequences, Adam, gradients clipped at 1, at the lesson's learning rate and at three times
+# that; for each model the better one counts, chosen on sequences that are neither trained on nor
+# reported. The LSTM is started four ways.
 
 # %%
 MODELS = {
@@ -138,7 +141,8 @@ EVERY = 10
 def with_fresh_noise(
     model: str, length: int, lr: float, seed: int, steps: int, B: int, clip: float, device: str
 ) -> dict[str, object]:
-    """Right answers on other sequences: on 256 after every 10 steps, and on 1000 more at the end."""
+    """Right answers on other sequences: on 256 after every 10 steps, and on 1000 more at the
+    end."""
     mg.manual_seed(seed)
     network = classifier(*MODELS[model], length).to(device)
     mg.manual_seed(1000 + seed)  # every model sees the same sequences
@@ -200,7 +204,10 @@ grid_of_numbers(ax, np.median(cells, axis=2), two_lines, [*MODELS], columns)
 lab.show(
     figure,
     "fresh_noise",
-    f"Right answers with fresh noise after {STEPS} steps, the same budget for all ({RUNS}); chance is 10%.",
+    (
+        f"Right answers with fresh noise after {STEPS} steps, the same budget for all ({RUNS}); "
+        "chance is 10%."
+    ),
 )
 
 # %%
@@ -242,7 +249,8 @@ lab.table(
 
 # %% [markdown]
 # ## And without clipping?
-# The same at half the length, with the gradient's norm clipped at 1 and not at all, at the higher rate.
+# The same at half the length, with the gradient's norm clipped at 1 and not at all, at the higher
+# rate.
 
 # %%
 UNCLIPPED = 1e9  # a limit that nothing reaches; JSON has no infinity

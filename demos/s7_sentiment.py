@@ -1,8 +1,9 @@
 """7. Sentiment of short sentences
 
-Two or three telling words among neutral ones, shuffled, and a bidirectional LSTM that names the side. As written, the
-id that fills up short rows is also the word "good". Here that is run as written and put right, and what it costs is
-measured, beside a model that does not look at the order of words at all.
+Two or three telling words among neutral ones, shuffled, and a bidirectional LSTM that names the
+side. As written, the id that fills up short rows is also the word "good". Here that is run as
+written and put right, and what it costs is measured, beside a model that does not look at the order
+of words at all.
 """
 
 # %%
@@ -22,8 +23,9 @@ OWN = len(WORDS)  # an id that is no word
 
 # %% [markdown]
 # ## Three versions
-# As written; with an id of its own for the padding; and told, besides, how long each sentence is, so that the LSTM
-# reads no padding at all. And the bag of words: one weight for each word, summed over the sentence.
+# As written; with an id of its own for the padding; and told, besides, how long each sentence is,
+# so that the LSTM reads no padding at all. And the bag of words: one weight for each word, summed
+# over the sentence.
 
 
 # %%
@@ -63,8 +65,9 @@ lab.table(
 
 # %% [markdown]
 # ## Training
-# 800 sentences, batches of 32, Adam with learning rate 0.001 (the bag of words: 0.01), 50 passes; then 1000 others.
-# Of the trained models it is also asked how likely five neutral words are to be positive, alone and with one more word.
+# 800 sentences, batches of 32, Adam with learning rate 0.001 (the bag of words: 0.01), 50 passes;
+# then 1000 others. Of the trained models it is also asked how likely five neutral words are to be
+# positive, alone and with one more word.
 
 # %%
 EVERY = 25  # steps between two looks: one pass over 800 sentences
@@ -85,7 +88,8 @@ def one_word(asked: str, padding: int, B: int = 400) -> Tensor:
 
 
 def sentiment(version: str, seed: int, count: int, steps: int, device: str) -> dict[str, object]:
-    """Curves; right answers on other sentences, and on those whose positive word is "good"; what is `ASKED`."""
+    """Curves; right answers on other sentences, and on those whose positive word is "good"; what is
+    `ASKED`."""
     mg.manual_seed(seed)
     model, padding = make(version)
     model.to(device)
@@ -142,7 +146,10 @@ written, right, bag = (
     by_version["bag of words"],
 )
 lab.table(
-    'Right answers on other sentences (medians): all, those whose positive word is "good", all padded to 60 places',
+    (
+        'Right answers on other sentences (medians): all, those whose positive word is "good", '
+        "all padded to 60 places"
+    ),
     [
         "",
         f"all, step {EARLY}",
@@ -183,14 +190,15 @@ chance_line(axes[1], float(np.median(written["majority"])), "the more frequent s
 lab.show(
     figure,
     "training",
-    f"""The first {at[-1]} of {STEPS:,} training steps (median and range over seeds). All learn the task; so
-    does a bag of words, which has {size(BagOfWords())} numbers to learn where the networks have {NETWORK:,}.""",
+    f"""The first {at[-1]} of {STEPS:,} training steps (median and range over seeds). All learn the
+    task; so does a bag of words, which has {size(BagOfWords())} numbers to learn where the networks
+    have {NETWORK:,}.""",
 )
 
 # %% [markdown]
 # ## What the shared id costs
-# On sentences like those of the training little, and in the end nothing: zeros among other words betray "good". But a
-# "good" at the end is not there: with it and without, the ids are the same.
+# On sentences like those of the training little, and in the end nothing: zeros among other words
+# betray "good". But a "good" at the end is not there: with it and without, the ids are the same.
 
 # %%
 figure, ax = panels(figsize=(6.8, 3.9))
@@ -212,13 +220,13 @@ ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 lab.show(
     figure,
     "one_word",
-    """Five neutral words, and one more among or after them (median and range over seeds). As written a "good" at the
-    end changes nothing: it is padding.""",
+    """Five neutral words, and one more among or after them (median and range over seeds). As
+    written a "good" at the end changes nothing: it is padding.""",
 )
 lab.say(f"""On sentences like those of the training the cost is time: after {EARLY} steps
-    {np.median(early["as written"]["good"]):.0%} of those whose positive word is "good" are named rightly, where with an
-    id of its own for the padding {np.median(early["own id"]["good"]):.0%} are; after {STEPS:,} steps,
-    {np.median(written["good"]):.0%}.""")
+    {np.median(early["as written"]["good"]):.0%} of those whose positive word is "good" are named
+    rightly, where with an id of its own for the padding {np.median(early["own id"]["good"]):.0%}
+    are; after {STEPS:,} steps, {np.median(written["good"]):.0%}.""")
 lab.claim(
     "Embedding(padding_idx=0) keeps the padding out",
     where="7.1",
@@ -266,8 +274,8 @@ lab.claim(
     baseline=("a bag of words", bag["accuracy"]),
     verdict=HOLDS if np.median(written["accuracy"] - bag["accuracy"]) > 0.02 else FAILS,
 )
-lab.say(f"""The words are shuffled, so that their order carries nothing: a model that ignores it is as good, with
-    {size(BagOfWords())} numbers to learn in place of {NETWORK:,}.""")
+lab.say(f"""The words are shuffled, so that their order carries nothing: a model that ignores it is
+    as good, with {size(BagOfWords())} numbers to learn in place of {NETWORK:,}.""")
 
 # %%
 lab.done()

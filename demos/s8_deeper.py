@@ -1,8 +1,8 @@
 """8. Deeper, and with attention
 
-Three bidirectional layers with dropout and LayerNorm, counted and trained beside a single one; and attention over the
-states of a sentence. The lesson draws the attention of an untrained model. Here it is trained, and where it looks is
-counted over a thousand sentences, before and after.
+Three bidirectional layers with dropout and LayerNorm, counted and trained beside a single one; and
+attention over the states of a sentence. The lesson draws the attention of an untrained model. Here
+it is trained, and where it looks is counted over a thousand sentences, before and after.
 """
 
 # %%
@@ -43,8 +43,8 @@ lab.table(
 
 # %% [markdown]
 # ## Is deeper better here?
-# Both with the padding put right and the same number of steps, on many sentences and on few; each with and without
-# dropout.
+# Both with the padding put right and the same number of steps, on many sentences and on few; each
+# with and without dropout.
 
 # %%
 DROPPED = {"": 0.3, ", no dropout": 0.0}
@@ -70,7 +70,8 @@ def splits(seed: int, count: int, device: str, padding: int = OWN) -> tuple[Data
 
 
 def depth(model: str, count: int, seed: int, steps: int, device: str) -> dict[str, object]:
-    """Curves; right answers at the end, on `count` sentences of the training and on others; what its layers know."""
+    """Curves; right answers at the end, on `count` sentences of the training and on others; what
+    its layers know."""
     layers, p = MODELS[model]
     mg.manual_seed(seed)
     network = SentenceClassifier(
@@ -89,7 +90,8 @@ def depth(model: str, count: int, seed: int, steps: int, device: str) -> dict[st
 
 
 def known_by_layer(model: SentenceClassifier, data: Data) -> list[list[float]]:
-    """For each layer, from its states at neutral words: how often a linear map names the word, and the sentence's side.
+    """For each layer, from its states at neutral words: how often a linear map names the word, and
+    the sentence's side.
 
     The map is fitted by least squares on half of the sentences and tried on the other half.
     """
@@ -151,7 +153,10 @@ axes[0, -1].legend(loc="lower right", fontsize=9.5)
 lab.show(
     figure,
     "depth",
-    "One layer and three, with dropout of 0.3 and without, on the same sentences (median and range over seeds).",
+    (
+        "One layer and three, with dropout of 0.3 and without, on the same sentences (median and "
+        "range over seeds)."
+    ),
 )
 
 
@@ -159,7 +164,8 @@ at_end = {model: stacked.where(model=model, count=COUNTS[0])["other"] for model 
 
 
 def better(a: str, b: str) -> bool:
-    """Whether `a` is right more often than `b`: by more than 1% in the median, and in four of five runs."""
+    """Whether `a` is right more often than `b`: by more than 1% in the median, and in four of five
+    runs."""
     gain = at_end[a] - at_end[b]
     return bool(np.median(gain) > 0.01 and (gain > 0).mean() >= 0.8)
 
@@ -187,8 +193,8 @@ lab.claim(
 
 # %% [markdown]
 # ## What layers know
-# From the state at a neutral word a linear map is to name that word (its surface) and the side of the whole sentence
-# (what it is about), layer by layer.
+# From the state at a neutral word a linear map is to name that word (its surface) and the side of
+# the whole sentence (what it is about), layer by layer.
 
 # %%
 best = stacked.where(model="3 layers", count=COUNTS[-1])
@@ -216,14 +222,16 @@ lab.claim(
 
 # %% [markdown]
 # ## Attention, trained
-# In place of the last states: a weighted mean of all states, the weights a softmax of learned scores. As written the
-# padding is weighed, too; with the mask it is not. And, to compare, attention over the embeddings: without an LSTM
-# below, what is weighed at a place is that word and nothing else.
+# In place of the last states: a weighted mean of all states, the weights a softmax of learned
+# scores. As written the padding is weighed, too; with the mask it is not. And, to compare,
+# attention over the embeddings: without an LSTM below, what is weighed at a place is that word and
+# nothing else.
 
 
 # %%
 class Attentive(nn.Module):
-    """Embedding -> BiLSTM, or nothing -> AttentionPooling -> scores; `masked`: the padding gets no weight."""
+    """Embedding -> BiLSTM, or nothing -> AttentionPooling -> scores; `masked`: the padding gets no
+    weight."""
 
     def __init__(self, masked: bool, lstm: bool, E: int = 32, H: int = 64):
         super().__init__()
@@ -253,7 +261,8 @@ VERSIONS = {
 
 
 def attention(version: str, seed: int, count: int, steps: int, device: str) -> dict[str, object]:
-    """Where the weights are, before training and after; right answers with these weights, and with equal ones."""
+    """Where the weights are, before training and after; right answers with these weights, and with
+    equal ones."""
     masked, lstm = VERSIONS[version]
     mg.manual_seed(seed)
     model = Attentive(masked, lstm).to(device)
@@ -288,7 +297,8 @@ def attention(version: str, seed: int, count: int, steps: int, device: str) -> d
 
 
 def where_it_looks(model: Attentive, ids: Tensor, words: np.ndarray) -> dict[str, object]:
-    """The share of sentences whose telling words have more weight, in the mean, than their neutral ones; and so on."""
+    """The share of sentences whose telling words have more weight, in the mean, than their neutral
+    ones; and so on."""
     with mg.no_grad():
         weights = model.look(ids)[1].cpu().numpy()
     telling, neutral, padding = (
@@ -321,7 +331,8 @@ looks = lab.run(
 
 
 lab.table(
-    "Sentences whose telling words have more weight (in the mean); when trained, those whose greatest weight is on a "
+    "Sentences whose telling words have more weight (in the mean); when trained, those whose "
+    "greatest weight is on a "
     "telling word, or on the first or last; and the weight on the padding",
     ["", "untrained", "highest", "trained", "on a telling word", "first or last", "on padding"],
     [
@@ -365,9 +376,10 @@ axes[-1].set_xlabel("place in the sentence")
 lab.show(
     figure,
     "attention",
-    f"""Attention on five other sentences, the padding masked. Telling words are bold. The shade is the weight, from
-    none (white) to {DARKEST} times an equal share. Above an LSTM the greatest weight is on the first or the last word
-    of {np.median([after["ends"] for after in masked["after"]]):.0%} of the sentences.""",
+    f"""Attention on five other sentences, the padding masked. Telling words are bold. The shade is
+    the weight, from none (white) to {DARKEST} times an equal share. Above an LSTM the greatest
+    weight is on the first or the last word of
+    {np.median([after["ends"] for after in masked["after"]]):.0%} of the sentences.""",
 )
 
 # %%
@@ -385,9 +397,10 @@ axes[1].legend(loc="lower right")
 lab.show(
     figure,
     "favours",
-    f"""In how many sentences the mean weight of telling words exceeds that of neutral ones, and how many answers are
-    right (median and range of {len(written.rows)} runs). Above an LSTM, masked, telling words are favoured in
-    {np.median(masked["highest"]):.0%} of sentences at best and in {np.median(masked["trained"]):.0%} at the end.""",
+    f"""In how many sentences the mean weight of telling words exceeds that of neutral ones, and how
+    many answers are right (median and range of {len(written.rows)} runs). Above an LSTM, masked,
+    telling words are favoured in {np.median(masked["highest"]):.0%} of sentences at best and in
+    {np.median(masked["trained"]):.0%} at the end.""",
 )
 lab.claim(
     "In the attention that the lesson draws sentiment words have the greater weights",
@@ -408,7 +421,8 @@ lab.claim(
     verdict=HOLDS
     if np.median(masked["trained"]) > 0.9
     else only_if(
-        "it reads the words themselves: the states of a bidirectional LSTM know the sentence at every place"
+        "it reads the words themselves: the states of a bidirectional LSTM know the sentence "
+        "at every place"
     )
     if np.median(bare["trained"]) > 0.9
     else FAILS,
@@ -422,9 +436,10 @@ lab.claim(
     baseline=("the same networks with equal weights", masked["equal"]),
     verdict=HOLDS if np.median(masked["accuracy"] - masked["equal"]) > 0.05 else FAILS,
 )
-lab.say(f"""Weight on a place is not weight on its word: above an LSTM the side of the sentence can be read from the
-    states at neutral words ({np.median(side[:, 0]):.0%} after one trained layer), so that any place will do, and with
-    equal weights {np.median(masked["equal"]):.1%} of the answers are right. Of the weights as written
+lab.say(f"""Weight on a place is not weight on its word: above an LSTM the side of the sentence can
+    be read from the states at neutral words ({np.median(side[:, 0]):.0%} after one trained layer),
+    so that any place will do, and with equal weights {np.median(masked["equal"]):.1%} of the
+    answers are right. Of the weights as written
     {np.median([after["padding"] for after in written["after"]]):.0%} lie on the padding.""")
 
 # %%

@@ -1,7 +1,8 @@
 """9. LSTM or GRU?
 
-The lesson ends with a table of advice and four panels, one of which is made up. Here every panel is measured: size,
-memory over a distance, time and memory of a training step, and what few examples do to each cell.
+The lesson ends with a table of advice and four panels, one of which is made up. Here every panel is
+measured: size, memory over a distance, time and memory of a training step, and what few examples do
+to each cell.
 """
 
 # %%
@@ -52,7 +53,10 @@ counted = {
     "with 10,000 embedded words": whole,
 }
 lab.table(
-    f"Parameters with {E} inputs and {H} units, and of a classifier with 128, 256 and its embedding",
+    (
+        f"Parameters with {E} inputs and {H} units, and of a classifier with 128, 256 and its "
+        "embedding"
+    ),
     ["", *KINDS, "LSTM has more than GRU"],
     [
         [name, *(n[kind] for kind in KINDS), f"{n['LSTM'] / n['GRU'] - 1:.1%}"]
@@ -72,7 +76,8 @@ lab.claim(
 
 # %% [markdown]
 # ## Time
-# A training step (forward, backward, Adam) of the copy task's classifier on 64 sequences, and reading alone; medians.
+# A training step (forward, backward, Adam) of the copy task's classifier on 64 sequences, and
+# reading alone; medians.
 
 # %%
 LENGTHS = [10, 50] if lab.quick else [10, 50, 100, 200]
@@ -85,7 +90,8 @@ WIDTHS = [16, 64] if lab.quick else [16, 64, 256]  # at length 50
 
 
 def cost(T: int, H: int, seed: int, rounds: int, B: int) -> dict[str, float]:
-    """Of each kind: seconds of a training step ("GRU"), and of reading alone, and a step's memory in MB."""
+    """Of each kind: seconds of a training step ("GRU"), and of reading alone, and a step's memory
+    in MB."""
     mg.manual_seed(seed)
     x, answers = copy_task(B, T)
     found = {}
@@ -157,7 +163,8 @@ lab.claim(
 
 # %% [markdown]
 # ## Memory of a training step
-# What the first step holds at its peak: gradients, and what the backward pass needs of the forward pass.
+# What the first step holds at its peak: gradients, and what the backward pass needs of the forward
+# pass.
 
 # %%
 peaks = {
@@ -185,7 +192,8 @@ lab.claim(
 
 # %% [markdown]
 # ## Over a distance
-# The copy task of section 6, whose runs are kept and found again (else they run now); and a longer one.
+# The copy task of section 6, whose runs are kept and found again (else they run now); and a longer
+# one.
 
 # %%
 with contextlib.redirect_stdout(io.StringIO()):  # it has been, or will be, read in its own place
@@ -208,7 +216,8 @@ def copying(name: str, length: int) -> np.ndarray:
 def far(
     kind: str, length: int, lr: float, seed: int, steps: int, B: int, device: str
 ) -> dict[str, float]:
-    """Right answers of a GRU, or of an LSTM with chrono initialisation, trained on fresh sequences of that length."""
+    """Right answers of a GRU, or of an LSTM with chrono initialisation, trained on fresh sequences
+    of that length."""
     mg.manual_seed(seed)
     network = model(kind).to(device)
     if kind == "LSTM":
@@ -263,7 +272,8 @@ lab.claim(
 
 # %% [markdown]
 # ## Few examples
-# Sentences of section 7, read in one direction without dropout, until those of the training are known.
+# Sentences of section 7, read in one direction without dropout, until those of the training are
+# known.
 
 # %%
 COUNTS = [20, 80] if lab.quick else [20, 40, 80]
@@ -327,7 +337,10 @@ lab.claim(
     "With limited resources choose a GRU",
     where="9.2",
     experiment="cost",
-    measured=f"{less[0]:.0%} less time and {less[1]:.0%} less memory than an LSTM at length {LENGTHS[-1]}",
+    measured=(
+        f"{less[0]:.0%} less time and {less[1]:.0%} less memory than an LSTM at length "
+        f"{LENGTHS[-1]}"
+    ),
     verdict=HOLDS if min(less) > 0.02 else FAILS,
 )
 lab.claim(
@@ -345,7 +358,8 @@ lab.claim(
 def curves(
     ax: Axes, x: list[int], named: dict[str, tuple[Any, str]]
 ) -> list[tuple[float, str, str]]:
-    """For each name medians over x and bars of the range, of values (len(x), runs); returns the labels of the ends."""
+    """For each name medians over x and bars of the range, of values (len(x), runs); returns the
+    labels of the ends."""
     ends = []
     for aside, (name, (values, colour)) in enumerate(named.items()):
         low, middle, high = np.quantile(values, [0, 0.5, 1], axis=1)
@@ -396,8 +410,9 @@ label_ends(ax, tops)
 lab.show(
     figure,
     "comparison",
-    f"""All measured, with {H} units and batches of 64 (median and range over runs). Dotted: the times that the lesson
-    draws. Copy task: section 6, with fresh noise, at the better learning rate.""",
+    f"""All measured, with {H} units and batches of 64 (median and range over runs). Dotted: the
+    times that the lesson draws. Copy task: section 6, with fresh noise, at the better learning
+    rate.""",
 )
 
 # %%
@@ -412,7 +427,10 @@ label_ends(ax, tops)
 lab.show(
     figure,
     "few_examples",
-    f"Sentiment from few sentences: right answers on 1000 others (median and range of {len(FEW_SEEDS)} runs).",
+    (
+        "Sentiment from few sentences: right answers on 1000 others (median and range of "
+        f"{len(FEW_SEEDS)} runs)."
+    ),
 )
 
 # %%

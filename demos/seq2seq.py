@@ -1,6 +1,8 @@
-"""Sequence to sequence: a vocabulary, an encoder and a decoder with or without attention, greedy and beam search.
+"""Sequence to sequence: a vocabulary, an encoder and a decoder with or without attention, greedy
+and beam search.
 
-B batch, S tokens of a source, L tokens of a target, V size of the target's vocabulary, E embedding size, H hidden size.
+B batch, S tokens of a source, L tokens of a target, V size of the target's vocabulary, E embedding
+size, H hidden size.
 """
 
 from __future__ import annotations
@@ -67,14 +69,16 @@ State = tuple[Tensor, Tensor]  # h and c of the decoder, (1,B,H) each
 
 
 class Translator(nn.Module):
-    """A BiLSTM reads the source, its two last states, side by side, start an LSTM that writes the target.
+    """A BiLSTM reads the source, its two last states, side by side, start an LSTM that writes the
+    target.
 
-    Without attention that is all the decoder gets: H numbers twice, however long the source (Sutskever et al. 2014).
-    With it each of its states h looks back at all outputs of the encoder (Bahdanau et al. 2015), in the order of Luong
-    et al. 2015, eq. 5: first all states, then their contexts c, then tanh(W [h; c]), from which the next token is
-    named. No state waits for a context, so that in training the fused LSTM runs over the whole target at once and one
-    call of nn.AdditiveAttention serves all its places. Rows may be padded: the encoder gets their lengths, attention
-    a mask.
+    Without attention that is all the decoder gets: H numbers twice, however long the source
+    (Sutskever et al. 2014). With it each of its states h looks back at all outputs of the encoder
+    (Bahdanau et al. 2015), in the order of Luong et al. 2015, eq. 5: first all states, then their
+    contexts c, then tanh(W [h; c]), from which the next token is named. No state waits for a
+    context, so that in training the fused LSTM runs over the whole target at once and one call of
+    nn.AdditiveAttention serves all its places. Rows may be padded: the encoder gets their lengths,
+    attention a mask.
     """
 
     def __init__(self, sources: int, targets: int, H: int, attention: bool, E: int = 32):
@@ -101,7 +105,8 @@ class Translator(nn.Module):
     def decode(
         self, before: Tensor, memory: Memory, state: State
     ) -> tuple[Tensor, State, Tensor | None]:
-        """Scores (B,L,V) of the token after each of `before` (B,L), the last state, and the attention (B,L,S)."""
+        """Scores (B,L,V) of the token after each of `before` (B,L), the last state, and the
+        attention (B,L,S)."""
         h, state = self.decoder(self.target(before), state)  # (B,L,H)
         weights = None
         if self.attention is not None and self.combine is not None:
@@ -110,7 +115,8 @@ class Translator(nn.Module):
         return self.fc(h), state, weights
 
     def forward(self, pair: tuple[Tensor, Tensor]) -> Tensor:
-        """Teacher forcing: scores (B,L,V) of each token of a target, given the source (B,S) and all tokens before."""
+        """Teacher forcing: scores (B,L,V) of each token of a target, given the source (B,S) and all
+        tokens before."""
         source, before = pair
         return self.decode(before, *self.encode(source))[0]
 
@@ -150,11 +156,13 @@ Reorder = Callable[[Any, Ids], Any]  # a state, and the row from which each row 
 def beam_search(
     step: Step, state: Any, reorder: Reorder, B: int, width: int, longest: int
 ) -> tuple[Ids, Ids]:
-    """For each of B sources the most probable target found, ids (B,L), and its log-probability (B,).
+    """For each of B sources the most probable target found, ids (B,L), and its log-probability
+    (B,).
 
-    At each step the `width` most probable beginnings are kept among all extensions of those kept so far; one that has
-    ended competes as it is. Width 1 is greedy search. A wider beam may still lose the greedy target: it is dropped as
-    soon as `width` other beginnings are more probable, and these may come to a worse end.
+    At each step the `width` most probable beginnings are kept among all extensions of those kept so
+    far; one that has ended competes as it is. Width 1 is greedy search. A wider beam may still lose
+    the greedy target: it is dropped as soon as `width` other beginnings are more probable, and
+    these may come to a worse end.
     """
     ids = np.full((B, width, 1), START)
     total = np.where(np.arange(width) == 0, 0.0, -np.inf) * np.ones(
@@ -182,7 +190,8 @@ def beam_search(
 def translate(
     model: Translator, source: Ids, width: int, longest: int, device: str = "cpu"
 ) -> tuple[Ids, Ids]:
-    """`beam_search` with a Translator: targets (B,L) of sources (B,S), and their log-probabilities (B,)."""
+    """`beam_search` with a Translator: targets (B,L) of sources (B,S), and their log-probabilities
+    (B,)."""
 
     def step(tokens: Ids, state: State) -> tuple[Ids, State]:
         scores, state, _ = model.decode(mg.tensor(tokens[:, None]).to(device), memory, state)
@@ -198,7 +207,8 @@ def translate(
 
 
 def attention_weights(model: Translator, source: Ids, target: Ids, device: str = "cpu") -> Ids:
-    """Where each token of a target (B,L) was looked for in the source (B,S), by teacher forcing: (B,L,S)."""
+    """Where each token of a target (B,L) was looked for in the source (B,S), by teacher forcing:
+    (B,L,S)."""
     (x, before), _ = batch(source, target, device)
     with mg.no_grad():
         weights = model.decode(before, *model.encode(x))[2]

@@ -1,7 +1,7 @@
 """Time series: their windows, forecasts that need no network, a recurrent forecaster, and scores.
 
-N windows, T values seen in each, A values ahead. A `Split` is what was seen (N,T) and what followed (N,A); a `Forecast`
-turns the one into a guess at the other.
+N windows, T values seen in each, A values ahead. A `Split` is what was seen (N,T) and what followed
+(N,A); a `Forecast` turns the one into a guess at the other.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ PERIOD = (
 def sine_waves(
     N: int, T: int = 50, A: int = 10, noise: float = 0.0, spread: float = 1.0
 ) -> tuple[Split, Array]:
-    """N waves sin(φ + ωt), φ random: T values and the A that follow, both with noise; and those A without noise.
+    """N waves sin(φ + ωt), φ random: T values and the A that follow, both with noise; and those A
+    without noise.
 
-    noise: standard deviation of what is added to every value. spread: each wave's ω is the lesson's, 2π/PERIOD, times a
-    number between 1/spread and spread, drawn evenly on a logarithmic scale.
+    noise: standard deviation of what is added to every value. spread: each wave's ω is the
+    lesson's, 2π/PERIOD, times a number between 1/spread and spread, drawn evenly on a logarithmic
+    scale.
     """
     random = generator()
     phase, power = random.uniform(0, 2 * math.pi, (N, 1)), random.uniform(-1, 1, (N, 1))
@@ -47,7 +49,8 @@ def sine_waves(
 
 
 def google() -> dict[str, Array]:
-    """Google's shares from 2004 to 2008, day by day, as Matplotlib has them: price, its change and its range."""
+    """Google's shares from 2004 to 2008, day by day, as Matplotlib has them: price, its change and
+    its range."""
     days = cbook.get_sample_data("goog.npz")["price_data"]
     price = days["adj_close"]
     return {
@@ -65,12 +68,14 @@ def own(path: str, column: str) -> dict[str, Array]:
 
 
 def changes(values: Array) -> Array:
-    """From one value to the next: in percent (of logarithms) where all are positive, else the difference."""
+    """From one value to the next: in percent (of logarithms) where all are positive, else the
+    difference."""
     return 100 * np.diff(np.log(values)) if values.min() > 0 else np.diff(values)
 
 
 def read_column(path: str, column: str | None) -> Array:
-    """The numbers in a column of a CSV file whose first line names the columns; ends the program where it cannot."""
+    """The numbers in a column of a CSV file whose first line names the columns; ends the program
+    where it cannot."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
@@ -81,14 +86,16 @@ def read_column(path: str, column: str | None) -> Array:
     names = list(rows[0]) if rows else []
     if column not in names:
         raise SystemExit(
-            f"{path}: wanted is --column NAME, one of its columns ({', '.join(map(str, names)) or 'it has no rows'}), "
+            f"{path}: wanted is --column NAME, one of its columns "
+            f"({', '.join(map(str, names)) or 'it has no rows'}), "
             f"not {column!r}."
         )
     values = np.array([number(row[column]) for row in rows])
     if not np.isfinite(values).all():
         wrong = int(np.flatnonzero(~np.isfinite(values))[0])
         raise SystemExit(
-            f"{path}: row {wrong + 1} has {rows[wrong][column]!r} as {column}; wanted is a number in every row."
+            f"{path}: row {wrong + 1} has {rows[wrong][column]!r} as {column}; wanted is a "
+            "number in every row."
         )
     if len(values) < 200 or np.ptp(values) == 0:
         raise SystemExit(
@@ -107,8 +114,8 @@ def number(text: str | None) -> float:
 def by_time(series: Array, T: int, shares: Sequence[float] = (0.6, 0.8)) -> list[Split]:
     """One value ahead: training, validation and test part, in the order of time.
 
-    A window belongs to the part in which the value to be guessed lies. What it sees may lie in the part before: on the
-    day of the guess that is the past.
+    A window belongs to the part in which the value to be guessed lies. What it sees may lie in the
+    part before: on the day of the guess that is the past.
     """
     seen, next = (
         np.lib.stride_tricks.sliding_window_view(series, T)[:-1],
@@ -140,9 +147,11 @@ def seasonal(A: int, period: float) -> Forecast:
 def autoregression(
     training: Split, validation: Split, orders: Sequence[int]
 ) -> tuple[int, Forecast]:
-    """A line through the last p values, by least squares: y = W (x_{t-p+1}, ..., x_t, 1), W (A,p+1).
+    """A line through the last p values, by least squares: y = W (x_{t-p+1}, ..., x_t, 1), W
+    (A,p+1).
 
-    The order p, of `orders`, is the one that serves the validation part best; returned with the forecast.
+    The order p, of `orders`, is the one that serves the validation part best; returned with the
+    forecast.
     """
 
     def fitted(p: int) -> Forecast:
@@ -197,9 +206,11 @@ def lstm(
     every: int,
     device: str,
 ) -> tuple[float, Forecast]:
-    """A `Forecaster` trained on the squared error, as it was when it served the validation part best.
+    """A `Forecaster` trained on the squared error, as it was when it served the validation part
+    best.
 
-    Values are scaled by mean and deviation of the training part alone. Returns that smallest error (RMSE) as well.
+    Values are scaled by mean and deviation of the training part alone. Returns that smallest error
+    (RMSE) as well.
     """
     scale = Scale.of(np.concatenate([training[0][0], training[1].ravel()]))
     model = Forecaster(H, training[1].shape[1]).to(device)
@@ -239,7 +250,8 @@ def rmse(actual: Array, guess: Array) -> float:
 
 
 def skill(actual: Array, guess: Array, reference: Array | float) -> float:
-    """1 - (squared error) / (squared error of a reference): 1 is perfect, 0 as good as the reference.
+    """1 - (squared error) / (squared error of a reference): 1 is perfect, 0 as good as the
+    reference.
 
     With the mean of `actual` as the reference this is R².
     """
@@ -270,9 +282,11 @@ class Judged:
         return 1 - (self.error(name) / np.median(self.error(reference))) ** 2
 
     def beats(self, name: str, other: str) -> bool:
-        """Whether the squared error is below the other's by two standard errors over the N values, in the median run.
+        """Whether the squared error is below the other's by two standard errors over the N values,
+        in the median run.
 
-        Diebold and Mariano (1995), equation 1; one value ahead the differences are taken as uncorrelated.
+        Diebold and Mariano (1995), equation 1; one value ahead the differences are taken as
+        uncorrelated.
         """
         ours, theirs = (((self.actual - self.guesses[one]) ** 2) for one in (name, other))
         gains = (theirs[:, None] - ours[None]).reshape(

@@ -1,4 +1,5 @@
-"""Files that are whole or absent, and runs that are done once: a result is kept under its experiment and arguments."""
+"""Files that are whole or absent, and runs that are done once: a result is kept under its
+experiment and arguments."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def to_json(value: Any, indent: int | None = None) -> str:
     return json.dumps(value, default=plain, allow_nan=False, indent=indent, ensure_ascii=False)
 
 
-# A result is found again only while the code behind it is the same: the library, and all that the experiment reaches.
+# A result is found again only while the code behind it is the same: the library, and all that the
+# experiment reaches.
 
 
 @cache
@@ -50,7 +52,8 @@ def library() -> str:
 
 
 def sources(thing: Any, seen: set[str]) -> Iterator[str]:
-    """The source of a function or class of demos/, and of all functions, classes and constants that it names."""
+    """The source of a function or class of demos/, and of all functions, classes and constants that
+    it names."""
     text = inspect.getsource(thing)
     yield text
     members = [thing] if isinstance(thing, FunctionType) else vars(thing).values()
@@ -83,7 +86,8 @@ def code(experiment: Callable[..., Any]) -> str:
 
 
 def key(code: str, arguments: Mapping[str, Any]) -> str:
-    """A file name for one run: its arguments, readable, and a fingerprint of them and of the code."""
+    """A file name for one run: its arguments, readable, and a fingerprint of them and of the
+    code."""
     words = "-".join(f"{name}={value}" for name, value in arguments.items())
     text = to_json(arguments) + code
     safe = "".join(letter if letter.isalnum() or letter in "=-._" else "_" for letter in words)
@@ -93,7 +97,8 @@ def key(code: str, arguments: Mapping[str, Any]) -> str:
 def perform(
     function: Callable[..., Any], arguments: Mapping[str, Any], path: Path
 ) -> tuple[Path, str]:
-    """One run: call `function`; where to keep it, and what: its result, its arguments, how long it took (seconds)."""
+    """One run: call `function`; where to keep it, and what: its result, its arguments, how long it
+    took (seconds)."""
     began = time.perf_counter()
     result = function(**arguments)
     return path, to_json(

@@ -1,5 +1,6 @@
-"""One look for all figures: each model has its colour and marker everywhere, lines are labelled where they end, and
-the spread over runs is a band. The colours are Okabe and Ito's, which colour-blind readers can tell apart."""
+"""One look for all figures: each model has its colour and marker everywhere, lines are labelled
+where they end, and the spread over runs is a band. The colours are Okabe and Ito's, which
+colour-blind readers can tell apart."""
 
 from __future__ import annotations
 
@@ -88,7 +89,8 @@ def band(ax: Axes, x: Any, runs: Any, colour: str, **settings: Any) -> np.ndarra
 
 
 def label_ends(ax: Axes, labels: Sequence[tuple[float, str, str]], x: float = 1.015) -> None:
-    """Write (y, text, colour) to the right of the axes at height y, moved apart where they would overlap."""
+    """Write (y, text, colour) to the right of the axes at height y, moved apart where they would
+    overlap."""
     ax.figure.canvas.draw()  # places the axes
     gap = (
         13 * ax.figure.dpi / 72 / ax.get_window_extent().height
@@ -138,7 +140,8 @@ def percent(ax: Axes) -> None:
 def grid_of_numbers(
     ax: Axes, values: Any, text: Any, rows: Sequence[str], columns: Sequence[str]
 ) -> None:
-    """A table (rows, columns) of shares from 0 to 1 whose cells are shaded by value and hold `text`."""
+    """A table (rows, columns) of shares from 0 to 1 whose cells are shaded by value and hold
+    `text`."""
     values = np.asarray(values)
     ax.imshow(values, cmap=BLUES, vmin=0, vmax=1, aspect="auto")
     for (i, j), value in np.ndenumerate(values):

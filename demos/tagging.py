@@ -1,7 +1,8 @@
 """Tagging: sentences whose names are marked, how right answers are counted, and taggers.
 
-A `Sentence` is words and as many tags in the BIO scheme: B-PER begins a name of the kind PER, I-PER goes on with it, O
-is no part of a name. B sentences, T words (padded), V words in a vocabulary, E, H sizes, C tags.
+A `Sentence` is words and as many tags in the BIO scheme: B-PER begins a name of the kind PER, I-PER
+goes on with it, O is no part of a name. B sentences, T words (padded), V words in a vocabulary, E,
+H sizes, C tags.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ class Sentence(NamedTuple):
 
 
 def read_conll(path: str) -> list[Sentence]:
-    """Sentences of a file in CoNLL's format: on each line a word and, last, its tag; an empty line between sentences.
+    """Sentences of a file in CoNLL's format: on each line a word and, last, its tag; an empty line
+    between sentences.
 
-    Lines that begin with -DOCSTART- are left out. Ends the program where a line is not so, or nothing is there.
+    Lines that begin with -DOCSTART- are left out. Ends the program where a line is not so, or
+    nothing is there.
     """
     sentences, words, tags = [], [], []
     try:
@@ -48,7 +51,8 @@ def read_conll(path: str) -> list[Sentence]:
         if columns and columns[0] != "-DOCSTART-":
             if len(columns) < 2 or not (columns[-1] == "O" or columns[-1][:2] in ("B-", "I-")):
                 raise SystemExit(
-                    f"{path}: line {number} is {line.strip()!r}; wanted is a word and, last, O, B-KIND or I-KIND."
+                    f"{path}: line {number} is {line.strip()!r}; wanted is a word and, last, "
+                    "O, B-KIND or I-KIND."
                 )
             words.append(columns[0])
             tags.append(columns[-1])
@@ -63,7 +67,8 @@ def read_conll(path: str) -> list[Sentence]:
 
 
 def spans(tags: Sequence[str]) -> list[tuple[int, int, str]]:
-    """(begin, end, kind) of each name, as conlleval finds them: an I- that goes on with nothing of its kind begins one.
+    """(begin, end, kind) of each name, as conlleval finds them: an I- that goes on with nothing of
+    its kind begins one.
 
     >>> spans(["B-PER", "I-PER", "O", "I-LOC", "I-ORG", "B-ORG"])
     [(0, 2, 'PER'), (3, 4, 'LOC'), (4, 5, 'ORG'), (5, 6, 'ORG')]
@@ -85,15 +90,18 @@ def score(
     places: Sequence[Sequence[bool]] | None = None,
     kind: str = "",
 ) -> dict[str, float]:
-    """Precision, recall and F1 of whole names: begin, end and kind must be right (Tjong Kim Sang and De Meulder 2003).
+    """Precision, recall and F1 of whole names: begin, end and kind must be right (Tjong Kim Sang
+    and De Meulder 2003).
 
-    places: for each word whether it counts; then only names that hold such a word do. kind: only names of that kind do.
+    places: for each word whether it counts; then only names that hold such a word do. kind: only
+    names of that kind do.
     """
     right = there = marked = 0
     for row, (ours, theirs) in enumerate(zip(true, guessed, strict=True)):
         if len(ours) != len(theirs):
             raise ValueError(
-                f"sentence {row} has {len(ours)} tags and {len(theirs)} guesses; one for each is wanted"
+                f"sentence {row} has {len(ours)} tags and {len(theirs)} guesses; one for "
+                "each is wanted"
             )
         names, guesses = (
             {
@@ -132,8 +140,9 @@ def shape(word: str) -> str:
 class Coded:
     """The vocabulary of a training part, and sentences as ids under it.
 
-    Words and shapes that stand there less than twice are unknown. ids (N,T,2) are of word and shape, then PADDING;
-    answers (N,T) are of tags, then IGNORED; a tag that the training lacks is never guessed, and counts as a mistake.
+    Words and shapes that stand there less than twice are unknown. ids (N,T,2) are of word and
+    shape, then PADDING; answers (N,T) are of tags, then IGNORED; a tag that the training lacks is
+    never guessed, and counts as a mistake.
     """
 
     def __init__(self, training: Sequence[Sentence]):
@@ -163,11 +172,13 @@ class Coded:
         }
 
     def ambiguous(self, sentence: Sentence) -> list[bool]:
-        """For each word whether it is unknown, or had another than its usual tag in a tenth of the training or more."""
+        """For each word whether it is unknown, or had another than its usual tag in a tenth of the
+        training or more."""
         return [word not in self.certain for word in sentence.words]
 
     def usual_tags(self, sentence: Sentence) -> list[str]:
-        """Each word's usual tag in the training; of a word that is not in it, the one usual for words of its shape."""
+        """Each word's usual tag in the training; of a word that is not in it, the one usual for
+        words of its shape."""
         return [self.usual.get(w) or self.usual_of_shape.get(shape(w), "O") for w in sentence.words]
 
     def ids(self, sentences: Sequence[Sentence]) -> tuple[np.ndarray, np.ndarray]:
@@ -190,14 +201,16 @@ KINDS = ["window", "LSTM", "LSTM, a word later", "BiLSTM"]
 
 
 def some_unknown(words: Tensor, p: float = 0.15) -> Tensor:
-    """Words made unknown with probability p, so that a tagger learns what to do with those that it does not know."""
+    """Words made unknown with probability p, so that a tagger learns what to do with those that it
+    does not know."""
     return mg.where(
         (mg.rand(*words.shape) < p).to(words.device) & (words != PADDING), UNKNOWN, words
     )
 
 
 class Tagger(nn.Module):
-    """Embeddings of word and shape -> LSTM, in one direction or both -> scores of C tags at each word, (B,T,C).
+    """Embeddings of word and shape -> LSTM, in one direction or both -> scores of C tags at each
+    word, (B,T,C).
 
     later: the answer for a word is read from the state so many words later.
     """
@@ -227,7 +240,8 @@ class Tagger(nn.Module):
 
 
 class WindowTagger(nn.Module):
-    """Logistic regression on the words and shapes of a word, the two before it and the two after it: (B,T,C)."""
+    """Logistic regression on the words and shapes of a word, the two before it and the two after
+    it: (B,T,C)."""
 
     def __init__(self, V: int, S: int, C: int, reach: int = 2):
         super().__init__()
@@ -253,7 +267,8 @@ class WindowTagger(nn.Module):
 
 
 def tagger(kind: str, coded: Coded, H: int) -> nn.Module:
-    """A tagger of one of the KINDS. H is the BiLSTM's; an LSTM is as wide as gives it as many parameters."""
+    """A tagger of one of the KINDS. H is the BiLSTM's; an LSTM is as wide as gives it as many
+    parameters."""
     V, S, C = len(coded.words) + 2, len(coded.shapes) + 2, len(coded.tags)
     if kind == "window":
         return WindowTagger(V, S, C)
@@ -267,7 +282,8 @@ def tagger(kind: str, coded: Coded, H: int) -> nn.Module:
 def batches(
     ids: np.ndarray, answers: np.ndarray, steps: int, B: int, device: str
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """`steps` batches of B sentences of similar length, each cut to the longest in it, in random order."""
+    """`steps` batches of B sentences of similar length, each cut to the longest in it, in random
+    order."""
     lengths = (answers != IGNORED).sum(axis=1)
     random = generator()
     left: list[np.ndarray] = []

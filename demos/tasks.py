@@ -21,7 +21,8 @@ WORDS = POSITIVE + NEGATIVE + NEUTRAL  # an id is a place in this list
 
 
 def copy_task(B: int, T: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
-    """Remember the first symbol: ids (B,T), a symbol and then noise that is none; answers (B,), the first symbol."""
+    """Remember the first symbol: ids (B,T), a symbol and then noise that is none; answers (B,), the
+    first symbol."""
     symbol = mg.randint(0, SYMBOLS, (B, 1))
     noise = mg.randint(SYMBOLS, SYMBOLS + NOISE, (B, T - 1))
     return mg.cat([symbol, noise], dim=1).to(device), symbol.squeeze(1).to(device)
@@ -32,7 +33,8 @@ def latch_task(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Always name the symbol that was last marked: x (T,B,symbols+1), answers (T,B), marks (T,B).
 
-    Each step shows a random symbol, one-hot, and a flag that marks it with probability `rate`; the first is marked.
+    Each step shows a random symbol, one-hot, and a flag that marks it with probability `rate`; the
+    first is marked.
     """
     shown = mg.randint(0, symbols, (T, B))
     marks = mg.rand(T, B) < rate
@@ -47,7 +49,8 @@ def latch_task(
 def sentences(
     B: int, T: int = 15, padding: int = 0, positive: Sequence[str] = POSITIVE, device: str = "cpu"
 ) -> tuple[Tensor, Tensor]:
-    """Of 5 to 9 words, 2 or 3 of them positive (label 1) or negative (0), the others neutral, in random order.
+    """Of 5 to 9 words, 2 or 3 of them positive (label 1) or negative (0), the others neutral, in
+    random order.
 
     ids (B,T), places in WORDS and then `padding`; labels (B,).
     """

@@ -1,6 +1,8 @@
-"""Characters of English text: a corpus that every Python brings along, n-gram models, and recurrent language models.
+"""Characters of English text: a corpus that every Python brings along, n-gram models, and recurrent
+language models.
 
-T time, B streams that are read side by side, V characters, E embedding size, H hidden size, N length of a text.
+T time, B streams that are read side by side, V characters, E embedding size, H hidden size, N
+length of a text.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ WIDEST = 1_000  # different ones
 
 
 class Corpus(NamedTuple):
-    """A text as ids (N,), places in its alphabet: 80% to learn from, 10% to choose by (valid), a tail to test on."""
+    """A text as ids (N,), places in its alphabet: 80% to learn from, 10% to choose by (valid), a
+    tail to test on."""
 
     alphabet: str
     train: Ids
@@ -47,7 +50,8 @@ class Corpus(NamedTuple):
 
 
 def read(path: str = "") -> str:
-    """The text in a file, or Python's own help texts; ends the program with a sentence where the file is no use."""
+    """The text in a file, or Python's own help texts; ends the program with a sentence where the
+    file is no use."""
     if not path:
         return help_texts()
     try:
@@ -60,13 +64,15 @@ def read(path: str = "") -> str:
         )
     if len(set(text)) > WIDEST:
         raise SystemExit(
-            f"--text {path} has {len(set(text)):,} different characters; {WIDEST:,} are wanted at most."
+            f"--text {path} has {len(set(text)):,} different characters; {WIDEST:,} are "
+            "wanted at most."
         )
     return text
 
 
 def help_texts() -> str:
-    """What `help("topics")` lists, each paragraph once: they repeat one another, and a test part must be new."""
+    """What `help("topics")` lists, each paragraph once: they repeat one another, and a test part
+    must be new."""
     paragraphs = (part.rstrip() for name in sorted(topics) for part in topics[name].split("\n\n"))
     return "\n\n".join({part.strip(): part for part in paragraphs if part.strip()}.values())
 
@@ -103,14 +109,16 @@ FACTORS = (0.3, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0)
 
 
 def ngrams(corpus: Corpus, longest: int) -> list[dict[str, float]]:
-    """Bits per character of the n-gram models n = 1 ... `longest` on the validation part and on the test part.
+    """Bits per character of the n-gram models n = 1 ... `longest` on the validation part and on the
+    test part.
 
-    Counts n(·) of the training part, interpolated with the model below (Witten & Bell 1991, with a factor k that is
-    chosen on the validation part; theirs is 1):
+    Counts n(·) of the training part, interpolated with the model below (Witten & Bell 1991, with a
+    factor k that is chosen on the validation part; theirs is 1):
 
-        p(a | h) = (n(h a) + k s(h) p(a | h')) / (n(h) + k s(h)),    s(h) different characters followed h, h' = h[1:]
+        p(a | h) = (n(h a) + k s(h) p(a | h')) / (n(h) + k s(h)),    h' = h[1:],
+        where s(h) different characters followed h.
 
-    Below the unigrams all V characters are equally likely. A history that never came leaves p(a | h').
+    Below the unigrams all V characters are equally likely. An unseen history leaves p(a | h').
     """
     V, ids = len(corpus.alphabet), np.concatenate(corpus[1:])
     learned, chosen = len(corpus.train), len(corpus.train) + len(corpus.valid)
@@ -150,7 +158,8 @@ def ngrams(corpus: Corpus, longest: int) -> list[dict[str, float]]:
 
 
 class LanguageModel(nn.Module):
-    """Embedding -> recurrent layer -> scores of the next character: ids (T,B), state -> scores (T,B,V), state.
+    """Embedding -> recurrent layer -> scores of the next character: ids (T,B), state -> scores
+    (T,B,V), state.
 
     E is 32; an LSTM's forget gates start at the bias 1.
     """
@@ -167,7 +176,8 @@ class LanguageModel(nn.Module):
 
 
 def equal_size(kind: str, V: int, wanted: int) -> int:
-    """The H with which a LanguageModel has the number of parameters nearest to `wanted`; they grow with H."""
+    """The H with which a LanguageModel has the number of parameters nearest to `wanted`; they grow
+    with H."""
     sizes = [size(LanguageModel(kind, V, H)) for H in range(1, 5)]  # a polynomial of degree 2 in H
     H = np.arange(1, 2000)
     parameters = np.polyval(np.polyfit(range(1, 5), sizes, 2), H)
@@ -180,7 +190,8 @@ def streams(ids: Ids, B: int, device: str = "cpu") -> Tensor:
 
 
 def chunks(columns: Tensor, T: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Inputs and answers, which are the characters that follow, of at most T steps each, from start to end."""
+    """Inputs and answers, which are the characters that follow, of at most T steps each, from start
+    to end."""
     last = len(columns) - 1
     for at in range(0, last, T):
         end = min(at + T, last)
@@ -202,9 +213,10 @@ def learn(
 ) -> list[Any]:
     """Truncated backpropagation through time; what `watch()` said after every `every` steps.
 
-    A step reads T characters of each stream, starts from the state where the last one ended, and sends no gradient back
-    beyond that (Williams & Peng 1990): `detached`. Adam, its learning rate falling from `lr` to 0 along a cosine;
-    gradients clipped at the norm 1. The text comes again, from a state of zeros, until `steps` are done.
+    A step reads T characters of each stream, starts from the state where the last one ended, and
+    sends no gradient back beyond that (Williams & Peng 1990): `detached`. Adam, its learning rate
+    falling from `lr` to 0 along a cosine; gradients clipped at the norm 1. The text comes again,
+    from a state of zeros, until `steps` are done.
     """
     optimizer = optim.Adam(model.parameters(), lr=lr)
     schedule = CosineAnnealingLR(optimizer, steps)
@@ -225,7 +237,8 @@ def learn(
 
 
 def bits(model: nn.Module, columns: Tensor) -> float:
-    """Bits per character in evaluation, -log₂ p in the mean, the state carried on from start to end."""
+    """Bits per character in evaluation, -log₂ p in the mean, the state carried on from start to
+    end."""
     model.eval()
     total, state = 0.0, None
     with mg.no_grad():
@@ -237,7 +250,8 @@ def bits(model: nn.Module, columns: Tensor) -> float:
 
 
 def write(model: nn.Module, prompt: Ids, temperatures: list[float], length: int) -> Ids:
-    """Characters (length, temperatures) drawn after the prompt, each with p ~ exp(score / temperature)."""
+    """Characters (length, temperatures) drawn after the prompt, each with p ~ exp(score /
+    temperature)."""
     model.eval()
     heat = np.array(temperatures)[:, None]
     ids = mg.tensor(np.tile(prompt[:, None], len(temperatures))).to(model.fc.weight.device)
@@ -261,7 +275,8 @@ TOO_CLOSE = 0.05  # bits per character; about as much as two runs of one network
 
 
 def fewer(a: Any, b: Any) -> bool:
-    """Whether the runs `a` need fewer bits than `b`: by more than 0.01 in the median, and in four of five runs.
+    """Whether the runs `a` need fewer bits than `b`: by more than 0.01 in the median, and in four
+    of five runs.
 
     A single run must need fewer by TOO_CLOSE.
     """

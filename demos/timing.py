@@ -13,7 +13,8 @@ IGNORED = -100  # an answer that counts for nothing, as for the loss
 
 
 def spike_after(N: int, starts: range, T: int) -> Data:
-    """x (T,B,1), in each row a spike at one of `starts`; answers (T,B), 1 at N steps after it, else 0."""
+    """x (T,B,1), in each row a spike at one of `starts`; answers (T,B), 1 at N steps after it, else
+    0."""
     x, answers = (
         np.zeros((T, len(starts), 1), dtype=np.float32),
         np.zeros((T, len(starts)), dtype=int),
@@ -25,8 +26,8 @@ def spike_after(N: int, starts: range, T: int) -> Data:
 
 
 def which_distance(N: int, starts: range, T: int) -> Data:
-    """x (T,B,1), from each of `starts` two rows, with a second spike N or N + 1 steps later; answers (T,B), there 0 or
-    1, else IGNORED."""
+    """x (T,B,1), from each of `starts` two rows, with a second spike N or N + 1 steps later;
+    answers (T,B), there 0 or 1, else IGNORED."""
     first, more = (grid.reshape(-1) for grid in np.meshgrid(starts, [0, 1], indexing="ij"))
     rows, second = np.arange(len(first)), first + N + more
     x, answers = np.zeros((T, len(rows), 1), dtype=np.float32), np.full((T, len(rows)), IGNORED)
@@ -36,7 +37,8 @@ def which_distance(N: int, starts: range, T: int) -> Data:
 
 
 def right(model: nn.Module, x: Tensor, answers: Tensor) -> float:
-    """The share of sequences in which every answer that counts is right; scores (T,B,C), answers (T,B)."""
+    """The share of sequences in which every answer that counts is right; scores (T,B,C), answers
+    (T,B)."""
     with mg.no_grad():
         wrong = (model(x).argmax(dim=-1) != answers) & (answers != IGNORED)
     return float((~wrong.any(dim=0)).float().mean().item())

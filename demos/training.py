@@ -38,11 +38,12 @@ def train(
     every: int = 10,
     criterion: Criterion | None = None,
 ) -> tuple[list[float], list[float]]:
-    """Adam on the cross-entropy or another criterion(model(x), answers), one step a batch, the norm of all gradients
-    clipped at `clip`.
+    """Adam on the cross-entropy or another criterion(model(x), answers), one step a batch, the norm
+    of all gradients clipped at `clip`.
 
-    Returns the loss of each batch (nat, for the cross-entropy) and what `watch()` said after every `every` steps.
-    A gradient that is not finite stops the training with FloatingPointError, and the last good state is then in a file.
+    Returns the loss of each batch (nat, for the cross-entropy) and what `watch()` said after every
+    `every` steps. A gradient that is not finite stops the training with FloatingPointError, and the
+    last good state is then in a file.
     """
     optimizer = optim.Adam(model.parameters(), lr=lr)
     criterion = criterion or cross_entropy
@@ -80,7 +81,8 @@ Data = tuple[Tensor, Tensor]  # inputs and answers
 
 
 def shuffled(data: Data, steps: int, B: int = 32) -> Iterator[Data]:
-    """`steps` batches of at most B rows of `data`, which comes again and again, each time in a new order."""
+    """`steps` batches of at most B rows of `data`, which comes again and again, each time in a new
+    order."""
     loader = nn.data.DataLoader(nn.data.TensorDataset(*data), B, shuffle=True)
     return islice((batch for _ in range(steps) for batch in loader), steps)
 
@@ -88,9 +90,11 @@ def shuffled(data: Data, steps: int, B: int = 32) -> Iterator[Data]:
 def fit(
     model: nn.Module, data: Data, others: Data, steps: int, lr: float, B: int = 32, every: int = 25
 ) -> dict[str, list[float]]:
-    """`train` with dropout on `steps` shuffled batches of `data`, again and again; leaves the model in evaluation.
+    """`train` with dropout on `steps` shuffled batches of `data`, again and again; leaves the model
+    in evaluation.
 
-    For every `every` steps: their mean loss (nat), and right answers without dropout on `data` ("seen") and `others`.
+    For every `every` steps: their mean loss (nat), and right answers without dropout on `data`
+    ("seen") and `others`.
     """
     seen = []
 
@@ -115,9 +119,11 @@ def fit(
 def step_times(
     models: dict[str, nn.Module], x: Tensor, answers: Tensor, rounds: int
 ) -> dict[str, tuple[float, float]]:
-    """Seconds of processor time of a training step of each model, and of reading alone: medians over the rounds.
+    """Seconds of processor time of a training step of each model, and of reading alone: medians
+    over the rounds.
 
-    In a round the models take turns, so that whatever else the machine does meets them all; the first does not count.
+    In a round the models take turns, so that whatever else the machine does meets them all; the
+    first does not count.
     """
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in models}
     for turn in range(rounds + 1):
@@ -131,7 +137,8 @@ def step_times(
 
 
 def step_memory(model: nn.Module, x: Tensor, answers: Tensor) -> float:
-    """The most memory (bytes) that a first forward and backward pass hold at a time, above what was held before."""
+    """The most memory (bytes) that a first forward and backward pass hold at a time, above what was
+    held before."""
 
     def step() -> int:
         tracemalloc.start()

@@ -1,8 +1,9 @@
 """Exercise 1. LSTM backpropagation by hand
 
-The backward pass of an LSTM cell and of a whole sequence in plain NumPy, each line under the equation that it follows
-from. Three witnesses that know nothing of it must agree: minigrad's autograd, the complex step, and central
-differences. Then the same kind of gradient is followed a hundred steps back, for an RNN, a GRU and an LSTM.
+The backward pass of an LSTM cell and of a whole sequence in plain NumPy, each line under the
+equation that it follows from. Three witnesses that know nothing of it must agree: minigrad's
+autograd, the complex step, and central differences. Then the same kind of gradient is followed a
+hundred steps back, for an RNN, a GRU and an LSTM.
 """
 
 # %%
@@ -20,21 +21,23 @@ from minigrad.cells import lstm_gates
 
 lab = Lab(__file__)
 Array = np.ndarray[Any, Any]
-GATES = "ifgo"  # input gate, forget gate, candidate, output gate: W_k (H,I), U_k (H,H), b_k (H,) for each k
+# input gate, forget gate, candidate, output gate: W_k (H,I), U_k (H,H), b_k (H,) for each k
+GATES = "ifgo"
 STEPS = [10.0**power for power in range(-14, 0)]
 
 # %% [markdown]
 # ## One step
-# A batch of B rows: x (B,I), h and c (B,H). L is any number that is computed from the results, dv is short for ∂L/∂v,
-# and a product without a sign is taken element by element. Forward:
+# A batch of B rows: x (B,I), h and c (B,H). L is any number that is computed from the results, dv
+# is short for ∂L/∂v, and a product without a sign is taken element by element. Forward:
 #
 # - aₖ = Wₖ x + Uₖ h + bₖ for each k of i, f, g, o
 # - i = σ(a_i), f = σ(a_f), g = tanh(a_g), o = σ(a_o)
 # - c' = f c + i g
 # - y = tanh(c'), h' = o y
 #
-# Backward goes through the same lines from the last to the first. It is given dh', and the part of dc' that comes from
-# the next step. σ' = σ (1 - σ) and tanh' = 1 - tanh² need nothing but the values of the forward pass.
+# Backward goes through the same lines from the last to the first. It is given dh', and the part of
+# dc' that comes from the next step. σ' = σ (1 - σ) and tanh' = 1 - tanh² need nothing but the
+# values of the forward pass.
 
 
 # %%
@@ -45,7 +48,8 @@ def sigmoid(a: Array) -> Array:
 def lstm_cell(
     x: Array, h: Array, c: Array, w: dict[str, Array], extra: Sequence[Array]
 ) -> tuple[Array, Array, Any]:
-    """h', c', and the function that takes their gradients back. `extra`: what is added to each aₖ (B,H), for tests."""
+    """h', c', and the function that takes their gradients back. `extra`: what is added to each aₖ
+    (B,H), for tests."""
     a_i, a_f, a_g, a_o = (
         x @ w[f"W_{k}"].T + h @ w[f"U_{k}"].T + w[f"b_{k}"] + e for k, e in zip(GATES, extra)
     )
@@ -73,7 +77,7 @@ def lstm_cell(
             "g": dg * (1 - g * g),
             "o": do * o * (1 - o),
         }
-        # aₖ = Wₖ x + Uₖ h + bₖ:  dx = Σₖ Wₖᵀ daₖ,  dh = Σₖ Uₖᵀ daₖ: all four gates have read x and h
+        # aₖ = Wₖ x + Uₖ h + bₖ:  dx = Σₖ Wₖᵀ daₖ,  dh = Σₖ Uₖᵀ daₖ: all four gates read x and h
         dx = sum(da[k] @ w[f"W_{k}"] for k in GATES)
         dh_before = sum(da[k] @ w[f"U_{k}"] for k in GATES)
         # and summed over the rows of the batch:  dWₖ = daₖ xᵀ,  dUₖ = daₖ hᵀ,  dbₖ = daₖ
@@ -88,15 +92,18 @@ def lstm_cell(
 
 # %% [markdown]
 # ## A whole sequence
-# The same weights serve at every step, so their gradients are sums over the steps. h_t reaches L in two ways, as an
-# output and through step t + 1, and these add up: dh_t = (its own part) + (what step t + 1 sends back).
+# The same weights serve at every step, so their gradients are sums over the steps. h_t reaches L in
+# two ways, as an output and through step t + 1, and these add up: dh_t = (its own part) + (what
+# step t + 1 sends back).
 
 
 # %%
 def lstm(values: dict[str, Array]) -> tuple[Array, Array, Callable[..., dict[str, Array]]]:
-    """hs (T,B,H), the last c (B,H), and the function that takes their gradients back to all `values`:
+    """hs (T,B,H), the last c (B,H), and the function that takes their gradients back to all
+    `values`:
 
-    x (T,B,I), h0 and c0 (B,H), the weights, and a_k (T,B,H) for each gate k, what is added to its argument: zeros.
+    x (T,B,I), h0 and c0 (B,H), the weights, and a_k (T,B,H) for each gate k, what is added to its
+    argument: zeros.
     """
     h, c = values["h0"], values["c0"]
     hs, backs = [], []
@@ -119,9 +126,10 @@ def lstm(values: dict[str, Array]) -> tuple[Array, Array, Callable[..., dict[str
 
 # %% [markdown]
 # ## Three witnesses
-# L = Σ u_t·h_t + v·c_T with random u and v, in float64. Never the plain sum: some wrong gradients have the right sum.
-# Autograd gives every gradient whole. The complex step, Im L(θ + i s d) / s, and the central difference,
-# (L(θ + s d) - L(θ - s d)) / 2s, give the gradient along a direction d; three random ones are tried for each θ.
+# L = Σ u_t·h_t + v·c_T with random u and v, in float64. Never the plain sum: some wrong gradients
+# have the right sum. Autograd gives every gradient whole. The complex step, Im L(θ + i s d) / s,
+# and the central difference, (L(θ + s d) - L(θ - s d)) / 2s, give the gradient along a direction d;
+# three random ones are tried for each θ.
 
 
 # %%
@@ -143,7 +151,8 @@ def draw(
 
 
 def autograd(values: dict[str, Array], u: Array, v: Array) -> dict[str, Array]:
-    """The gradients of all values by minigrad: the forward pass on Tensors, and no word about the way back."""
+    """The gradients of all values by minigrad: the forward pass on Tensors, and no word about the
+    way back."""
     w = {name: mg.tensor(value).requires_grad_() for name, value in values.items()}
     h, c, hs = w["h0"], w["c0"], []
     for t, x in enumerate(w["x"].unbind(0)):
@@ -172,7 +181,8 @@ def central_difference(*point: Any, direction: Array, step: float = 6e-6) -> flo
 
 
 def differences(T: int, seed: int, B: int, I: int, H: int) -> dict[str, dict[str, float]]:
-    """For each witness and value: the difference from the gradient by hand, relative to the size of the gradient."""
+    """For each witness and value: the difference from the gradient by hand, relative to the size of
+    the gradient."""
     random = np.random.default_rng(seed)
     values, u, v = draw(T, B, I, H, random)
     by_hand, whole = lstm(values)[2](u, v), autograd(values, u, v)
@@ -209,19 +219,24 @@ worst = {
     for witness in WITNESSES
 }
 lab.table(
-    f"Largest relative difference from the gradient by hand in {len(checked.rows)} draws, T from 1 to {LENGTHS[-1]}",
+    (
+        f"Largest relative difference from the gradient by hand in {len(checked.rows)} draws, T "
+        f"from 1 to {LENGTHS[-1]}"
+    ),
     ["gradient of", *WITNESSES],
     [[name, *(f"{gaps[name]:.0e}" for gaps in worst.values())] for name in NAMES],
 )
 
 # %% [markdown]
-# The central difference is the least exact witness, and it is not the gradient's fault: a small step loses digits to
-# rounding, a large one sees the curvature. The complex step subtracts nothing, and may be as small as one likes.
+# The central difference is the least exact witness, and it is not the gradient's fault: a small
+# step loses digits to rounding, a large one sees the curvature. The complex step subtracts nothing,
+# and may be as small as one likes.
 
 
 # %%
 def by_step(seed: int, T: int, B: int, I: int, H: int) -> dict[str, list[float]]:
-    """The relative difference of the gradient of U_f, along a random direction, by the size of the step."""
+    """The relative difference of the gradient of U_f, along a random direction, by the size of the
+    step."""
     random = np.random.default_rng(seed)
     values, u, v = draw(T, B, I, H, random)
     gradient, direction = lstm(values)[2](u, v)["U_f"], random.standard_normal((H, H))
@@ -260,9 +275,9 @@ right.set(title="Which step?", xlabel="step of the witness")
 lab.show(
     figure,
     "differences",
-    f"""Left: each dot is the gradient of one of the {len(NAMES)} values in one draw; float64 rounds at about 10⁻¹⁶, and
-    equal numbers are drawn at 10⁻¹⁷. Right: the two numerical witnesses by their step, for U_f at T = 5 (median and
-    range of {len(steps.rows)} draws).""",
+    f"""Left: each dot is the gradient of one of the {len(NAMES)} values in one draw; float64 rounds
+    at about 10⁻¹⁶, and equal numbers are drawn at 10⁻¹⁷. Right: the two numerical witnesses by
+    their step, for U_f at T = 5 (median and range of {len(steps.rows)} draws).""",
 )
 by_hand = {witness: [max(run[witness].values()) for run in checked] for witness in WITNESSES}
 exact = np.maximum(by_hand["autograd"], by_hand["complex step"])
@@ -278,10 +293,10 @@ lab.claim(
 
 # %% [markdown]
 # ## A hundred steps back
-# What is left of a gradient is the norm of a Jacobian: its largest singular value, the most by which any direction is
-# stretched. The Jacobians are exact: H rows with the same input and state, and row k asks for the gradient of unit k
-# of the last state. ∂h_T/∂h_t leaves c_t as it is; ∂c_T/∂c_t counts what c_t does through h_t, too. All cells are fresh
-# and read normal input.
+# What is left of a gradient is the norm of a Jacobian: its largest singular value, the most by
+# which any direction is stretched. The Jacobians are exact: H rows with the same input and state,
+# and row k asks for the gradient of unit k of the last state. ∂h_T/∂h_t leaves c_t as it is;
+# ∂c_T/∂c_t counts what c_t does through h_t, too. All cells are fresh and read normal input.
 
 # %%
 BACK = 30 if lab.quick else 100
@@ -289,7 +304,8 @@ STARTS = ["b = 0", "b = 1", "b = 3", "chrono"]  # of the forget gate
 
 
 def jacobian_norms(model: str, seed: int, T: int, I: int, H: int) -> dict[str, list[float]]:
-    """‖∂h_T/∂h_t‖ for t = T, T-1 ... 0; for an LSTM also ‖∂c_T/∂c_t‖, and the largest product of its forget gates."""
+    """‖∂h_T/∂h_t‖ for t = T, T-1 ... 0; for an LSTM also ‖∂c_T/∂c_t‖, and the largest product of
+    its forget gates."""
     mg.manual_seed(seed)
     kind, _, start = model.partition(", ")
     cell = {"RNN": nn.RNNCell, "GRU": nn.GRUCell, "LSTM": nn.LSTMCell}[kind](I, H).double()
@@ -366,9 +382,9 @@ axes[0].set_ylabel("norm of the Jacobian")
 lab.show(
     figure,
     "jacobians",
-    f"""The largest singular value of the Jacobian from the last state back to an earlier one (median and range of
-    {len(cells)} fresh cells); b is the forget bias. Left: the hidden state. Right: the LSTM's cell state, and
-    dotted the largest product of forget gates alone.""",
+    f"""The largest singular value of the Jacobian from the last state back to an earlier one
+    (median and range of {len(cells)} fresh cells); b is the forget bias. Left: the hidden state.
+    Right: the LSTM's cell state, and dotted the largest product of forget gates alone.""",
 )
 
 # %% [markdown]
@@ -387,7 +403,8 @@ lab.claim(
     verdict=HOLDS
     if len(open_enough) == len(LSTMS)
     else only_if(
-        f"the forget gates start open enough: a tenth of it is left in {' and '.join(open_enough)} alone"
+        "the forget gates start open enough: a tenth of it is left in "
+        f"{' and '.join(open_enough)} alone"
     )
     if open_enough
     else FAILS,
@@ -404,7 +421,8 @@ lab.claim(
     verdict=HOLDS
     if len(by_gates) == len(LSTMS)
     else only_if(
-        f"gates stay near 1 (here {' and '.join(by_gates)}): else more comes by way of h, through the gates"
+        f"gates stay near 1 (here {' and '.join(by_gates)}): else more comes by way of h, "
+        "through the gates"
     )
     if by_gates
     else FAILS,

@@ -1,8 +1,9 @@
 """Exercise 2. A language model
 
-Which character comes next? An LSTM, a GRU and a vanilla RNN of equal size learn it from English text, and what they
-save is measured in bits per character on a part of the text that nothing has seen; beside them stand n-gram models,
-which only count. Then the LSTM writes, and its gates are shown while it reads.
+Which character comes next? An LSTM, a GRU and a vanilla RNN of equal size learn it from English
+text, and what they save is measured in bits per character on a part of the text that nothing has
+seen; beside them stand n-gram models, which only count. Then the LSTM writes, and its gates are
+shown while it reads.
 """
 
 # %%
@@ -34,22 +35,26 @@ KINDS = ["RNN", "GRU", "LSTM"]
 
 # %% [markdown]
 # ## The text
-# Python's own help texts, or a file of yours with `--text FILE`. 80% are learned from, the next 10% serve to choose
-# (learning rates, smoothing), the tail is only tested on. Nothing is lower-cased or left out.
+# Python's own help texts, or a file of yours with `--text FILE`. 80% are learned from, the next 10%
+# serve to choose (learning rates, smoothing), the tail is only tested on. Nothing is lower-cased or
+# left out.
 
 # %%
 path = str(lab.options.text or "")
 text = read(path)
 corpus = split(text)
 V = len(corpus.alphabet)
-lab.say(f"""The text: {path or "Python's help texts, each paragraph once; they differ from version to version"};
-    {len(text):,} characters, {V} different ones; {len(corpus.train):,} to learn from, {len(corpus.valid):,} to choose
-    by, {len(corpus.test):,} to test on. SHA-256 {fingerprint(text)}.""")
+lab.say(f"""The text:
+    {path or "Python's help texts, each paragraph once; they differ from version to version"};
+    {len(text):,} characters, {V} different ones; {len(corpus.train):,} to learn from,
+    {len(corpus.valid):,} to choose by, {len(corpus.test):,} to test on. SHA-256
+    {fingerprint(text)}.""")
 content = {"path": path, "digest": fingerprint(text)[:12]}  # what is kept belongs to this text
 
 # %% [markdown]
 # ## Counting
-# The share of each character after the last n - 1, mixed with the shares after fewer (Witten & Bell 1991).
+# The share of each character after the last n - 1, mixed with the shares after fewer (Witten & Bell
+# 1991).
 
 
 # %%
@@ -65,10 +70,10 @@ counts = dict(zip(NAMES, counted["test"]))
 
 # %% [markdown]
 # ## Learning
-# The text runs through the network in 16 streams. After 64 characters the weights are changed, and the state is carried
-# on, detached: truncated backpropagation. All networks have the same number of parameters and steps, and each the
-# better of two learning rates, chosen on the validation part. Measured is in 16 streams, without the first character
-# of each.
+# The text runs through the network in 16 streams. After 64 characters the weights are changed, and
+# the state is carried on, detached: truncated backpropagation. All networks have the same number of
+# parameters and steps, and each the better of two learning rates, chosen on the validation part.
+# Measured is in 16 streams, without the first character of each.
 
 # %%
 RATES = [0.02] if lab.quick else [0.007, 0.02]
@@ -92,7 +97,8 @@ def language_model(
     T: int,
     device: str,
 ) -> dict[str, object]:
-    """Bits per character on the validation part, along the way and at the end, and on the test part; samples, gates."""
+    """Bits per character on the validation part, along the way and at the end, and on the test
+    part; samples, gates."""
     corpus = split(read(path))
     mg.manual_seed(seed)
     model = LanguageModel(kind, len(corpus.alphabet), H).to(device)
@@ -120,7 +126,8 @@ def language_model(
 
 
 def gates_of(model: LanguageModel, ids: Tensor) -> dict[str, list[list[float]]]:
-    """i, f and o of the last PASSAGE characters: (units, PASSAGE) each, for the units that change most there."""
+    """i, f and o of the last PASSAGE characters: (units, PASSAGE) each, for the units that change
+    most there."""
     with mg.no_grad():
         found = nn.gates(model.rnn, model.embedding(ids[:, None]))["l0"]
     passage = {
@@ -222,21 +229,22 @@ right.grid(axis="y", visible=False)
 lab.show(
     figure,
     "bits",
-    f"""What is left to be guessed of a character, in bits ({RUNS}; fewer is better). Left: while the networks learn,
-    dashed what counting reaches. Right: on the held-out tail.""",
+    f"""What is left to be guessed of a character, in bits ({RUNS}; fewer is better). Left: while
+    the networks learn, dashed what counting reaches. Right: on the held-out tail.""",
 )
 
 # %% [markdown]
 # ## Writing
-# Each character is drawn with probability proportional to e^(score / temperature): below 1 the likely ones become
-# likelier.
+# Each character is drawn with probability proportional to e^(score / temperature): below 1 the
+# likely ones become likelier.
 
 # %%
 known = set(text[: len(corpus.train)].split())
 
 
 def real_words(sample: str) -> float:
-    """The share of a sample's words, as blanks divide it, that the training part has too; both cut ends left out."""
+    """The share of a sample's words, as blanks divide it, that the training part has too; both cut
+    ends left out."""
     words = sample.split()[1:-1]
     return sum(word in known for word in words) / max(len(words), 1)
 
@@ -257,12 +265,14 @@ lab.table(
 )
 for temperature, sample in zip(TEMPERATURES, chosen["LSTM"].rows[0]["samples"]):
     lab.say(
-        f"The LSTM at temperature {temperature} (⏎ a new line): {' ⏎ '.join(sample[:400].splitlines())}"
+        f"The LSTM at temperature {temperature} (⏎ a new line): "
+        f"{' ⏎ '.join(sample[:400].splitlines())}"
     )
 
 # %% [markdown]
 # ## Gates
-# The LSTM reads a passage of the test part: for each gate the units that change most, as they depend on the character.
+# The LSTM reads a passage of the test part: for each gate the units that change most, as they
+# depend on the character.
 
 # %%
 passage = corpus.decode(corpus.test[PROMPT : PROMPT + PASSAGE])
@@ -285,8 +295,8 @@ figure.colorbar(image, ax=axes, label="value of the gate", shrink=0.5, aspect=24
 lab.show(
     figure,
     "gates",
-    f"""Gates of the LSTM while it reads from the test part (first run): for each gate the {UNITS} units, one a row,
-    that change most here. White: shut; dark: open.""",
+    f"""Gates of the LSTM while it reads from the test part (first run): for each gate the {UNITS}
+    units, one a row, that change most here. White: shut; dark: open.""",
 )
 
 # %% [markdown]

@@ -1,8 +1,9 @@
 """Exercise 3. Time series
 
-The lesson asks for an LSTM that continues sine waves and predicts share prices. Here it does, always beside forecasts
-that need no network: what was last seen, what was seen a period ago, and a line through the last values, fitted by
-least squares. A forecast is worth its trouble only where it beats those.
+The lesson asks for an LSTM that continues sine waves and predicts share prices. Here it does,
+always beside forecasts that need no network: what was last seen, what was seen a period ago, and a
+line through the last values, fitted by least squares. A forecast is worth its trouble only where it
+beats those.
 """
 
 # %%
@@ -47,11 +48,12 @@ SHADES = {
 in_words = partial(ranged, unit="{:.3f}")
 # %% [markdown]
 # ## Sine waves
-# 50 points in, 10 out. In the lesson all waves have one frequency and differ in phase alone. Then every value follows
-# from the two before it, x_t = 2 cos(ω) x_{t-1} - x_{t-2}, and every forecast is a sum of values seen, with fixed
-# weights. So there are three harder tasks: with noise of deviation 0.1 on all values, with a frequency of its own for
-# each wave (up to 1.5 times lower or higher, so that no fixed weights serve them all), and with both. Forecasts learn
-# from what has noise and are held to the wave without it.
+# 50 points in, 10 out. In the lesson all waves have one frequency and differ in phase alone. Then
+# every value follows from the two before it, x_t = 2 cos(ω) x_{t-1} - x_{t-2}, and every forecast
+# is a sum of values seen, with fixed weights. So there are three harder tasks: with noise of
+# deviation 0.1 on all values, with a frequency of its own for each wave (up to 1.5 times lower or
+# higher, so that no fixed weights serve them all), and with both. Forecasts learn from what has
+# noise and are held to the wave without it.
 
 # %%
 TASKS = {
@@ -66,7 +68,8 @@ WAVES, STEPS, H = (300, 60, 16) if lab.quick else (1000, 600, 32)
 def waves(
     task: str, lr: float, seed: int, count: int, steps: int, H: int, device: str
 ) -> dict[str, object]:
-    """Errors (RMSE) on 1000 other waves, the order of the linear forecast, and one wave with its forecasts."""
+    """Errors (RMSE) on 1000 other waves, the order of the linear forecast, and one wave with its
+    forecasts."""
     mg.manual_seed(1000 + seed)  # every learning rate sees the same waves
     (training, _), (validation, _), ((seen, _), clean) = (
         sine_waves(n, 50, 10, *TASKS[task]) for n in (count, 300, 1000)
@@ -114,7 +117,8 @@ def best(runs, **chosen):
 on = {task: best(runs, task=task) for task in TASKS}
 LINEAR = ["two terms", "linear"]
 lab.table(
-    f"Ten values ahead: error (RMSE; the waves go from -1 to 1), {STEPS} steps of 64 of {WAVES} waves, an LSTM of "
+    f"Ten values ahead: error (RMSE; the waves go from -1 to 1), {STEPS} steps of 64 of {WAVES} "
+    "waves, an LSTM of "
     f"{size(Forecaster(H, 10)):,} parameters; the linear forecast has at most 510",
     ["", "persistence", "a period ago", "linear, last two", "linear, last p", "p", "LSTM"],
     [
@@ -135,15 +139,17 @@ lab.table(
 
 
 def better(task: str) -> bool:
-    """Whether the LSTM's error is below the linear forecast's by more than a tenth, in four of five runs."""
+    """Whether the LSTM's error is below the linear forecast's by more than a tenth, in four of five
+    runs."""
     return bool((on[task]["LSTM"] < 0.9 * on[task]["linear"]).mean() >= 0.8)
 
 
 wins, loses = [task for task in TASKS if better(task)], [task for task in TASKS if not better(task)]
 lab.say(
-    f"""The LSTM beats the linear forecast by more than a tenth on: {", ".join(wins) or "none"}; not on:
-    {", ".join(loses) or "none"}. On the lesson's waves the linear forecast from the last two values is exact but for
-    rounding, with an error of {np.median(on["the lesson's waves"]["two terms"]):.0e}."""
+    f"""The LSTM beats the linear forecast by more than a tenth on: {", ".join(wins) or "none"}; not
+    on: {", ".join(loses) or "none"}. On the lesson's waves the linear forecast from the last two
+    values is exact but for rounding, with an error of
+    {np.median(on["the lesson's waves"]["two terms"]):.0e}."""
 )
 
 # %%
@@ -173,16 +179,17 @@ for ax in axes[:, 0]:
 lab.show(
     figure,
     "waves",
-    """The first wave of each task: what is seen (grey, the last 25 of 50 points), how it goes on (broad line, without
-    noise) and the two forecasts; and the error (RMSE) on 1000 waves.""",
+    """The first wave of each task: what is seen (grey, the last 25 of 50 points), how it goes on
+    (broad line, without noise) and the two forecasts; and the error (RMSE) on 1000 waves.""",
 )
 
 # %% [markdown]
 # ## Real data, one step ahead
-# Google's share from August 2004 to October 2008, day by day: the price, its change in percent and the day's range in
-# percent, a measure of volatility. The network and the line get the 20 days before. The first 60 % of the days are the
-# training part, from which scale and weights come; the next 20 % choose order, learning rate and when to stop; the
-# rest is reported. R² compares with the mean of the days reported, which no forecast could know.
+# Google's share from August 2004 to October 2008, day by day: the price, its change in percent and
+# the day's range in percent, a measure of volatility. The network and the line get the 20 days
+# before. The first 60 % of the days are the training part, from which scale and weights come; the
+# next 20 % choose order, learning rate and when to stop; the rest is reported. R² compares with the
+# mean of the days reported, which no forecast could know.
 
 # %%
 T = 20
@@ -261,7 +268,8 @@ lab.table(
 
 
 def compared(series: str) -> str:
-    """In a sentence, which of the simple forecasts the LSTM beats on a series, and which beat it."""
+    """In a sentence, which of the simple forecasts the LSTM beats on a series, and which beat
+    it."""
     of = on_part[series]
     below, above = (
         [n for n in SIMPLE if of.beats(*pair(n))]
@@ -322,14 +330,15 @@ for ax in axes:
 lab.show(
     figure,
     "skill",
-    f"""One step ahead, {STEPS_AHEAD}: the error in units of persistence's, and R²; bars are medians and lines the
-    range over {RUNS}. An R² near 1 says little of a forecast where persistence has it, too.""",
+    f"""One step ahead, {STEPS_AHEAD}: the error in units of persistence's, and R²; bars are medians
+    and lines the range over {RUNS}. An R² near 1 says little of a forecast where persistence has
+    it, too.""",
 )
 
 # %% [markdown]
 # ## The prediction follows the price
-# What a picture of both shows. So the moves of each forecast are held to the moves of the price on the same day, the
-# day before, and so on.
+# What a picture of both shows. So the moves of each forecast are held to the moves of the price on
+# the same day, the day before, and so on.
 
 # %%
 WAYS = ["LSTM", "LSTM, by its change"]
@@ -359,16 +368,17 @@ axes[1].grid(False, axis="x")
 lab.show(
     figure,
     "follows",
-    f"""Left: the {PRICE} and forecasts of it (the runs of median error), the first 30 steps reported. Right: how the
-    moves of the forecasts correlate with the moves of the {PRICE} on the same step (0) and on steps before.""",
+    f"""Left: the {PRICE} and forecasts of it (the runs of median error), the first 30 steps
+    reported. Right: how the moves of the forecasts correlate with the moves of the {PRICE} on the
+    same step (0) and on steps before.""",
 )
 for name in WAYS:
     lab.say(
-        f"""{name}: its moves correlate best with the moves of the {PRICE} at lag {lag[name]} (correlation
-        {shift[name][lag[name]]:.2f}); with the move that it is to foresee, lag 0, the correlation is
-        {shift[name][0]:.2f}. """
-        + f"""That is what a picture of both hides: the line that seems to follow the {PRICE} shows what was known
-        {lag[name]} step{"s"[lag[name] == 1 :]} before."""
+        f"""{name}: its moves correlate best with the moves of the {PRICE} at lag {lag[name]}
+        (correlation {shift[name][lag[name]]:.2f}); with the move that it is to foresee, lag 0, the
+        correlation is {shift[name][0]:.2f}. """
+        + f"""That is what a picture of both hides: the line that seems to follow the {PRICE} shows
+        what was known {lag[name]} step{"s"[lag[name] == 1 :]} before."""
         * (lag[name] > 0)
     )
 
@@ -441,7 +451,9 @@ lab.claim(
     where="10",
     experiment="waves, real",
     measured=on["both"]["linear"] / on["both"]["LSTM"],
-    unit="linear forecast's error : LSTM's = {:.2f} on waves with a frequency of their own and noise",
+    unit=(
+        "linear forecast's error : LSTM's = {:.2f} on waves with a frequency of their own and noise"
+    ),
     baseline=(f"on the {PRICE}", np.median(price.error("linear")) / price.error("LSTM")),
     verdict=only_if("it beats a linear forecast, as here on: " + ", ".join(useful))
     if useful

@@ -1,8 +1,9 @@
 """Exercise 4. Named entities
 
-The lesson asks for a tagger of names that reads in both directions. Here it is, beside one of equal size that reads
-forwards only, and beside taggers without a network. What makes a name a person's or a firm's often stands to its
-right, where the forward one has not been: so names are counted by the side on which their kind is told.
+The lesson asks for a tagger of names that reads in both directions. Here it is, beside one of equal
+size that reads forwards only, and beside taggers without a network. What makes a name a person's or
+a firm's often stands to its right, where the forward one has not been: so names are counted by the
+side on which their kind is told.
 """
 
 # %%
@@ -38,18 +39,22 @@ SHADES = {
 in_words = partial(ranged, unit="{:.1%}")
 # %% [markdown]
 # ## Sentences and taggers
-# Templates: "Yesterday Jordan was flooded" and "Yesterday Jordan smiled" differ to the right of the name; "the mayor of
-# Jordan" tells its kind on the left. No first word of a name is in both the training part and the test part.
+# Templates: "Yesterday Jordan was flooded" and "Yesterday Jordan smiled" differ to the right of the
+# name; "the mayor of Jordan" tells its kind on the left. No first word of a name is in both the
+# training part and the test part.
 #
-# Python source: the library that comes with Python, statement by statement. `ast` knows what each name is: called,
-# read, assigned to, a keyword of a call, and so on; a name may have dots. A module is tested on or learned from. A
-# function, class, argument or import is told on the left, by `def` and its like, the other kinds mostly on the right.
+# Python source: the library that comes with Python, statement by statement. `ast` knows what each
+# name is: called, read, assigned to, a keyword of a call, and so on; a name may have dots. A module
+# is tested on or learned from. A function, class, argument or import is told on the left, by `def`
+# and its like, the other kinds mostly on the right.
 #
-# A word that the training part has less than twice is unknown; all that is known of it is its shape, "Xx" for Anna. In
-# training 15 % of the words are made unknown at random, so that a tagger learns to do without them.
+# A word that the training part has less than twice is unknown; all that is known of it is its
+# shape, "Xx" for Anna. In training 15 % of the words are made unknown at random, so that a tagger
+# learns to do without them.
 #
-# Usual tag: the most frequent one of the word in the training, or of words of its shape. Window: logistic regression on
-# the word and two on each side. LSTM: forwards. A word later: forwards, but it answers when it has seen the next word.
+# Usual tag: the most frequent one of the word in the training, or of words of its shape. Window:
+# logistic regression on the word and two on each side. LSTM: forwards. A word later: forwards, but
+# it answers when it has seen the next word.
 
 
 # %%
@@ -65,7 +70,8 @@ def tagging(
     content: str,
     device: str,
 ) -> dict[str, object]:
-    """F1 of names in the test part: of all, by side and by kind, and of those with an ambiguous word; some examples."""
+    """F1 of names in the test part: of all, by side and by kind, and of those with an ambiguous
+    word; some examples."""
     parts = corpus(corpus_of, seed, count, *files)
     coded = Coded(parts.training)
     if model == "usual tag":
@@ -134,7 +140,8 @@ on = {name: {model: best(name, model) for model in MODELS} for name in CORPORA}
 for name, of in on.items():
     sides = [side for side in ("left", "right") if side in of["LSTM"].rows[0]]
     lab.table(
-        f"{name}: whole names that are right (F1), {np.median(of['LSTM']['names']):,.0f} names in the test part, "
+        f"{name}: whole names that are right (F1), {np.median(of['LSTM']['names']):,.0f} names "
+        "in the test part, "
         f"{len(lab.seeds())} run{'s'[len(lab.seeds()) == 1 :]} each",
         [
             "",
@@ -182,8 +189,8 @@ RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(l
 lab.show(
     figure,
     "sides",
-    f"""F1 of names by the side on which their kind is told ({RUNS}); the three LSTMs have equally many parameters.
-    What stands to the right is out of a forward LSTM's sight.""",
+    f"""F1 of names by the side on which their kind is told ({RUNS}); the three LSTMs have equally
+    many parameters. What stands to the right is out of a forward LSTM's sight.""",
 )
 
 # %%
@@ -223,8 +230,9 @@ ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3)
 lab.show(
     figure,
     "kinds",
-    f"""Kinds of names in Python source, those at the top having most from reading in both directions ({RUNS}): the
-    greatest gain is that of {order[-1]} names, {100 * gain[order[-1]]:.0f} points of F1.""",
+    f"""Kinds of names in Python source, those at the top having most from reading in both
+    directions ({RUNS}): the greatest gain is that of {order[-1]} names, {100 * gain[order[-1]]:.0f}
+    points of F1.""",
 )
 
 # %%
@@ -232,7 +240,8 @@ LETTERS = 58  # that a picture is wide
 
 
 def telling(name: str, count: int = 2) -> list[int]:
-    """Places of short examples that the BiLSTM has right and the LSTM has not in the first run: of two kinds."""
+    """Places of short examples that the BiLSTM has right and the LSTM has not in the first run: of
+    two kinds."""
     ours, theirs = (on[name][model].rows[0]["examples"] for model in ("BiLSTM", "LSTM"))
     found: dict[str, int] = {}  # the kind of the name that the example begins with -> its place
     for i, ((words, true, both), (_, _, forward)) in enumerate(zip(ours, theirs)):
@@ -295,8 +304,9 @@ for ax, (name, i) in zip(axes[:, 0], pictured):
 lab.show(
     figure,
     "examples",
-    """Short sentences that reading in both directions has right and reading forwards has not, the first of their kind;
-    the kind of each name is written below it, as far as there is room; a mistake has a dashed frame.""",
+    """Short sentences that reading in both directions has right and reading forwards has not, the
+    first of their kind; the kind of each name is written below it, as far as there is room; a
+    mistake has a dashed frame.""",
 )
 
 # %% [markdown]
@@ -310,7 +320,8 @@ def gains(name: str, model: str, other: str, what: str = "f1") -> np.ndarray:
 
 
 def better(name: str, model: str, other: str) -> bool:
-    """Whether `model` has a higher F1 than `other`: by more than a point in the median, and in four of five runs."""
+    """Whether `model` has a higher F1 than `other`: by more than a point in the median, and in four
+    of five runs."""
     gain = gains(name, model, other)
     return bool(np.median(gain) > 1 and (gain > 0).mean() >= 0.8)
 
@@ -345,7 +356,10 @@ lab.claim(
     where="10, exercise 4; Graves and Schmidhuber 2005",
     experiment="tagging",
     measured=right,
-    unit="{:+.1f} points of F1 of names whose kind is told on the right, mean of templates and Python source",
+    unit=(
+        "{:+.1f} points of F1 of names whose kind is told on the right, mean of templates and "
+        "Python source"
+    ),
     baseline=("on the left", left),
     verdict=HOLDS if np.median(right) > 5 and abs(np.median(left)) < 2 else FAILS,
 )
@@ -359,7 +373,10 @@ lab.claim(
     verdict=verdict("BiLSTM", "window", "usual tag"),
 )
 lab.claim(
-    "A word of context on the right is enough: an LSTM that answers a word later does as well as a BiLSTM",
+    (
+        "A word of context on the right is enough: an LSTM that answers a word later does as "
+        "well as a BiLSTM"
+    ),
     where="10, exercise 4; Graves and Schmidhuber 2005",
     experiment="tagging",
     measured=gains("Python source", "LSTM, a word later", "BiLSTM"),

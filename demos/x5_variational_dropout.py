@@ -1,8 +1,9 @@
 """Exercise 5. Variational dropout
 
-Ordinary dropout draws a new mask at every time step. Variational dropout (Gal & Ghahramani 2016) keeps one for the
-whole sequence, and may then drop parts of the hidden state inside the recurrence as well. Both are tried where dropout
-is needed: a character language model that learns a short text by heart.
+Ordinary dropout draws a new mask at every time step. Variational dropout (Gal & Ghahramani 2016)
+keeps one for the whole sequence, and may then drop parts of the hidden state inside the recurrence
+as well. Both are tried where dropout is needed: a character language model that learns a short text
+by heart.
 """
 
 # %%
@@ -33,9 +34,10 @@ lab = Lab(__file__)
 
 # %% [markdown]
 # ## The four
-# Dropout with probability p of what the LSTM reads and of what it writes: a fresh mask for each character (ordinary),
-# one mask for the 50 characters of a training step (locked), and this also of the state h on its way from one character
-# to the next (variational). Masks differ from stream to stream. In evaluation nothing is dropped.
+# Dropout with probability p of what the LSTM reads and of what it writes: a fresh mask for each
+# character (ordinary), one mask for the 50 characters of a training step (locked), and this also of
+# the state h on its way from one character to the next (variational). Masks differ from stream to
+# stream. In evaluation nothing is dropped.
 
 # %%
 SHADES = {"none": ORANGE, "ordinary": PURPLE, "locked": GREEN, "variational": BLUE}
@@ -43,7 +45,8 @@ RATES = [0.3] if lab.quick else [0.15, 0.3]
 
 
 class Dropped(LanguageModel):
-    """A language model with dropout: "none", "ordinary", "locked" or "variational"; the weights start alike."""
+    """A language model with dropout: "none", "ordinary", "locked" or "variational"; the weights
+    start alike."""
 
     def __init__(self, way: str, p: float, V: int, H: int):
         super().__init__("LSTM", V, H)
@@ -72,8 +75,9 @@ class Dropped(LanguageModel):
 
 # %% [markdown]
 # ## A short text, many times
-# Only the last 20,000 characters of the training part are learned from, in 16 streams, so that a training step reads a
-# 25th of them. Rates are chosen on the validation part; so is the moment to stop, where that is said.
+# Only the last 20,000 characters of the training part are learned from, in 16 streams, so that a
+# training step reads a 25th of them. Rates are chosen on the validation part; so is the moment to
+# stop, where that is said.
 
 # %%
 STEPS, EVERY = (40, 20) if lab.quick else (400, 50)
@@ -91,7 +95,8 @@ def overfitting(
     lr: float,
     device: str,
 ) -> dict[str, object]:
-    """Bits per character along the way; on the test part at the end, and where the validation part had the fewest."""
+    """Bits per character along the way; on the test part at the end, and where the validation part
+    had the fewest."""
     corpus = split(read(path))
     mg.manual_seed(seed)
     model = Dropped(way, p, len(corpus.alphabet), H).to(device)
@@ -135,7 +140,8 @@ runs = Runs([*plain, *lab.run(overfitting, way=WAYS[1:], p=RATES, **setting)])
 
 
 def best(way: str, when: str = "valid at end") -> Runs:
-    """The runs at the rate with the fewest bits on the validation part, at the end or where each is to stop."""
+    """The runs at the rate with the fewest bits on the validation part, at the end or where each is
+    to stop."""
     rates = RATES if way != "none" else [0.0]
     return min(
         (runs.where(way=way, p=p) for p in rates),
@@ -148,9 +154,9 @@ RUNS = "one run each" if N == 1 else f"median and range of {N} runs"
 at_end, stopped = (
     {way: best(way, when) for way in WAYS} for when in ("valid at end", "valid stopped")
 )
-lab.say(f"""The text: {path or "Python's help texts, each paragraph once"}, SHA-256 {fingerprint(text)}. An LSTM of
-    {int(plain["parameters"][0]):,} parameters reads {SHORT:,} characters of it
-    {STEPS * T * B / SHORT:.0f} times.""")
+lab.say(f"""The text: {path or "Python's help texts, each paragraph once"}, SHA-256
+    {fingerprint(text)}. An LSTM of {int(plain["parameters"][0]):,} parameters reads {SHORT:,}
+    characters of it {STEPS * T * B / SHORT:.0f} times.""")
 lab.table(
     f"Bits per character on the test part ({RUNS})",
     ["", "p", "training part", "at the end", "p", "stopped in time"],
@@ -185,8 +191,8 @@ axes[0].set_ylabel("bits per character")
 lab.show(
     figure,
     "curves",
-    f"""Bits per character while {SHORT:,} characters are read again and again, without dropout when measured, each at
-    the rate that suits it best at the end ({RUNS}).""",
+    f"""Bits per character while {SHORT:,} characters are read again and again, without dropout when
+    measured, each at the rate that suits it best at the end ({RUNS}).""",
 )
 
 # %% [markdown]

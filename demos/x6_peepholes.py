@@ -1,9 +1,9 @@
 """Exercise 6. Peepholes: gates that see the cell
 
-A peephole lets each gate see the cell that it guards, also while the output gate is shut (Gers & Schmidhuber 2000). It
-was made for timing: to act an exact number of steps after a spike, with nothing in between to count along. Greff et al.
-2017 took peepholes out in 5,400 runs of three other tasks and missed nothing. Here both are tried: on timing, and on
-the copy task of section 6.
+A peephole lets each gate see the cell that it guards, also while the output gate is shut (Gers &
+Schmidhuber 2000). It was made for timing: to act an exact number of steps after a spike, with
+nothing in between to count along. Greff et al. 2017 took peepholes out in 5,400 runs of three other
+tasks and missed nothing. Here both are tried: on timing, and on the copy task of section 6.
 """
 
 # %%
@@ -35,7 +35,8 @@ lab = Lab(__file__)
 
 # %% [markdown]
 # ## The networks
-# Peepholes add three numbers a unit, less than 2% here; the GRU gets as many units as come nearest to the LSTM's size.
+# Peepholes add three numbers a unit, less than 2% here; the GRU gets as many units as come nearest
+# to the LSTM's size.
 
 # %%
 LAYERS = {"LSTM": nn.LSTM, "peephole LSTM": nn.PeepholeLSTMCell, "GRU": nn.GRU}
@@ -43,7 +44,8 @@ SHADES = {"LSTM": COLOURS["LSTM"], "peephole LSTM": AMBER, "GRU": COLOURS["GRU"]
 
 
 class Network(nn.Module):
-    """A recurrent layer or an unrolled cell, and scores of C classes at each step: (T,B,I) -> (T,B,C)."""
+    """A recurrent layer or an unrolled cell, and scores of C classes at each step: (T,B,I) ->
+    (T,B,C)."""
 
     def __init__(self, kind: str, I: int, H: int, C: int):
         super().__init__()
@@ -68,15 +70,18 @@ def units(kind: str, I: int, H: int, C: int) -> int:
 
 # %% [markdown]
 # ## The tasks
-# *A spike after N steps*: one spike comes in, and exactly N steps later one is to go out; before and after, silence.
-# *N or N + 1*: two spikes come in, and at the second the network says which of two distances it was. For both the
-# networks learn from sequences that start at some steps, and are tried on sequences that start at others.
+# *A spike after N steps*: one spike comes in, and exactly N steps later one is to go out; before
+# and after, silence.
+# *N or N + 1*: two spikes come in, and at the second the network says which of two distances it
+# was. For both the networks learn from sequences that start at some steps, and are tried on
+# sequences that start at others.
 # *Copy*: the first symbol is to be named at the end, after fresh noise.
 
 
 # %%
 def copying(B: int, T: int) -> Data:
-    """`copy_task` with its symbols one-hot, x (T,B,I), and an answer at the last step only, (T,B)."""
+    """`copy_task` with its symbols one-hot, x (T,B,I), and an answer at the last step only,
+    (T,B)."""
     ids, symbols = copy_task(B, T)
     answers = mg.full((T, B), IGNORED)
     answers[T - 1] = symbols
@@ -92,7 +97,8 @@ SPARE = 2  # steps after the last answer, of silence
 
 
 def data(task: str, N: int, B: int) -> tuple[Iterator[Data], Data, Data]:
-    """Batches to learn from, without end; sequences by which to choose a learning rate; sequences to report."""
+    """Batches to learn from, without end; sequences by which to choose a learning rate; sequences
+    to report."""
     if task == "copy":
         chosen_by, others = copying(256, N), copying(1000, N)
         return (copying(B, N) for _ in iter(int, 1)), chosen_by, others
@@ -105,8 +111,9 @@ def data(task: str, N: int, B: int) -> tuple[Iterator[Data], Data, Data]:
 
 # %% [markdown]
 # ## Learning them
-# Adam, gradients clipped at 1, gates that start with memories up to the task's length (chrono initialisation, as in
-# section 6), so that no network has to find out first that it should remember. The better of two learning rates counts.
+# Adam, gradients clipped at 1, gates that start with memories up to the task's length (chrono
+# initialisation, as in section 6), so that no network has to find out first that it should
+# remember. The better of two learning rates counts.
 
 # %%
 RATES = [0.03] if lab.quick else [0.01, 0.03]
@@ -116,7 +123,8 @@ EVERY = 20
 def learn(
     task: str, kind: str, N: int, lr: float, seed: int, steps: int, H: int, B: int, device: str
 ) -> dict[str, object]:
-    """Right answers on sequences with other starts, or other noise; the loss (nat) in the course of the training.
+    """Right answers on sequences with other starts, or other noise; the loss (nat) in the course of
+    the training.
 
     "says": on the first of those sequences, the probability of the class 1 at each step.
     """
@@ -218,8 +226,9 @@ grid_of_numbers(ax, np.median(list(cells.values()), axis=2), text, list(LAYERS),
 lab.show(
     figure,
     "right",
-    f"""Sequences, none of them trained on, in which every answer is right ({RUNS}). Guessing would be right in none of
-    those with a spike, in 50% of those with two distances, and in 10% of the copies.""",
+    f"""Sequences, none of them trained on, in which every answer is right ({RUNS}). Guessing would
+    be right in none of those with a spike, in 50% of those with two distances, and in 10% of the
+    copies.""",
 )
 
 # %% [markdown]
@@ -242,8 +251,8 @@ axes[1].set_xlabel("steps after the spike that came in")
 lab.show(
     figure,
     "says",
-    f"""How probable each network holds a spike at each step. It is to send one {FAR} steps after the one that came in
-    (dashed; {RUNS}).""",
+    f"""How probable each network holds a spike at each step. It is to send one {FAR} steps after
+    the one that came in (dashed; {RUNS}).""",
 )
 
 # %%
@@ -264,8 +273,8 @@ axes[0].set_ylabel("loss (nat a step that counts)")
 lab.show(
     figure,
     "learning",
-    f"""The loss in the course of the training, at the better learning rate ({RUNS}). Dashed: the loss of one who knows
-    how often each answer comes, and nothing else.""",
+    f"""The loss in the course of the training, at the better learning rate ({RUNS}). Dashed: the
+    loss of one who knows how often each answer comes, and nothing else.""",
 )
 
 # %% [markdown]
@@ -303,9 +312,10 @@ lab.claim(
     if max(gain.values()) < 0.05
     else only_if("nothing has to be timed"),
 )
-lab.say(f"""No output gate hides a GRU's state: its gates see it without peepholes. After {FAR} steps it sends its spike
-    in {ranged(gru[far])} of the sequences, at the same number of parameters, beside {ranged(plain[far])} with the
-    LSTM and {ranged(peep[far])} with peepholes.""")
+lab.say(f"""No output gate hides a GRU's state: its gates see it without peepholes. After {FAR}
+    steps it sends its spike in {ranged(gru[far])} of the sequences, at the same number of
+    parameters, beside {ranged(plain[far])} with the LSTM and {ranged(peep[far])} with
+    peepholes.""")
 levels = {column: [float(np.median(of[column])) for of in (gru, plain)] for column in COLUMNS}
 telling = next((column for column in (far, *COLUMNS) if max(levels[column]) > 0.1), far)
 lab.claim(

@@ -1,9 +1,9 @@
 """Exercise 7. Sequence to sequence: translation
 
-An encoder LSTM reads, a decoder LSTM writes: numbers in words from English to French, and dates as people write them to
-year-month-day, letter by letter. Once all that the decoder gets of the source are the encoder's last states, however
-long the source is; once it also looks back with attention. `--pairs FILE` adds a reader's own pairs, a text, a tab and
-its translation on each line.
+An encoder LSTM reads, a decoder LSTM writes: numbers in words from English to French, and dates as
+people write them to year-month-day, letter by letter. Once all that the decoder gets of the source
+are the encoder's last states, however long the source is; once it also looks back with attention.
+`--pairs FILE` adds a reader's own pairs, a text, a tab and its translation on each line.
 """
 
 # %%
@@ -53,15 +53,16 @@ if NUMBERS not in TASKS:
 
 # %% [markdown]
 # ## The pairs
-# Numbers from 0 to 999,999,999, of each size alike many; a token is a word, or a part of one that a hyphen divides:
-# vingt -trois mille. Days from 1950 to 2049 in twelve forms, day before month where both are numbers; a token is a
-# letter. No number and no day that is held out is among those of the training.
+# Numbers from 0 to 999,999,999, of each size alike many; a token is a word, or a part of one that a
+# hyphen divides: vingt -trois mille. Days from 1950 to 2049 in twelve forms, day before month where
+# both are numbers; a token is a letter. No number and no day that is held out is among those of the
+# training.
 
 # %% [markdown]
 # ## With attention and without, at the same size
-# Two versions, each at the better of two learning rates, with the same number of steps on the same pairs. Is it the
-# size of the decoder's first state that matters? Two more have no attention but twice the width, or four times the
-# steps.
+# Two versions, each at the better of two learning rates, with the same number of steps on the same
+# pairs. Is it the size of the decoder's first state that matters? Two more have no attention but
+# twice the width, or four times the steps.
 
 # %%
 VERSIONS = {  # attention, times the width, times the steps
@@ -76,7 +77,8 @@ WIDTH = 4  # of the beam
 
 
 def translator(version: str, vocabularies: list[TensorNamespace], H: int) -> Translator:
-    """Of H units with attention; without it of as many as make the same size, or of a multiple of that."""
+    """Of H units with attention; without it of as many as make the same size, or of a multiple of
+    that."""
     attention, wider, _ = VERSIONS[version]
     V = [len(vocabulary) for vocabulary in vocabularies]
     wanted = size(Translator(*V, H, True))
@@ -99,9 +101,11 @@ def learn(
     digest: str,
     device: str,
 ) -> dict[str, object]:
-    """Exact translations of held-out sources, greedy ("exact", by source) and by beam search; and what else is shown.
+    """Exact translations of held-out sources, greedy ("exact", by source) and by beam search; and
+    what else is shown.
 
-    digest: of the file at `path`, so that what is kept of another content is not taken for this one's.
+    digest: of the file at `path`, so that what is kept of another content is not taken for this
+    one's.
     """
     data = Corpus(task, count, seed, path)
     longest = data.target.shape[1] + 5
@@ -147,7 +151,8 @@ def learn(
 def looks(
     task: str, data: Corpus, model: Translator, source: Ids, target: Ids, device: str
 ) -> dict[str, object]:
-    """The attention of one pair of some length; of dates, the weight on the part that a digit is made of."""
+    """The attention of one pair of some length; of dates, the weight on the part that a digit is
+    made of."""
     if model.attention is None:
         return {}
     pairs, lengths = data.tokens[data.held_out], (source != PADDING).sum(axis=1)
@@ -231,9 +236,9 @@ for task in TASKS:
         of.rows[0]["into"]
     ]
     lab.say(
-        f"""{task.capitalize()}: {of.rows[0]["pairs"]:,} pairs, split into {into}; without a network, token for
-        token by a dictionary of the pairs to learn from: {in_words(of["word for word"])} are exact. Held out, and what
-        came with attention: """
+        f"""{task.capitalize()}: {of.rows[0]["pairs"]:,} pairs, split into {into}; without a
+        network, token for token by a dictionary of the pairs to learn from:
+        {in_words(of["word for word"])} are exact. Held out, and what came with attention: """
         + "; ".join(
             " → ".join((a, c)) + ("" if b == c else f" (for {b})")
             for a, b, c in of.rows[0]["examples"][:3]
@@ -249,7 +254,8 @@ RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(l
 
 
 def by_length(task: str, version: str, bins: int) -> tuple[Ids, Ids]:
-    """Mean lengths in at most `bins` parts of the sources, from short to long; exact shares (seeds,bins)."""
+    """Mean lengths in at most `bins` parts of the sources, from short to long; exact shares
+    (seeds,bins)."""
     lengths, exact = done[task, version]["lengths"], done[task, version]["exact"]  # (seeds,sources)
     bins = max(1, min(bins, lengths.shape[1] // 20))  # a part of few sources would say little
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, bins + 1)).round())
@@ -281,8 +287,9 @@ axes[0, 0].set_ylabel("translated exactly")
 lab.show(
     figure,
     "length",
-    f"""Held-out pairs translated exactly, greedily, by the length of the source, in parts of about equal number
-    ({RUNS}). The same size with attention and without; "twice as wide" and "4 times the steps" are without it.""",
+    f"""Held-out pairs translated exactly, greedily, by the length of the source, in parts of about
+    equal number ({RUNS}). The same size with attention and without; "twice as wide" and "4 times
+    the steps" are without it.""",
 )
 
 # %%
@@ -334,8 +341,9 @@ figure.align_ylabels()
 lab.show(
     figure,
     "attention",
-    """Held-out pairs: for each token written (a row) the weight on each token read (a column), from none (white) to all
-    (dark). The weights are learned from pairs alone; nobody said which token goes with which.""",
+    """Held-out pairs: for each token written (a row) the weight on each token read (a column), from
+    none (white) to all (dark). The weights are learned from pairs alone; nobody said which token
+    goes with which.""",
 )
 
 # %% [markdown]
@@ -357,7 +365,8 @@ for task in TASKS:
 
 
 def lost(task: str, version: str) -> Ids:
-    """How much rarer exact translations are in the longest third of the sources than in the shortest, by seed."""
+    """How much rarer exact translations are in the longest third of the sources than in the
+    shortest, by seed."""
     shares = by_length(task, version, bins=3)[1]
     return shares[:, 0] - shares[:, -1]
 
@@ -367,7 +376,10 @@ suffers, with_it, of_dates = (
     for key in [(LONG, "no attention"), (LONG, "attention"), (DATES, "no attention")]
 )
 lab.claim(
-    "One vector of fixed size is a bottleneck: without attention long sources suffer, with it they do not",
+    (
+        "One vector of fixed size is a bottleneck: without attention long sources suffer, with "
+        "it they do not"
+    ),
     where="8.2; exercise 7; Cho et al. 2014, Bahdanau et al. 2015",
     experiment="learn",
     measured=lost(LONG, "no attention"),
@@ -378,7 +390,8 @@ lab.claim(
     else HOLDS
     if of_dates > 0.1
     else only_if(
-        f"length means more to remember: long dates hold no more than short ones, and there the change is "
+        "length means more to remember: long dates hold no more than short ones, and there the "
+        "change is "
         f"{-of_dates:+.0%}"
     ),
 )
@@ -392,7 +405,10 @@ if LARGER:
         where="exercise 7; Cho et al. 2014",
         experiment="learn",
         measured=accuracy[LONG, LARGER[0]],
-        unit=f"{{:.1%}} of the {LONG} exact with twice the width, three times the parameters and no attention",
+        unit=(
+            f"{{:.1%}} of the {LONG} exact with twice the width, three times the parameters and "
+            "no attention"
+        ),
         baseline=("as wide as before, but four times the steps", accuracy[LONG, LARGER[1]]),
         verdict=FAILS
         if wide - least < 0.03
@@ -417,7 +433,8 @@ if DATES in TASKS:
         else FAILS
         if np.median(of["on its part"]) < 0.5
         else only_if(
-            "the states are meant, which also know their neighbours: weight falls beside the part, too"
+            "the states are meant, which also know their neighbours: weight falls beside the "
+            "part, too"
         ),
     )
 weak = done[LONG, "no attention"]
