@@ -74,7 +74,7 @@ class Observer:
         name = type(module).__name__
         if self.running:
             name = f"{self.running[-1].path}.{name}"
-        return {child: path for path, child in module.named_modules(name)}
+        return {child: path for path, child in module.named_modules(prefix=name)}
 
     def origin(self) -> Origin:
         """The caller's line and the module that runs, now."""
