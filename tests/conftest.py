@@ -1,4 +1,4 @@
-"""What holds for every test: how hard Hypothesis searches, a seed, no screen, and global state left as it was found."""
+"""What holds for every test: Hypothesis's effort, a seed, no screen, global state left as it was."""
 
 import functools
 import itertools
@@ -7,6 +7,7 @@ import random
 import sys
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
 import hypothesis
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
-from minigrad import array, autograd
+from minigrad import array, autograd, faster
 
 os.environ["MPLBACKEND"] = "Agg"  # also for the demos that a test starts
 
@@ -34,7 +35,7 @@ hypothesis.settings.load_profile(
 
 
 class Randomness:
-    """minigrad's random numbers as Hypothesis wants to hold them: the same for every example, so that one replays."""
+    """minigrad's random numbers for Hypothesis: the same for every example, so that one replays."""
 
     def seed(self, seed: int) -> None:
         mg.manual_seed(seed)
@@ -51,38 +52,38 @@ hypothesis.register_random(randomness)
 
 
 def shared() -> dict[str, Any]:
-    """What one test could leave changed for the next. Python's and NumPy's own random numbers are nobody's."""
+    """What one test could leave changed for the next. No test may draw Python's or NumPy's own."""
+    numpys: Any = np.random.get_state(legacy=True)  # noqa: NPY002
     return {
         "grad mode": mg.is_grad_enabled(),
         "default dtype": mg.get_default_dtype(),
         "observer": autograd.mode.observer,
         "random numbers of Python": hash(random.getstate()),
-        "random numbers of NumPy": hash(np.random.get_state(legacy=True)[1].tobytes())
-        + np.random.get_state()[2],  # noqa: NPY002
+        "random numbers of NumPy": hash(numpys[1].tobytes()) + numpys[2],
     }
 
 
 @pytest.fixture(autouse=True)
 def sealed() -> Iterator[None]:
-    """Start minigrad's random numbers anew, and fail a test that leaves other global state changed."""
+    """Seed minigrad's random numbers, and fail a test that leaves other global state changed."""
     mg.manual_seed(0)
     before = shared()
     yield
     changed = [name for name, was in before.items() if shared()[name] != was]
-    autograd.mode.grad_enabled, autograd.mode.observer = (
-        before["grad mode"],
-        before["observer"],
-    )  # the next test is not to blame
+    autograd.mode.grad_enabled = before["grad mode"]  # the next test is not to blame
+    autograd.mode.observer = before["observer"]
     mg.set_default_dtype(before["default dtype"])
     assert not changed, f"{', '.join(changed)}: the test must leave this as it was"
 
 
 @pytest.fixture
 def kernels() -> Iterator[Any]:
-    """The strict device's, with nothing found and nothing captured; no fault is left for the next test."""
+    """The strict device's, with no fault and no graph; none is left for the next test."""
     from emulated_kernel import Stream
-    from strict_device import NAME
+    from strict_device import HAS_KERNELS, NAME
 
+    if not HAS_KERNELS:
+        pytest.skip("kernels need minigrad/fast and a C compiler")
     found = array.backend(NAME).xp.kernels
     found.local, found.captures = threading.local(), True
     yield found
@@ -91,12 +92,12 @@ def kernels() -> Iterator[Any]:
     Stream.recording = None
 
 
-TRACED = 10  # examples of a property whose coverage is measured: the rest would add time, and hardly a line
+TRACED = 10  # examples of a property whose coverage is measured: more would hardly add a line
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Any:
-    """Look at the coverage of a property's first examples only, where looking takes a trace function (before 3.14)."""
+    """Measure the coverage of a property's first examples only: tracing is slow (before 3.14)."""
     property_, tracer = getattr(getattr(item, "obj", None), "hypothesis", None), sys.gettrace()
     if property_ is None or tracer is None:
         return (yield)
@@ -117,6 +118,7 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    skip_tests_of_missing_rooms(items)
     if mg.cuda.is_available():
         return
     for item in items:
@@ -124,3 +126,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(
                 pytest.mark.skip(reason="needs an NVIDIA GPU and CuPy (the extra cuda12 or cuda13)")
             )
+
+
+def skip_tests_of_missing_rooms(items: list[pytest.Item]) -> None:
+    """minigrad/fast and minigrad/inspect can be removed, and fast be left out: see rooms.py."""
+    there = {room: bool(find_spec(f"minigrad.{room}")) for room in ("fast", "inspect")}
+    there["fast"] = there["fast"] and faster.WANTED
+    for item in items:
+        for marker in item.iter_markers("room"):
+            if not there[marker.args[0]]:
+                reason = f"minigrad/{marker.args[0]} is not there, and this test is about it"
+                item.add_marker(pytest.mark.skip(reason=reason))

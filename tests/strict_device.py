@@ -1,12 +1,14 @@
-"""A GPU without a GPU: arrays that refuse what CuPy refuses, so that a fault that only a GPU shows, shows here.
+"""A GPU without a GPU: arrays that refuse what CuPy refuses, so that its faults show here.
 
-Importing this file makes `device="strict"` work. Its arrays are no ndarrays, do not turn into one unasked, take no
-list or ndarray as an operand, give 0-d arrays and no numbers from reductions, wrap an integer array's index that is out
-of range as CuPy silently does, and have CuPy's names alone. Every look at a value from the host is counted in `syncs`.
+Importing this file makes `device="strict"` work. Its arrays are no ndarrays, are not converted to
+one implicitly, take no list or ndarray as an operand, give 0-d arrays and no numbers from
+reductions, wrap an integer array's index that is out of range as CuPy silently does, and have
+CuPy's names alone. Every look at a value from the host is counted in `syncs`.
 """
 
 import operator
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,14 +16,15 @@ from typing import Any
 import numpy as np
 from emulated_kernel import COMPILER, RawKernel, Stream, by_address, captured, refuse_capture
 
-from minigrad import array
-from minigrad.fast.gpu.kernels import extend
+from minigrad import array, faster
 
 NAME = "strict"
+# Kernels are those of minigrad.fast, which can be removed; a C compiler stands in for a GPU's.
+HAS_KERNELS = bool(COMPILER and faster.WANTED and find_spec("minigrad.fast"))
 WORDS = set(Path(__file__).with_name("cupy14_names.txt").read_text("utf-8").split())
 METHODS = """
-    all any argmax argmin argsort astype conj copy cumsum dot fill flatten max mean min nonzero prod ravel repeat
-    reshape round searchsorted std sum swapaxes take transpose var view
+    all any argmax argmin argsort astype conj copy cumsum dot fill flatten max mean min nonzero prod
+    ravel repeat reshape round searchsorted std sum swapaxes take transpose var view
 """.split()
 COUNTING = {"argwhere", "flatnonzero", "nonzero", "unique"}  # how many there are decides the shape
 METHOD_KEYWORDS = {"axis", "keepdims", "dtype", "out", "kind", "shape", "copy", "casting", "order"}
@@ -35,7 +38,7 @@ KEYWORDS = {
 
 
 class StrictArray:
-    """An array on the strict device. `held` is where it keeps its numbers; nothing but this file may touch it."""
+    """An array on the strict device. `held` has its numbers; only this file may touch it."""
 
     __array_ufunc__ = None  # ndarray + StrictArray asks StrictArray, which refuses
     __hash__ = None
@@ -146,8 +149,11 @@ def written(numbers: np.ndarray, to: StrictArray) -> StrictArray:
 
 
 def unwrap(x: Any, operand: bool = False) -> Any:
-    """What NumPy computes with in x's place; an array of the host is refused, also inside a sequence, and an operand
-    must not be a sequence at all."""
+    """What NumPy computes with in x's place.
+
+    An array of the host is refused, also inside a sequence; an operand must not be a sequence at
+    all.
+    """
     if isinstance(x, StrictArray):
         return x.held
     if isinstance(x, np.ndarray) or (operand and isinstance(x, (list, tuple))):
@@ -172,7 +178,7 @@ def wrap(y: Any, of: StrictArray | None = None) -> Any:
 
 
 def wrapped(index: Any, shape: tuple[int, ...]) -> Any:
-    """The index with its integer arrays (CuPy also takes lists and ndarrays here) taken modulo the size."""
+    """The index, its integer arrays (in CuPy also lists and ndarrays) taken modulo the size."""
     parts = list(index) if isinstance(index, tuple) else [index]
     used = [i.ndim if is_mask(i) else i is not None and i is not ... for i in map(as_index, parts)]
     place = 0
@@ -280,7 +286,9 @@ def open_strict() -> array.Backend:
         download=StrictArray.get,
         from_dlpack=None,
     )
-    if COMPILER:
+    if HAS_KERNELS:
+        from minigrad.fast.gpu.kernels import extend
+
         extend(backend, np.zeros(1, np.int64))
     return backend
 

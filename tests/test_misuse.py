@@ -107,6 +107,7 @@ def here() -> int:
     return sys._getframe(1).f_lineno
 
 
+@pytest.mark.room("inspect")
 def test_an_anomaly_names_the_op_and_the_line_forward() -> None:
     x = leaf(0.0, 1.0)
     with mg.detect_anomaly(), np.errstate(all="ignore"):
@@ -124,6 +125,7 @@ def test_an_anomaly_names_the_op_and_the_line_forward() -> None:
         )  # an infinity that comes in is nobody's fault
 
 
+@pytest.mark.room("inspect")
 def test_an_anomaly_names_the_op_and_the_line_backward() -> None:
     x = leaf(0.0, 1.0)
     with mg.detect_anomaly(), np.errstate(all="ignore"):
