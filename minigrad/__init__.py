@@ -43,7 +43,6 @@ from minigrad.creation import (
     randn_like,
     randperm,
     tensor,
-    where,
     zeros,
     zeros_like,
 )
@@ -89,6 +88,7 @@ from minigrad.functional import (
     triu,
     unsqueeze,
     var,
+    where,
 )
 from minigrad.random import manual_seed
 from minigrad.ops import (

@@ -1,8 +1,9 @@
-"""Is this gradient right? Two witnesses that know nothing of the rules: finite differences and the complex step.
+"""Is this gradient right? Two references that know nothing of the rules: finite differences and the
+complex step.
 
-Along a random direction v, with a random cotangent u, the pullback must give <u, J v> = <Jᵀ u, v>. One random pair
-tests the whole Jacobian at the price of two evaluations. Never `.sum()`: the sum of a softmax is 1 whatever its
-gradient, so a cotangent of ones would let a wrong rule pass.
+Along a random direction v, with a random cotangent u, the pullback must give <Jᵀu, v> = <u, J v>.
+One random pair tests the whole Jacobian at the price of two evaluations. Never `.sum()`: the sum of
+a softmax is 1 whatever its gradient, so a cotangent of ones would let a wrong rule pass.
 """
 
 from __future__ import annotations
@@ -17,132 +18,115 @@ from minigrad.autograd import TensorBase
 from minigrad.backward import grad
 from minigrad.tensor import Tensor
 
+Function = Callable[..., Any]  # of Tensors; it returns one Tensor or several
+Arrays = Sequence[Any]
+
 STEP = 6e-6  # about ∛eps of float64, where rounding and truncation are equally small
+IMAGINARY_STEP = 1e-30  # nothing is subtracted, so it can be tiny
 
 
-def evaluate(f: Callable[..., Any], arrays: Sequence[Any]) -> list[Tensor]:
-    """f's results on fresh leaves; f may return one Tensor or several."""
-    value = f(*[Tensor(np.asarray(a)) for a in arrays])  # NumPy makes numbers of 0-d arrays
-    return [value] if isinstance(value, TensorBase) else list(value)  # type: ignore[list-item]
+def as_outputs(value: Any) -> list[Tensor]:
+    """What a function returned, one Tensor or several, as a list."""
+    return [value] if isinstance(value, Tensor) else list(value)
 
 
-def along(cotangents: Sequence[Any], values: Sequence[Any]) -> Any:
-    """Σ <u, y>, on the host."""
-    return sum((u * to_numpy(y.array)).sum() for u, y in zip(cotangents, values, strict=True))
+def evaluate(f: Function, arrays: Arrays) -> list[Tensor]:
+    """f's results on fresh leaves."""
+    leaves = [Tensor(np.asarray(a)) for a in arrays]  # NumPy makes numbers of 0-d arrays
+    return as_outputs(f(*leaves))
 
 
-def pulled(
-    f: Callable[..., Any],
-    arrays: Sequence[Any],
-    cotangents: Sequence[Any],
-    directions: Sequence[Any],
-) -> float:
-    """<Jᵀ u, v> by the engine."""
+def inner(us: Arrays, vs: Arrays) -> Any:
+    """Σ <u, v>, on the host."""
+    return sum([(u * v).sum() for u, v in zip(us, vs, strict=True)])
+
+
+def vjp(f: Function, arrays: Arrays, cotangents: Arrays) -> list[Any]:
+    """Jᵀu by the engine: an array for each input."""
     leaves = [Tensor(a).requires_grad_() for a in arrays]
-    value = f(*leaves)
-    outputs = [value] if isinstance(value, TensorBase) else list(value)
-    pairs = [(y, Tensor(u)) for y, u in zip(outputs, cotangents, strict=True) if y.requires_grad]
-    if not pairs:
-        return 0.0
-    found = grad([y for y, _ in pairs], leaves, [u for _, u in pairs], allow_unused=True)
-    return float(
-        sum(
-            (to_numpy(g.array) * v).sum()
-            for g, v in zip(found, directions, strict=True)
-            if g is not None
-        )
-    )
+    outputs = as_outputs(f(*leaves))
+    weights = [Tensor(np.asarray(u)) for u in cotangents]
+    gradients = grad(outputs, leaves, weights, materialize_grads=True)
+    return [to_numpy(g.array) for g in gradients]
 
 
-def finite_difference(
-    f: Callable[..., Any],
-    arrays: Sequence[Any],
-    cotangents: Sequence[Any],
-    directions: Sequence[Any],
-) -> float:
-    """<u, J v> ≈ (<u, f(x + hv)> - <u, f(x - hv)>) / 2h; accurate to about 1e-9 in float64."""
-    up, down = (
-        [a + s * STEP * v for a, v in zip(arrays, directions, strict=True)] for s in (1, -1)
-    )
-    return float(
-        (along(cotangents, evaluate(f, up)) - along(cotangents, evaluate(f, down))) / (2 * STEP)
-    )
+def finite_difference(f: Function, arrays: Arrays, directions: Arrays) -> list[Any]:
+    """J v ≈ (f(x + hv) - f(x - hv)) / 2h; accurate to about 1e-9 in float64."""
+    forward = evaluate(f, [a + STEP * v for a, v in zip(arrays, directions, strict=True)])
+    back = evaluate(f, [a - STEP * v for a, v in zip(arrays, directions, strict=True)])
+    differences = []
+    for y, z in zip(forward, back, strict=True):
+        differences.append((to_numpy(y.array) - to_numpy(z.array)) / (2 * STEP))
+    return differences
 
 
-def complex_step(
-    f: Callable[..., Any],
-    arrays: Sequence[Any],
-    cotangents: Sequence[Any],
-    directions: Sequence[Any],
-) -> float:
-    """<u, J v> = Im <u, f(x + ihv)> / h: nothing is subtracted, so h can be tiny and the result exact to rounding.
+def complex_step(f: Function, arrays: Arrays, directions: Arrays) -> list[Any]:
+    """J v = Im f(x + ihv) / h: nothing is subtracted, so the result is exact to rounding.
 
-    For analytic f only: no abs, max, comparison or conjugate.
+    For analytic f only: no abs, max, comparison or conjugate. (Squire & Trapp 1998)
     """
-    h = 1e-30
+    h = IMAGINARY_STEP
     shifted = [a + 1j * h * v for a, v in zip(arrays, directions, strict=True)]
-    return float(along(cotangents, evaluate(f, shifted)).imag / h)
+    return [to_numpy(y.array).imag / h for y in evaluate(f, shifted)]
 
 
 def gradcheck(
-    f: Callable[..., Any],
-    inputs: Sequence[Any],
+    f: Function,
+    inputs: Arrays,
     order: int = 2,
     analytic: bool = False,
     rtol: float = 1e-6,
     seed: int = 0,
 ) -> None:
-    """Hold f's gradient against a witness, and the gradient of that gradient, up to `order`.
+    """Hold f's gradient against a reference, and the gradient of that gradient, up to `order`.
 
-    f: a function of Tensors that returns one or several; inputs: its arguments, float64 tensors or arrays, away from
-    f's kinks; analytic: take the complex step (relative error 1e-12) as the witness of the first order instead of the
-    finite difference. Raises AssertionError that names the order, the shapes, both numbers and the seed.
+    f: a function of Tensors that returns one or several. inputs: its arguments, float64 tensors or
+    arrays, away from f's kinks. analytic: the reference of the first order is the complex step
+    (relative error 1e-12) instead of the finite difference (rtol).
+
+    Raises AssertionError that names the order, the shapes, both numbers and the seed.
 
     >>> import minigrad as mg
     >>> gradcheck(lambda x: mg.softmax(x, 0), [[0.1, 0.7, -0.3]], analytic=False)
     """
     rng = np.random.default_rng(seed)
-    arrays = [
-        np.array(to_numpy(x.array) if isinstance(x, TensorBase) else x, dtype=np.float64)
-        for x in inputs
-    ]
+    arrays = [as_float64(x) for x in inputs]
     for k in range(1, order + 1):
-        cotangents = [rng.standard_normal(y.shape) for y in evaluate(f, arrays)]
-        directions = [rng.standard_normal(a.shape) for a in arrays]
-        witness, tolerance = (
-            (complex_step, 1e-12) if analytic and k == 1 else (finite_difference, rtol)
-        )
-        got = pulled(f, arrays, cotangents, directions)
-        want = witness(f, arrays, cotangents, directions)
+        u = [rng.standard_normal(y.shape) for y in evaluate(f, arrays)]
+        v = [rng.standard_normal(a.shape) for a in arrays]
+        jvp, tolerance = finite_difference, rtol
+        if analytic and k == 1:
+            jvp, tolerance = complex_step, 1e-12
+        got = float(inner(vjp(f, arrays, u), v))
+        want = float(inner(u, jvp(f, arrays, v)))
         if not abs(got - want) <= tolerance * max(1.0, abs(want)):
             raise AssertionError(
-                f"gradcheck: the derivative of order {k} is wrong along a random direction: {got!r} by the engine, "
-                f"{want!r} by {witness.__name__}; inputs of shapes {[a.shape for a in arrays]}, seed {seed}"
+                f"gradcheck: the derivative of order {k} is wrong along a random direction: "
+                f"expected {want!r} by {jvp.__name__}, got {got!r} by the engine; "
+                f"inputs of shapes {[a.shape for a in arrays]}, seed {seed}"
             )
-        f = gradient_of(f, cotangents)
+        f = gradient_of(f, u)
 
 
-def gradient_of(f: Callable[..., Any], cotangents: Sequence[Any]) -> Callable[..., Any]:
-    """x -> Jᵀ u, as a differentiable function. Where x asks for no gradient the rules are not replayed over tensors, so
-    that a difference of this function knows nothing of the replay."""
+def as_float64(x: Any) -> np.ndarray[Any, Any]:
+    """A copy of a tensor, an array or a nested list, in float64."""
+    return np.array(to_numpy(x.array) if isinstance(x, TensorBase) else x, dtype=np.float64)
 
-    def gradient(*xs: Tensor) -> list[Tensor]:
-        graph = any(x.requires_grad for x in xs)
+
+def gradient_of(f: Function, cotangents: Arrays) -> Function:
+    """x -> Jᵀu, as a differentiable function.
+
+    Where x requires no gradient, then create_graph=False: the finite difference of this function
+    tests the replay over Tensors independently.
+    """
+
+    def gradient(*xs: Tensor) -> tuple[Any, ...]:
+        create_graph = any([x.requires_grad for x in xs])
         leaves = [x if x.requires_grad else x.requires_grad_() for x in xs]
-        value = f(*leaves)
-        outputs: list[Any] = [value] if isinstance(value, TensorBase) else list(value)
-        pairs = [
-            (y, Tensor(np.asarray(u, y.dtype)))
-            for y, u in zip(outputs, cotangents, strict=True)
-            if y.requires_grad
-        ]
-        found = grad(
-            [y for y, _ in pairs],
-            leaves,
-            [u for _, u in pairs],
-            create_graph=graph,
-            allow_unused=True,
-        )
-        return [x * 0.0 if g is None else g for g, x in zip(found, leaves, strict=True)]
+        outputs = as_outputs(f(*leaves))
+        weights = []
+        for y, u in zip(outputs, cotangents, strict=True):
+            weights.append(Tensor(np.asarray(u, y.dtype)))
+        return grad(outputs, leaves, weights, create_graph=create_graph, materialize_grads=True)
 
     return gradient

@@ -1,174 +1,390 @@
 """Tensors out of nothing, out of arrays, and at random.
 
-`options` is everywhere the same: dtype (the default one for floats, int64 for integers), device, requires_grad.
+Keywords that all of them take: dtype (by default that of get_default_dtype() for floats, int64 for
+integers), device (by default "cpu"), requires_grad. `**defaults` are the others of PyTorch (layout,
+pin_memory, memory_format, generator, out): accepted at their defaults, NotImplementedError for
+another value. A size is an integer of 0 or more: TypeError and ValueError for others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from minigrad import array, errors, ops
+from minigrad import array, errors
 from minigrad.array import get_default_dtype, int64, to_device, to_numpy
 from minigrad.autograd import TensorBase
-from minigrad.functional import sizes
+from minigrad.functional import as_input, as_integer, as_number, as_sizes
 from minigrad.random import generator
 from minigrad.tensor import Tensor
 
+# PyTorch's keywords that are accepted at these values alone
+DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "layout": (None,),
+    "pin_memory": (None, False),
+    "memory_format": (None,),
+    "generator": (None,),
+    "out": (None,),
+}
+LARGEST = np.iinfo(np.int64).max
 
-def finish(
-    values: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False
+
+# What the functions below share
+
+
+def make(
+    name: str,
+    values: np.ndarray[Any, Any],
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **defaults: Any,
 ) -> Tensor:
-    """A tensor that takes over the host array `values`."""
-    values = values if dtype is None else values.astype(dtype, copy=False)
-    return Tensor(to_device(values, array.device(device or "cpu"))).requires_grad_(requires_grad)
+    """A tensor that takes over the host array `values`, on behalf of `name`.
+
+    Raises TypeError for an unknown keyword or dtype, NotImplementedError for one of DEFAULTS with
+    another value.
+    """
+    for keyword, value in defaults.items():
+        if keyword not in DEFAULTS:
+            raise TypeError(f"{name}: expected keywords that it knows, got {keyword}={value!r}")
+        if not any([value is default for default in DEFAULTS[keyword]]):
+            raise NotImplementedError(f"{name}: {keyword}={value!r} is not supported; leave it out")
+    if dtype is not None:
+        values = values.astype(as_dtype(name, dtype), copy=False)
+    target = array.device(device or "cpu")
+    return Tensor(to_device(values, target)).requires_grad_(requires_grad)
 
 
-def tensor(data: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def as_dtype(name: str, dtype: Any) -> np.dtype[Any]:
+    """`dtype` as NumPy's. Raises TypeError where it is none of numbers."""
+    if isinstance(dtype, (TensorBase, np.ndarray)):  # NumPy would take the dtype of it
+        raise TypeError(f"{name}: expected a dtype, got {errors.describe(dtype)}; use its .dtype")
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"{name}: expected a dtype, got {dtype!r}; minigrad.float32, say") from None
+    if found.kind not in "fibuc":
+        raise TypeError(f"{name}: expected a dtype of numbers, got {found}")
+    return found
+
+
+def floats(name: str, dtype: Any) -> np.dtype[Any]:
+    """`dtype`, by default the default one.
+
+    Raises TypeError where it is not one that can be drawn.
+    """
+    found = get_default_dtype() if dtype is None else as_dtype(name, dtype)
+    if found not in (array.float32, array.float64):
+        raise TypeError(f"{name}: expected float32 or float64, got {found}; convert with .to(...)")
+    return found
+
+
+def as_size(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    """The sizes in f(2, 3) or f((2, 3)).
+
+    Raises TypeError for no integer, ValueError for one below 0.
+    """
+    sizes = as_sizes(name, size)
+    if any([n < 0 for n in sizes]):
+        raise ValueError(f"{name}: expected sizes of 0 or more, got {sizes}")
+    return sizes
+
+
+def full_of(name: str, size: tuple[Any, ...], value: Any, dtype: Any, **keywords: Any) -> Tensor:
+    """A tensor of one value, on behalf of `name`."""
+    dtype = get_default_dtype() if dtype is None else as_dtype(name, dtype)
+    value = as_number(name, "fill_value", value)
+    sizes = as_size(name, size)
+    try:
+        values = np.full(sizes, value, dtype)
+    except (OverflowError, TypeError):
+        raise ValueError(f"{name}: expected a value that {dtype} can hold, got {value}") from None
+    return make(name, values, **keywords)
+
+
+def like(name: str, x: Any, keywords: dict[str, Any]) -> dict[str, Any]:
+    """`keywords`, with the dtype and the device of x where they name none."""
+    x = as_input(name, x)
+    keywords["dtype"] = x.dtype if keywords.get("dtype") is None else keywords["dtype"]
+    keywords["device"] = x.device if keywords.get("device") is None else keywords["device"]
+    return keywords
+
+
+# Out of data
+
+
+def tensor(
+    data: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    **defaults: Any,
+) -> Tensor:
     """A tensor with a copy of `data`: a number, a nested list, an array or a tensor.
 
     Python floats get the default dtype (float32), Python integers int64; an array keeps its own.
+    Raises TypeError where there are no numbers in it, ValueError for lists of unequal lengths and
+    for integers that int64 cannot hold.
 
     >>> tensor([1.5, 2.0]).dtype, tensor([1, 2]).dtype
     (dtype('float32'), dtype('int64'))
     """
     raw = data.array if isinstance(data, TensorBase) else data
     if type(raw) in array.NAMESPACES:
-        device, values = device or array.device_of(raw), np.array(to_numpy(raw))
+        device = device or array.device_of(raw)
+        values = np.array(to_numpy(raw))
     else:
-        values = np.array(as_lists(raw))
+        values = array_of("tensor", raw)
         if values.dtype == np.float64 and not has_arrays(raw):
             values = values.astype(get_default_dtype())
-    if values.dtype.kind not in "fibuc":
-        raise TypeError(
-            f"tensor: cannot make a tensor of {values.dtype} from a {type(data).__name__}; want numbers"
+    check_numbers("tensor", values, data)
+    is_unsigned = values.dtype.kind == "u"
+    if is_unsigned and values.size and values.max() > LARGEST:
+        raise ValueError(
+            f"tensor: expected integers up to {LARGEST}, which int64 holds, got {values.max()}; "
+            "use floats"
         )
-    small = values.dtype.kind == "u" or values.dtype.itemsize < 4 and values.dtype.kind == "i"
-    return finish(values, dtype or (int64 if small else None), device, requires_grad)
+    is_small = is_unsigned or (values.dtype.kind == "i" and values.dtype.itemsize < 4)
+    if dtype is None and is_small:
+        dtype = int64
+    return make("tensor", values, dtype, device, requires_grad, **defaults)
 
 
-def as_lists(data: Any) -> Any:
-    """Nested lists, with the tensors among them as arrays."""
-    if isinstance(data, (list, tuple)) and any(isinstance(d, TensorBase) for d in data):
-        return [to_numpy(d.array) if isinstance(d, TensorBase) else d for d in data]
-    return data
+def array_of(name: str, data: Any) -> np.ndarray[Any, Any]:
+    """A new host array of nested lists, among which there may be tensors."""
+    refuse_masked(name, data)
+    if isinstance(data, (list, tuple)) and any([isinstance(d, TensorBase) for d in data]):
+        data = [to_numpy(d.array) if isinstance(d, TensorBase) else d for d in data]
+    try:
+        return np.array(data)
+    except ValueError as error:
+        raise ValueError(
+            f"{name}: expected nested lists of equal lengths, got inhomogeneous ones; "
+            "pad them first"
+        ) from error
 
 
 def has_arrays(data: Any) -> bool:
     """Whether nested lists hold arrays or tensors, which have a dtype of their own."""
-    return hasattr(data, "dtype") or (
-        isinstance(data, (list, tuple)) and any(map(has_arrays, data[:1]))
-    )
+    if hasattr(data, "dtype"):
+        return True
+    return isinstance(data, (list, tuple)) and any([has_arrays(d) for d in data[:1]])
+
+
+def check_numbers(name: str, values: np.ndarray[Any, Any], data: Any) -> None:
+    """Raise TypeError where an array holds no numbers."""
+    if values.dtype.kind not in "fibuc":
+        got = type(data).__name__
+        raise TypeError(f"{name}: expected numbers, got {values.dtype} from a {got}")
+
+
+def refuse_masked(name: str, data: Any) -> None:
+    """Raise TypeError for an array with a mask, which a tensor has not."""
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected an array without a mask, got a masked array; use .filled(...) first"
+        )
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a tensor, without a copy where it can be had."""
+    """`data` as a tensor, without a copy where it can be had. Raises what tensor() raises."""
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
-    return (
-        finish(data, dtype, device) if isinstance(data, np.ndarray) else tensor(data, dtype, device)
-    )
+    if isinstance(data, np.ndarray):
+        return make("as_tensor", plain_array("as_tensor", data), dtype, device)
+    return tensor(data, dtype, device)
 
 
-def from_numpy(values: np.ndarray[Any, Any]) -> Tensor:
-    """A tensor that shares the memory of a NumPy array."""
+def from_numpy(values: Any) -> Tensor:
+    """A tensor that shares the memory of a NumPy array. Raises TypeError for anything else."""
     if not isinstance(values, np.ndarray):
-        raise TypeError(
-            f"from_numpy: wants a numpy.ndarray, and a {type(values).__name__} came; use tensor(...)"
-        )
-    return Tensor(values)
+        got = type(values).__name__
+        raise TypeError(f"from_numpy: expected a numpy.ndarray, got a {got}; use tensor(...)")
+    return Tensor(plain_array("from_numpy", values))
+
+
+def plain_array(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """An array of a subclass (matrix, memmap) as a plain one with the same memory.
+
+    Raises TypeError for one with a mask, or without numbers.
+    """
+    refuse_masked(name, values)
+    check_numbers(name, values, values)
+    return np.asarray(values)
 
 
 def from_dlpack(source: Any) -> Tensor:
-    """A tensor that shares the memory of any array that speaks DLPack (NumPy, CuPy, PyTorch, JAX ...)."""
-    on_host = source.__dlpack_device__()[0] == 1  # kDLCPU
-    return Tensor(array.backend("cpu" if on_host else "cuda").from_dlpack(source))
+    """A tensor that shares the memory of any array with DLPack (NumPy, CuPy, PyTorch, JAX ...).
+
+    Raises TypeError for anything else.
+    """
+    if not hasattr(source, "__dlpack_device__"):
+        got = type(source).__name__
+        raise TypeError(f"from_dlpack: expected an array with DLPack, got a {got}")
+    is_on_host = source.__dlpack_device__()[0] == 1  # kDLCPU
+    backend = array.backend("cpu" if is_on_host else "cuda")
+    return Tensor(backend.from_dlpack(source))
 
 
-def filled(shape: Any, value: Any, dtype: Any = None, **options: Any) -> Tensor:
-    return finish(np.full(tuple(sizes(shape)), value, dtype or get_default_dtype()), **options)
+# Of one value
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None, **options: Any) -> Tensor:
-    """`fill_value` everywhere, in its own kind of dtype."""
-    return filled((shape,), fill_value, dtype or tensor(fill_value).dtype, **options)
+def full(size: Any, fill_value: Any, *, dtype: Any = None, **keywords: Any) -> Tensor:
+    """`fill_value` everywhere, by default in its own kind of dtype.
+
+    size: a tuple, or one number.
+    """
+    number = as_number("full", "fill_value", fill_value)
+    dtype = tensor(number).dtype if dtype is None else dtype
+    return full_of("full", (size,), number, dtype, **keywords)
 
 
-def full_like(x: Tensor, fill_value: Any, dtype: Any = None, **options: Any) -> Tensor:
-    """`fill_value` in the shape, dtype and place of x."""
-    return filled((x.shape,), fill_value, dtype or x.dtype, **{"device": x.device, **options})
+def full_like(x: Tensor, fill_value: Any, **keywords: Any) -> Tensor:
+    """`fill_value` in the shape of x, and by default in its dtype and on its device."""
+    keywords = like("full_like", x, keywords)
+    return full_of("full_like", tuple(x.shape), fill_value, **keywords)
 
 
-zeros: Any = lambda *shape, **options: filled(shape, 0, **options)
-ones: Any = lambda *shape, **options: filled(shape, 1, **options)
-empty = zeros  # memory that nobody has written is nothing to learn from
-zeros_like: Any = lambda x, **options: full_like(x, 0, **options)
-ones_like: Any = lambda x, **options: full_like(x, 1, **options)
+def zeros(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
+    """0 everywhere: zeros(2, 3), zeros((2, 3)) or zeros(size=(2, 3))."""
+    return full_of("zeros", given_size("zeros", size, keywords), 0, dtype, **keywords)
 
 
-def arange(*bounds: Any, dtype: Any = None, **options: Any) -> Tensor:
-    """start (0), start + step (1), .. below end: `arange(end)`, `arange(start, end)`, `arange(start, end, step)`."""
-    values = np.arange(*bounds)
-    return finish(
-        values, dtype or (get_default_dtype() if values.dtype.kind == "f" else int64), **options
-    )
+def ones(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
+    """1 everywhere: ones(2, 3), ones((2, 3)) or ones(size=(2, 3))."""
+    return full_of("ones", given_size("ones", size, keywords), 1, dtype, **keywords)
 
 
-def linspace(start: float, end: float, steps: int, dtype: Any = None, **options: Any) -> Tensor:
-    """`steps` numbers from start to end, both included, at equal distances."""
-    return finish(np.linspace(start, end, steps), dtype or get_default_dtype(), **options)
+def empty(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
+    """PyTorch leaves these numbers open; here they are 0, so that runs are reproducible."""
+    return full_of("empty", given_size("empty", size, keywords), 0, dtype, **keywords)
 
 
-def eye(n: int, m: int | None = None, dtype: Any = None, **options: Any) -> Tensor:
-    """(n, m), or (n, n): ones on the diagonal."""
-    return finish(np.eye(n, m, dtype=dtype or get_default_dtype()), **options)
+def given_size(name: str, size: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """The sizes of f(2, 3), or those that were named and are taken out of the keywords."""
+    named = keywords.pop("size", None)
+    if named is None:
+        return size
+    if size:
+        raise TypeError(f"{name}: expected the size once, got {size} and size={named}")
+    return (named,)
 
 
-def rand(*shape: Any, dtype: Any = None, **options: Any) -> Tensor:
-    """Uniform in [0, 1)."""
-    return finish(
-        generator().random(tuple(sizes(shape)), dtype=dtype or get_default_dtype()), **options
-    )
+def zeros_like(x: Tensor, **keywords: Any) -> Tensor:
+    """0 in the shape of x, and by default in its dtype and on its device."""
+    keywords = like("zeros_like", x, keywords)
+    return full_of("zeros_like", tuple(x.shape), 0, **keywords)
 
 
-def randn(*shape: Any, dtype: Any = None, **options: Any) -> Tensor:
-    """Normal, of mean 0 and variance 1."""
-    return finish(
-        generator().standard_normal(tuple(sizes(shape)), dtype=dtype or get_default_dtype()),
-        **options,
-    )
+def ones_like(x: Tensor, **keywords: Any) -> Tensor:
+    """1 in the shape of x, and by default in its dtype and on its device."""
+    keywords = like("ones_like", x, keywords)
+    return full_of("ones_like", tuple(x.shape), 1, **keywords)
 
 
-def randint(*bounds_and_size: Any, **options: Any) -> Tensor:
-    """Integers, uniform in [low, high): `randint(high, size)` or `randint(low, high, size)`."""
-    draw: Any = generator().integers
-    *bounds, size = (
-        (*bounds_and_size, options.pop("size")) if "size" in options else bounds_and_size
-    )
-    if len(bounds) not in (1, 2) or not isinstance(size, (tuple, list)):
+def eye(n: int, m: int | None = None, *, dtype: Any = None, **keywords: Any) -> Tensor:
+    """(n, m), or (n, n): ones on the diagonal, 0 elsewhere."""
+    rows, columns = as_size("eye", (n, n if m is None else m))
+    dtype = get_default_dtype() if dtype is None else as_dtype("eye", dtype)
+    return make("eye", np.eye(rows, columns, dtype=dtype), **keywords)
+
+
+# In a row
+
+
+def arange(
+    start: Any = None, end: Any = None, step: Any = 1, *, dtype: Any = None, **keywords: Any
+) -> Tensor:
+    """(n,): start (0), start + step (1), .. below end: arange(end), arange(start, end),
+    arange(start, end, step).
+
+    int64 where all three are integers. Raises ValueError where the step leads away from the end.
+    """
+    if end is None:
+        start, end = 0, start
+    start = as_number("arange", "start", 0 if start is None else start)
+    end = as_number("arange", "end", end)
+    step = as_number("arange", "step", step)
+    if step == 0 or (end - start) * step < 0:
+        raise ValueError(f"arange: expected a step that leads from {start} to {end}, got {step}")
+    values = np.arange(start, end, step)
+    if dtype is None:
+        dtype = get_default_dtype() if values.dtype.kind == "f" else int64
+    return make("arange", values, dtype, **keywords)
+
+
+def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **keywords: Any) -> Tensor:
+    """(steps,): numbers from start to end, both included, at equal distances."""
+    start = as_number("linspace", "start", start)
+    end = as_number("linspace", "end", end)
+    (count,) = as_size("linspace", (steps,))
+    dtype = get_default_dtype() if dtype is None else dtype
+    return make("linspace", np.linspace(start, end, count), dtype, **keywords)
+
+
+# At random: from the generator of this thread, which manual_seed starts
+
+
+def rand(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
+    """Uniform in [0, 1): rand(2, 3), rand((2, 3)) or rand(size=(2, 3))."""
+    sizes = as_size("rand", given_size("rand", size, keywords))
+    values: Any = generator().random(sizes, dtype=floats("rand", dtype))
+    return make("rand", values, **keywords)
+
+
+def randn(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
+    """Normal, of mean 0 and variance 1: randn(2, 3), randn((2, 3)) or randn(size=(2, 3))."""
+    sizes = as_size("randn", given_size("randn", size, keywords))
+    values: Any = generator().standard_normal(sizes, dtype=floats("randn", dtype))
+    return make("randn", values, **keywords)
+
+
+def rand_like(x: Tensor, **keywords: Any) -> Tensor:
+    """Uniform in [0, 1), in the shape of x, and by default in its dtype and on its device."""
+    keywords = like("rand_like", x, keywords)
+    return rand(tuple(x.shape), **keywords)
+
+
+def randn_like(x: Tensor, **keywords: Any) -> Tensor:
+    """Normal, in the shape of x, and by default in its dtype and on its device."""
+    keywords = like("randn_like", x, keywords)
+    return randn(tuple(x.shape), **keywords)
+
+
+def randint(
+    low: Any = None,
+    high: Any = None,
+    size: Sequence[int] | None = None,
+    *,
+    dtype: Any = None,
+    **keywords: Any,
+) -> Tensor:
+    """Integers, uniform in [low, high): randint(high, size) or randint(low, high, size); low is 0
+    by default.
+
+    size: a tuple or a list. Raises TypeError without one, ValueError where low is not below high.
+    """
+    if size is None:
+        low, high, size = None, low, high
+    if high is None:
+        low, high = None, low
+    if not isinstance(size, (tuple, list)) or high is None:
         raise TypeError(
-            "randint: wants randint(high, size) or randint(low, high, size), size being a tuple"
+            "randint: expected randint(high, size) or randint(low, high, size), size being a "
+            f"tuple, got size={size!r}"
         )
-    return finish(draw(*bounds, size=tuple(size)), **options)
+    low = as_integer("randint", "low", 0 if low is None else low)
+    high = as_integer("randint", "high", high)
+    if low >= high:
+        raise ValueError(f"randint: expected low below high, got {low} and {high}")
+    values: Any = generator().integers(low, high, size=as_size("randint", tuple(size)))
+    return make("randint", values, dtype, **keywords)
 
 
-def randperm(n: int, **options: Any) -> Tensor:
-    """The numbers 0 .. n - 1 in random order."""
-    return finish(generator().permutation(n), int64, **options)
-
-
-rand_like: Any = lambda x: rand(*x.shape, dtype=x.dtype, device=x.device)
-randn_like: Any = lambda x: randn(*x.shape, dtype=x.dtype, device=x.device)
-
-
-def where(condition: Any, a: Any = None, b: Any = None) -> Tensor:
-    """a where the condition holds, else b."""
-    if a is None or b is None:
-        raise TypeError(
-            "where: wants where(condition, a, b); for the places where a condition holds use numpy.nonzero"
-        )
-    return ops.where(condition, a, b)
-
-
-errors.name_all(globals(), helpers="finish as_lists has_arrays filled")
+def randperm(n: int, *, dtype: Any = int64, **keywords: Any) -> Tensor:
+    """(n,): the numbers 0 .. n - 1 in random order."""
+    (count,) = as_size("randperm", (n,))
+    return make("randperm", generator().permutation(count), dtype, **keywords)

@@ -3,94 +3,148 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from string import ascii_uppercase
+from typing import TYPE_CHECKING, Any
 
-from minigrad import errors, ops
+from minigrad import ops
+from minigrad.creation import ones
+from minigrad.functional import as_input, check_one_device
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 
-def einsum(equation: str, *operands: Tensor) -> Tensor:
+def einsum(equation: str, *operands: Any) -> Tensor:
     """The sum, over the letters that the result lacks, of the product of the operands.
 
-    A letter names a dimension; '...' stands for leading dimensions, which broadcast. Without '->' the result has the
-    letters that stand once, in alphabetical order. Raises ValueError for a letter twice in one operand (a diagonal).
+    equation: a letter for each dimension of each operand, "bij,bjk->bik"; "..." stands for leading
+    dimensions, which broadcast. Without "->" the result has the letters that stand once, in
+    alphabetical order. operands: tensors, or one list of them.
+
+    Raises TypeError where an operand is no tensor, ValueError where the equation does not fit the
+    operands, NotImplementedError for a letter twice in one operand (a diagonal).
 
     >>> import minigrad as mg
     >>> einsum("bij,bjk->bik", mg.ones(2, 3, 4), mg.ones(2, 4, 5)).shape
     torch.Size([2, 3, 5])
     """
-    words, output = letters(equation, [x.ndim for x in operands])
-    sizes: dict[str, int] = {}
-    for word, x in zip(words, operands, strict=True):
-        if len(set(word)) < len(word):
-            raise ValueError(
-                f"einsum: the letter that repeats in {word!r} asks for a diagonal, which is not supported"
-            )
-        for letter, n in zip(word, x.shape, strict=True):
-            if sizes.setdefault(letter, n) != n and 1 not in (n, sizes[letter]):
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    tensors = [as_input("einsum", x) for x in operands]
+    check_one_device("einsum", *tensors)
+    subscripts, output = parse(equation, [x.ndim for x in tensors])
+    size = sizes_of(subscripts, tensors)
+
+    letters = ""
+    result = ones((), dtype=tensors[0].dtype, device=tensors[0].device)
+    for k, x in enumerate(tensors):
+        names, x = without_stretched(subscripts[k], x, size)
+        needed = output + "".join(subscripts[k + 1 :])
+        letters, result = contract(letters, result, names, x, needed)
+    return ops.permute(result, [letters.index(c) for c in output])
+
+
+def sizes_of(subscripts: list[str], operands: list[Tensor]) -> dict[str, int]:
+    """The size that each letter stands for; one operand may have size 1 where another has n."""
+    size: dict[str, int] = {}
+    for names, x in zip(subscripts, operands, strict=True):
+        for letter, n in zip(names, x.shape, strict=True):
+            known = size.get(letter, 1)
+            if known != n and known != 1 and n != 1:
                 raise ValueError(
-                    f"einsum: letter {letter!r} stands for {sizes[letter]} and for {n}"
+                    f"einsum: expected one size for each letter, got letter {letter!r} "
+                    f"for {known} and for {n}"
                 )
-            sizes[letter] = n if sizes[letter] == 1 else sizes[letter]
-    word, result = "", operands[0].new(1).to(dtype=operands[0].dtype)
-    for k, (other, x) in enumerate(zip(words, operands, strict=True)):
-        stretched = [d for d, letter in enumerate(other) if x.shape[d] == 1 != sizes[letter]]
-        x = (
-            x.sum(stretched) if stretched else x
-        )  # a letter of size 1 beside n: multiplied, it would repeat
-        other = "".join(letter for d, letter in enumerate(other) if d not in stretched)
-        word, result = contract(word, result, other, x, output + "".join(words[k + 1 :]))
-    return result.permute(*map(word.index, output))
+            size[letter] = n if known == 1 else known
+    return size
+
+
+def without_stretched(names: str, x: Tensor, size: dict[str, int]) -> tuple[str, Tensor]:
+    """x without the dimensions of size 1 that broadcast to n: in a product they would repeat."""
+    stretched = [d for d, c in enumerate(names) if x.shape[d] == 1 and size[c] != 1]
+    if not stretched:
+        return names, x
+    kept = [c for d, c in enumerate(names) if d not in stretched]
+    return "".join(kept), ops.sum(x, dim=stretched)
 
 
 def contract(a: str, x: Tensor, b: str, y: Tensor, needed: str) -> tuple[str, Tensor]:
-    """Multiply x (letters a) with y (letters b) and sum over the letters that nobody needs any more."""
+    """Multiply x (letters a) with y (letters b) and sum over the letters not needed any more."""
     shared = [c for c in a if c in b and c in needed]
     summed = [c for c in a if c in b and c not in needed]
-    left, right = (
-        [c for c in a if c not in b and c in needed],
-        [c for c in b if c not in a and c in needed],
-    )
-    size = dict(zip(a, x.shape, strict=True)) | dict(zip(b, y.shape, strict=True))
+    rows = [c for c in a if c not in b and c in needed]
+    columns = [c for c in b if c not in a and c in needed]
+    size = dict(zip(a, x.shape, strict=True))
+    size.update(zip(b, y.shape, strict=True))
 
-    def matrix(word: str, t: Tensor, rows: list[str], columns: list[str]) -> Tensor:
-        alone = [d for d, c in enumerate(word) if c not in shared + rows + columns]
-        t = t.sum(alone) if alone else t
-        word = "".join(c for d, c in enumerate(word) if d not in alone)
-        t = t.permute(*map(word.index, shared + rows + columns))
-        return t.reshape([math.prod(size[c] for c in group) for group in (shared, rows, columns)])
-
-    product = ops.matmul(matrix(a, x, left, summed), matrix(b, y, summed, right))
-    return "".join(shared + left + right), product.reshape([size[c] for c in shared + left + right])
+    left = as_matrices(a, x, [shared, rows, summed])
+    right = as_matrices(b, y, [shared, summed, columns])
+    product = ops.matmul(left, right)  # (shared, rows, columns)
+    letters = shared + rows + columns
+    return "".join(letters), ops.reshape(product, [size[c] for c in letters])
 
 
-def letters(equation: str, ndims: list[int]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result, with an ellipsis written out in capitals that are free."""
+def as_matrices(names: str, x: Tensor, groups: list[list[str]]) -> Tensor:
+    """x with the letters of each group as one dimension, summed over the letters in no group."""
+    order = [c for group in groups for c in group]
+    only_here = [d for d, c in enumerate(names) if c not in order]
+    if only_here:
+        x = ops.sum(x, dim=only_here)
+        names = "".join([c for c in names if c in order])
+    size = dict(zip(names, x.shape, strict=True))
+    x = ops.permute(x, [names.index(c) for c in order])
+    return ops.reshape(x, [math.prod([size[c] for c in group]) for group in groups])
+
+
+def parse(equation: Any, ndims: list[int]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result; an ellipsis becomes free capitals."""
+    if type(equation) is not str:
+        got = type(equation).__name__
+        raise TypeError(f"einsum: expected an equation such as 'ij,jk->ik', got a {got}")
     inputs, arrow, output = equation.replace(" ", "").partition("->")
-    words = inputs.split(",")
-    if len(words) != len(ndims):
+    subscripts = inputs.split(",")
+    if len(subscripts) != len(ndims):
         raise ValueError(
-            f"einsum: {equation!r} is about {len(words)} operands, and {len(ndims)} came"
+            f"einsum: expected {len(subscripts)} operands for {equation!r}, got {len(ndims)}"
         )
-    for word, n in zip(words, ndims, strict=True):
-        if len(word.replace("...", "")) > n or ("..." not in word and len(word) < n):
-            raise ValueError(f"einsum: {word!r} does not name the {n} dimensions of its operand")
-    lead = [n - len(w) + 3 if "..." in w else 0 for w, n in zip(words, ndims, strict=True)]
-    free = "".join(c for c in "ABCDEFGHIJKLMNOPQRSTUVWXYZ" if c not in equation)[: max(lead)]
+    for names, ndim in zip(subscripts, ndims, strict=True):
+        check_subscript(names, ndim)
+
+    lead = [ellipsis_size(names, ndim) for names, ndim in zip(subscripts, ndims, strict=True)]
+    free = "".join([c for c in ascii_uppercase if c not in equation])[: max(lead)]
     if not arrow:
-        output = "..." * ("..." in inputs) + "".join(
-            sorted(c for c in set(inputs) if c.isalpha() and inputs.count(c) == 1)
-        )
+        once = [c for c in sorted(set(inputs)) if c.isalpha() and inputs.count(c) == 1]
+        output = ("..." if "..." in inputs else "") + "".join(once)
     output = output.replace("...", free)
-    if not set(output) <= set(inputs) | set(free) or len(set(output)) < len(output):
+    unknown = set(output) - set(inputs) - set(free)
+    if unknown or len(set(output)) < len(output):
         raise ValueError(
-            f"einsum: the result {output!r} of {equation!r} must name letters of the operands, each once"
+            f"einsum: expected a result that must name letters of the operands, each once, "
+            f"got {output!r} in {equation!r}"
         )
-    return [
-        w.replace("...", free[len(free) - k :]) for w, k in zip(words, lead, strict=True)
-    ], output
+    written_out = []
+    for names, n in zip(subscripts, lead, strict=True):
+        written_out.append(names.replace("...", free[len(free) - n :]))
+    return written_out, output
 
 
-errors.name_all(globals(), helpers="contract letters")
+def ellipsis_size(names: str, ndim: int) -> int:
+    """How many dimensions the ellipsis of an operand stands for."""
+    return ndim - len(names.replace("...", "")) if "..." in names else 0
+
+
+def check_subscript(names: str, ndim: int) -> None:
+    """Raise where the letters do not fit an operand of `ndim` dimensions."""
+    letters = names.replace("...", "")
+    if not (letters.isalpha() or letters == ""):
+        raise ValueError(f"einsum: expected letters and one '...', got {names!r}")
+    if len(letters) > ndim or ("..." not in names and len(letters) < ndim):
+        raise ValueError(
+            f"einsum: expected a letter for each of the {ndim} dimensions of an operand, "
+            f"got {names!r}"
+        )
+    if len(set(letters)) < len(letters):
+        raise NotImplementedError(
+            f"einsum: a letter that repeats, as in {names!r}, is a diagonal, which is not "
+            "supported; multiply with eye(n) first"
+        )

@@ -11,7 +11,7 @@ import numpy as np
 from minigrad import array, backward, errors, functional, ops
 from minigrad.autograd import TensorBase, mode, ticks
 from minigrad.convert import Conversions, Size, copied_index
-from minigrad.functional import sizes
+from minigrad.functional import as_shape
 
 
 class Tensor(Conversions):
@@ -235,11 +235,19 @@ class Tensor(Conversions):
     )
     equal, allclose = functional.equal, functional.allclose
     where: Any = lambda self, condition, other: ops.where(condition, self, other)
-    reshape: Any = lambda self, *numbers, shape=(): ops.reshape(self, sizes(numbers, shape))
+    reshape: Any = lambda self, *numbers, shape=None: ops.reshape(
+        self, as_shape("reshape", numbers, shape)
+    )
     view = reshape  # also where PyTorch refuses, since the memory is not in that order
-    permute: Any = lambda self, *numbers, dims=(): ops.permute(self, sizes(numbers, dims))
-    flip: Any = lambda self, *numbers, dims=(): functional.flip(self, sizes(numbers, dims))
-    tile: Any = lambda self, *numbers, dims=(): functional.tile(self, sizes(numbers, dims))
+    permute: Any = lambda self, *numbers, dims=None: ops.permute(
+        self, as_shape("permute", numbers, dims)
+    )
+    flip: Any = lambda self, *numbers, dims=None: functional.flip(
+        self, as_shape("flip", numbers, dims)
+    )
+    tile: Any = lambda self, *numbers, dims=None: functional.tile(
+        self, as_shape("tile", numbers, dims)
+    )
     contiguous: Any = lambda self: self if self.array.flags.c_contiguous else ops.clone(self)
 
 

@@ -86,8 +86,8 @@ def witnessed(op: Op, f: Op, sample: Sample, witness: Op, tolerance: float, salt
         random(sample, floats, salt + 1),
     )
     got, want = (
-        check.pulled(f, floats, cotangents, directions),
-        witness(f, floats, cotangents, directions),
+        float(check.inner(check.vjp(f, floats, cotangents), directions)),
+        float(check.inner(cotangents, witness(f, floats, directions))),
     )
     if not close(got, want, tolerance):
         engine = [numbers(g) for g in run(f, floats, cotangents)[1]]
@@ -102,7 +102,7 @@ def entrywise(f: Op, floats: list[Any], cotangents: list[Any], i: int, witness: 
     for place in np.ndindex(slope.shape):
         directions = [np.zeros(a.shape) for a in floats]
         directions[i][place] = 1
-        slope[place] = witness(f, floats, cotangents, directions)
+        slope[place] = check.inner(cotangents, witness(f, floats, directions))
     return slope
 
 

@@ -112,7 +112,7 @@ def test_einsum_takes_more_dimensions_than_an_ellipsis_has_dots() -> None:
 
 def test_einsum_refuses_what_does_not_fit() -> None:
     for equation, words in (
-        ("i->i", "does not name the 2 dimensions"),
+        ("i->i", "each of the 2 dimensions"),
         ("ij->ii", "each once"),
         ("ij->k", "letters of"),
     ):

@@ -206,7 +206,9 @@ def test_empty_tensors() -> None:
         and EMPTY.all().item() is True
     )
     assert mg.cat([EMPTY, mg.ones(1, 3)]).shape == (1, 3) and EMPTY.max(dim=1).values.shape == (0,)
-    assert [tuple(part.shape) for part in EMPTY.split(2)] == [] and mg.softmax(EMPTY, 1).shape == (
+    assert [tuple(part.shape) for part in EMPTY.split(2)] == [(0, 3)] and mg.softmax(
+        EMPTY, 1
+    ).shape == (
         0,
         3,
     )
