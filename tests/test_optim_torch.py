@@ -144,7 +144,7 @@ SCHEDULES = [
 
 
 def schedules(chosen: list[tuple[str, dict[str, Any]]], steps: int) -> None:
-    """The schedules, all acting on one optimizer of two groups, give PyTorch's learning rates at each step."""
+    """The schedules, acting together on two groups, give PyTorch's learning rates at each step."""
     ours, theirs = parameters((2,), (2,))
     mine, his = (
         lib.SGD([{"params": [p[0]]}, {"params": [p[1]], "lr": 0.3}], lr=0.1)

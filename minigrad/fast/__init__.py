@@ -1,1 +1,3 @@
 """What is there for speed alone."""
+
+from minigrad.fast import optimizers

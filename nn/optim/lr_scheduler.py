@@ -1,4 +1,5 @@
-"""Learning-rate schedules: after each epoch `scheduler.step()` rewrites `lr` in the optimizer's groups.
+"""Learning-rate schedules: after each epoch `scheduler.step()` rewrites `lr` in the optimizer's
+groups.
 
 As in PyTorch each next lr comes from the present one, so that several schedules may act together.
 """
@@ -10,31 +11,37 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import errors
-
 if TYPE_CHECKING:
-    from . import Optimizer
+    from .optimizer import Optimizer
 
 
 class LRScheduler:
-    """`last_epoch` counts the steps, t. A subclass says in `next_lr` what the lr of step t is, from that of t - 1."""
+    """`last_epoch` counts the steps, t. A subclass says in `next_lr` what the lr of step t is, from
+    that of t - 1.
 
-    def __init__(self, optimizer: Optimizer):
-        self.optimizer, self.last_epoch = optimizer, -1
-        self.base_lrs = [
-            group.setdefault("initial_lr", group["lr"]) for group in optimizer.param_groups
-        ]
+    last_epoch: only -1, a new training; NotImplementedError else. `load_state_dict` resumes one.
+    """
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
+        check_last_epoch(type(self).__name__, last_epoch)
+        self.optimizer = optimizer
+        self.last_epoch = last_epoch
+        groups = checked_groups(self)
+        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in groups]
         self.step()
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
+        """The lr of step t. lr: that of step t - 1; base: that of step 0."""
         raise NotImplementedError
 
     def step(self) -> None:
+        """Set the lr of the next epoch."""
         self.last_epoch += 1
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = self.next_lr(group["lr"], base, self.last_epoch)
 
     def get_last_lr(self) -> list[float]:
+        """The present lr of each group."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
@@ -42,40 +49,63 @@ class LRScheduler:
         return {key: value for key, value in vars(self).items() if key != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it does not fit."""
+        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it
+        does not fit.
+        """
+        name = type(self).__name__
         own = self.state_dict()
-        wrong = sorted(state_dict.keys() ^ own.keys()) or [
-            k
-            for k, v in state_dict.items()
-            if np.shape(v) != np.shape(own[k]) or np.asarray(v).dtype.kind not in "fib"
-        ]
-        if wrong:
-            raise ValueError(
-                f"{type(self).__name__}: its state is {own}; what came differs in {', '.join(wrong)}"
-            )
+        if state_dict.keys() != own.keys():
+            expected = ", ".join(own)
+            got = ", ".join(map(str, state_dict))
+            raise ValueError(f"{name}: load_state_dict: expected {expected}, got {got}")
+        for key, value in state_dict.items():
+            is_number = np.asarray(value).dtype.kind in "fib"
+            if not is_number or np.shape(value) != np.shape(own[key]):
+                raise ValueError(
+                    f"{name}: load_state_dict: {key}: expected numbers as in {own[key]!r}, "
+                    f"got {value!r}"
+                )
         vars(self).update(state_dict)
+
+
+def checked_groups(scheduler: Any) -> list[dict[str, Any]]:
+    """The optimizer's groups. Raises TypeError where it has none."""
+    groups = getattr(scheduler.optimizer, "param_groups", None)
+    if groups is None:
+        name = type(scheduler).__name__
+        got = type(scheduler.optimizer).__name__
+        raise TypeError(f"{name}: optimizer: expected an optimizer of nn.optim, got {got}")
+    return groups
 
 
 class StepLR(LRScheduler):
     """lr · gamma at every `step_size`-th step."""
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
-        self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer)
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ):
+        check_count("StepLR", "step_size", step_size)
+        check_number("StepLR", "gamma", gamma)
+        self.step_size = step_size
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch)
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
-        return lr * self.gamma if t and t % self.step_size == 0 else lr
+        if t > 0 and t % self.step_size == 0:
+            return lr * self.gamma
+        return lr
 
 
 class ExponentialLR(StepLR):
     """lr · gamma at every step."""
 
-    def __init__(self, optimizer: Optimizer, gamma: float):
-        super().__init__(optimizer, 1, gamma)
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
+        check_number("ExponentialLR", "gamma", gamma)
+        super().__init__(optimizer, 1, gamma, last_epoch)
 
 
 class LinearLR(LRScheduler):
-    """lr times a factor that goes in a line from start_factor to end_factor in `total_iters` steps."""
+    """lr times a factor that goes from start_factor to end_factor in `total_iters` equal steps."""
 
     def __init__(
         self,
@@ -83,41 +113,71 @@ class LinearLR(LRScheduler):
         start_factor: float = 1 / 3,
         end_factor: float = 1.0,
         total_iters: int = 5,
+        last_epoch: int = -1,
     ):
-        if not (0 < start_factor <= 1 and 0 <= end_factor <= 1):
+        check_number("LinearLR", "start_factor", start_factor)
+        check_number("LinearLR", "end_factor", end_factor)
+        check_count("LinearLR", "total_iters", total_iters)
+        if not 0 < start_factor <= 1:
             raise ValueError(
-                f"LinearLR: start_factor {start_factor} is not in (0, 1], or end_factor {end_factor} in [0, 1]"
+                f"LinearLR: start_factor: expected above 0, up to 1, got {start_factor}"
             )
-        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
-        super().__init__(optimizer)
+        if not 0 <= end_factor <= 1:
+            raise ValueError(f"LinearLR: end_factor: expected from 0 to 1, got {end_factor}")
+        self.start_factor = start_factor
+        self.end_factor = end_factor
+        self.total_iters = total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self, t: int) -> float:
+        """What the base lr is multiplied by at step t, up to total_iters."""
+        slope = (self.end_factor - self.start_factor) / self.total_iters
+        return self.start_factor + slope * t
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
-        slope = (self.end_factor - self.start_factor) / self.total_iters
-        before = self.start_factor + slope * (t - 1) if t else 1.0
-        return lr if t > self.total_iters else lr * (self.start_factor + slope * t) / before
+        if t > self.total_iters:
+            return lr
+        if t == 0:
+            return lr * self.factor(0)
+        return lr * self.factor(t) / self.factor(t - 1)
 
 
 class CosineAnnealingLR(LRScheduler):
-    """lr_t = eta_min + ½ (lr_0 - eta_min) (1 + cos(π t / T_max))    (Loshchilov & Hutter 2017, eq. 5)."""
+    """lr_t = eta_min + ½ (lr_0 - eta_min) (1 + cos(π t / T_max))  (Loshchilov & Hutter 2017, eq.
+    5).
+    """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
-        self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer)
+    def __init__(
+        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
+    ):
+        check_count("CosineAnnealingLR", "T_max", T_max)
+        check_number("CosineAnnealingLR", "eta_min", eta_min)
+        self.T_max = T_max
+        self.eta_min = eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def height(self, t: int) -> float:
+        """1 + cos(π t / T_max), from 2 at the start to 0 at eta_min."""
+        return 1 + math.cos(math.pi * t / self.T_max)
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
-        before, height = (1 + math.cos(math.pi * s / self.T_max) for s in (t - 1, t))
-        if (t - 1) % (
-            2 * self.T_max
-        ) == self.T_max:  # it stood at eta_min, from where no factor leads up again
-            return lr + (base - self.eta_min) * height / 2
-        return self.eta_min + (lr - self.eta_min) * height / before if t else lr
+        if t == 0:
+            return lr
+        was_at_eta_min = (t - 1) % (2 * self.T_max) == self.T_max
+        if (
+            was_at_eta_min
+        ):  # there height(t - 1) is 0, and the recursion would stay: start from base
+            return lr + (base - self.eta_min) * self.height(t) / 2
+        return self.eta_min + (lr - self.eta_min) * self.height(t) / self.height(t - 1)
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """lr · factor, not below min_lr, once `step(metric)` saw more than `patience` steps in a row without progress.
+    """lr · factor, not below min_lr, once `step(metric)` saw more than `patience` steps in a row
+    without progress.
 
-    Progress is a metric below (mode="min") or above ("max") the best one by more than `threshold`, of the best's size
-    ("rel") or as it stands ("abs"). After a cut, `cooldown` steps do not count; a change below `eps` is left out.
+    Progress is a metric below (mode="min") or above ("max") the best one by more than `threshold`,
+    relative to the best ("rel") or absolute ("abs"). After a cut, `cooldown` steps do not count; a
+    change of lr below `eps` is left out.
     """
 
     def __init__(
@@ -132,36 +192,82 @@ class ReduceLROnPlateau(LRScheduler):
         min_lr: float = 0.0,
         eps: float = 1e-8,
     ):
-        if mode not in ("min", "max") or threshold_mode not in ("rel", "abs") or factor >= 1:
+        name = "ReduceLROnPlateau"
+        if mode not in ("min", "max"):
+            raise ValueError(f"{name}: mode: expected 'min' or 'max', got {mode!r}")
+        if threshold_mode not in ("rel", "abs"):
             raise ValueError(
-                f"ReduceLROnPlateau: mode is 'min' or 'max', not {mode!r}; threshold_mode 'rel' or 'abs', "
-                f"not {threshold_mode!r}; factor below 1, not {factor}"
+                f"{name}: threshold_mode: expected 'rel' or 'abs', got {threshold_mode!r}"
             )
-        self.optimizer, self.sign, self.factor, self.patience = (
-            optimizer,
-            1 if mode == "min" else -1,
-            factor,
-            patience,
-        )
-        self.threshold, self.relative, self.cooldown = threshold, threshold_mode == "rel", cooldown
-        self.min_lr, self.eps, self.best = min_lr, eps, self.sign * math.inf
-        self.last_epoch = self.num_bad_epochs = self.cooldown_counter = 0
+        numbers = {"factor": factor, "patience": patience, "threshold": threshold}
+        numbers |= {"cooldown": cooldown, "min_lr": min_lr, "eps": eps}
+        for key, value in numbers.items():
+            check_number(name, key, value)
+        if factor >= 1:
+            raise ValueError(f"{name}: factor: expected below 1, got {factor}")
+        self.optimizer = optimizer
+        checked_groups(self)
+        self.sign = 1 if mode == "min" else -1
+        self.factor = factor
+        self.patience = patience
+        self.threshold = threshold
+        self.relative = threshold_mode == "rel"
+        self.cooldown = cooldown
+        self.min_lr = min_lr
+        self.eps = eps
+        self.best = self.sign * math.inf
+        self.last_epoch = 0
+        self.num_bad_epochs = 0
+        self.cooldown_counter = 0
 
     def step(self, metrics: Any) -> None:  # type: ignore[override]
-        metric, margin = float(metrics), self.sign * self.threshold
-        bound = self.best * (1 - margin) if self.relative else self.best - margin
-        better = self.sign * metric < self.sign * bound
-        self.best, self.num_bad_epochs = (
-            (metric, 0) if better else (self.best, self.num_bad_epochs + 1)
-        )
+        """Count `metrics`, a number or a tensor of one, and cut the lr where it is time to."""
+        metric = float(metrics)
         self.last_epoch += 1
-        if self.cooldown_counter:
-            self.cooldown_counter, self.num_bad_epochs = self.cooldown_counter - 1, 0
+        if self.is_better(metric):
+            self.best = metric
+            self.num_bad_epochs = 0
+        else:
+            self.num_bad_epochs += 1
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+            self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-            for group in self.optimizer.param_groups:
-                lr = max(group["lr"] * self.factor, self.min_lr)
-                group["lr"] = lr if group["lr"] - lr > self.eps else group["lr"]
+            self.reduce_lr()
+            self.cooldown_counter = self.cooldown
+            self.num_bad_epochs = 0
+
+    def is_better(self, metric: float) -> bool:
+        """Whether metric is better than the best by more than the threshold."""
+        margin = self.sign * self.threshold
+        bound = self.best * (1 - margin) if self.relative else self.best - margin
+        return self.sign * metric < self.sign * bound
+
+    def reduce_lr(self) -> None:
+        """lr · factor in every group, not below min_lr."""
+        for group in self.optimizer.param_groups:
+            lr = max(group["lr"] * self.factor, self.min_lr)
+            if group["lr"] - lr > self.eps:
+                group["lr"] = lr
 
 
-errors.name_all(globals())
+def check_last_epoch(name: str, last_epoch: Any) -> None:
+    """Raise NotImplementedError where a training is to go on from an epoch."""
+    if last_epoch != -1:
+        raise NotImplementedError(
+            f"{name}: last_epoch={last_epoch!r} is not supported; make the scheduler anew and use "
+            "load_state_dict to go on"
+        )
+
+
+def check_number(name: str, key: str, value: Any) -> None:
+    """Raise TypeError where value is not one number."""
+    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "fiub":
+        raise TypeError(f"{name}: {key}: expected a number, got {value!r}")
+
+
+def check_count(name: str, key: str, value: Any) -> None:
+    """Raise TypeError where value is not a number, ValueError where it is not at least 1."""
+    check_number(name, key, value)
+    if not value >= 1:
+        raise ValueError(f"{name}: {key}: expected at least 1, got {value!r}")

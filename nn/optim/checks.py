@@ -1,0 +1,149 @@
+"""What an optimizer refuses: one check, one message. `name` is the optimizer's class, as messages
+begin with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad import Tensor
+
+WAYS_OUT = {
+    "amsgrad": "use AdamW or RMSprop",
+    "foreach": "leave it out, every step updates all parameters in the fastest way there is",
+    "fused": "leave it out, every step updates all parameters in the fastest way there is",
+    "capturable": "leave it out, a step never waits for a GPU",
+    "differentiable": "write the step with tensors: p - lr * grad(loss, p, create_graph=True)[0]",
+    "decoupled_weight_decay": "use AdamW",
+}
+
+
+def refuse_unsupported(name: str, **settings: Any) -> None:
+    """Raise NotImplementedError where a setting that only PyTorch has is not at its default."""
+    for key, value in settings.items():
+        if value:
+            way_out = WAYS_OUT[key]
+            raise NotImplementedError(f"{name}: {key}={value!r} is not supported; {way_out}")
+
+
+def as_groups(name: str, params: Any) -> list[Any]:
+    """params as a list of groups. Raises TypeError where it is a tensor, no iterable, or empty."""
+    expected = f"{name}: params: expected an iterable of parameters such as model.parameters()"
+    if isinstance(params, Tensor):
+        raise TypeError(f"{expected}, got one tensor; put it in a list")
+    if not isinstance(params, Iterable):
+        raise TypeError(f"{expected}, got {type(params).__name__}")
+    groups = list(params)
+    if not groups:
+        raise TypeError(f"{expected}, got an empty one; a generator can be read only once")
+    if isinstance(groups[0], dict):
+        return groups
+    return [{"params": groups}]
+
+
+def check_group_keys(name: str, group: Any, defaults: dict[str, Any]) -> None:
+    """Raise TypeError where a group is no dict with "params", or has a setting that the method has
+    not.
+    """
+    if not isinstance(group, dict) or "params" not in group:
+        raise TypeError(f"{name}: expected a group {{'params': [...], ...}}, got {group!r:.100}")
+    unknown = group.keys() - defaults.keys() - {"params", "initial_lr"}
+    refuse_unsupported(name, **{key: group[key] for key in unknown & WAYS_OUT.keys()})
+    unknown = unknown - WAYS_OUT.keys()
+    if unknown:
+        expected = ", ".join(defaults)
+        got = ", ".join(sorted(map(str, unknown)))
+        raise TypeError(f"{name}: expected settings among {expected}, got {got}")
+
+
+def check_setting(name: str, key: str, value: Any) -> None:
+    """Raise where a setting is no number, or betas no pair of them, or out of range."""
+    if isinstance(value, Tensor):
+        way_out = f"pass a number, {key}.item()"
+        raise NotImplementedError(f"{name}: {key} as a tensor is not supported; {way_out}")
+    is_pair = key == "betas"
+    if not has_numbers(value) or np.shape(value) != ((2,) if is_pair else ()):
+        expected = "a pair of numbers" if is_pair else "a number"
+        raise TypeError(f"{name}: {key}: expected {expected}, got {value!r}")
+    if is_pair and not (0 <= value[0] < 1 and 0 <= value[1] < 1):
+        raise ValueError(f"{name}: betas: expected numbers from 0 to below 1, got {value!r}")
+    if not np.min(value) >= 0:
+        raise ValueError(f"{name}: {key}: expected a number of at least 0, got {value!r}")
+
+
+def has_numbers(value: Any) -> bool:
+    """Whether value is a number, or a sequence of nothing but numbers."""
+    try:
+        return np.asarray(value).dtype.kind in "fiub"
+    except ValueError:  # a ragged sequence
+        return False
+
+
+def check_params(name: str, params: Sequence[Any], known: set[Tensor]) -> None:
+    """Raise ValueError where a parameter is no leaf of floats, or is known already."""
+    for p in params:
+        expected = f"{name}: params: expected float tensors without history, each once"
+        shape = tuple(getattr(p, "shape", ()))
+        if not isinstance(p, Tensor):
+            raise ValueError(f"{expected}, got a {type(p).__name__} of shape {shape}")
+        if p.dtype.kind != "f":
+            raise ValueError(f"{expected}, got {p.dtype} of shape {shape}; use .float()")
+        if not p.is_leaf:
+            raise ValueError(f"{expected}, got the value of an op of shape {shape}; use .detach()")
+        if p in known:
+            raise ValueError(f"{expected}, got the same one of shape {shape} twice")
+        known.add(p)
+
+
+# What load_state_dict refuses.
+
+
+def check_group_sizes(name: str, own: Sequence[Any], saved: Sequence[Any]) -> None:
+    """Raise ValueError where the saved groups have other numbers of parameters."""
+    own_sizes = [len(group["params"]) for group in own]
+    saved_sizes = [len(group["params"]) for group in saved]
+    if own_sizes != saved_sizes:
+        raise ValueError(
+            f"{name}: load_state_dict: expected groups of {own_sizes} parameters, "
+            f"got groups of {saved_sizes}"
+        )
+
+
+def check_saved_settings(name: str, defaults: dict[str, Any], saved: dict[str, Any]) -> None:
+    """Raise ValueError where a saved group lacks a setting of the method."""
+    missing = sorted(defaults.keys() - saved.keys())
+    if missing:
+        raise ValueError(
+            f"{name}: load_state_dict: expected settings {', '.join(defaults)}, "
+            f"got none named {', '.join(missing)}; it is the state of another method"
+        )
+
+
+def check_saved_index(name: str, index: Any, count: int) -> None:
+    """Raise ValueError where a saved state belongs to no parameter."""
+    if index not in range(count):
+        raise ValueError(
+            f"{name}: load_state_dict: expected states of parameters 0 to {count - 1}, "
+            f"got one of {index!r}"
+        )
+
+
+def check_saved_state(
+    name: str, index: int, p: Tensor, state: dict[str, Any], names: Sequence[str]
+) -> None:
+    """Raise ValueError where the saved state of parameter p has other names or shapes than the
+    method's.
+    """
+    where = f"{name}: load_state_dict: parameter {index}"
+    if state.keys() != {"step", *names}:
+        expected = ", ".join(["step", *names])
+        got = ", ".join(map(str, state)) or "nothing"
+        raise ValueError(f"{where}: expected {expected}, got {got}")
+    for key, value in state.items():
+        expected_shape = () if key == "step" else tuple(p.shape)
+        shape = tuple(np.shape(value))
+        if shape != expected_shape:
+            raise ValueError(f"{where}: {key}: expected shape {expected_shape}, got {shape}")

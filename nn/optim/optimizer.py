@@ -1,0 +1,220 @@
+"""What all optimizers share: groups of parameters, their state, the step, saving and loading."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
+from functools import partial
+from typing import Any, ClassVar
+
+from minigrad import Tensor, as_tensor, enable_grad
+from minigrad.array import NAMESPACES, XP, Array
+from minigrad.faster import choose, versions_of
+
+from ..module import zero_gradients
+from . import checks
+
+Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+
+
+class Optimizer:
+    """Parameters in groups, each with its settings; in `state` what is kept for each parameter.
+
+    A subclass names in `state_names` the arrays that it keeps, and says in `update` what one step
+    does to one parameter: `update(xp, p, g, *state, t=step, **settings)` returns the next p and the
+    next state, and writes to none of them.
+
+    params: an iterable of parameters, or of groups. defaults: the settings of a group that names
+    none.
+    """
+
+    state_names: ClassVar[tuple[str, ...]] = ()
+    update: Callable[..., tuple[Any, ...]]
+
+    def __init__(self, params: Params, defaults: dict[str, Any]):
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        for group in checks.as_groups(type(self).__name__, params):
+            self.add_param_group(group)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Also optimize `param_group["params"]`, with the other entries as settings.
+
+        Raises TypeError or ValueError where a setting or a parameter is not one that the method
+        takes.
+        """
+        checks.check_group_keys(type(self).__name__, param_group, self.defaults)
+        params = param_group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        given = {key: v for key, v in param_group.items() if key not in checks.WAYS_OUT}
+        group = {**self.defaults, **given, "params": params}
+        self.check_group(group)
+        self.param_groups.append(group)
+
+    def check_group(self, group: dict[str, Any]) -> None:
+        """Raise TypeError or ValueError where settings or parameters of a group are wrong."""
+        name = type(self).__name__
+        for key in self.defaults:
+            checks.check_setting(name, key, group[key])
+        checks.check_params(name, group["params"], set(self.parameters()))
+
+    def initial_value(self, name: str, group: dict[str, Any]) -> float | None:
+        """What the state array `name` is filled with at first; None where it is not needed."""
+        return 0.0
+
+    def parameters(self) -> list[Tensor]:
+        return [p for group in self.param_groups for p in group["params"]]
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, before the next backward adds to them."""
+        for group in self.param_groups:
+            zero_gradients(group["params"], set_to_none)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient. Returns the value of `closure`, which
+        computes the loss anew.
+
+        Raises FloatingPointError, and changes nothing, where a gradient is not finite. On a GPU
+        that is raised later, by a step or where a value is read, and the step counts have advanced.
+        """
+        loss = None if closure is None else enable_grad()(closure)()
+        ready = [[p for p in g["params"] if p.grad is not None] for g in self.param_groups]
+        self.check_gradients([p for params in ready for p in params])
+        for params, group in zip(ready, self.param_groups):
+            for xp, own in by_namespace(params):
+                self.update_params(xp, own, group)
+        return loss
+
+    def check_gradients(self, ready: list[Tensor]) -> None:
+        """Raise FloatingPointError where a gradient is not finite; on a GPU later."""
+        name = type(self).__name__
+        for xp, params in by_namespace(ready):
+            grads = [p.grad.array for p in params]
+            check = choose(CHECK_FINITE, check_finite, xp.kind, grads)
+            check(xp, grads, name=name, numbers=partial(self.numbers_of, params))
+
+    def numbers_of(self, params: Sequence[Tensor]) -> list[int]:
+        """The places of these parameters among all of the optimizer."""
+        index_of = {p: i for i, p in enumerate(self.parameters())}
+        return [index_of[p] for p in params]
+
+    def update_params(self, xp: XP, params: list[Tensor], group: dict[str, Any]) -> None:
+        """One step of parameters on one device, by a faster version of `update` if there is one."""
+        arrays = [p.array for p in params]
+        grads = [p.grad.array for p in params]
+        states = [self.state.setdefault(p, {"step": 0}) for p in params]
+        for state in states:
+            state["step"] += 1
+        steps = [state["step"] for state in states]
+        columns = [self.state_arrays(xp, name, arrays, states, group) for name in self.state_names]
+        settings = {key: group[key] for key in self.defaults}
+        update_all = choose(versions_of(self.update.__name__), self.update_each, xp.kind)
+        update_all(xp, arrays, grads, *columns, steps=steps, **settings)
+        for p in params:
+            p.mark_changed()
+
+    def state_arrays(
+        self, xp: XP, name: str, params: list[Array], states: list[Any], group: dict[str, Any]
+    ) -> list[Any]:
+        """For each parameter its array `name`, made where missing; None where it is not needed."""
+        start = self.initial_value(name, group)
+        if start is None:
+            return [None for p in params]
+        for p, state in zip(params, states):
+            if name not in state:
+                state[name] = xp.full_like(p, start)
+        return [state[name] for state in states]
+
+    def update_each(
+        self,
+        xp: XP,
+        params: Sequence[Array],
+        grads: Sequence[Array],
+        *states: Sequence[Array],
+        steps: Sequence[int],
+        maximize: bool,
+        **settings: Any,
+    ) -> None:
+        """Write into each parameter, and into its state, what the definition `update` gives."""
+        for p, g, t, *state in zip(params, grads, steps, *states):
+            if maximize:
+                g = -g
+            values = self.update(xp, p, g, *state, t=t, **settings)
+            for array, value in zip((p, *state), values):
+                if array is not None:
+                    array[...] = value
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that `load_state_dict` needs to go on later; a parameter is named by its number."""
+        index_of = {p: i for i, p in enumerate(self.parameters())}
+        groups = []
+        for group in self.param_groups:
+            groups.append({**group, "params": [index_of[p] for p in group["params"]]})
+        states = {}
+        for p, state in self.state.items():
+            arrays = {key: Tensor(value) for key, value in state.items() if key != "step"}
+            states[index_of[p]] = {"step": state["step"], **arrays}
+        return {"state": states, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was taken, with parameters of the same shapes.
+
+        Raises ValueError or TypeError, and changes nothing, where it is of another method or over
+        other parameters.
+        """
+        name = type(self).__name__
+        saved_groups = state_dict["param_groups"]
+        checks.check_group_sizes(name, self.param_groups, saved_groups)
+        other = copy(self)  # takes everything first, so that a refusal changes nothing
+        other.param_groups = []
+        other.state = {}
+        for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            checks.check_saved_settings(name, self.defaults, saved)
+            other.add_param_group({**saved, "params": group["params"]})
+        for index, state in state_dict["state"].items():
+            other.load_state(index, state)
+        for group, loaded in zip(self.param_groups, other.param_groups, strict=True):
+            group.update(loaded)
+        self.state = other.state
+
+    def load_state(self, index: int, saved: dict[str, Any]) -> None:
+        """Copy the saved state of parameter `index` to the parameter's device and dtype."""
+        owners = [(p, group) for group in self.param_groups for p in group["params"]]
+        checks.check_saved_index(type(self).__name__, index, len(owners))
+        p, group = owners[index]
+        names = [n for n in self.state_names if self.initial_value(n, group) is not None]
+        checks.check_saved_state(type(self).__name__, index, p, saved, names)
+        state = {"step": int(saved["step"])}
+        for key in names:
+            state[key] = as_tensor(saved[key]).to(p).array.copy()
+        self.state[p] = state
+
+
+def by_namespace(params: list[Tensor]) -> list[tuple[XP, list[Tensor]]]:
+    """The parameters of each device, with its namespace."""
+    kinds = {type(p.array) for p in params}
+    if len(kinds) == 1:
+        return [(NAMESPACES[kinds.pop()], params)]
+    return [(NAMESPACES[kind], [p for p in params if type(p.array) is kind]) for kind in kinds]
+
+
+def check_finite(
+    xp: XP, grads: Sequence[Array], *, name: str, numbers: Callable[[], list[int]]
+) -> None:
+    """Raise FloatingPointError where a gradient is not finite.
+
+    name: the optimizer's class. numbers: gives the number of each gradient's parameter.
+    """
+    for k, g in enumerate(grads):
+        finite = xp.isfinite(g)
+        if not finite.all():
+            count = int((~finite).sum())
+            raise FloatingPointError(
+                f"{name}: the gradient of parameter {numbers()[k]}, of shape {tuple(g.shape)}, has "
+                f"{count} NaN or infinities among its {g.size} numbers. Nothing was changed; "
+                "minigrad.detect_anomaly() finds the op that they come from"
+            )
+
+
+CHECK_FINITE = versions_of("check_finite")
