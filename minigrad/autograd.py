@@ -163,7 +163,9 @@ NONDIFFERENTIABLE: dict[
 ] = {}  # words without a derivative: comparisons, zeros ...
 
 
-def op(rule: Any = None, *, composed: Any = None, over_time: bool = False) -> Callable[..., Any]:
+def op(
+    rule: Any = None, *, composed: Any = None, over_time: bool = False, sets_dtype: bool = False
+) -> Callable[..., Any]:
     """Make a function of Tensors from a rule, and register it under the rule's name.
 
     Positional parameters of the rule are arrays, keyword-only ones are settings; the op takes settings also by
@@ -175,22 +177,26 @@ def op(rule: Any = None, *, composed: Any = None, over_time: bool = False) -> Ca
     over_time: the rule runs step by step over dimension 0 of its first argument (T,B,·), from the
     last step to the first with the setting `reverse`; its first value, too, has a row for each step.
 
-    The op has the attributes `rule`, `composed`, `over_time`, `arity` (how many arrays it takes) and
-    `keywords` (its settings).
+    sets_dtype: whether the rule itself decides the dtype of its value; otherwise float64 that NumPy
+    made of a mixture of integers and float32 becomes float32 again.
+
+    The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many arrays
+    it takes), `keywords` (its settings) and `required` (those without a default).
     """
     if rule is None:
-        return functools.partial(op, composed=composed, over_time=over_time)
+        return functools.partial(op, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
     name = rule.__name__
-    signature = inspect.signature(rule)
-    parameters = list(signature.parameters.values())[1:]  # without xp
-    keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    parameters = list(inspect.signature(rule).parameters.values())[1:]  # without xp
+    settable = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    keywords = [p.name for p in settable]
+    required = {p.name for p in settable if p.default is p.empty}
     is_variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     arity = sys.maxsize if is_variadic else len(parameters) - len(keywords)
     versions = versions_of(name)
 
     @functools.wraps(rule)
     def apply(*args: Any, **settings: Any) -> Any:
-        if settings or len(args) != arity:
+        if settings or required or len(args) != arity:
             args, settings = split_arguments(apply, args, settings)
         arrays = [
             a.array if isinstance(a, TensorBase) else errors.as_operand(name, a) for a in args
@@ -202,22 +208,30 @@ def op(rule: Any = None, *, composed: Any = None, over_time: bool = False) -> Ca
         try:
             value, pullback = chosen(xp, *arrays, **settings)
         except (ValueError, IndexError, TypeError, AttributeError) as error:
-            raise errors.translate(name, arrays, settings, error) from error
+            raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
         values = value if is_tuple else (value,)
-        outs = [wrap(v, xp, arrays, args, "dtype" in settings) for v in values]
+        outs = [wrap(v, xp, arrays, args, sets_dtype) for v in values]
         if pullback and mode.grad_enabled and any_requires_grad(args):
             record(Node(apply, args, settings, pullback, is_tuple), outs)
         if mode.observer:
             mode.observer.on_value(apply, arrays, settings, [out.array for out in outs])
         return tuple(outs) if is_tuple else outs[0]
 
-    vars(apply).update(rule=rule, composed=composed, over_time=over_time)
-    vars(apply).update(arity=arity, keywords=keywords)
-    vars(apply)["__signature__"] = inspect.Signature(parameters)
+    vars(apply).update(rule=rule, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
+    vars(apply).update(arity=arity, keywords=keywords, required=required)
+    vars(apply)["__signature__"] = call_signature(parameters)
     vars(apply).pop("__wrapped__")  # help() would show the rule's parameters
     OPS[name] = apply
     return apply
+
+
+def call_signature(parameters: list[inspect.Parameter]) -> inspect.Signature:
+    """The signature of an op, whose settings may be given by position where PyTorch's may."""
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return inspect.Signature(parameters)
+    either = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature([p.replace(kind=either) for p in parameters])
 
 
 def namespace_of(arrays: Sequence[Any]) -> XP:
@@ -249,16 +263,17 @@ def record(node: Node, outs: Sequence[TensorBase]) -> None:
         mode.observer.on_node(node)
 
 
-def nondifferentiable(name: str, value: Any) -> Any:
-    """A function of Tensors that has a value and no derivative: `value(xp, *arrays, **settings)`."""
+def nondifferentiable(value: Any) -> Any:
+    """Make a function of Tensors without a derivative from `value(xp, *arrays, **settings)`, which gives the value alone."""
 
     @functools.wraps(value)
     def rule(xp: XP, *arrays: Array, **settings: Any) -> RuleResult:
         return value(xp, *arrays, **settings), None
 
-    rule.__name__ = name
     op(rule)
-    return NONDIFFERENTIABLE.setdefault(name, OPS.pop(name))
+    name = value.__name__
+    NONDIFFERENTIABLE[name] = OPS.pop(name)
+    return NONDIFFERENTIABLE[name]
 
 
 NUMPYS_NAMES = {"axis": "dim", "keepdims": "keepdim"}
@@ -268,21 +283,43 @@ def split_arguments(
     op: Op, args: tuple[Any, ...], settings: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arrays and the settings of a call, whichever way they were written."""
+    keywords = op.keywords
     settings = {key: raw(value) for key, value in settings.items()}
-    if len(args) == op.arity and settings.keys() <= set(op.keywords):
+    if len(args) == op.arity and op.required <= settings.keys() <= set(keywords):
         return args, settings
-    settings = {NUMPYS_NAMES.get(key, key): value for key, value in settings.items()}
-    if args and isinstance(args[0], (list, tuple)) and op.arity == sys.maxsize:
+    for theirs, ours in NUMPYS_NAMES.items():
+        if theirs in settings and theirs not in keywords:
+            settings[ours] = settings.pop(theirs)
+    if op.arity == sys.maxsize and args and isinstance(args[0], (list, tuple)):
         arrays = tuple(args[0])  # cat([a, b], 1)
         extra = args[1:]
     else:
         arrays = args[: op.arity]
         extra = args[op.arity :]
-    named_twice = any(word in settings for word in op.keywords[: len(extra)])
-    if not arrays or len(extra) > len(op.keywords) or named_twice:
-        call = errors.signature(op)
-        raise TypeError(f"{call}: called with {len(args)} positional arguments")
-    return arrays, settings | {word: raw(value) for word, value in zip(op.keywords, extra)}
+    by_position = {word: raw(value) for word, value in zip(keywords, extra, strict=False)}
+    given = by_position | settings
+    is_complete = len(arrays) == op.arity or (op.arity == sys.maxsize and arrays)
+    each_once = len(extra) <= len(keywords) and len(given) == len(by_position) + len(settings)
+    if is_complete and each_once and op.required <= given.keys() <= set(keywords):
+        return arrays, given
+    return bind_arguments(op, args, settings)
+
+
+def bind_arguments(
+    op: Op, args: tuple[Any, ...], settings: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The arrays and the settings of a call that names some arrays, tanh(x=x), or leaves out a last one, which is None."""
+    try:
+        given = inspect.signature(op).bind(*args, **settings).arguments
+    except TypeError as error:
+        raise TypeError(f"{op.__name__}: expected {errors.signature(op)}, {error}") from None
+    if op.arity == sys.maxsize:
+        raise TypeError(f"{op.__name__}: expected at least one tensor, got none")
+    names = list(inspect.signature(op).parameters)[: op.arity]
+    return (
+        tuple(given.get(name) for name in names),
+        {key: raw(value) for key, value in given.items() if key not in names},
+    )
 
 
 def raw(value: Any) -> Any:
@@ -291,12 +328,12 @@ def raw(value: Any) -> Any:
 
 
 def wrap(
-    value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], dtype_given: bool
+    value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], sets_dtype: bool
 ) -> TensorBase:
     """Wrap a value: share the version of the array it views; undo NumPy's widening to float64."""
     if type(value) not in NAMESPACES:
         value = xp.asarray(value)  # NumPy's reductions return scalars
-    if value.dtype is float64 and not dtype_given:
+    if value.dtype is float64 and not sets_dtype:
         value = undo_widening(value, xp, arrays)
     out = TensorBase.tensor_class(value)
     if value.base is not None:

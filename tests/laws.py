@@ -252,7 +252,7 @@ def separate_memory(op: Op, sample: Sample) -> None:
             )
 
 
-def dtypes(op: Op, sample: Sample) -> None:
+def dtypes(op: Any, sample: Sample) -> None:
     """float32 in, float32 out, values and gradients; float64 likewise. A gradient is an array of its input's shape,
     also where NumPy has made a number of the incoming 0-d one."""
 
@@ -262,7 +262,7 @@ def dtypes(op: Op, sample: Sample) -> None:
     for dtype in (np.float32, np.float64):
         floats = [a.astype(dtype) for a in sample.floats]
         values, gradients = run(f, floats, random(sample, check.evaluate(f, floats)))
-        for t in [*([] if "dtype" in sample.settings else values), *gradients]:
+        for t in [*([] if op.sets_dtype else values), *gradients]:
             if t is not None:
                 must_agree(
                     op,

@@ -180,9 +180,27 @@ def test_no_dimension_is_all_of_them_and_a_list_is_a_tuple(reduce: Any) -> None:
     assert reduce(x, [0, 1], True).shape == (1, 1) and reduce(x, [1]).shape == (2,)
 
 
-@pytest.mark.parametrize("dims", [(0, 2), (1, 2), (1, -3), (0,), (0, 0), (0, 1, 2)])
-def test_an_order_of_dimensions_names_each_once(dims: Any) -> None:
-    with pytest.raises(ValueError, match="do not name each of the 2 dimensions once"):
+NO_SUCH_DIM = (IndexError, "permute: expected dims from -2 to 1")
+NOT_EACH_ONCE = (ValueError, "permute: expected each of the 2 dimensions once")
+
+
+@pytest.mark.parametrize(
+    "dims, error",
+    [
+        ((0, 2), NO_SUCH_DIM),
+        ((1, 2), NO_SUCH_DIM),
+        ((1, -3), NO_SUCH_DIM),
+        ((0,), NOT_EACH_ONCE),
+        ((0, 0), NOT_EACH_ONCE),
+        ((0, 1, 2), NO_SUCH_DIM),
+        ((0, 1, 1), NOT_EACH_ONCE),
+    ],
+)
+def test_an_order_of_dimensions_names_each_once(
+    dims: Any, error: tuple[type[Exception], str]
+) -> None:
+    kind, words = error
+    with pytest.raises(kind, match=words):
         mg.ones(2, 3).permute(*dims)
 
 

@@ -2,6 +2,6 @@
 
 from minigrad.ops.elementwise import *
 from minigrad.ops.indexing import *
-from minigrad.ops.linalg import *
+from minigrad.ops.linalg import linear, matmul
 from minigrad.ops.reduction import *
 from minigrad.ops.shape import *

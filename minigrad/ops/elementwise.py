@@ -1,4 +1,7 @@
-"""Rules that work element by element: a value, then one line per derivative. Broadcasting is the engine's affair."""
+"""Rules that work element by element: a value, then one line per derivative.
+
+The engine undoes broadcasting, so no rule here mentions shapes.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +40,11 @@ def pow(xp, a, b):
     y = a**b
 
     def pull_base(g):
-        if isinstance(b, (int, float)):
-            return g * (b * a ** (b - 1)) if b else g * 0.0
-        return g * (b * a ** (xp.where(b == 0, 1, b) - 1))
+        if not isinstance(b, (int, float)):
+            return g * (b * a ** (xp.where(b == 0, 1, b) - 1))
+        if b == 0:
+            return g * 0.0
+        return g * (b * a ** (b - 1))
 
     return y, (pull_base, lambda g: g * y * xp.log(xp.where(a == 0, 1.0, a)))
 
@@ -137,7 +142,7 @@ def where(xp, condition, a, b):
     return y, (None, lambda g: xp.where(condition, g, 0.0), lambda g: xp.where(condition, 0.0, g))
 
 
-@op
+@op(sets_dtype=True)
 def astype(xp, x, *, dtype):
     """y = x in another dtype,    dy/dx = 1, in x's dtype."""
     return xp.astype(x, dtype), (lambda g: xp.astype(g, x.dtype),)
@@ -146,8 +151,8 @@ def astype(xp, x, *, dtype):
 @op
 def move(xp, x, *, device):
     """y = x on another device,    dy/dx = 1, on x's device."""
-    home = str(device_of(x))
-    return xp.move(x, device), (lambda g: xp.move(g, home),)
+    source = str(device_of(x))
+    return xp.move(x, device), (lambda g: xp.move(g, source),)
 
 
 @op
@@ -156,16 +161,76 @@ def clone(xp, x):
     return xp.clone(x), (lambda g: g,)
 
 
-# Words without a derivative: comparisons, logic, tests.
-eq = nondifferentiable("eq", lambda xp, a, b: a == b)
-ne = nondifferentiable("ne", lambda xp, a, b: a != b)
-lt = nondifferentiable("lt", lambda xp, a, b: a < b)
-le = nondifferentiable("le", lambda xp, a, b: a <= b)
-gt = nondifferentiable("gt", lambda xp, a, b: a > b)
-ge = nondifferentiable("ge", lambda xp, a, b: a >= b)
-logical_and = nondifferentiable("logical_and", lambda xp, a, b: a & b)
-logical_or = nondifferentiable("logical_or", lambda xp, a, b: a | b)
-logical_not = nondifferentiable("logical_not", lambda xp, x: ~x)
-sign = nondifferentiable("sign", lambda xp, x: xp.sign(x))
-isnan = nondifferentiable("isnan", lambda xp, x: xp.isnan(x))
-isfinite = nondifferentiable("isfinite", lambda xp, x: xp.isfinite(x))
+# Without a derivative: comparisons, logic, tests
+
+
+@nondifferentiable
+def eq(xp, a, b):
+    """y = a = b, element by element, as booleans; NaN equals nothing."""
+    return a == b
+
+
+@nondifferentiable
+def ne(xp, a, b):
+    """y = a ≠ b, element by element, as booleans."""
+    return a != b
+
+
+@nondifferentiable
+def lt(xp, a, b):
+    """y = a < b, element by element, as booleans."""
+    return a < b
+
+
+@nondifferentiable
+def le(xp, a, b):
+    """y = a ≤ b, element by element, as booleans."""
+    return a <= b
+
+
+@nondifferentiable
+def gt(xp, a, b):
+    """y = a > b, element by element, as booleans."""
+    return a > b
+
+
+@nondifferentiable
+def ge(xp, a, b):
+    """y = a ≥ b, element by element, as booleans."""
+    return a >= b
+
+
+@nondifferentiable
+def logical_and(xp, a, b):
+    """y = a and b, of booleans; the bits of integers."""
+    return a & b
+
+
+@nondifferentiable
+def logical_or(xp, a, b):
+    """y = a or b, of booleans; the bits of integers."""
+    return a | b
+
+
+@nondifferentiable
+def logical_not(xp, x):
+    """y = not x, of booleans; the bits of integers."""
+    return ~x
+
+
+@nondifferentiable
+def sign(xp, x):
+    """y = -1, 0 or 1 where x is below, at or above 0."""
+    return xp.sign(x)
+
+
+@nondifferentiable
+def isnan(xp, x):
+    """y = whether x is NaN, element by element."""
+    return xp.isnan(x)
+
+
+@nondifferentiable
+def isfinite(xp, x):
+    """y = whether x is neither NaN nor infinite, element by element."""
+    return xp.isfinite(x)

@@ -7,14 +7,14 @@ from minigrad.autograd import NONDIFFERENTIABLE, op
 
 @op
 def getitem(xp, x, *, index):
-    """y = x[index],    ∂x = zeros with g added at `index`; an element picked twice gets both."""
+    """y = x[index],    ∂x = zeros with ∂y added at `index`; an element picked twice gets both."""
     xp.check_index(index, x.shape)
     return x[index], (lambda g: xp.lazy_scatter(g, index, x.shape),)
 
 
 @op
 def scatter_add(xp, g, *, index, shape):
-    """y = zeros of `shape` with g added at `index`,    ∂g = what comes back there."""
+    """y = zeros of `shape` with g added at `index`,    ∂g = ∂y[index]."""
     return xp.scatter_add(g, index, shape), (lambda gg: gg[index],)
 
 
@@ -26,9 +26,9 @@ NONDIFFERENTIABLE["check_index"] = lambda *checked: None
 
 @op
 def embedding(xp, weight, ids, *, padding_idx=None):
-    """y = weight[ids],    weight' = g added up row by row; the row `padding_idx` gets none."""
+    """y = weight[ids],    ∂weight = ∂y added up row by row; the row `padding_idx` gets none."""
     if ids.dtype.kind != "i":
-        raise TypeError(f"expected ids of integers, got {ids.dtype}; use .long()")
+        raise TypeError(f"embedding: expected integers as ids, got {ids.dtype}; use .long()")
     rows = weight.shape[0]
     xp.check_bounds(ids, rows, "ids", f"rows 0 to {rows - 1}")
 

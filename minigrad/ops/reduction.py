@@ -7,52 +7,62 @@ from minigrad.autograd import nondifferentiable, op
 Dim = int | tuple[int, ...] | None  # which dimensions to reduce: None is all of them
 
 
-def as_tuple(dim):
-    """`dim` as NumPy takes it, of a list as well; () is all, as in PyTorch."""
-    return tuple(dim) or None if isinstance(dim, (list, tuple)) else dim
+def as_dims(dim):
+    """`dim` as NumPy takes it, also from a list; () is all of them, as in PyTorch."""
+    if isinstance(dim, (list, tuple)):
+        return tuple(dim) or None
+    return dim
 
 
-def stretch(xp, g, dim, keepdim):
+def restore_dims(xp, g, dim, keepdim):
     """`g` with the reduced dimensions back as ones, so that it broadcasts against what was reduced."""
-    return g if keepdim or dim is None else xp.expand_dims(g, dim)
+    if keepdim or dim is None:
+        return g
+    return xp.expand_dims(g, dim)
 
 
 @op
 def sum(xp, x, *, dim=None, keepdim=False):
-    """y = Σ x over `dim`,    dy/dx = 1: the gradient is repeated."""
-    dim = as_tuple(dim)
+    """y = Σ x over `dim`,    ∂x = ∂y, repeated along `dim`."""
+    dim = as_dims(dim)
     y = xp.sum(x, axis=dim, keepdims=keepdim)
-    return y, (
-        lambda g: xp.broadcast_to(stretch(xp, g, dim if x.shape else None, keepdim), x.shape),
-    )
+    if not x.shape:
+        dim = None  # a 0-d tensor may be summed over its dim 0, and has none to restore
+    return y, (lambda g: xp.broadcast_to(restore_dims(xp, g, dim, keepdim), x.shape),)
 
 
 @op
 def amax(xp, x, *, dim=None, keepdim=False):
-    """y = max x over `dim`,    dy/dx = 1 at the maximum, shared evenly among ties."""
-    dim = as_tuple(dim)
+    """y = max x over `dim`,    ∂x = ∂y at the maximum, shared evenly among ties."""
+    dim = as_dims(dim)
     y = xp.amax(x, axis=dim, keepdims=True)
 
     def pull(g):
         ties = xp.astype(x == y, x.dtype)
-        return stretch(xp, g, dim, keepdim) * ties / xp.sum(ties, axis=dim, keepdims=True)
+        return restore_dims(xp, g, dim, keepdim) * ties / xp.sum(ties, axis=dim, keepdims=True)
 
-    return y if keepdim else xp.amax(x, axis=dim), (pull,)
+    if not keepdim:
+        y_without = xp.amax(x, axis=dim)
+        return y_without, (pull,)
+    return y, (pull,)
 
 
 @op
 def cumsum(xp, x, *, dim):
-    """y_t = Σ_{s ≤ t} x_s,    the gradient is summed from the other end."""
+    """y_t = Σ_{s ≤ t} x_s,    ∂x_s = Σ_{t ≥ s} ∂y_t."""
     y = xp.cumsum(x, axis=dim)  # (1,) where x is 0-d
-    backwards = (slice(None),) * (dim % len(y.shape)) + (slice(None, None, -1),)
-    return xp.reshape(y, x.shape), (
-        lambda g: xp.cumsum(xp.reshape(g, y.shape)[backwards], axis=dim)[backwards],
-    )
+    reverse = (*[slice(None)] * (dim % len(y.shape)), slice(None, None, -1))
+
+    def pull(g):
+        g = xp.reshape(g, y.shape)
+        return xp.cumsum(g[reverse], axis=dim)[reverse]
+
+    return xp.reshape(y, x.shape), (pull,)
 
 
 @op
 def softmax(xp, x, *, dim):
-    """y = eˣ / Σ eˣ along `dim` (all 0 for a slice that is all -∞),    ∂x = y (g - Σ g y)."""
+    """y = eˣ / Σ eˣ along `dim` (0 for a slice that is all -∞),    ∂x = y (∂y - Σ ∂y y)."""
     m = xp.amax(x, axis=dim, keepdims=True)
     e = xp.exp(x - xp.where(xp.isfinite(m), m, 0.0))  # shifted by the maximum, exp cannot overflow
     total = xp.sum(e, axis=dim, keepdims=True)
@@ -60,16 +70,28 @@ def softmax(xp, x, *, dim):
     return y, (lambda g: y * (g - xp.sum(g * y, axis=dim, keepdims=True)),)
 
 
-# Words without a derivative. argmax and argmin give the first of equal ones, in the flattened tensor if dim is None.
-argmax = nondifferentiable(
-    "argmax", lambda xp, x, *, dim=None, keepdim=False: xp.argmax(x, axis=dim, keepdims=keepdim)
-)
-argmin = nondifferentiable(
-    "argmin", lambda xp, x, *, dim=None, keepdim=False: xp.argmin(x, axis=dim, keepdims=keepdim)
-)
-any = nondifferentiable(
-    "any", lambda xp, x, *, dim=None, keepdim=False: xp.any(x, axis=dim, keepdims=keepdim)
-)
-all = nondifferentiable(
-    "all", lambda xp, x, *, dim=None, keepdim=False: xp.all(x, axis=dim, keepdims=keepdim)
-)
+# Without a derivative
+
+
+@nondifferentiable
+def argmax(xp, x, *, dim=None, keepdim=False):
+    """y = the place of the maximum along `dim`, the first of equal ones; in the flattened tensor if None."""
+    return xp.argmax(x, axis=dim, keepdims=keepdim)
+
+
+@nondifferentiable
+def argmin(xp, x, *, dim=None, keepdim=False):
+    """y = the place of the minimum along `dim`, the first of equal ones; in the flattened tensor if None."""
+    return xp.argmin(x, axis=dim, keepdims=keepdim)
+
+
+@nondifferentiable
+def any(xp, x, *, dim=None, keepdim=False):
+    """y = whether an element along `dim` is not 0."""
+    return xp.any(x, axis=as_dims(dim), keepdims=keepdim)
+
+
+@nondifferentiable
+def all(xp, x, *, dim=None, keepdim=False):
+    """y = whether no element along `dim` is 0."""
+    return xp.all(x, axis=as_dims(dim), keepdims=keepdim)

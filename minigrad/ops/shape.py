@@ -2,70 +2,70 @@
 
 from __future__ import annotations
 
-import math
-from itertools import accumulate
-
 from minigrad.autograd import nondifferentiable, op
 
 
 @op
 def reshape(xp, x, *, shape):
-    """y = x in another shape (-1: whatever is left),    ∂x = g in x's shape."""
-    shape = tuple(shape)
-    if -1 not in shape and math.prod(shape) != math.prod(x.shape):
-        raise ValueError(f"{math.prod(x.shape)} elements do not fill shape {shape}")
-    return xp.reshape(x, shape), (lambda g: xp.reshape(g, x.shape),)
+    """y = x in another shape (-1: whatever is left),    ∂x = ∂y in x's shape."""
+    return xp.reshape(x, tuple(shape)), (lambda g: xp.reshape(g, x.shape),)
 
 
 @op
 def permute(xp, x, *, dims):
-    """y = x with its dimensions in the order `dims`,    ∂x = g in the inverse order."""
+    """y = x with its dimensions in the order `dims`,    ∂x = ∂y in the inverse order."""
+    y = xp.permute(x, dims)
     n = len(x.shape)
-    order = [d % n if -n <= d < n else d for d in dims]
-    if sorted(order) != list(range(n)):
-        raise ValueError(f"dims {tuple(dims)} do not name each of the {n} dimensions once")
-    return xp.permute(x, order), (lambda g: xp.permute(g, sorted(range(n), key=order.__getitem__)),)
+    order = [d % n for d in dims]
+    inverse = sorted(range(n), key=order.__getitem__)
+    return y, (lambda g: xp.permute(g, inverse),)
 
 
 @op
 def swapaxes(xp, x, *, dim0, dim1):
-    """y = x with two dimensions exchanged,    ∂x = g with them exchanged."""
+    """y = x with two dimensions exchanged,    ∂x = ∂y with them exchanged."""
     return xp.swapaxes(x, dim0, dim1), (lambda g: xp.swapaxes(g, dim0, dim1),)
 
 
 @op
 def expand_dims(xp, x, *, dim):
-    """y = x with dimensions of size 1 at `dim`,    ∂x = g without them."""
+    """y = x with dimensions of size 1 at `dim`,    ∂x = ∂y without them."""
     return xp.expand_dims(x, dim), (lambda g: xp.reshape(g, x.shape),)
 
 
 @op
 def broadcast_to(xp, x, *, shape):
-    """y = x repeated to `shape`,    ∂x = Σ g over the repeats, which the engine does for every op."""
+    """y = x repeated to `shape`,    ∂x = Σ ∂y over the repeats, which the engine does for every op."""
     return xp.broadcast_to(x, tuple(shape)), (lambda g: g,)
 
 
 @op
 def cat(xp, *xs, dim=0):
-    """y = the xs one behind the other along `dim`,    each ∂x is its own stretch of g."""
+    """y = the xs one after the other along `dim`,    each ∂x is its own slice of ∂y."""
     y = xp.cat(xs, axis=dim)
 
     def pullback(gs, needs):
         (g,) = gs
-        lead, ends = (slice(None),) * (dim % len(g.shape)), accumulate(x.shape[dim] for x in xs)
-        return [g[(*lead, slice(end - x.shape[dim], end))] for x, end in zip(xs, ends, strict=True)]
+        lead = whole_dims(dim, g)
+        found = []
+        start = 0
+        for x in xs:
+            end = start + x.shape[dim]
+            found.append(g[(*lead, slice(start, end))])
+            start = end
+        return found
 
     return y, pullback
 
 
 @op
 def stack(xp, *xs, dim=0):
-    """y = the xs side by side along a new `dim`,    each ∂x is its own slice of g."""
+    """y = the xs along a new dimension `dim`,    each ∂x is its own slice of ∂y."""
     y = xp.stack(xs, axis=dim)
 
     def pullback(gs, needs):
         (g,) = gs
-        lead = (slice(None),) * (dim % len(g.shape))
+        lead = whole_dims(dim, g)
         return [g[(*lead, i)] for i in range(len(xs))]
 
     return y, pullback
@@ -73,16 +73,30 @@ def stack(xp, *xs, dim=0):
 
 @op
 def unbind(xp, x, *, dim=0):
-    """The slices of x along `dim`, all as one op,    ∂x = their gradients stacked (0 for a slice not used)."""
-    where = (slice(None),) * (dim % len(x.shape))
-    parts = tuple([x[(*where, i)] for i in range(x.shape[dim])])
+    """y_i = the i-th slice of x along `dim`, all as one op,    ∂x = the ∂y_i stacked (0 for a slice not used)."""
+    n = x.shape[dim]
+    lead = whole_dims(dim, x)
+    ys = tuple([x[(*lead, i)] for i in range(n)])
 
     def pullback(gs, needs):
-        nothing = xp.zeros_like(parts[0])
-        return [xp.stack([nothing if g is None else g for g in gs], axis=dim)]
+        zero = xp.zeros_like(ys[0])
+        return [xp.stack([zero if g is None else g for g in gs], axis=dim)]
 
-    return parts, pullback
+    return ys, pullback
 
 
-zeros_like = nondifferentiable("zeros_like", lambda xp, x: xp.zeros_like(x))
-ones_like = nondifferentiable("ones_like", lambda xp, x: xp.ones_like(x))
+def whole_dims(dim, x):
+    """The index of everything in the dimensions of x before `dim`."""
+    return (slice(None),) * (dim % len(x.shape))
+
+
+@nondifferentiable
+def zeros_like(xp, x):
+    """y = 0 in x's shape."""
+    return xp.zeros_like(x)
+
+
+@nondifferentiable
+def ones_like(xp, x):
+    """y = 1 in x's shape."""
+    return xp.ones_like(x)
