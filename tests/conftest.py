@@ -1,4 +1,4 @@
-"""What holds for every test: Hypothesis's effort, a seed, no screen, global state left as it was."""
+"""What holds for every test: Hypothesis's effort, a seed, no screen, clean global state."""
 
 import functools
 import itertools

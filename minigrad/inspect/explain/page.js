@@ -4,7 +4,7 @@ const safe = (s) => String(s).replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&
 const brief = (s) => !s || s.min === undefined ? "" : s.min === s.max ? s.min : `${s.min} … ${s.max}`;
 const isValue = (a) => typeof a === "number";
 
-// ---- the tree: ops and groups are items; a scope is one graph, the whole or the composition of a fused op
+// ---- the tree: ops and groups are items; a scope is one graph, the whole or the composition of an op by hand
 
 const items = [];
 const make = (scope, parent, more) => {
@@ -94,8 +94,8 @@ function arrange() {
     if (!chips.has(key)) chips.set(key, { id: key, leaf: true, children: [], scope, value: v, parent: place });
     return chips.get(key);
   };
-  const fused = items.filter((item) => item.described && item.open && shown(item) === item);
-  const scopes = [top_, ...fused.map((item) => item.inner)];
+  const opened = items.filter((item) => item.described && item.open && shown(item) === item);
+  const scopes = [top_, ...opened.map((item) => item.inner)];
   for (const scope of scopes)
     scope.nodes.forEach((node, n) => {
       const reader = scope.ops[n], b = shown(reader);
@@ -197,7 +197,7 @@ function draw() {
   };
   const box = (b) => {
     const kind = b.leaf ? `leaf${b.scope.values[b.value].requires_grad ? " requires-grad" : ""}`
-      : `${b.open ? "open " : ""}${b.described ? (b.described.composed ? "fused" : "op") : "group"}`;
+      : `${b.open ? "open " : ""}${b.described ? (b.described.composed ? "by-hand" : "op") : "group"}`;
     const mid = b.w / 2, mark = opens(b) ? (b.open ? "⊟ " : "⊞ ") : "";
     const line = (kind, x, y, words) => `<text class="${kind}" x="${x}" y="${y}">${safe(words)}</text>`;
     const text = b.open ? line("name", 12, 20, mark + b.lines[0])

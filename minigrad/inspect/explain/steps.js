@@ -3,7 +3,7 @@
 let step = null; // null: all gradients are shown; n: n nodes are done, the last of them is the active one
 let chosen = null, order = [];
 
-// Backward visits the youngest node first; the composition of an open fused op follows the op itself.
+// Backward visits the youngest node first; the composition of an open op by hand follows the op itself.
 function sequence() {
   const found = [];
   const visit = (scope) => {
@@ -115,7 +115,7 @@ function origin({ described, scope }) {
 function ofOp(item) {
   const { described: node, scope } = item, rule = data.ops[node.op];
   const settings = Object.entries(node.settings).map(([key, value]) => `${key}=${value}`).join(", ");
-  const fused = !node.composed ? "" : `<p>Written by hand for speed. It must equal a composition of
+  const byHand = !node.composed ? "" : `<p>Its derivative is written by hand. It must equal a composition of
     ${node.composed.nodes.length} ops: <a data-open="${item.id}">${item.open ? "fold" : "open"} it</a> (Enter). All their
     values and gradients agree here to within <b>${safe(node.composed.max_difference)}</b>.</p>`;
   const values = node.outs.map((v, i) => [node.outs.length > 1 ? `value ${i}` : "value", v]).filter(([, v]) => v !== null);
@@ -131,7 +131,7 @@ function ofOp(item) {
     ];
   });
   const nothing = `<p class="soft">${node.vjps ? "Not yet: press →." : "No gradient comes here."}</p>`;
-  return `<h2>${safe(node.op)} ${soft(settings)}</h2><pre class="formula">${safe(rule.formula)}</pre>${fused}` +
+  return `<h2>${safe(node.op)} ${soft(settings)}</h2><pre class="formula">${safe(rule.formula)}</pre>${byHand}` +
     part("Made at", origin(item)) + part("Forward", table(forward)) +
     part("Backward: gradient in", table(values.map(([name, v]) => [`∂ ${name}`, gradient(scope, v)]))) +
     part("Backward: gradients out, by the rule below", out.length ? table(out) : nothing) +
