@@ -1,4 +1,5 @@
-"""The benchmark for a GPU, as far as it goes without one: its workloads on the CPU, its report from made-up timings."""
+"""The benchmark for a GPU, as far as it goes without one: its workloads on the CPU, its report from
+made-up timings."""
 
 import json
 import re

@@ -1,4 +1,5 @@
-"""The demos' runs on another engine of joblib's: a Dask cluster of two workers, each a process of its own."""
+"""The demos' runs on another engine of joblib's: a Dask cluster of two workers, each a process of
+its own."""
 
 import json
 import random

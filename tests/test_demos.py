@@ -1,5 +1,5 @@
-"""The demos: all of them in quick mode, held to numbers; runs that are kept; and a command line that answers in
-sentences."""
+"""The demos: all of them in quick mode, held to numbers; runs that are kept; and a command line
+that answers in sentences."""
 
 import fcntl
 import json
@@ -34,7 +34,8 @@ def python(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `python -m demos --quick` leaves behind; run once, also where several pytest workers want it."""
+    """What `python -m demos --quick` leaves behind; run once, also where several pytest workers
+    want it."""
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder, printed = base / "demos", base / "demos.txt"

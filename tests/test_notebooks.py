@@ -1,4 +1,5 @@
-"""The demos as notebooks: one of them is run, and a class that a reader changes there is not taken for the old one."""
+"""The demos as notebooks: one of them is run, and a class that a reader changes there is not taken
+for the old one."""
 
 import json
 import os

@@ -1,4 +1,5 @@
-"""Exercises 1, 2 and 5: a backward pass by hand and mistakes in it, n-grams, a language model, dropout over time."""
+"""Exercises 1, 2 and 5: a backward pass by hand and mistakes in it, n-grams, a language model,
+dropout over time."""
 
 import ast
 import math
@@ -36,7 +37,8 @@ from tests.test_demos import claims, out, results, section, table  # noqa: F401
 
 
 def definitions(name: str, change: tuple[str, str] = ("", "")) -> dict[str, Any]:
-    """What a script defines before it runs anything: its imports, functions, classes, and constants of text."""
+    """What a script defines before it runs anything: its imports, functions, classes, and constants
+    of text."""
     source = SCRIPTS[name].read_text("utf-8")
     assert source.count(change[0]) == 1 or change == ("", "")
     kept = [

@@ -1,5 +1,5 @@
-"""Exercises 3 and 4: series and their forecasts without a look ahead, names and how they are counted, and what the
-quick runs find."""
+"""Exercises 3 and 4: series and their forecasts without a look ahead, names and how they are
+counted, and what the quick runs find."""
 
 import keyword
 import math

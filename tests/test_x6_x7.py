@@ -1,4 +1,5 @@
-"""Exercises 6 and 7: peepholes, tasks of timing, pairs of texts, and the search for a translation."""
+"""Exercises 6 and 7: peepholes, tasks of timing, pairs of texts, and the search for a
+translation."""
 
 import re
 from collections.abc import Callable
@@ -283,7 +284,8 @@ def searched(tree: Tree, width: int, longest: int) -> tuple[tuple[int, ...], flo
 
 
 def random_tree(seed: int, V: int) -> Tree:
-    """Log-probabilities after each beginning, the same whenever asked; PADDING and START never come."""
+    """Log-probabilities after each beginning, the same whenever asked; PADDING and START never
+    come."""
 
     @cache
     def tree(before: tuple[int, ...]) -> Any:

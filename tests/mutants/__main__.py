@@ -1,13 +1,15 @@
-"""Is the suite any good? Make small errors in the rules, one at a time, and see whether a test fails.
+"""Is the suite any good? Make small errors in the rules, one at a time, and see whether a test
+fails.
 
     make mutants                           all of the rules and the backwards by hand
     make mutants ARGS="minigrad/ops"       a part
     make mutants ARGS="--again"            once more those that no test has noticed, after new tests
 
-pytest collects its tests once. Each mutant then lives in a forked process, where the changed text takes the place of
-the module's, and runs first the tests that are about the changed function, then others about the file; the first
-failure ends it. This happens in a copy of the repository in the folder --out, where the results are kept: a run that
-was cut short goes on. PyTorch takes no part. What survives is explained in reasons.txt; the table goes to MUTANTS.md.
+pytest collects its tests once. Each mutant then lives in a forked process, where the changed text
+takes the place of the module's, and runs first the tests that are about the changed function, then
+others about the file; the first failure ends it. This happens in a copy of the repository in the
+folder --out, where the results are kept: a run that was cut short goes on. PyTorch takes no part.
+What survives is explained in reasons.txt; the table goes to MUTANTS.md.
 """
 
 import argparse
@@ -33,7 +35,8 @@ from mutations import Mutant, mutants
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-SECONDS = 120  # of processor time for one mutant's tests; who needs more hangs, and a run that hangs is noticed
+# of processor time for one mutant's tests; who needs more hangs, and a run that hangs is noticed
+SECONDS = 120
 FILES = ["minigrad/ops", "minigrad/einsum.py", "minigrad/fused"]
 RULES = [
     "test_ops.py::test_default",
@@ -46,7 +49,8 @@ LAYERS = ["test_nn.py", "test_nn_functions.py", "test_nn_device.py"]
 
 
 def suite(mutant: Mutant) -> list[str]:
-    """Parts of the names of tests: those that should notice soon, then all that are about this file."""
+    """Parts of the names of tests: those that should notice soon, then all that are about this
+    file."""
     kind = Path(mutant.file).stem
     if kind in ("rnn", "gru", "lstm"):
         scans = [
@@ -120,7 +124,8 @@ def main() -> None:
         pytest.main([*quiet, *tests], plugins=[Trial(todo, options.jobs, kept)])
     if untried := sum(kept.of(m) is None for m in found):
         sys.exit(
-            f"make mutants: {untried} of {len(found)} mutants were not tried, so there is no report; see above"
+            f"make mutants: {untried} of {len(found)} mutants were not tried, so there is no "
+            "report; see above"
         )
     text = report(found, kept)
     if options.files == FILES:
@@ -138,7 +143,8 @@ def source_files(wanted: list[str]) -> list[str]:
 
 
 class Results:
-    """Verdicts by mutant, one line each in a file that only grows. A changed file has other mutants."""
+    """Verdicts by mutant, one line each in a file that only grows. A changed file has other
+    mutants."""
 
     def __init__(self, path: Path, forget: bool):
         self.path, self.verdicts = path, {}
@@ -164,7 +170,8 @@ class Results:
 
 
 def prepare(tree: Path, samples: int) -> None:
-    """A copy of the repository to run in; and Hypothesis seeks no smallest sample, any failure will do."""
+    """A copy of the repository to run in; and Hypothesis seeks no smallest sample, any failure will
+    do."""
     for part in ("minigrad", "nn", "tests"):
         shutil.rmtree(tree / part, ignore_errors=True)
         shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
@@ -210,7 +217,10 @@ class Trial:
                     self.must_pass(session, verdict, mutant)
                     self.kept.add(mutant, verdict)
                     print(
-                        f"{used.ru_utime:5.1f} s  {verdict:65.65} {mutant.file}:{mutant.line}  {mutant.after}",
+                        (
+                            f"{used.ru_utime:5.1f} s  {verdict:65.65} "
+                            f"{mutant.file}:{mutant.line}  {mutant.after}"
+                        ),
                         flush=True,
                     )
         return True
@@ -221,7 +231,8 @@ class Trial:
         return failed or ("it hangs" if os.WIFSIGNALED(status) else "survived")
 
     def must_pass(self, session: pytest.Session, test: str, mutant: Mutant) -> None:
-        """A test that has noticed a mutant passes without one, when the module's own text takes its place."""
+        """A test that has noticed a mutant passes without one, when the module's own text takes its
+        place."""
         items = [
             item
             for item in session.items
@@ -266,7 +277,8 @@ class Trial:
 
 
 def install(mutant: Mutant) -> None:
-    """Let the changed text take the place of a module: inside the functions and classes that others hold already."""
+    """Let the changed text take the place of a module: inside the functions and classes that others
+    hold already."""
     name = mutant.file.removesuffix(".py").replace("/", ".")
     get_code = SourceFileLoader.get_code
 
@@ -334,7 +346,8 @@ def transplant(old: Any, new: Any) -> Any:
 
 
 def reasons() -> dict[str, str]:
-    """Why a survivor may live: from lines `file: before -> after` with the reason, indented, under them."""
+    """Why a survivor may live: from lines `file: before -> after` with the reason, indented, under
+    them."""
     found: dict[str, str] = {}
     names: list[str] = []
     for line in (HERE / "reasons.txt").read_text("utf-8").splitlines():
@@ -352,8 +365,14 @@ def report(found: list[Mutant], kept: Results) -> str:
     total = len(found)
     text = [
         "# Mutants\n",
-        f"`make mutants` made {total} small errors in the rules and in the backwards by hand, one at a time.",
-        f"A test failed for {total - len(alive)} of them ({1 - len(alive) / total:.1%}); {len(alive)} survived.\n",
+        (
+            f"`make mutants` made {total} small errors in the rules and in the backwards by "
+            "hand, one at a time."
+        ),
+        (
+            f"A test failed for {total - len(alive)} of them ({1 - len(alive) / total:.1%}); "
+            f"{len(alive)} survived.\n"
+        ),
         "| file | mutants | killed | survived | killed, % |",
         "|---|---:|---:|---:|---:|",
     ]
@@ -361,7 +380,8 @@ def report(found: list[Mutant], kept: Results) -> str:
         of = [m for m in found if name in (m.file, "all")]
         survived = sum(m in alive for m in of)
         text.append(
-            f"| {name} | {len(of)} | {len(of) - survived} | {survived} | {100 - 100 * survived / len(of):.1f} |"
+            f"| {name} | {len(of)} | {len(of) - survived} | {survived} | "
+            f"{100 - 100 * survived / len(of):.1f} |"
         )
     text += ["", "## Survivors", ""]
     for reason in sorted({why.get(m.name, "unexplained") for m in alive}):

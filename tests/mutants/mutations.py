@@ -1,4 +1,5 @@
-"""Small errors, made on purpose: every one that a rule of this file makes in the text of a module."""
+"""Small errors, made on purpose: every one that a rule of this file makes in the text of a
+module."""
 
 import ast
 from collections.abc import Iterator
@@ -28,7 +29,8 @@ OTHER_COMPARISONS = {
     ast.NotIn: (ast.In,),
 }
 COMMUTE = {"add", "multiply", "maximum", "min", "max"}
-NEEDED = {  # a call that gives another kind of thing than its argument: without it nothing runs at all
+# a call that gives another kind of thing than its argument: without it nothing runs at all
+NEEDED = {
     "isinstance",
     "hasattr",
     "len",
@@ -178,7 +180,8 @@ def changed(node: ast.AST) -> Iterator[ast.AST | str]:
 
 
 def changed_call(call: ast.Call) -> Iterator[ast.AST]:
-    """Two arguments exchanged; a keyword left out; the call left out, so that its (first) argument remains."""
+    """Two arguments exchanged; a keyword left out; the call left out, so that its (first) argument
+    remains."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if name in NEEDED:
         return
