@@ -35,9 +35,10 @@ from mutations import Mutant, mutants
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-# of processor time for one mutant's tests; who needs more hangs, and a run that hangs is noticed
-SECONDS = 120
-FILES = ["minigrad/ops", "minigrad/einsum.py", "minigrad/fused"]
+SECONDS = (
+    120  # of processor time for the tests of one mutant; one that needs more counts as hanging
+)
+FILES = ["minigrad/ops", "minigrad/einsum.py", "minigrad/byhand", "minigrad/fast"]
 RULES = [
     "test_ops.py::test_default",
     "test_edges.py",
@@ -59,13 +60,12 @@ def suite(mutant: Mutant) -> list[str]:
             f"test_recurrent.py::.*{kind.upper()}",
         ]
         return [*scans, rf"test_cuda.py::.*\[.*{kind}\]", "test_cuda.py::test_a_step_is_one"]
-    if kind in ("recurrent", "halves"):
+    if kind in ("sequence", "workspace", "rows", "halves"):
         scans = [f"test_fused_recurrent.py::.*{which}" for which in ("lstm", "work_arrays", "gru")]
         scans += [r"test_ops.py::.*\[(rnn|lstm|gru)\]", "test_cuda.py::test_a_layer"]
         return ["test_buffers.py", "test_halves.py", *scans]
-    if kind in ("norm", "loss"):
-        name = {"norm": "layer_norm", "loss": "softmax_cross_entropy"}[kind]
-        return [rf"test_ops.py::.*\[{name}\]", *LAYERS, "test_misuse.py"]
+    if kind in ("layer_norm", "softmax_cross_entropy"):
+        return [rf"test_ops.py::.*\[{kind}\]", *LAYERS, "test_misuse.py"]
     if kind == "einsum":
         return ["test_defects.py::test_einsum", "test_functional.py::.*einsum", "test_misuse.py"]
     helper = {"times": "matmul|linear", "stretch": "sum|amax", "as_tuple": "sum|amax"}.get(
