@@ -4,6 +4,9 @@ That the laws hold without them is shown by `make rooms`, see rooms.py.
 """
 
 import ast
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +62,17 @@ def test_an_import_of_a_room_is_found() -> None:
     guarded = "if find_spec('minigrad.fast'):\n    from minigrad import fast"
     assert rooms.imported_rooms(unguarded(guarded, "fast")) == set()
     assert rooms.imported_rooms(unguarded(guarded, "inspect")) == {"fast"}
+
+
+def test_minigrad_fast_can_be_left_out() -> None:
+    program = (
+        "import sys, minigrad, nn; print([m for m in sys.modules if 'minigrad.fast.' in m + '.'])"
+    )
+    environment = {**os.environ, "MINIGRAD_FAST": "0", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 def test_every_law_has_its_file() -> None:
