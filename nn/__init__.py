@@ -33,9 +33,10 @@ from .activation import (
 )
 from .attention import AdditiveAttention, AttentionPooling, MultiheadAttention
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, unroll
+from .container import ModuleList, Sequential
 from .layers import Dropout, Embedding, Identity, LayerNorm, Linear, LockedDropout
 from .loss import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss
-from .module import Module, ModuleList, Parameter, Sequential
+from .module import Module, Parameter
 from .recurrent import GRU, LSTM, RNN, gates
 
 __all__ = [
@@ -94,7 +95,7 @@ if find_spec("minigrad.inspect"):
 
 
 def __getattr__(name: str) -> Any:
-    """`nn.io` when it is first asked for: it imports more of Python's library than all the rest."""
+    """Import `nn.io` when it is first used: it needs more of Python's library than all the rest."""
     if name == "io":
         return import_module("nn.io")
     raise AttributeError(f"module 'nn' has no attribute {name!r}")

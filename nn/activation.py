@@ -1,9 +1,6 @@
-"""Functions of `nn.functional` as modules: the activations; the formulas stand with the functions."""
+"""The activations as modules: each calls its function in `nn.functional`, with its settings."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
 
 from minigrad import Tensor
 
@@ -11,65 +8,127 @@ from . import functional as F
 from .module import Module
 
 
-class FunctionModule(Module):
-    """The function `of`, its settings given once. `class ELU(FunctionModule, of=elu, alpha=1.0)` lists them and their
-    defaults (`...`: it has none); a tensor among them is a buffer."""
+class Tanh(Module):
+    """y = tanh x = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), in (-1, 1)."""
 
-    of: Callable[..., Tensor]
-    defaults: dict[str, Any]
+    def forward(self, input: Tensor) -> Tensor:
+        return F.tanh(input)
 
-    def __init_subclass__(cls, of: Callable[..., Tensor] = Module.__call__, **defaults: Any):
-        cls.of, cls.defaults, cls.__doc__ = staticmethod(of), defaults, cls.__doc__ or of.__doc__
 
-    def __init__(self, *args: Any, **settings: Any):
-        settings = dict(zip(self.defaults, args, strict=False)) | settings
-        values = self.defaults | settings
-        if max(len(values), len(args)) > len(self.defaults) or any(
-            value is ... for value in values.values()
-        ):
-            raise TypeError(
-                f"{type(self).__name__}: its settings are {list(self.defaults)}; {list(settings)} came"
-            )
-        for name, value in values.items():
-            if isinstance(value, Tensor):
-                self.register_buffer(name, value)
-            setattr(self, name, value)
+class Sigmoid(Module):
+    """y = σ(x) = 1 / (1 + e⁻ˣ), in (0, 1)."""
 
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return self.of(*inputs, **{name: getattr(self, name) for name in self.defaults})
+    def forward(self, input: Tensor) -> Tensor:
+        return F.sigmoid(input)
+
+
+class ReLU(Module):
+    """y = max(x, 0)    (Nair & Hinton 2010)."""
+
+    def __init__(self, inplace: bool = False):
+        F.refuse_inplace("ReLU", inplace)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.relu(input)
+
+
+class LeakyReLU(Module):
+    """y = x where x > 0, else negative_slope x    (Maas et al. 2013)."""
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
+        F.refuse_inplace("LeakyReLU", inplace)
+        self.negative_slope = negative_slope
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={getattr(self, name)!r}" for name in self.defaults)
+        return f"negative_slope={self.negative_slope}"
 
 
-class Tanh(FunctionModule, of=F.tanh): ...
+class ELU(Module):
+    """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False):
+        F.refuse_inplace("ELU", inplace)
+        self.alpha = alpha
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.elu(input, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}"
 
 
-class Sigmoid(FunctionModule, of=F.sigmoid): ...
+class SiLU(Module):
+    """y = x σ(x), also called swish    (Elfwing et al. 2018)."""
+
+    def __init__(self, inplace: bool = False):
+        F.refuse_inplace("SiLU", inplace)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.silu(input)
 
 
-class ReLU(FunctionModule, of=F.relu): ...
+class GELU(Module):
+    """y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))    (Hendrycks & Gimpel 2016).
+
+    This is approximate="tanh". PyTorch's default, "none", raises NotImplementedError when it is
+    called, since NumPy has no erf.
+    """
+
+    def __init__(self, approximate: str = "none"):
+        self.approximate = approximate
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.gelu(input, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
 
 
-class LeakyReLU(FunctionModule, of=F.leaky_relu, negative_slope=0.01): ...
+class Softplus(Module):
+    """y = log(1 + e^(βx)) / β, and x itself where βx > threshold    (Dugas et al. 2001)."""
+
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0):
+        self.beta = beta
+        self.threshold = threshold
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softplus(input, self.beta, self.threshold)
+
+    def extra_repr(self) -> str:
+        return f"beta={self.beta}, threshold={self.threshold}"
 
 
-class ELU(FunctionModule, of=F.elu, alpha=1.0): ...
+class LogSigmoid(Module):
+    """y = log σ(x), without overflow."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.logsigmoid(input)
 
 
-class SiLU(FunctionModule, of=F.silu): ...
+class Softmax(Module):
+    """y = eˣ / Σ eˣ along `dim`, which must be given    (Bridle 1990)."""
+
+    def __init__(self, dim: int | None = None):
+        self.dim = F.check_softmax_dim("Softmax", dim)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
 
 
-class GELU(FunctionModule, of=F.gelu, approximate="none"): ...
+class LogSoftmax(Module):
+    """y = x - log Σ eˣ along `dim`, which must be given."""
 
+    def __init__(self, dim: int | None = None):
+        self.dim = F.check_softmax_dim("LogSoftmax", dim)
 
-class Softplus(FunctionModule, of=F.softplus, beta=1.0, threshold=20.0): ...
+    def forward(self, input: Tensor) -> Tensor:
+        return F.log_softmax(input, self.dim)
 
-
-class LogSigmoid(FunctionModule, of=F.logsigmoid): ...
-
-
-class Softmax(FunctionModule, of=F.softmax, dim=...): ...
-
-
-class LogSoftmax(FunctionModule, of=F.log_softmax, dim=...): ...
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"

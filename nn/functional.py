@@ -1,34 +1,25 @@
-"""The functions behind the modules, under PyTorch's names: activations, dropout, losses, attention, padding.
+"""The functions behind the modules: layers, activations, losses, attention, padding.
 
-`reduction` of a loss: "mean" (of all elements), "sum" or "none". C classes; "..." any number of dimensions.
+They have PyTorch's names and arguments. What minigrad lacks raises NotImplementedError when it is
+asked for. B batch, C classes; "..." any number of dimensions. `reduction` of a loss: "mean" (of all
+elements), "sum" or "none".
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 import minigrad as mg
-from minigrad import (
-    Tensor,
-    abs,
-    byhand,
-    errors,
-    exp,
-    expm1,
-    log1p,
-    log_softmax,
-    ops,
-    softmax,
-    where,
-)
+from minigrad import Tensor, byhand
 from minigrad.array import NAMESPACES
 from minigrad.random import dropout_mask
 
-relu, sigmoid, tanh = ops.relu, ops.sigmoid, ops.tanh
+# Layers
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -36,255 +27,358 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return mg.linear(input, weight, bias)
 
 
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
-    """y = weight[ids]: ids (...) integers, weight (V, E), y (..., E). Row `padding_idx` of weight gets no gradient."""
-    return mg.embedding(weight, input, padding_idx=normalize_padding_idx(padding_idx, len(weight)))
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """y = weight[ids]: ids (...) integers, weight (V, E), y (..., E).
+
+    Row `padding_idx` of weight gets no gradient. Raises IndexError for an id outside 0 to V - 1,
+    and NotImplementedError for max_norm, scale_grad_by_freq and sparse; norm_type belongs to
+    max_norm.
+    """
+    check_tensors("embedding", input=input, weight=weight)
+    refuse_embedding_settings("embedding", max_norm, scale_grad_by_freq, sparse)
+    padding_idx = normalize_padding_idx("embedding", padding_idx, len(weight))
+    return mg.embedding(weight, input, padding_idx=padding_idx)
 
 
-def normalize_padding_idx(padding_idx: int | None, rows: int) -> int | None:
-    """`padding_idx` counted from the start."""
-    if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise ValueError(f"embedding: padding_idx {padding_idx} is not among the {rows} rows")
-    return padding_idx if padding_idx is None else padding_idx % rows
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """1 at the class, 0 elsewhere: integers (...) -> int64 (..., num_classes), by default the largest class + 1.
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """1 at the class, 0 elsewhere: integers (...) -> int64 (..., num_classes), by default the
+    largest class + 1.
 
     >>> one_hot(mg.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
-    count = num_classes if num_classes >= 0 else int(tensor.max()) + 1 if tensor.numel() else 0
-    NAMESPACES[type(tensor.array)].check_bounds(
-        tensor.array, count, "one_hot", f"classes 0 to {count - 1}"
-    )
-    return (tensor.unsqueeze(-1) == mg.arange(count, device=tensor.device)).long()
-
-
-def leaky_relu(input: Tensor, negative_slope: float = 0.01) -> Tensor:
-    """y = x where x > 0, else negative_slope x."""
-    return where(input > 0, input, negative_slope * input)
-
-
-def elu(input: Tensor, alpha: float = 1.0) -> Tensor:
-    """y = x where x > 0, else α (eˣ - 1)."""
-    return where(input > 0, input, alpha * expm1(input.clamp(max=0.0)))
-
-
-def silu(input: Tensor) -> Tensor:
-    """y = x σ(x)."""
-    return input * sigmoid(input)
-
-
-def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))    (Hendrycks & Gimpel 2016): give approximate="tanh"."""
-    if approximate != "tanh":
-        raise NotImplementedError(
-            f"gelu: approximate={approximate!r} needs erf, which NumPy lacks; give 'tanh'"
-        )
-    return (
-        0.5
-        * input
-        * (1 + tanh(math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)))
-    )
-
-
-def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """y = log(1 + e^(βx)) / β, and x itself where βx > threshold."""
-    z = beta * input
-    return where(z > threshold, input, log1p(exp(z.clamp(max=threshold))) / beta)
-
-
-def logsigmoid(input: Tensor) -> Tensor:
-    """y = log σ(x) = -log(e⁰ + e⁻ˣ), which cannot overflow and has no kink."""
-    return -mg.logsumexp(mg.stack([mg.zeros_like(input), -input]), dim=0)
-
-
-def dropout(
-    input: Tensor, p: float = 0.5, training: bool = True, shape: Sequence[int] | None = None
-) -> Tensor:
-    """y = x m / (1 - p), m = 0 with probability p, else 1, fresh at every call; y = x if not training.
-
-    shape: that of m, by default x's; a 1 in it shares m along that dimension. (Srivastava et al. 2014)
-    """
-    if not (training and probability("dropout", p)):
-        return input
-    return input * Tensor(
-        dropout_mask(input.array, tuple(input.shape if shape is None else shape), p)
-    )
-
-
-def probability(name: str, p: float) -> float:
-    if not 0 <= p <= 1:
-        raise ValueError(f"{name}: {p} is no probability; give a number from 0 to 1")
-    return p
+    check_tensors("one_hot", input=input)
+    if input.dtype.kind != "i":
+        raise TypeError(f"one_hot: expected integers, got {input.dtype}; use .long()")
+    if num_classes >= 0:
+        count = num_classes
+    elif input.numel():
+        count = int(input.max()) + 1
+    else:
+        count = 0
+    check_classes("one_hot", input, count)
+    classes = mg.arange(count, device=input.device)  # (C,)
+    return (input.unsqueeze(-1) == classes).long()  # (...,C)
 
 
 def layer_norm(
     input: Tensor,
-    normalized_shape: Sequence[int],
+    normalized_shape: int | Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> Tensor:
-    """y = w (x - mean) / √(var + eps) + b over the last dimensions, whose sizes are `normalized_shape`."""
-    ndim = len(normalized_shape)
-    if tuple(input.shape[-ndim:]) != tuple(normalized_shape):
+    """y = w (x - mean) / √(var + eps) + b over the last dimensions    (Ba, Kiros & Hinton 2016).
+
+    normalized_shape: the sizes of these dimensions; weight and bias have that shape.
+    """
+    check_tensors("layer_norm", input=input)
+    shape = normalized_sizes(normalized_shape)
+    ndim = len(shape)
+    if ndim == 0 or tuple(input.shape[-ndim:]) != shape:
         raise ValueError(
-            f"layer_norm: the last dimensions of {tuple(input.shape)} must be {tuple(normalized_shape)}"
+            f"layer_norm: expected an input whose last sizes are {shape}, got {tuple(input.shape)}"
         )
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and tuple(tensor.shape) != shape:
+            raise ValueError(f"layer_norm: expected {name} {shape}, got {tuple(tensor.shape)}")
     return byhand.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
 
 
-def reduce(loss: Tensor, reduction: str, count: Any = None) -> Tensor:
-    """The loss as `reduction` says; "mean" divides by `count`, by default the number of elements."""
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"reduction is 'mean', 'sum' or 'none', not {reduction!r}")
-    if reduction == "mean":
-        return loss.mean() if count is None else loss.sum() / count
-    return loss.sum() if reduction == "sum" else loss
+def dropout(
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    shape: Sequence[int] | None = None,
+) -> Tensor:
+    """y = x m / (1 - p), m = 0 with probability p, else 1, fresh at every call.
+
+    With training=False it is x itself.
+
+    shape: that of m, by default x's; a 1 in it shares m along that dimension. Source: Srivastava et
+    al. 2014.
+    """
+    check_tensors("dropout", input=input)
+    check_probability("dropout", p)
+    refuse_inplace("dropout", inplace)
+    if not training or p == 0:
+        return input
+    if input.dtype.kind != "f":
+        raise TypeError(f"dropout: expected floats, got {input.dtype}; use .float()")
+    sizes = tuple(input.shape if shape is None else shape)
+    return input * Tensor(dropout_mask(input.array, sizes, p))
 
 
-def difference(name: str, input: Tensor, target: Tensor) -> Tensor:
-    if input.shape != target.shape:
-        raise ValueError(
-            f"{name}: input {tuple(input.shape)} and target {tuple(target.shape)} differ in shape; reshape"
-            " one of them: to broadcast here is nearly always a mistake"
+# Activations
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = max(x, 0)."""
+    refuse_inplace("relu", inplace)
+    return mg.relu(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """y = x where x > 0, else negative_slope x    (Maas et al. 2013)."""
+    check_tensors("leaky_relu", input=input)
+    refuse_inplace("leaky_relu", inplace)
+    return mg.where(input > 0, input, negative_slope * input)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
+    check_tensors("elu", input=input)
+    refuse_inplace("elu", inplace)
+    return mg.where(input > 0, input, alpha * mg.expm1(input.clamp(max=0.0)))
+
+
+def tanh(input: Tensor) -> Tensor:
+    """y = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return mg.tanh(input)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """y = σ(x) = 1 / (1 + e⁻ˣ)."""
+    return mg.sigmoid(input)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = x σ(x)    (Elfwing et al. 2018)."""
+    check_tensors("silu", input=input)
+    refuse_inplace("silu", inplace)
+    return input * mg.sigmoid(input)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))    (Hendrycks & Gimpel 2016).
+
+    This is approximate="tanh". PyTorch's default, "none", raises NotImplementedError, since NumPy
+    has no erf.
+    """
+    check_tensors("gelu", input=input)
+    if approximate != "tanh":
+        raise NotImplementedError(
+            f"gelu: approximate={approximate!r} needs erf, which NumPy lacks; "
+            "give approximate='tanh'"
         )
-    return input - target
+    cubic = input + 0.044715 * input * input * input
+    return 0.5 * input * (1 + mg.tanh(math.sqrt(2 / math.pi) * cubic))
 
 
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """(x - y)²."""
-    return reduce(mg.square(difference("mse_loss", input, target)), reduction)
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """y = log(1 + e^(βx)) / β, and x itself where βx > threshold    (Dugas et al. 2001)."""
+    check_tensors("softplus", input=input)
+    z = beta * input
+    smooth = mg.log1p(mg.exp(z.clamp(max=threshold))) / beta
+    return mg.where(z > threshold, input, smooth)
 
 
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """|x - y|."""
-    return reduce(abs(difference("l1_loss", input, target)), reduction)
+def logsigmoid(input: Tensor) -> Tensor:
+    """y = log σ(x) = -log(e⁰ + e⁻ˣ), which cannot overflow and has no kink."""
+    check_tensors("logsigmoid", input=input)
+    return -mg.logsumexp(mg.stack([mg.zeros_like(input), -input]), dim=0)
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """y = eˣ / Σ eˣ along `dim`; x is cast to `dtype` first, if that is given."""
+    check_tensors("softmax", input=input)
+    dim = check_softmax_dim("softmax", dim)
+    return mg.softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """y = x - log Σ eˣ along `dim`; x is cast to `dtype` first, if that is given."""
+    check_tensors("log_softmax", input=input)
+    dim = check_softmax_dim("log_softmax", dim)
+    return mg.log_softmax(input if dtype is None else input.to(dtype), dim)
+
+
+# Losses
+
+
+def mse_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+    weight: None = None,
+) -> Tensor:
+    """(x - y)²: input x and target y of one shape."""
+    check_reduction("mse_loss", reduction, size_average, reduce)
+    refuse_weight("mse_loss", weight)
+    difference = checked_difference("mse_loss", input, target)
+    return reduced(mg.square(difference), reduction)
+
+
+def l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+    weight: None = None,
+) -> Tensor:
+    """|x - y|: input x and target y of one shape."""
+    check_reduction("l1_loss", reduction, size_average, reduce)
+    refuse_weight("l1_loss", weight)
+    difference = checked_difference("l1_loss", input, target)
+    return reduced(mg.abs(difference), reduction)
 
 
 def huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: None = None,
 ) -> Tensor:
     """½ d² where d = |x - y| < delta, else delta (d - ½ delta)    (Huber 1964)."""
-    d = abs(difference("huber_loss", input, target))
-    return reduce(where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
+    check_reduction("huber_loss", reduction)
+    refuse_weight("huber_loss", weight)
+    d = mg.abs(checked_difference("huber_loss", input, target))
+    return reduced(mg.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: None = None,
+    reduce: None = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
-    """-w (p y log σ(x) + (1 - y) log(1 - σ(x))), y in [0, 1], p = pos_weight, w = weight."""
-    difference("binary_cross_entropy_with_logits", input, target)
-    positive = logsigmoid(input) if pos_weight is None else pos_weight * logsigmoid(input)
-    loss = -(target * positive + (1 - target) * logsigmoid(-input))
-    return reduce(loss if weight is None else loss * weight, reduction)
+    """-w (p y log σ(x) + (1 - y) log(1 - σ(x))): input x and target y in [0, 1] of one shape.
+
+    weight w and pos_weight p, 1 by default, broadcast to that shape.
+    """
+    name = "binary_cross_entropy_with_logits"
+    check_reduction(name, reduction, size_average, reduce)
+    check_same_shape(name, input, target)
+    check_broadcasts(name, input, weight=weight, pos_weight=pos_weight)
+    positive = logsigmoid(input)
+    if pos_weight is not None:
+        positive = pos_weight * positive
+    losses = -(target * positive + (1 - target) * logsigmoid(-input))
+    if weight is not None:
+        losses = losses * weight
+    return reduced(losses, reduction)
 
 
 def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: None = None,
     ignore_index: int = -100,
+    reduce: None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-w_y x_y: input (B, C, ...) log-probabilities, target (B, ...) classes y; or (C,) and ().
 
-    weight (C,): w. A target of `ignore_index` counts for nothing. "mean" divides by the sum of the w_y.
+    weight (C,): w. A target of `ignore_index` counts for nothing. "mean" divides by the sum of the
+    w_y.
     """
-    dim, w = targets("nll_loss", input, target, weight, ignore_index)
-    y = where(target != ignore_index, target, 0)
-    NAMESPACES[type(y.array)].check_bounds(
-        y.array, input.shape[dim], "nll_loss", f"classes 0 to {input.shape[dim] - 1}"
-    )
-    return reduce(-w * input.take_along_dim(y.unsqueeze(dim), dim).squeeze(dim), reduction, w.sum())
+    check_reduction("nll_loss", reduction, size_average, reduce)
+    dim = class_dim("nll_loss", input, weight)
+    check_targets("nll_loss", input, target)
+    classes = mg.where(target != ignore_index, target, 0)  # (B,...)
+    check_classes("nll_loss", classes, input.shape[dim])
+    picked = input.take_along_dim(classes.unsqueeze(dim), dim).squeeze(dim)  # (B,...)
+    weights = target_weights(input, target, weight, ignore_index)  # (B,...)
+    return reduced_by_weight(-weights * picked, weights, reduction)
 
 
 def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    size_average: None = None,
     ignore_index: int = -100,
+    reduce: None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,), target classes (B, ...) or (), or probabilities as x.
+    """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,), target classes (B, ...) or (), or
+    probabilities as x.
 
-    q is 1 at the class y, or the probabilities; label_smoothing s makes it (1 - s) q + s/C (Szegedy et al. 2016).
-    weight (C,): w. A class of `ignore_index` counts for nothing. "mean" divides by the sum of the w_y, or by the
-    number of rows where probabilities are given.
+    q is 1 at the class y, or the probabilities; label_smoothing s makes it (1 - s) q + s/C (Szegedy
+    et al. 2016). weight (C,): w. A class of `ignore_index` counts for nothing. "mean" divides by
+    the sum of the w_y, or by the number of rows where probabilities are given.
     """
-    dim, s = min(1, input.ndim - 1), label_smoothing
-    C = input.shape[dim]
-    each: Any = (
-        1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))
-    )  # w along the classes
-    if target.dtype.kind == "f":
-        difference("cross_entropy", input, target)
-        return reduce(
-            -(each * ((1 - s) * target + s / C) * log_softmax(input, dim)).sum(dim), reduction
-        )
-    rows = input if input.ndim == 2 else input.movedim(dim, -1).reshape(-1, C)
-    flat = target if target.ndim == 1 else target.reshape(-1)
-    if weight is None and not s and target.shape == (*input.shape[:dim], *input.shape[dim + 1 :]):
-        loss = byhand.softmax_cross_entropy(
-            rows, flat, ignore_index=ignore_index, reduction=reduction
-        )
-        return loss.reshape(target.shape) if reduction == "none" else loss
-    _, w = targets("cross_entropy", input, target, weight, ignore_index)
-    loss = w * byhand.softmax_cross_entropy(rows, flat, ignore_index=ignore_index).reshape(
-        target.shape
-    )
+    check_reduction("cross_entropy", reduction, size_average, reduce)
+    check_probability("cross_entropy", label_smoothing, "label_smoothing")
+    dim = class_dim("cross_entropy", input, weight)
+    s, C = label_smoothing, input.shape[dim]
+    w: Any = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))
+
+    if isinstance(target, Tensor) and target.dtype.kind == "f":
+        check_same_shape("cross_entropy", input, target)
+        q = (1 - s) * target + s / C
+        return reduced(-(w * q * mg.log_softmax(input, dim)).sum(dim), reduction)
+
+    check_targets("cross_entropy", input, target)
+    rows, classes = input, target
+    if input.ndim != 2:
+        rows = input.movedim(dim, -1).reshape(-1, C)  # (N,C)
+        classes = target.reshape(-1)  # (N,)
+    loss = byhand.softmax_cross_entropy
+    if weight is None and not s:
+        value = loss(rows, classes, ignore_index=ignore_index, reduction=reduction)
+        return value.reshape(target.shape) if reduction == "none" else value
+    losses = loss(rows, classes, ignore_index=ignore_index).reshape(target.shape)  # (B,...)
+    weights = target_weights(input, target, weight, ignore_index)  # (B,...)
+    losses = weights * losses
     if s:
-        smooth = -(each * log_softmax(input, dim)).sum(dim) * (target != ignore_index)
-        loss = (1 - s) * loss + s / C * smooth
-    return reduce(loss, reduction, w.sum())
+        uniform = -(w * mg.log_softmax(input, dim)).sum(dim)  # (B,...)
+        losses = (1 - s) * losses + s / C * uniform * (target != ignore_index)
+    return reduced_by_weight(losses, weights, reduction)
 
 
-def targets(
-    name: str, input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
-) -> tuple[int, Tensor]:
-    """The dimension of the classes, and the weight w_y of each target, 0 for one to ignore."""
-    dim = min(1, input.ndim - 1)
-    wanted = (*input.shape[:dim], *input.shape[dim + 1 :])
-    if tuple(target.shape) != wanted or target.dtype.kind != "i":
-        raise ValueError(
-            f"{name}: for input {tuple(input.shape)} targets are integers of shape {wanted}; "
-            f"{target.dtype} of shape {tuple(target.shape)} came"
-        )
-    kept = target != ignore_index
-    return dim, kept.to(input.dtype) if weight is None else weight[where(kept, target, 0)] * kept
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    """`losses`, their sum or their mean."""
+    if reduction == "mean":
+        return losses.mean()
+    return losses.sum() if reduction == "sum" else losses
 
 
-def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
-    """Softmax over the last dimension among the `allowed` places; a row with none is 0, and so is its gradient."""
-    if allowed is None:
-        return softmax(scores, -1)
-    return softmax(where(allowed, scores, -math.inf), -1)
+def reduced_by_weight(losses: Tensor, weights: Tensor, reduction: str) -> Tensor:
+    """`losses`, their sum, or Σ losses / Σ weights: NaN where all weights are 0, with gradients of
+    0, as in PyTorch.
+    """
+    if reduction != "mean":
+        return reduced(losses, reduction)
+    total = weights.sum()
+    mean = losses.sum() / mg.where(total == 0, 1.0, total)
+    return mg.where(total == 0, math.nan, mean)
 
 
-def attend(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mask: Tensor | None = None,
-    p: float = 0.0,
-    scale: float | None = None,
-) -> tuple[Tensor, Tensor]:
-    """`scaled_dot_product_attention` and its weights (..., L, S)."""
-    scores = (
-        query * (1 / math.sqrt(query.shape[-1]) if scale is None else scale) @ key.transpose(-2, -1)
-    )
-    if mask is not None and mask.dtype.kind == "f":
-        mask, added = mask != -math.inf, mask
-        scores = scores + where(mask, added, 0.0)
-    weights = dropout(masked_softmax(scores, mask), p)
-    return weights @ value, weights
+def target_weights(
+    input: Tensor, target: Tensor, weight: Tensor | None, ignore_index: int
+) -> Tensor:
+    """The weight w_y of each target y, 0 for one to ignore; without `weight` it is 1."""
+    counted = target != ignore_index
+    if weight is None:
+        return counted.to(input.dtype)
+    return weight[mg.where(counted, target, 0)] * counted
+
+
+# Attention
 
 
 def scaled_dot_product_attention(
@@ -295,43 +389,249 @@ def scaled_dot_product_attention(
     dropout_p: float = 0.0,
     is_causal: bool = False,
     scale: float | None = None,
+    enable_gqa: bool = False,
 ) -> Tensor:
     """softmax(Q Kᵀ scale + mask) V, scale = 1/√E    (Vaswani et al. 2017, eq. 1).
 
-    query (..., L, E), key (..., S, E), value (..., S, F) -> (..., L, F). attn_mask, broadcast to (..., L, S): boolean,
-    True where attention may look, or floats added to the scores; -inf forbids. is_causal: position l looks at s <= l.
-    A row that may look nowhere gives 0. dropout_p drops attention weights, whatever the mode.
+    query (..., L, E), key (..., S, E), value (..., S, F) -> (..., L, F). attn_mask, broadcast to
+    (..., L, S): boolean, True where attention may look, or floats added to the scores; -inf
+    forbids. is_causal: position l looks at s <= l. A row that may look nowhere gives 0. dropout_p
+    drops attention weights, whatever the mode.
     """
+    name = "scaled_dot_product_attention"
+    check_tensors(name, query=query, key=key, value=value)
+    not_supported(name, "repeat key and value for every query head", enable_gqa=enable_gqa)
+    if is_causal and attn_mask is not None:
+        raise ValueError(
+            f"{name}: expected attn_mask or is_causal, got both; put one into the mask"
+        )
     if is_causal:
-        if attn_mask is not None:
-            raise ValueError("scaled_dot_product_attention: give attn_mask or is_causal, not both")
-        attn_mask = query.new(np.tri(query.shape[-2], key.shape[-2], dtype=bool))
-    return attend(query, key, value, attn_mask, dropout_p, scale)[0]
+        L, S = query.shape[-2], key.shape[-2]
+        attn_mask = query.new(np.tri(L, S, dtype=bool))  # (L,S)
+    output, _ = attend(query, key, value, attn_mask, dropout_p, scale)
+    return output
 
 
-def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
-    """Put `value` around: pad = (before, after) of the last dimension, then of the one before it, ...; below 0 cuts.
+def attend(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None = None,
+    p: float = 0.0,
+    scale: float | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`scaled_dot_product_attention` (..., L, F) and its weights (..., L, S)."""
+    if scale is None:
+        scale = 1 / math.sqrt(query.shape[-1])
+    scores = query * scale @ key.transpose(-2, -1)  # (...,L,S)
+    allowed = mask
+    if mask is not None and mask.dtype.kind == "f":
+        allowed = mask != -math.inf
+        scores = scores + mg.where(allowed, mask, 0.0)
+    weights = dropout(masked_softmax(scores, allowed), p)  # (...,L,S)
+    return weights @ value, weights  # (...,L,F)
+
+
+def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
+    """Softmax over the last dimension among the `allowed` places; a row with none is 0, and so is
+    its gradient.
+    """
+    if allowed is not None:
+        scores = mg.where(allowed, scores, -math.inf)
+    return mg.softmax(scores, -1)
+
+
+# Padding
+
+
+def pad(
+    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
+) -> Tensor:
+    """Put `value` (0 by default) around: pad = (before, after) of the last dimension, then of the
+    one before it, ...
+
+    A negative number cuts. Raises NotImplementedError for a mode other than "constant".
 
     >>> pad(mg.tensor([1, 2]), (1, 2)).tolist()
     [0, 1, 2, 0, 0]
     """
-    if mode != "constant" or len(pad) % 2 or len(pad) > 2 * input.ndim:
+    check_tensors("pad", input=input)
+    if mode != "constant":
+        raise NotImplementedError(f"pad: mode={mode!r} is not supported; use mode='constant'")
+    if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(
-            f"pad: mode {mode!r} and pad {tuple(pad)} came for {input.ndim} dimensions; the mode is "
-            "'constant', pad a pair (before, after) for each of the last dimensions"
+            f"pad: expected a pair (before, after) for at most {input.ndim} dimensions, "
+            f"got {tuple(pad)}"
         )
-    for k, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True)):
-        dim = input.ndim - 1 - k
-        lead, size, tail = input.shape[:dim], input.shape[dim], input.shape[dim + 1 :]
-        left, right = (
-            input.new(np.full((*lead, max(n, 0), *tail), value, input.dtype))
-            for n in (before, after)
-        )
-        inner = input[(slice(None),) * dim + (slice(max(-before, 0), size - max(-after, 0)),)]
-        input = mg.cat([left, inner, right], dim)
+    for k in range(len(pad) // 2):
+        before, after = pad[2 * k], pad[2 * k + 1]
+        input = pad_dim(input, input.ndim - 1 - k, before, after, 0.0 if value is None else value)
     return input
 
 
-errors.name_all(
-    globals(), helpers="row_number probability reduce difference targets masked_softmax attend"
-)
+def pad_dim(input: Tensor, dim: int, before: int, after: int, value: float) -> Tensor:
+    """`input` with as many `value`s before and after it along `dim`; a negative number cuts."""
+    size = input.shape[dim]
+    start, stop = max(-before, 0), size - max(-after, 0)
+    if stop < start or size + before + after < 0:
+        raise ValueError(f"pad: cannot cut {-before} and {-after} from dim {dim} of size {size}")
+    parts = []
+    if before > 0:
+        parts.append(filled_like(input, dim, before, value))
+    parts.append(input[(slice(None),) * dim + (slice(start, stop),)])
+    if after > 0:
+        parts.append(filled_like(input, dim, after, value))
+    return mg.cat(parts, dim)
+
+
+def filled_like(input: Tensor, dim: int, size: int, value: float) -> Tensor:
+    """A tensor full of `value`, as `input` is but for its size along `dim`."""
+    shape = [*input.shape]
+    shape[dim] = size
+    return input.new(np.full(shape, value, input.dtype))
+
+
+# Checks of arguments: each raises with a sentence that begins with the function's name
+
+
+def not_supported(name: str, way_out: str, **settings: Any) -> None:
+    """Raise NotImplementedError for a setting of PyTorch's that is neither None nor False."""
+    for setting, value in settings.items():
+        if value is not None and value is not False:
+            raise NotImplementedError(f"{name}: {setting}={value!r} is not supported; {way_out}")
+
+
+def refuse_inplace(name: str, inplace: bool) -> None:
+    not_supported(name, "leave it out: values are never overwritten here", inplace=inplace)
+
+
+def refuse_weight(name: str, weight: Any) -> None:
+    not_supported(name, "multiply what reduction='none' gives", weight=weight)
+
+
+def refuse_embedding_settings(
+    name: str, max_norm: float | None, scale_grad_by_freq: bool, sparse: bool
+) -> None:
+    not_supported(name, "scale the rows of weight after each step", max_norm=max_norm)
+    not_supported(name, "divide weight.grad", scale_grad_by_freq=scale_grad_by_freq)
+    not_supported(name, "leave it out: gradients are dense", sparse=sparse)
+
+
+def check_tensors(name: str, **tensors: Any) -> None:
+    for argument, value in tensors.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name}: expected a Tensor as {argument}, got a {type(value).__name__}; "
+                "make one with minigrad.tensor(...)"
+            )
+
+
+def check_probability(name: str, p: float, argument: str = "p") -> float:
+    """Returns p."""
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: expected {argument} between 0 and 1, got {p!r}")
+    return p
+
+
+def check_softmax_dim(name: str, dim: int | None) -> int:
+    """Returns dim."""
+    if dim is None:
+        raise NotImplementedError(
+            f"{name}: dim=None, for which PyTorch guesses a dimension, is not supported; "
+            "give dim=-1 for the last one"
+        )
+    return dim
+
+
+def normalize_padding_idx(name: str, padding_idx: int | None, rows: int) -> int | None:
+    """`padding_idx` counted from the start."""
+    if padding_idx is None:
+        return None
+    if not -rows <= padding_idx < rows:
+        raise ValueError(
+            f"{name}: expected padding_idx between {-rows} and {rows - 1}, got {padding_idx}"
+        )
+    return padding_idx % rows
+
+
+def normalized_sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """The sizes of the dimensions to normalize over; one number is the last one's."""
+    if isinstance(normalized_shape, Integral):
+        return (int(normalized_shape),)
+    return tuple(normalized_shape)  # type: ignore[arg-type]
+
+
+def check_reduction(
+    name: str, reduction: str, size_average: Any = None, reduce: Any = None
+) -> None:
+    way_out = "give reduction='mean', 'sum' or 'none' by keyword"
+    not_supported(name, way_out, size_average=size_average, reduce=reduce)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: expected reduction 'mean', 'sum' or 'none', got {reduction!r}")
+
+
+def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    check_tensors(name, input=input, target=target)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"{name}: expected a target of the input's shape {tuple(input.shape)}, got "
+            f"{tuple(target.shape)}; reshape one of them, since to broadcast is nearly always wrong"
+        )
+
+
+def checked_difference(name: str, input: Tensor, target: Tensor) -> Tensor:
+    """input - target, which must have one shape."""
+    check_same_shape(name, input, target)
+    return input - target
+
+
+def check_broadcasts(name: str, input: Tensor, **tensors: Tensor | None) -> None:
+    """Raise where a tensor does not broadcast to the shape of `input`."""
+    for argument, tensor in tensors.items():
+        if tensor is None:
+            continue
+        check_tensors(name, **{argument: tensor})
+        sizes = zip(reversed(tensor.shape), reversed(input.shape), strict=False)
+        if tensor.ndim > input.ndim or not all(n in (1, size) for n, size in sizes):
+            raise ValueError(
+                f"{name}: expected {argument} to broadcast to {tuple(input.shape)}, "
+                f"got {tuple(tensor.shape)}"
+            )
+
+
+def class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
+    """The dimension of the classes, which is 1, or 0 without a batch; `weight` must have one number
+    for each.
+    """
+    check_tensors(name, input=input)
+    if input.ndim == 0:
+        raise ValueError(f"{name}: expected input (batch, classes, ...) or (classes,), got ()")
+    dim = min(1, input.ndim - 1)
+    if weight is not None:
+        check_tensors(name, weight=weight)
+        if tuple(weight.shape) != (input.shape[dim],):
+            raise ValueError(
+                f"{name}: expected weight ({input.shape[dim]},), one number for each class, "
+                f"got {tuple(weight.shape)}"
+            )
+    return dim
+
+
+def check_targets(name: str, input: Tensor, target: Tensor) -> None:
+    """Raise where `target` is not one class for each row of `input`."""
+    check_tensors(name, target=target)
+    dim = min(1, input.ndim - 1)
+    shape = (*input.shape[:dim], *input.shape[dim + 1 :])
+    if tuple(target.shape) != shape or target.dtype.kind != "i":
+        raise ValueError(
+            f"{name}: expected target {shape} of integers for input {tuple(input.shape)}, "
+            f"got {tuple(target.shape)} of {target.dtype}"
+        )
+
+
+def check_classes(name: str, classes: Tensor, count: int) -> None:
+    """Raise IndexError where a class lies outside 0 to count - 1; on a GPU at the next
+    synchronization.
+    """
+    xp = NAMESPACES[type(classes.array)]
+    xp.check_bounds(classes.array, count, name, f"classes 0 to {count - 1}")

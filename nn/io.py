@@ -25,7 +25,7 @@ from safetensors.numpy import save as serialize
 from minigrad import Tensor, errors, from_numpy
 from minigrad.random import generator
 
-from .module import as_array, dotted
+from .module import as_array, join_names
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 OWN = re.compile(r"[0-9a-f]{64}\[")  # a checksum and the nesting it stands before
@@ -93,7 +93,7 @@ def checksum(skeleton: str, arrays: Arrays) -> str:
     digest = hashlib.sha256(skeleton.encode())
     for key, array in sorted(arrays.items()):
         digest.update(f"\0{key}\0{array.dtype.name}\0{array.shape}\0".encode())
-        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).array)
+        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
     return digest.hexdigest()
 
 
@@ -114,14 +114,14 @@ def pack(obj: Any, path: str, arrays: Arrays) -> Any:
         return [
             "dict",
             [
-                [pack(k, path, arrays), pack(v, dotted(path, str(k)), arrays)]
+                [pack(k, path, arrays), pack(v, join_names(path, str(k)), arrays)]
                 for k, v in obj.items()
             ],
         ]
     if isinstance(obj, list | tuple):
         return [
             type(obj).__name__,
-            [pack(v, dotted(path, str(i)), arrays) for i, v in enumerate(obj)],
+            [pack(v, join_names(path, str(i)), arrays) for i, v in enumerate(obj)],
         ]
     if (
         isinstance(obj, Tensor | np.ndarray | np.generic)

@@ -1,11 +1,12 @@
-"""Layers with at most one weight and one bias: Linear, Embedding, LayerNorm, and the dropouts, which have none."""
+"""Layers with at most one weight and one bias: Linear, Embedding, LayerNorm, the dropouts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
-from minigrad import Tensor, errors, no_grad, ones, zeros
+from minigrad import Tensor, no_grad, zeros
 
 from . import functional as F
 from . import init
@@ -13,49 +14,120 @@ from .module import Module, Parameter
 
 
 class Identity(Module):
-    """y = x."""
+    """y = x, whatever arguments it was made with."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        pass
 
     def forward(self, input: Tensor) -> Tensor:
         return input
 
 
 class Linear(Module):
-    """y = x Wᵀ + b: x (..., in_features), weight (out_features, in_features), y (..., out_features).
+    """y = x Wᵀ + b: x (..., in_features), weight (out_features, in_features), y (...,
+    out_features).
 
     weight and bias start as U(-k, k), k = 1/√in_features.
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True):
-        self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(zeros(out_features, in_features))
-        self.bias = Parameter(zeros(out_features)) if bias else None
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        self.in_features = in_features
+        self.out_features = out_features
+        self.weight = Parameter(zeros(out_features, in_features, device=device, dtype=dtype))
+        self.bias = None
+        if bias:
+            self.bias = Parameter(zeros(out_features, device=device, dtype=dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        k = 1 / math.sqrt(self.in_features or 1)
         for param in self.parameters():
-            init.uniform_(
-                param, -1 / math.sqrt(self.in_features or 1), 1 / math.sqrt(self.in_features or 1)
-            )
+            init.uniform_(param, -k, k)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        sizes = f"in_features={self.in_features}, out_features={self.out_features}"
+        return f"{sizes}, bias={self.bias is not None}"
 
 
 class Embedding(Module):
-    """y = weight[ids]: ids integers of any shape (...) in [0, num_embeddings), y (..., embedding_dim).
+    """y = weight[ids]: ids integers of any shape (...) in [0, num_embeddings), y (...,
+    embedding_dim).
 
-    weight (num_embeddings, embedding_dim) starts as N(0, 1). Row `padding_idx` starts as 0 and gets no gradient, so
-    it stays 0: give it to an id that stands for nothing. An id out of range is refused.
+    weight (num_embeddings, embedding_dim) starts as N(0, 1). Row `padding_idx` starts as 0 and gets
+    no gradient, so it stays 0: give it to an id that stands for nothing. An id out of range raises
+    IndexError. max_norm, scale_grad_by_freq and sparse raise NotImplementedError; norm_type belongs
+    to max_norm.
     """
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None):
-        self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
-        self.padding_idx = F.normalize_padding_idx(padding_idx, num_embeddings)
-        self.weight = Parameter(zeros(num_embeddings, embedding_dim))
-        self.reset_parameters()
+    def __init__(
+        self,
+        num_embeddings: int,
+        embedding_dim: int,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+        _weight: Tensor | None = None,
+        _freeze: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        F.refuse_embedding_settings("Embedding", max_norm, scale_grad_by_freq, sparse)
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.padding_idx = F.normalize_padding_idx("Embedding", padding_idx, num_embeddings)
+        if _weight is None:
+            _weight = zeros(num_embeddings, embedding_dim, device=device, dtype=dtype)
+            self.weight = Parameter(_weight, requires_grad=not _freeze)
+            self.reset_parameters()
+        else:
+            self.weight = Parameter(_weight, requires_grad=not _freeze)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Tensor,
+        freeze: bool = True,
+        padding_idx: int | None = None,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        sparse: bool = False,
+    ) -> Embedding:
+        """An Embedding whose weight is `embeddings` (num_embeddings, embedding_dim), learned if not
+        `freeze`.
+        """
+        F.check_tensors("Embedding.from_pretrained", embeddings=embeddings)
+        if embeddings.ndim != 2:
+            raise ValueError(
+                "Embedding.from_pretrained: expected embeddings (num_embeddings, embedding_dim), "
+                f"got {tuple(embeddings.shape)}"
+            )
+        rows, columns = embeddings.shape
+        return cls(
+            rows,
+            columns,
+            padding_idx,
+            max_norm,
+            norm_type,
+            scale_grad_by_freq,
+            sparse,
+            _weight=embeddings,
+            _freeze=freeze,
+        )
 
     def reset_parameters(self) -> None:
         init.normal_(self.weight)
@@ -67,15 +139,19 @@ class Embedding(Module):
         return F.embedding(input, self.weight, self.padding_idx)
 
     def extra_repr(self) -> str:
-        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
-        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+        sizes = f"{self.num_embeddings}, {self.embedding_dim}"
+        return sizes if self.padding_idx is None else f"{sizes}, padding_idx={self.padding_idx}"
 
 
 class LayerNorm(Module):
-    """y = w (x - mean) / √(var + eps) + b over the last dimensions, of sizes `normalized_shape` (Ba et al. 2016).
+    """y = w (x - mean) / √(var + eps) + b over the last dimensions, of sizes `normalized_shape`.
 
-    mean and var (biased) are those of each position alone. w starts as 1, b as 0.
+    mean and var (biased) are those of each position alone. w starts as 1, b as 0;
+    elementwise_affine=False leaves out both, bias=False the b. Source: Ba, Kiros & Hinton 2016.
     """
+
+    weight: Parameter | None
+    bias: Parameter | None
 
     def __init__(
         self,
@@ -83,13 +159,25 @@ class LayerNorm(Module):
         eps: float = 1e-5,
         elementwise_affine: bool = True,
         bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
     ):
-        self.normalized_shape = (
-            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        )
-        self.eps, self.elementwise_affine = eps, elementwise_affine
-        self.weight = Parameter(ones(self.normalized_shape)) if elementwise_affine else None
-        self.bias = Parameter(zeros(self.normalized_shape)) if elementwise_affine and bias else None
+        self.normalized_shape = F.normalized_sizes(normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        self.weight = None
+        self.bias = None
+        if elementwise_affine:
+            self.weight = Parameter(zeros(self.normalized_shape, device=device, dtype=dtype))
+        if elementwise_affine and bias:
+            self.bias = Parameter(zeros(self.normalized_shape, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -100,10 +188,15 @@ class LayerNorm(Module):
 
 
 class Dropout(Module):
-    """In training, y = x m / (1 - p), m 0 with probability p, else 1, fresh at every call; y = x in evaluation."""
+    """In training, y = x m / (1 - p), m 0 with probability p, else 1, fresh at every call; y = x in
+    evaluation.
 
-    def __init__(self, p: float = 0.5):
-        self.p = F.probability("Dropout", p)
+    Source: Srivastava et al. 2014. Raises ValueError where p is not between 0 and 1.
+    """
+
+    def __init__(self, p: float = 0.5, inplace: bool = False):
+        F.refuse_inplace(type(self).__name__, inplace)
+        self.p = F.check_probability(type(self).__name__, p)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training)
@@ -113,9 +206,11 @@ class Dropout(Module):
 
 
 class LockedDropout(Dropout):
-    """Dropout with one mask for all time steps of (T,B,H), or of (B,T,H) with `batch_first`, fresh at every call.
+    """Dropout with one mask for all time steps of (T,B,H), or of (B,T,H) with `batch_first`, fresh
+    at every call.
 
-    Source: Gal & Ghahramani 2016. For h inside the recurrence see `unroll(..., dropout=p)`.
+    (T,H) is a sequence without a batch. Source: Gal & Ghahramani 2016. For h inside the recurrence
+    see `unroll(..., dropout=p)`.
     """
 
     def __init__(self, p: float = 0.5, batch_first: bool = False):
@@ -123,11 +218,16 @@ class LockedDropout(Dropout):
         self.batch_first = batch_first
 
     def forward(self, input: Tensor) -> Tensor:
-        mask = [1 if dim == self.batch_first else n for dim, n in enumerate(input.shape)]
-        return F.dropout(input, self.p, self.training, mask)
+        if input.ndim not in (2, 3):
+            order = "batch, time" if self.batch_first else "time, batch"
+            raise ValueError(
+                f"LockedDropout: expected input ({order}, size) or (time, size), "
+                f"got {tuple(input.shape)}"
+            )
+        time = 1 if self.batch_first and input.ndim == 3 else 0
+        mask = list(input.shape)
+        mask[time] = 1
+        return F.dropout(input, self.p, self.training, shape=mask)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, batch_first={self.batch_first}"
-
-
-errors.name_all(globals())

@@ -1,53 +1,146 @@
-"""Functions of `nn.functional` as modules: the losses. All take reduction="mean", "sum" or "none"."""
+"""The losses as modules: each calls its function in `nn.functional`, with its settings.
+
+`reduction` is "mean", "sum" or "none"; size_average and reduce are PyTorch's older words for it,
+and not supported.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from minigrad import Tensor
 
 from . import functional as F
-from .activation import FunctionModule
+from .module import Module
 
 
-class Loss(FunctionModule):
-    """Settings of a loss go by name; `weight` alone may stand first."""
+class MSELoss(Module):
+    """(x - y)²: input x and target y of one shape."""
 
-    def __init__(self, *weight: Any, **settings: Any):
-        if len(weight) > ("weight" in self.defaults):
-            raise TypeError(
-                f"{type(self).__name__}: give its settings by name: {list(self.defaults)}"
-            )
-        super().__init__(*weight, **settings)
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean"):
+        F.check_reduction("MSELoss", reduction, size_average, reduce)
+        self.reduction = reduction
 
-    def extra_repr(self) -> str:
-        return ""
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.mse_loss(input, target, reduction=self.reduction)
 
 
-class MSELoss(Loss, of=F.mse_loss, reduction="mean"): ...
+class L1Loss(Module):
+    """|x - y|: input x and target y of one shape."""
+
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean"):
+        F.check_reduction("L1Loss", reduction, size_average, reduce)
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.l1_loss(input, target, reduction=self.reduction)
 
 
-class L1Loss(Loss, of=F.l1_loss, reduction="mean"): ...
+class HuberLoss(Module):
+    """½ d² where d = |x - y| < delta, else delta (d - ½ delta)    (Huber 1964)."""
+
+    def __init__(self, reduction: str = "mean", delta: float = 1.0):
+        F.check_reduction("HuberLoss", reduction)
+        self.reduction = reduction
+        self.delta = delta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.huber_loss(input, target, self.reduction, self.delta)
 
 
-class HuberLoss(Loss, of=F.huber_loss, reduction="mean", delta=1.0): ...
+class NLLLoss(Module):
+    """-w_y x_y: input (B, C, ...) log-probabilities, target (B, ...) classes y; or (C,) and ().
+
+    weight (C,): w. A target of `ignore_index` counts for nothing.
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: None = None,
+        ignore_index: int = -100,
+        reduce: None = None,
+        reduction: str = "mean",
+    ):
+        F.check_reduction("NLLLoss", reduction, size_average, reduce)
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.nll_loss(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+        )
 
 
-class NLLLoss(Loss, of=F.nll_loss, weight=None, ignore_index=-100, reduction="mean"): ...
+class CrossEntropyLoss(Module):
+    """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,), target classes (B, ...) or (), or
+    probabilities as x.
+
+    weight (C,): w. A class of `ignore_index` counts for nothing. label_smoothing: see
+    `functional.cross_entropy`.
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: None = None,
+        ignore_index: int = -100,
+        reduce: None = None,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ):
+        F.check_reduction("CrossEntropyLoss", reduction, size_average, reduce)
+        F.check_probability("CrossEntropyLoss", label_smoothing, "label_smoothing")
+        self.register_buffer("weight", weight)
+        self.ignore_index = ignore_index
+        self.reduction = reduction
+        self.label_smoothing = label_smoothing
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
 
 
-class CrossEntropyLoss(
-    Loss,
-    of=F.cross_entropy,
-    weight=None,
-    ignore_index=-100,
-    reduction="mean",
-    label_smoothing=0.0,
-): ...
+class BCEWithLogitsLoss(Module):
+    """-w (p y log σ(x) + (1 - y) log(1 - σ(x))): input x and target y in [0, 1] of one shape.
 
+    weight w and pos_weight p, 1 by default, broadcast to that shape.
+    """
 
-class BCEWithLogitsLoss(
-    Loss,
-    of=F.binary_cross_entropy_with_logits,
-    weight=None,
-    reduction="mean",
-    pos_weight=None,
-): ...
+    weight: Tensor | None
+    pos_weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: None = None,
+        reduce: None = None,
+        reduction: str = "mean",
+        pos_weight: Tensor | None = None,
+    ):
+        F.check_reduction("BCEWithLogitsLoss", reduction, size_average, reduce)
+        self.register_buffer("weight", weight)
+        self.register_buffer("pos_weight", pos_weight)
+        self.reduction = reduction
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy_with_logits(
+            input,
+            target,
+            self.weight,
+            reduction=self.reduction,
+            pos_weight=self.pos_weight,
+        )

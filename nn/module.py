@@ -1,45 +1,48 @@
-"""Module: a tree of parameters with a forward method; and the containers Sequential and ModuleList."""
+"""Module: a tree of parameters with a forward method.
+
+First what a module is: its attributes are the tree, and a walk through the tree finds the
+parameters. After that what PyTorch's modules offer besides: registering by name, modes, moving, and
+saving. Printing is in `nn.printing`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from html import escape
-from itertools import groupby
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from minigrad import Tensor, as_tensor, errors, no_grad
+from minigrad import Tensor, as_tensor, zeros
 from minigrad.autograd import mode
 
-
-class Incompatible(NamedTuple):
-    missing_keys: list[str]
-    unexpected_keys: list[str]
+from . import printing
 
 
 class Parameter(Tensor):
     """A tensor that a module learns: assigned as an attribute, it is found by `parameters()`.
 
+    It shares the memory of `data`, if that is a tensor or an array. Raises RuntimeError for
+    integers, which have no gradient, unless requires_grad=False.
+
     >>> Parameter([1.0, 2.0]).requires_grad
     True
     """
 
-    def __init__(self, data: Any, requires_grad: bool = True):
-        super().__init__(as_tensor(data).array)
+    def __init__(self, data: Any = None, requires_grad: bool = True):
+        source = zeros(0) if data is None else as_tensor(data)
+        super().__init__(source.array)
+        self.version = source.version  # a change of `data` is a change of the parameter
         self.requires_grad_(requires_grad)
-
-    def __reduce__(self) -> Any:
-        return Parameter, (as_array(self), self.requires_grad)
 
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 
 
 class Module:
-    """A tree: its parameters and children are those of its attributes that are Parameters and Modules, in order.
+    """A tree: its attributes that are Parameters and Modules are its parameters and children.
 
-    A subclass makes them in `__init__` and computes with them in `forward`; calling the module calls `forward`.
+    A subclass makes them in `__init__` and computes with them in `forward`; calling the module
+    calls `forward`.
 
     >>> class Scale(Module):
     ...     def __init__(self):
@@ -51,15 +54,7 @@ class Module:
     """
 
     training: bool = True
-    _buffers: Mapping[str, bool] = {}  # name of each buffer -> whether state_dict holds it
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(vars(self).get(name), Parameter) and not isinstance(value, Parameter | None):
-            raise TypeError(
-                f"{type(self).__name__}.{name} is a Parameter and cannot become a {type(value).__name__}: "
-                f"assign nn.Parameter(...), or {name}.copy_(...) under minigrad.no_grad()"
-            )
-        super().__setattr__(name, value)
+    _buffer_names: Mapping[str, bool] = {}  # of each buffer: whether state_dict holds it
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         observer = mode.observer
@@ -71,87 +66,148 @@ class Module:
             return output
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes; a subclass defines it."""
         raise NotImplementedError(
             f"{type(self).__name__} has no forward method: define `def forward(self, ...)`"
         )
 
-    def register_parameter(self, name: str, param: Parameter | None) -> None:
-        setattr(self, name, param)
+    # The attributes are the tree
 
-    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Let `tensor` move and (if `persistent`) be saved with the module, without being learned."""
-        self._buffers = {**self._buffers, name: persistent}
-        setattr(self, name, tensor)
+    @property
+    def _parameters(self) -> dict[str, Parameter]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
 
-    # Walking the tree: names are dotted paths of attributes, and what is shared comes once.
+    @property
+    def _modules(self) -> dict[str, Module]:
+        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
 
-    def _own(self, kind: type) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, kind)}
+    @property
+    def _buffers(self) -> dict[str, Tensor]:
+        values = {name: vars(self).get(name) for name in self._buffer_names}
+        return {
+            name: value
+            for name, value in values.items()
+            if isinstance(value, Tensor) and not isinstance(value, Parameter)
+        }
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        return iter(self._own(Module).items())
-
-    def children(self) -> Iterator[Module]:
-        return iter(self._own(Module).values())
+    # Walking the tree: a name is the path of attributes, joined by dots
 
     def named_modules(
-        self, prefix: str = "", remove_duplicate: bool = True
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
-        """Every module of the tree, this one first."""
-        seen: set[Module] = set()
-        todo = [(prefix, self)]
-        while todo:
-            path, module = todo.pop()
-            if not (remove_duplicate and module in seen):
-                seen.add(module)
-                yield path, module
-                todo += [(dotted(path, name), child) for name, child in module.named_children()][
-                    ::-1
-                ]
+        """Every module of the tree with its path, this one first; a shared one once, by default."""
+        seen = set() if memo is None else memo
+        if self in seen:
+            return
+        if remove_duplicate:
+            seen.add(self)
+        yield prefix, self
+        for name, child in self._modules.items():
+            yield from child.named_modules(seen, join_names(prefix, name), remove_duplicate)
 
     def modules(self) -> Iterator[Module]:
         return (module for _, module in self.named_modules())
 
-    def _tensors(
-        self,
-        names: Callable[[Module], Iterable[str]],
-        prefix: str = "",
-        recurse: bool = True,
-        once: bool = True,
-    ) -> Iterator[tuple[str, Any]]:
-        """The tensors that are the attributes `names(module)` of each module."""
-        seen = set()
-        for path, module in self.named_modules(prefix, once) if recurse else [(prefix, self)]:
-            for name in names(module):
-                tensor = vars(module)[name]
-                if tensor is not None and not (once and id(tensor) in seen):
-                    seen.add(id(tensor))
-                    yield dotted(path, name), tensor
-
     def named_parameters(
-        self, prefix: str = "", recurse: bool = True
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        return self._tensors(lambda module: module._own(Parameter), prefix, recurse)
+        """Every parameter of the tree with its path; with recurse=False, of this module alone."""
+        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         return (param for _, param in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
-        return self._tensors(lambda module: module._buffers, prefix, recurse)
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
+        """Every buffer of the tree with its path; with recurse=False, of this module alone."""
+        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
+    def _named_members(
+        self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        modules: Iterable[tuple[str, Module]] = [(prefix, self)]
+        if recurse:
+            modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+        seen = set()
+        for path, module in modules:
+            for name, tensor in getattr(module, kind).items():
+                if remove_duplicate and id(tensor) in seen:
+                    continue
+                seen.add(id(tensor))
+                yield join_names(path, name), tensor
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules that are attributes of this one, a shared one once."""
+        seen = set()
+        for name, child in self._modules.items():
+            if child not in seen:
+                seen.add(child)
+                yield name, child
+
+    def children(self) -> Iterator[Module]:
+        return (child for _, child in self.named_children())
+
+    # Assigning and registering
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign, unless that would silently take a parameter, child or buffer out of the tree."""
+        if isinstance(value, Parameter | Module):
+            check_name(self, name)
+        if isinstance(value, Module):
+            check_no_cycle(self, name, value)
+        check_kind_is_kept(self, name, value)
+        super().__setattr__(name, value)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """Assign a parameter, or None, under a name that is still free.
+
+        Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
+        Parameter.
+        """
+        check_registration(self, name, param, Parameter)
+        setattr(self, name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Let `tensor` move and (if `persistent`) be saved with the module, without being learned.
+
+        Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
+        Tensor.
+        """
+        check_registration(self, name, tensor, Tensor)
+        setattr(self, name, tensor)
+        self._buffer_names = {**self._buffer_names, name: persistent}
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Assign a child, or None, under a name that is still free.
+
+        Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
+        Module.
+        """
+        check_registration(self, name, module, Module)
+        setattr(self, name, module)
+
+    register_module = add_module
+
+    # Modes
+
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` on every module of the tree, children before parents."""
-        for module in reversed(list(self.modules())):
-            fn(module)
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Switch dropout and its like on, or with mode=False off."""
-        for module in self.modules():
-            module.training = mode
+        """Switch dropout and its like on, or with mode=False off, in the whole tree."""
+        if not isinstance(mode, bool):
+            raise ValueError(f"{type(self).__name__}.train: expected True or False, got {mode!r}")
+        self.training = mode
+        for child in self.children():
+            child.train(mode)
         return self
 
     def eval(self) -> Self:
@@ -165,19 +221,24 @@ class Module:
     def zero_grad(self, set_to_none: bool = True) -> None:
         zero_gradients(self.parameters(), set_to_none)
 
-    def to(self, *args: Any, **kwargs: Any) -> Self:
-        """Move or cast the parameters and buffers in place: `to("cuda")`, `to(minigrad.float64)`, `to(device, dtype)`.
+    # Moving
 
-        They stay the same objects, so an optimizer keeps its hold on them. Integer buffers keep their dtype.
+    def to(self, *args: Any, **kwargs: Any) -> Self:
+        """Move or cast in place: `to("cuda")`, `to(minigrad.float64)`, `to(device, dtype)`.
+
+        Parameters and buffers stay the same objects, so an optimizer keeps its hold on them.
+        Integer buffers keep their dtype. Raises TypeError for a dtype of integers.
         """
+        dtype = zeros(()).to(*args, **kwargs).dtype
+        if dtype.kind not in "fc":
+            raise TypeError(
+                f"{type(self).__name__}.to: expected a dtype of floats, got {dtype}; "
+                "cast a single tensor with its own .to(...)"
+            )
         for tensor in [*self.parameters(), *self.buffers()]:
-            for part in (tensor, tensor.grad):
-                if part is not None:
-                    moved = part.detach().to(*args, **kwargs)
-                    part.array = moved.to(
-                        dtype=None if part.dtype.kind == "f" else part.dtype
-                    ).array
-            tensor.mark_changed()
+            move_in_place(tensor, *args, **kwargs)
+            if tensor.grad is not None:
+                move_in_place(tensor.grad, *args, **kwargs)
         return self
 
     def float(self) -> Self:
@@ -189,83 +250,175 @@ class Module:
     def cpu(self) -> Self:
         return self.to("cpu")
 
-    def cuda(self) -> Self:
-        return self.to("cuda")
+    def cuda(self, device: int | None = None) -> Self:
+        return self.to("cuda" if device is None else f"cuda:{device}")
 
-    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """Every parameter and persistent buffer by its dotted name. The tensors share the module's memory."""
-        return {
-            name: tensor.detach()
-            for name, tensor in self._tensors(saved, prefix.rstrip("."), once=False)
-        }
+    # Saving
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Incompatible:
+    def state_dict(
+        self,
+        *,
+        destination: dict[str, Tensor] | None = None,
+        prefix: str = "",
+        keep_vars: bool = False,
+    ) -> dict[str, Tensor]:
+        """Every parameter and persistent buffer by its path, in `destination`, by default a new dict.
+
+        The tensors share the module's memory; with keep_vars=True they are the parameters
+        themselves.
+        """
+        state = {} if destination is None else destination
+        for path, module in self.named_modules(remove_duplicate=False):
+            saved: dict[str, Tensor] = {**module._parameters}
+            for name, buffer in module._buffers.items():
+                if module._buffer_names[name]:
+                    saved[name] = buffer
+            for name, tensor in saved.items():
+                state[prefix + join_names(path, name)] = tensor if keep_vars else tensor.detach()
+        return state
+
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Copy values in by name: tensors of minigrad or PyTorch, or arrays.
 
-        Raises RuntimeError, and changes nothing, where shapes differ, floats came for integers, or (if `strict`) names
-        are missing or unexpected.
+        Raises RuntimeError, and changes nothing, where a shape differs, a dtype cannot be cast
+        (floats to integers), or (if `strict`) keys are missing or unexpected. Returns both lists of
+        keys.
         """
-        own = dict(self._tensors(saved, once=False))
+        owner = f"{type(self).__name__}.load_state_dict"
+        if assign:
+            raise NotImplementedError(
+                f"{owner}: assign=True is not supported; leave it out, and values are copied"
+            )
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(
+                f"{owner}: expected a dict from names to tensors, got a {type(state_dict).__name__}"
+            )
+        own = self.state_dict()
         given = {name: as_array(value) for name, value in state_dict.items()}
-        missing, unexpected = [n for n in own if n not in given], [n for n in given if n not in own]
-        both = [(n, given[n], t) for n, t in own.items() if n in given]
-        faults = [
-            f"{n} has shape {g.shape} where {tuple(t.shape)} is wanted"
-            for n, g, t in both
-            if g.shape != t.shape
-        ]
-        faults += [
-            f"{n} is {g.dtype} where {t.dtype} is wanted"
-            for n, g, t in both
-            if not np.can_cast(g.dtype, t.dtype, "same_kind")
-        ]
-        if strict:
-            faults += [f"{n} is missing" for n in missing] + [
-                f"{n} is unexpected" for n in unexpected
-            ]
+        missing = [name for name in own if name not in given]
+        unexpected = [name for name in given if name not in own]
+        found = [name for name in own if name in given]
+        faults = []
+        for name in found:
+            faults += mismatches(name, own[name], given[name])
+        if strict and missing:
+            faults.append(f"missing {', '.join(missing)}")
+        if strict and unexpected:
+            faults.append(f"unexpected {', '.join(unexpected)}")
         if faults:
-            raise RuntimeError(f"{type(self).__name__}.load_state_dict: {', '.join(faults)}")
-        with no_grad():
-            for name in own.keys() & given.keys():
-                own[name].copy_(given[name])
-        return Incompatible(missing, unexpected)
+            raise RuntimeError(f"{owner}: {'; '.join(faults)}")
+        for name in found:
+            own[name].copy_(given[name])
+        return IncompatibleKeys(missing, unexpected)
+
+    # Printing
 
     def extra_repr(self) -> str:
-        """What stands between the brackets of the module's own line."""
+        """The text between the parentheses of the module's own line in its repr."""
         return ""
 
-    def _child_lines(self) -> list[str]:
-        return [f"({name}): {child!r}" for name, child in self.named_children()]
-
     def __repr__(self) -> str:
-        name, extra, lines = type(self).__name__, self.extra_repr(), self._child_lines()
-        body = "\n".join([extra] * bool(extra) + lines).replace("\n", "\n  ")
-        return f"{name}(\n  {body}\n)" if lines else f"{name}({extra})"
+        return printing.as_text(self, printing.child_lines(self))
 
     def _repr_html_(self) -> str:
-        """The tree for Jupyter, of which each branch can be folded."""
-        count = f"{sum(p.numel() for p in self.parameters()):,} parameters"
-        line = f"<code>{escape(type(self).__name__)}({escape(self.extra_repr())})</code> {count}"
-        parts = "".join(
-            [
-                f"<li>{escape(name)}: {child._repr_html_()}</li>"
-                for name, child in self.named_children()
-            ]
-        )
-        return (
-            f"<details open><summary>{line}</summary><ul>{parts}</ul></details>" if parts else line
-        )
+        return printing.as_html(self)
 
 
-def dotted(path: str, name: str) -> str:
+class IncompatibleKeys(NamedTuple):
+    """What `load_state_dict` found without a partner."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        missing, unexpected = self
+        return f"IncompatibleKeys(missing_keys={missing}, unexpected_keys={unexpected})"
+
+
+def join_names(path: str, name: str) -> str:
+    """`path.name`; the name itself at the root."""
     return f"{path}.{name}" if path else name
 
 
-def saved(module: Module) -> list[str]:
-    return [
-        *module._own(Parameter),
-        *(name for name, persistent in module._buffers.items() if persistent),
-    ]
+def check_name(module: Module, name: Any) -> None:
+    """Raise where `name` could not be part of a dotted path."""
+    owner = type(module).__name__
+    if not isinstance(name, str):
+        raise TypeError(f"{owner}: expected a name that is a str, got {name!r}")
+    if not name or "." in name:
+        raise KeyError(
+            f"{owner}: expected a name without a dot and not empty, got {name!r}; "
+            "dots join the names of a path in state_dict"
+        )
+
+
+def check_registration(module: Module, name: str, value: Any, kind: type) -> None:
+    """Raise where `name` is taken or no name, or `value` is neither of this kind nor None."""
+    owner = type(module).__name__
+    check_name(module, name)
+    existing = getattr(module, name, None)
+    if existing is not None and not isinstance(existing, kind):
+        raise KeyError(f"{owner}: attribute {name!r} already exists; give another name")
+    if not isinstance(value, kind | None):
+        raise TypeError(
+            f"{owner}.{name}: expected a {kind.__name__} or None, got a {type(value).__name__}"
+        )
+
+
+def check_kind_is_kept(module: Module, name: str, value: Any) -> None:
+    """Raise where a Parameter, a Module or a buffer would be replaced by something that is none."""
+    if value is None:
+        return
+    existing = vars(module).get(name)
+    got = f"got a {type(value).__name__}"
+    if isinstance(existing, Parameter) and not isinstance(value, Parameter):
+        raise TypeError(
+            f"{type(module).__name__}.{name}: expected a Parameter or None, {got}; assign "
+            f"nn.Parameter(...), or {name}.copy_(...) under minigrad.no_grad()"
+        )
+    if isinstance(existing, Module) and not isinstance(value, Module | Parameter):
+        raise TypeError(
+            f"{type(module).__name__}.{name}: expected a Module or None, {got}; "
+            "delete the attribute first"
+        )
+    if name in module._buffer_names and not isinstance(value, Tensor | Module):
+        raise TypeError(
+            f"{type(module).__name__}.{name}: expected a Tensor or None for a buffer, {got}; "
+            "make one with minigrad.tensor(...)"
+        )
+
+
+def check_no_cycle(module: Module, name: str, child: Module) -> None:
+    """Raise where `child` contains `module` itself: no walk through the tree would end."""
+    if module in child.modules():
+        raise ValueError(
+            f"{type(module).__name__}.{name}: expected a child, got a {type(child).__name__} that "
+            "contains this module; keep a parent in a list, [parent], which is no part of the tree"
+        )
+
+
+def mismatches(name: str, own: Tensor, given: np.ndarray[Any, Any]) -> list[str]:
+    """What forbids to copy `given` into `own`, in words."""
+    faults = []
+    if own.shape != given.shape:
+        faults.append(f"expected {name} of shape {tuple(own.shape)}, got {given.shape}")
+    if not np.can_cast(given.dtype, own.dtype, "same_kind"):
+        faults.append(f"expected {name} of {own.dtype}, got {given.dtype}")
+    return faults
+
+
+def move_in_place(tensor: Tensor, *args: Any, **kwargs: Any) -> None:
+    """`tensor.to(...)` in the same object; one of integers changes only its device."""
+    moved = tensor.detach().to(*args, **kwargs)
+    if tensor.dtype.kind not in "fc":
+        moved = tensor.detach().to(moved.device)
+    if moved.array is not tensor.array:
+        tensor.array = moved.array
+        tensor.mark_changed()
 
 
 def as_array(value: Any) -> np.ndarray[Any, Any]:
@@ -274,75 +427,7 @@ def as_array(value: Any) -> np.ndarray[Any, Any]:
 
 
 def zero_gradients(params: Iterable[Tensor], set_to_none: bool) -> None:
+    """Set each gradient to None, or to zeros."""
     for p in params:
         if p.grad is not None:
             p.grad = None if set_to_none else p.grad.zero_()
-
-
-class Sequential(Module):
-    """Modules applied one after the other: Sequential(a, b)(x) = b(a(x)); or named ones, Sequential({"first": a})."""
-
-    def __init__(self, *modules: Any):
-        named = (
-            modules[0].items()
-            if modules and isinstance(modules[0], Mapping)
-            else enumerate(modules)
-        )
-        for name, module in named:
-            self._add(str(name), module)
-
-    def _add(self, name: str, module: Module) -> None:
-        if not isinstance(module, Module):
-            raise TypeError(
-                f"{type(self).__name__}: it takes modules, and a {type(module).__name__} came as {name!r}"
-            )
-        setattr(self, name, module)
-
-    def forward(self, x: Any) -> Any:
-        for module in self:
-            x = module(x)
-        return x
-
-    def __len__(self) -> int:
-        return len(self._own(Module))
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    def __getitem__(self, index: int | slice) -> Any:
-        found = list(self.named_children())[index]
-        return type(self)(dict(found)) if isinstance(found, list) else found[1]
-
-    def append(self, module: Module) -> Self:
-        self._add(str(len(self)), module)
-        return self
-
-    def extend(self, modules: Iterable[Module]) -> Self:
-        for module in modules:
-            self.append(module)
-        return self
-
-
-class ModuleList(Sequential):
-    """A list of modules whose parameters are found; a plain list would hide them. It computes nothing by itself."""
-
-    def __init__(self, modules: Iterable[Module] | Mapping[str, Module] = ()):
-        self.extend(modules.values() if isinstance(modules, Mapping) else modules)
-
-    forward = Module.forward
-
-    def _child_lines(self) -> list[str]:
-        """Equal neighbours on one line: `(0-2): 3 x Linear(...)`."""
-        lines, start = [], 0
-        for text, run in groupby(map(repr, self)):
-            count = len(list(run))
-            lines.append(
-                f"({start}): {text}"
-                if count == 1
-                else f"({start}-{start + count - 1}): {count} x {text}"
-            )
-            start += count
-        return lines
-
-
-errors.name_all(globals(), helpers="dotted saved as_array forget_gradients")

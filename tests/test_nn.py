@@ -65,14 +65,15 @@ def test_load_state_dict_says_all_that_is_wrong_at_once_and_changes_nothing() ->
     bad = {"weight": np.zeros((3, 2)), "bias": np.zeros(4), "extra": np.zeros(1)}
     with pytest.raises(
         RuntimeError,
-        match=r"Linear.*bias has shape \(4,\) where \(3,\) is wanted.*extra is unexpected",
+        match=r"^Linear.load_state_dict: expected bias of shape \(3,\), got \(4,\); unexpected extra$",
     ):
         linear.load_state_dict(bad)
     with pytest.raises(
-        RuntimeError, match="weight is missing, bias is missing, other is unexpected"
+        RuntimeError,
+        match="^Linear.load_state_dict: missing weight, bias; unexpected other$",
     ):
         linear.load_state_dict({"other": np.zeros(1)})
-    with pytest.raises(RuntimeError, match="bias has shape"):
+    with pytest.raises(RuntimeError, match="expected bias of shape"):
         linear.load_state_dict(bad, strict=False)
     assert linear.weight.tolist() == before
     assert linear.load_state_dict({"weight": np.zeros((3, 2)), "other": 1.0}, strict=False) == (
@@ -132,21 +133,21 @@ def test_parameters_may_be_registered_and_moved() -> None:
     net.register_parameter("b", None)
     assert [n for n, _ in net.named_parameters()] == ["w"] and net.b is None and net.cpu() is net
     if not mg.cuda.is_available():
-        with pytest.raises(RuntimeError, match="no GPU is usable here"):
+        with pytest.raises(RuntimeError, match="no GPU can be used here"):
             net.cuda()
 
 
 def test_misuse_of_modules() -> None:
     linear = nn.Linear(2, 3)
     with pytest.raises(
-        TypeError, match=r"Linear.weight is a Parameter and cannot become a Tensor.*nn.Parameter"
+        TypeError, match=r"Linear.weight: expected a Parameter or None, got a Tensor.*nn.Parameter"
     ):
         linear.weight = linear.weight * 2
     with pytest.raises(NotImplementedError, match="Module has no forward method"):
         nn.Module()(1)
-    with pytest.raises(TypeError, match=r"Softmax: its settings are \['dim'\]"):
+    with pytest.raises(NotImplementedError, match="^Softmax: dim=None.* give dim=-1"):
         nn.Softmax()
-    with pytest.raises(TypeError, match="inplace"):
+    with pytest.raises(NotImplementedError, match="^ReLU: inplace=True is not supported"):
         nn.ReLU(inplace=True)
     with pytest.raises(RuntimeError, match="int64"):
         nn.Parameter([1, 2])
@@ -169,11 +170,13 @@ def test_the_padding_row_is_zero_and_gets_no_gradient(ids: list[int], padding: i
 def test_misuse_of_embedding() -> None:
     embedding = nn.Embedding(5, 3)
     for ids in ([5], [-1], [0, 7]):
-        with pytest.raises(IndexError, match="rows 0 to 4"):
+        with pytest.raises(IndexError, match="expected rows 0 to 4, got values from"):
             embedding(mg.tensor(ids))
-    with pytest.raises(TypeError, match="ids must be integers"):
+    with pytest.raises(
+        TypeError, match=r"embedding.*expected .*integers.* got float32; use \.long\(\)"
+    ):
         embedding(mg.ones(2))
-    with pytest.raises(ValueError, match="padding_idx 5 is not among the 5 rows"):
+    with pytest.raises(ValueError, match="Embedding: expected padding_idx between -5 and 4, got 5"):
         nn.Embedding(5, 3, padding_idx=5)
 
 
@@ -217,9 +220,9 @@ def test_locked_dropout_has_one_mask_for_all_steps_and_a_fresh_one_each_call(
 
 def test_misuse_of_dropout() -> None:
     for p in (-0.1, 1.1):
-        with pytest.raises(ValueError, match="is no probability"):
+        with pytest.raises(ValueError, match=f"Dropout: expected p between 0 and 1, got {p}"):
             nn.Dropout(p)
-        with pytest.raises(ValueError, match="is no probability"):
+        with pytest.raises(ValueError, match=f"dropout: expected p between 0 and 1, got {p}"):
             F.dropout(mg.ones(2), p)
 
 

@@ -1,0 +1,59 @@
+"""How a module prints: PyTorch's text, and for Jupyter a tree that can be folded."""
+
+from __future__ import annotations
+
+from html import escape
+from textwrap import indent
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .module import Module
+
+
+def as_text(module: Module, lines_of_children: list[str]) -> str:
+    """`Name(extra)`; with children the lines of both, indented, between `Name(` and `)`."""
+    name = type(module).__name__
+    extra = module.extra_repr()
+    if not lines_of_children and "\n" not in extra:
+        return f"{name}({extra})"
+    lines = [extra, *lines_of_children] if extra else lines_of_children
+    body = indent("\n".join(lines), "  ")
+    return f"{name}(\n{body}\n)"
+
+
+def child_lines(module: Module) -> list[str]:
+    """`(name): Child(...)` for each child."""
+    return [f"({name}): {child!r}" for name, child in module._modules.items()]
+
+
+def run_length_lines(module: Module) -> list[str]:
+    """The same for a list, with equal neighbours on one line: `(0-2): 3 x Linear(...)`."""
+    runs: list[tuple[str, int]] = []  # text, how often in a row
+    for child in module._modules.values():
+        text = repr(child)
+        if runs and runs[-1][0] == text:
+            runs[-1] = (text, runs[-1][1] + 1)
+        else:
+            runs.append((text, 1))
+    lines = []
+    start = 0
+    for text, count in runs:
+        if count == 1:
+            lines.append(f"({start}): {text}")
+        else:
+            lines.append(f"({start}-{start + count - 1}): {count} x {text}")
+        start += count
+    return lines
+
+
+def as_html(module: Module) -> str:
+    """The tree as nested lists of which each branch can be folded."""
+    count = sum(param.numel() for param in module.parameters())
+    name, extra = escape(type(module).__name__), escape(module.extra_repr())
+    line = f"<code>{name}({extra})</code> {count:,} parameters"
+    items = [
+        f"<li>{escape(name)}: {as_html(child)}</li>" for name, child in module._modules.items()
+    ]
+    if not items:
+        return line
+    return f"<details open><summary>{line}</summary><ul>{''.join(items)}</ul></details>"
