@@ -1,11 +1,11 @@
 """Recurrent cells as equations, one step at a time, and their unrolling over time.
 
-These are the definitions: the fused layers of `minigrad.fast` must give the same numbers and gradients, and their
-second derivatives are taken here.
+These are the definitions. `minigrad.byhand` has the same layers with their backward passes by hand, `minigrad.fast`
+has faster versions; both must give these numbers and gradients. Second derivatives are taken here.
 
 T time, B batch, I input size, H hidden size. x (B,I), h and c (B,H). The weights: w_ih (kH,I), w_hh (kH,H), b_ih and
-b_hh (kH,) or None, where k counts the blocks: 1 for the RNN; 4 (i, f, g, o) for the LSTM; 3 (r, z, n) for the GRU, as
-in PyTorch. W x + b below stands for one block of w_ih with its bias, U h + b for the same block of w_hh with its own.
+b_hh (kH,) or None, with k blocks of H rows: 1 for the RNN; 4 (i, f, g, o) for the LSTM; 3 (r, z, n) for the GRU, as in
+PyTorch. In the equations a weight is the block of its gate, and a next state has a prime: h', c'.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ Lengths = Sequence[int] | np.ndarray[Any, Any] | None
 States = tuple[Tensor, ...]
 
 
-def check_nonlinearity(name: str) -> str:
-    if name not in ("tanh", "relu"):
-        raise ValueError(f"nonlinearity is 'tanh' or 'relu', not {name!r}")
-    return name
+def check_nonlinearity(nonlinearity: str) -> str:
+    """`nonlinearity`. Raises ValueError where it is not "tanh" or "relu"."""
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(f"nonlinearity: expected 'tanh' or 'relu', got {nonlinearity!r}")
+    return nonlinearity
 
 
 def rnn_cell(
@@ -39,16 +40,18 @@ def rnn_cell(
     *,
     nonlinearity: str = "tanh",
 ) -> Tensor:
-    """h' = tanh(W x + b + U h + b)    (Graves 2013, eq. 1; Elman 1990); or relu in place of tanh."""
+    """h' = tanh(w_ih x + b_ih + w_hh h + b_hh), or relu in place of tanh    (Elman 1990; Graves 2013, eq. 1)."""
+    check_nonlinearity(nonlinearity)
     a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
-    return tanh(a) if check_nonlinearity(nonlinearity) == "tanh" else relu(a)
+    return tanh(a) if nonlinearity == "tanh" else relu(a)
 
 
 def lstm_gates(
     x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None
 ) -> States:
-    """i, f, g, o = σ, σ, tanh, σ of W x + b + U h + b: input gate, forget gate, candidate, output gate."""
-    i, f, g, o = (linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)).chunk(4, dim=-1)
+    """i, f, g, o = σ, σ, tanh, σ of w_ih x + b_ih + w_hh h + b_hh: input gate, forget gate, candidate, output gate."""
+    a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)  # (B,4H)
+    i, f, g, o = a.chunk(4, dim=-1)
     return sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
 
 
@@ -80,17 +83,24 @@ def gru_gates(
     *,
     reset_after: bool = True,
 ) -> States:
-    """r, z = σ(W x + b + U h + b)    (Cho et al. 2014, eq. 5-6), and the candidate n, where the two GRUs differ:
+    """r, z = σ(w_ih x + b_ih + w_hh h + b_hh)    (Cho et al. 2014, eq. 5-6), and the candidate n of either GRU:
 
-    reset_after=True   n = tanh(W x + b + r (U h + b))    PyTorch's and cuDNN's: U h is one product for all blocks
-    reset_after=False  n = tanh(W x + b + U (r h) + b)    (Cho et al. 2014, eq. 8)
+    reset_after=True   n = tanh(w_ih x + b_ih + r (w_hh h + b_hh))    PyTorch's and cuDNN's: one product for all blocks
+    reset_after=False  n = tanh(w_ih x + b_ih + w_hh (r h) + b_hh)    (Cho et al. 2014, eq. 8)
     """
-    xr, xz, xn = linear(x, w_ih, b_ih).chunk(3, dim=-1)
-    ur, uz, un = w_hh.chunk(3)
-    br, bz, bn = (None, None, None) if b_hh is None else b_hh.chunk(3)
-    r = sigmoid(xr + linear(h, ur, br))
-    z = sigmoid(xz + linear(h, uz, bz))
-    n = tanh(xn + (r * linear(h, un, bn) if reset_after else linear(r * h, un, bn)))
+    a_r, a_z, a_n = linear(x, w_ih, b_ih).chunk(3, dim=-1)
+    w_r, w_z, w_n = w_hh.chunk(3)
+    b_r, b_z, b_n = (None, None, None) if b_hh is None else b_hh.chunk(3)
+    u_r = linear(h, w_r, b_r)
+    u_z = linear(h, w_z, b_z)
+    r = sigmoid(a_r + u_r)
+    z = sigmoid(a_z + u_z)
+    if reset_after:
+        u_n = linear(h, w_n, b_n)
+        n = tanh(a_n + r * u_n)
+    else:
+        u_n = linear(r * h, w_n, b_n)
+        n = tanh(a_n + u_n)
     return r, z, n
 
 
@@ -119,25 +129,29 @@ def unroll(
 
     Returns (hs, *state): hs (T,B,H), where hs[t] is the output after reading x[t], and the last state.
     With `lengths` (B,), row b ends after lengths[b] steps: from there its state stays as it is and hs is 0, so that a
-    padded row gives what it gives alone. With `reverse`, time runs from T - 1 to 0, each row starting at its own end.
+    padded row gives the same result as unpadded. With `reverse`, time runs from T - 1 to 0, and each row starts at
+    its own end.
     """
     T = len(x)
-    hs: list[Any] = [None] * T
+    if T == 0:
+        return state[0][None][:0], *state
+    active = None
+    if lengths is not None:
+        t = np.arange(T)[:, None, None]
+        active = t < np.asarray(lengths)[:, None]  # (T,B,1)
+        x = where(x.new(active), x, 0.0)  # padding may hold NaN
     rows = x.unbind(0)
-    alive = (
-        None if lengths is None else np.arange(T)[:, None, None] < np.asarray(lengths)[:, None]
-    )  # (T,B,1)
+    hs: list[Any] = [None] * T
     for t in reversed(range(T)) if reverse else range(T):
         new = step(rows[t], *state)
-        if alive is None:
-            hs[t], state = new[0], new
+        if active is None:
+            hs[t] = new[0]
+            state = new
         else:
-            here = x.new(alive[t])
-            hs[t] = where(here, new[0], 0.0)
-            state = tuple(
-                where(here, after, before) for after, before in zip(new, state, strict=True)
-            )
-    return stack(hs) if T else state[0][None][:0], *state
+            runs = x.new(active[t])  # (B,1)
+            hs[t] = where(runs, new[0], 0.0)
+            state = tuple(where(runs, after, before) for after, before in zip(new, state))
+    return stack(hs), *state
 
 
 def rnn_composed(
@@ -149,13 +163,11 @@ def rnn_composed(
     nonlinearity: str = "tanh",
 ) -> States:
     """`rnn_cell` over x (T,B,I) from h0 (B,H): hs (T,B,H), h_n (B,H)."""
-    return unroll(
-        lambda x, h: (rnn_cell(x, h, *weights, nonlinearity=nonlinearity),),
-        x,
-        (h0,),
-        lengths,
-        reverse,
-    )
+
+    def step(x: Tensor, h: Tensor) -> States:
+        return (rnn_cell(x, h, *weights, nonlinearity=nonlinearity),)
+
+    return unroll(step, x, (h0,), lengths, reverse)
 
 
 def gru_composed(
@@ -167,17 +179,19 @@ def gru_composed(
     reset_after: bool = True,
 ) -> States:
     """`gru_cell` over x (T,B,I) from h0 (B,H): hs (T,B,H), h_n (B,H)."""
-    return unroll(
-        lambda x, h: (gru_cell(x, h, *weights, reset_after=reset_after),),
-        x,
-        (h0,),
-        lengths,
-        reverse,
-    )
+
+    def step(x: Tensor, h: Tensor) -> States:
+        return (gru_cell(x, h, *weights, reset_after=reset_after),)
+
+    return unroll(step, x, (h0,), lengths, reverse)
 
 
 def lstm_composed(
     x: Tensor, h0: Tensor, c0: Tensor, *weights: Any, lengths: Lengths = None, reverse: bool = False
 ) -> States:
     """`lstm_cell` over x (T,B,I) from h0, c0 (B,H): hs (T,B,H), h_n (B,H), c_n (B,H)."""
-    return unroll(lambda x, h, c: lstm_cell(x, h, c, *weights), x, (h0, c0), lengths, reverse)
+
+    def step(x: Tensor, h: Tensor, c: Tensor) -> States:
+        return lstm_cell(x, h, c, *weights)
+
+    return unroll(step, x, (h0, c0), lengths, reverse)

@@ -11,7 +11,7 @@ from strict_device import NAME, StrictArray, StrictModule
 import minigrad as mg
 import nn
 from minigrad import array, random
-from minigrad.fast import gru, lstm, rnn
+from minigrad.byhand import gru, lstm, rnn
 from minigrad.fast.gpu import kernels as gpu
 from nn import optim
 

@@ -11,7 +11,7 @@ from strict_device import NAME, StrictModule
 
 import minigrad as mg
 import nn
-from minigrad import random
+from minigrad.fast.gpu import dropout
 from minigrad.fast.gpu import kernels as gpu
 from nn import optim
 
@@ -27,7 +27,7 @@ def test_a_loop_becomes_a_graph_the_second_time(kernels: Any) -> None:
     def body() -> None:
         calls.append(len(calls))
         kernels.cupy.matmul(a, a, out=b)
-        kernels.launch(random.draw_mask, a.dtype, a.size, a, 1, 0.5, 2.0)
+        kernels.launch(dropout.draw_mask, a.dtype, a.size, a, 1, 0.5, 2.0)
 
     captures, launches = Graph.captures, Graph.launches
     for _ in range(5):

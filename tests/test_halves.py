@@ -1,5 +1,5 @@
 """Two halves of a batch at once: what they cost, and what happens where one fails or the process forks. That they give
-what the whole gives is among the laws of test_fused_recurrent.py."""
+what the whole gives is among the laws of test_recurrent_tiers.py."""
 
 import os
 import signal
@@ -36,15 +36,15 @@ def test_a_large_batch_is_halved_forward_and_back_and_no_other(
     B: int, H: int, device: str, allowed: bool, halved: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """12 numbers in each of two states being large here."""
-    both, calls = halves.cores.both, []
+    run_both, calls = halves.cores.run_both, []
 
     def counted(work: Any) -> list[Any]:
         calls.append(work)
-        return both(work)
+        return run_both(work)
 
-    monkeypatch.setattr(halves, "LARGE", 24)
+    monkeypatch.setattr(halves, "MIN_HALVED_SIZE", 24)
     monkeypatch.setattr(halves.cores, "allowed", lambda: allowed)
-    monkeypatch.setattr(halves.cores, "both", counted)
+    monkeypatch.setattr(halves.cores, "run_both", counted)
     x, h, W, U = (
         mg.tensor(np.ones(shape), device=device) for shape in ((2, B, 1), (B, H), (H, 1), (H, H))
     )
@@ -66,8 +66,8 @@ def test_an_error_in_one_half_is_the_calls_and_leaves_both_free(bad: int) -> Non
         return which
 
     with pytest.raises(ValueError, match="half a batch"):
-        halves.cores.both(work)
-    assert done == [1 - bad] and halves.cores.both(lambda which: which) == [0, 1]
+        halves.cores.run_both(work)
+    assert done == [1 - bad] and halves.cores.run_both(lambda which: which) == [0, 1]
 
 
 known = pytest.mark.skipif(not threads_of_blas(), reason="threadpoolctl does not know this BLAS")
@@ -77,7 +77,7 @@ known = pytest.mark.skipif(not threads_of_blas(), reason="threadpoolctl does not
 def test_blas_keeps_to_one_thread_while_both_work() -> None:
     with halves.cores.blas.limit(limits=2):
         before = threads_of_blas()
-        assert halves.cores.both(lambda which: threads_of_blas()) == [[1] * len(before)] * 2
+        assert halves.cores.run_both(lambda which: threads_of_blas()) == [[1] * len(before)] * 2
         assert threads_of_blas() == before
 
 
@@ -93,9 +93,9 @@ def test_halves_wait_until_blas_may_use_two_cores(limit: int) -> None:
     "ignore:.*fork:DeprecationWarning"
 )  # the thread that it warns of is what this is about
 def test_a_forked_process_starts_a_second_thread_of_its_own() -> None:
-    halves.cores.both(lambda which: which)
+    halves.cores.run_both(lambda which: which)
     child = os.fork()
     if not child:
         signal.alarm(20)
-        os._exit(halves.cores.both(lambda which: which) != [0, 1])
+        os._exit(halves.cores.run_both(lambda which: which) != [0, 1])
     assert os.waitpid(child, 0)[1] == 0, "it waits for a thread that only its parent has"

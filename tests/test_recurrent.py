@@ -86,7 +86,7 @@ def test_gru_keeps_the_state_where_z_is_one_and_forgets_it_where_z_is_zero(
     cell.bias_ih.detach()[4:8].fill_(1e3)
     same(values(cell(x, h)), values(h))
     cell.bias_ih.detach()[4:8].fill_(-1e3)
-    _, _, n = mg.steps.gru_gates(x, h, *cell.weights(), reset_after=reset_after)
+    _, _, n = mg.cells.gru_gates(x, h, *cell.weights(), reset_after=reset_after)
     same(values(cell(x, h)), values(n))
 
 
@@ -174,9 +174,9 @@ def test_two_parts_of_a_sequence_are_the_whole(name: str, cut: int) -> None:
 
 
 COMPOSED = {
-    "RNN": mg.steps.rnn_composed,
-    "LSTM": mg.steps.lstm_composed,
-    "GRU": mg.steps.gru_composed,
+    "RNN": mg.cells.rnn_composed,
+    "LSTM": mg.cells.lstm_composed,
+    "GRU": mg.cells.gru_composed,
 }
 
 
@@ -344,7 +344,10 @@ def test_misuse_of_layers() -> None:
             r"lengths \[5\] came; wanted are 2 integers from 0 to 5",
         ),
         (lambda: layer(mg.ones(2, 5, 3), lengths=[5, 6]), r"lengths \[5, 6\] came"),
-        (lambda: nn.RNN(3, 4, nonlinearity="sin"), "nonlinearity is 'tanh' or 'relu', not 'sin'"),
+        (
+            lambda: nn.RNN(3, 4, nonlinearity="sin"),
+            "nonlinearity: expected 'tanh' or 'relu', got 'sin'",
+        ),
         (lambda: nn.GRU(3, 0), "hidden_size 0"),
         (lambda: nn.GRU(3, 4, 2, dropout=1.5), "dropout 1.5 a probability"),
         (

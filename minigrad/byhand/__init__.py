@@ -1,7 +1,7 @@
-"""Ops differentiated by hand: each line stands beside its equation, and each op names the composition it equals."""
+"""Ops differentiated by hand: each line is an equation, and each op names what it is composed of."""
 
+from minigrad.byhand.gru import gru
 from minigrad.byhand.layer_norm import layer_norm
+from minigrad.byhand.lstm import lstm
+from minigrad.byhand.rnn import rnn
 from minigrad.byhand.softmax_cross_entropy import softmax_cross_entropy
-from minigrad.fast.gru import gru
-from minigrad.fast.lstm import lstm
-from minigrad.fast.rnn import rnn

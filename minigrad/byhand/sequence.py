@@ -1,68 +1,158 @@
-"""The order in which the rows of a batch are read: what rnn, lstm and gru share.
+"""What rnn, lstm and gru by hand share: the order in which a batch is read, and the gates' products.
 
-T time, B batch. Step t reads one row of every sequence in the batch. Without lengths that is x[t]. With lengths the
-sequences stand in falling order of length, so that those that still run at step t are the first `active[t]` rows, and
-the others are left alone. `reverse` reads each sequence from its own end.
+T time, B batch, I input size, H hidden size, k gates. Step t reads one row of every sequence in the
+batch. Without lengths that is x[t]. With lengths the sequences are sorted by falling length, so that
+those that still run at step t are the first `active_rows[t]` rows, and the finished ones are left as
+they are. `reverse` reads each sequence from its own end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad.array import XP, Array
-
-Lengths = Sequence[int] | np.ndarray[Any, Any] | None
+from minigrad.cells import Lengths
 
 
 class ReadingOrder:
-    """Which sequence and which time each step reads; the inverse on the way back.
+    """Which sequence and which time each step reads, and the inverse on the way back.
 
-    lengths (B,): sequence b ends after lengths[b] steps; None: all have T. reverse: from its end to its start.
+    lengths (B,): sequence b ends after lengths[b] steps; None: all have T.
+    reverse: each sequence is read from its end to its start.
     """
 
     def __init__(self, xp: XP, T: int, B: int, lengths: Lengths, reverse: bool):
         self.xp = xp
         self.has_lengths = lengths is not None
-        self.active: list[int] = [B] * T  # how many sequences run at each step
-        self.rows: Any = slice(None)  # row j of a step is sequence rows[j] of the batch
-        self.times: Any = slice(
-            None, None, -1 if reverse else 1
-        )  # step t of row j reads time times[t, j]
+        self.active_rows = [B] * T  # how many sequences run at each step
+        self.permutation: Any = slice(None)  # row j is sequence permutation[j] of the batch
+        self.times: Any = slice(None, None, -1 if reverse else 1)  # step t of row j: times[t, j]
         if lengths is None:
             return
         lengths = np.asarray(lengths, dtype=np.int64)
-        by_length = np.argsort(-lengths, kind="stable")
-        ends = lengths[by_length]
+        permutation = np.argsort(-lengths, kind="stable")
+        ends = lengths[permutation]
         t = np.arange(T)[:, None]
         runs = t < ends  # (T,B)
-        times = np.where(runs, ends - 1 - t, t) if reverse else np.broadcast_to(t, (T, B))
-        self.active = runs.sum(axis=1).tolist()
-        self.rows = xp.asarray(by_length)
+        times = np.where(runs & reverse, ends - 1 - t, t)
+        self.active_rows = runs.sum(axis=1).tolist()
+        self.permutation = xp.asarray(permutation)
         self.times = xp.asarray(times)
+        self.ends = xp.asarray(ends)
+        self.runs = xp.asarray(runs)
+
+    def steps(self) -> list[tuple[int, slice]]:
+        """Each step t, with the rows that still run at it."""
+        return [(t, slice(n)) for t, n in enumerate(self.active_rows)]
 
     def read(self, x: Array) -> Array:
-        """x (T,B,·), in the order of time, as step after step."""
-        return x[self.times, self.rows]
+        """x (T,B,·), from the order of time to that of reading; 0 where a sequence has finished."""
+        if not self.has_lengths:
+            return x[self.times]
+        steps = x[self.times, self.permutation]
+        return self.xp.where(self.runs[:, :, None], steps, self.xp.zeros((), dtype=x.dtype))
 
     def write(self, steps: Array) -> Array:
-        """The inverse of `read`: (T,B,·), step after step, in the order of time."""
+        """The inverse of `read`: (T,B,·), from the order of reading to that of time."""
         if not self.has_lengths:
             return steps[self.times]
-        out = self.xp.empty_like(steps)
-        out[self.times, self.rows] = steps
+        out = self.xp.empty(steps.shape, dtype=steps.dtype)
+        out[self.times, self.permutation] = steps
         return out
 
     def read_state(self, state: Array) -> Array:
         """A state (B,H) of the batch, in the order of rows; memory of its own."""
-        return self.xp.array(state[self.rows])
+        return self.xp.array(state[self.permutation])
 
     def write_state(self, state: Array) -> Array:
-        """The inverse of `read_state`."""
-        if not self.has_lengths:
-            return state
-        out = self.xp.empty_like(state)
-        out[self.rows] = state
+        """The inverse of `read_state`; memory of its own."""
+        out = self.xp.empty(state.shape, dtype=state.dtype)
+        out[self.permutation] = state
         return out
+
+    def last(self, states: Array) -> Array:
+        """The state (B,H) after the last step of each sequence, from the states (T+1,B,H)."""
+        if not self.has_lengths:
+            return self.write_state(states[-1])
+        rows = self.xp.arange(len(self.ends))
+        return self.write_state(states[self.ends, rows])
+
+
+def gradient_or_zeros(xp: XP, g: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """The gradient of a value; zeros, which take no memory, where the value was not used."""
+    if g is None:
+        return xp.broadcast_to(xp.zeros((), dtype=dtype), shape)
+    return g
+
+
+def gate_blocks(xp: XP, w: Array, H: int) -> Array:
+    """A weight (kH,·) as one block for each gate, (k,H,·)."""
+    K, I = w.shape
+    return xp.reshape(w, (K // H, H, I))
+
+
+def summed_bias(xp: XP, b_ih: Array, b_hh: Array, H: int) -> Array:
+    """b = b_ih + b_hh (kH,) as one block for each gate, (k,1,H); 0 where there is none."""
+    if b_ih is None:
+        return 0
+    return xp.reshape(b_ih + b_hh, (len(b_ih) // H, 1, H))
+
+
+# The product a_k = w_k x of each gate k, and its two derivatives. x (n,I), w (k,H,I), a (k,n,H).
+
+
+def product(xp: XP, w: Array, x: Array) -> Array:
+    """a_k = w_k x for each gate k."""
+    return xp.matmul(x, xp.swapaxes(w, 1, 2))
+
+
+def product_dx(xp: XP, w: Array, da: Array) -> Array:
+    """∂x = Σ_k w_kᵀ ∂a_k: every gate has read x."""
+    return xp.sum(xp.matmul(da, w), axis=0)
+
+
+def product_dw(xp: XP, da: Array, x: Array) -> Array:
+    """∂w_k = ∂a_k xᵀ, summed over the rows of the batch."""
+    return xp.matmul(xp.swapaxes(da, 1, 2), x)
+
+
+def sigmoid(xp: XP, x: Array) -> Array:
+    """σ(x) = ½ tanh(x/2) + ½, which cannot overflow."""
+    y = xp.tanh(0.5 * x)
+    return 0.5 * y + 0.5
+
+
+def check_sizes(
+    name: str,
+    blocks: int,
+    x: Array,
+    states: list[Array],
+    w_ih: Array,
+    w_hh: Array,
+    b_ih: Array,
+    b_hh: Array,
+    lengths: Lengths = None,
+) -> None:
+    """Raise ValueError where the arguments of rnn, lstm or gru do not fit together."""
+    if x.ndim != 3:
+        raise ValueError(f"{name}: expected x (time, batch, input size), got {tuple(x.shape)}")
+    if (b_ih is None) != (b_hh is None):
+        raise ValueError(f"{name}: expected b_ih and b_hh both, or None for both")
+    _, B, I = x.shape
+    H = w_hh.shape[-1]
+    K = blocks * H
+    names = ["h0", "c0"][: len(states)] + ["w_ih", "w_hh"]
+    arrays = [*states, w_ih, w_hh]
+    expected = [(B, H)] * len(states) + [(K, I), (K, H)]
+    if b_ih is not None:
+        names += ["b_ih", "b_hh"]
+        arrays += [b_ih, b_hh]
+        expected += [(K,), (K,)]
+    got = [a.shape for a in arrays]
+    if got != expected:
+        wrong = [i for i in range(len(got)) if got[i] != expected[i]][0]
+        raise ValueError(f"{name}: expected {names[wrong]} {expected[wrong]}, got {got[wrong]}")
+    if lengths is not None and len(lengths) != B:
+        raise ValueError(f"{name}: expected {B} lengths, got {len(lengths)}")

@@ -1,4 +1,8 @@
-"""The GRU over a whole sequence as one op. Layout, s and the names of the weights: see `recurrent`."""
+"""The GRU in chunks of steps. It must equal `minigrad.byhand.gru`; for the layout see `sequence`.
+
+u, r, z and n of one step lie under one another: U gives the first three (its columns [h; 1] of the inputs), V the last
+three ([1; x]), and each is one product. Without reset_after, r h takes the place of u.
+"""
 
 from __future__ import annotations
 
@@ -6,45 +10,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
-from minigrad.autograd import RuleResult, op
-from minigrad.cells import Lengths, gru_composed
+from minigrad.autograd import RuleResult
+from minigrad.byhand.gru import gru
+from minigrad.cells import Lengths
 from minigrad.fast.halves import in_halves
-from minigrad.fast.kernel import kernel
-from minigrad.fast.sequence import Scan, buffers, columns_of
+from minigrad.fast.sequence import ColumnSequence, side_by_side
+from minigrad.fast.workspace import workspace
+from minigrad.faster import faster
 
 
-@kernel("T *w, T *a, const T *b, const T *bh, const T *h0, T *h, long long H")
-def gru_step() -> None:
-    """
-    int j = (int)i % (int)H, k = (int)i / (int)H * 3 * H + j;
-    auto sum = [&](int gate) { return w[k + gate * H] + b[j + gate * H] + a[k + gate * H] + bh[j + gate * H]; };
-    auto sigma = [](T x) { return (T)0.5 * tanh((T)0.5 * x) + (T)0.5; };
-    T r = sigma(sum(0)), z = sigma(sum(1)), u = a[k + 2 * H] + bh[j + 2 * H];
-    T n = tanh(w[k + 2 * H] + b[j + 2 * H] + r * u);
-    w[k] = r, w[k + H] = z, w[k + 2 * H] = n, a[k + 2 * H] = u;
-    h[i] = n + z * (h0[i] - n);
-    """
-
-
-@kernel(
-    "T *da, T *du, const T *w, const T *a, const T *h0, const T *h, const T *g, const T *later, T *dh, long long H"
-)
-def gru_back() -> None:
-    """
-    int k = (int)i / (int)H * 3 * H + (int)i % (int)H;
-    T r = w[k], z = w[k + H], n = w[k + 2 * H], u = a[k + 2 * H], d = dh[i] + later[i] + (g ? g[i] : 0);
-    T dn = d * (1 - z) * (1 - n * n);
-    da[k] = du[k] = dn * u * r * (1 - r);
-    da[k + H] = du[k + H] = d * (h0[i] - n) * z * (1 - z);
-    da[k + 2 * H] = dn;
-    du[k + 2 * H] = dn * r;
-    dh[i] = d * z;
-    """
-
-
-@op(composed=gru_composed, over_time=True)
-@in_halves
-def gru(
+@faster(gru, device="cpu")
+@in_halves("gru", blocks=3)
+def gru_in_chunks(
     xp: XP,
     x: Array,
     h0: Array,
@@ -62,39 +39,34 @@ def gru(
         ∂a_z = ∂h_t (h - n) z'     ∂a_n = ∂h_t (1 - z) n'     ∂a_r = ∂a_n u r'     ∂u = ∂a_n r
         ∂h = ∂h_t z + Uᵀ ∂(u, a_r, a_z)
 
-    with σ' = σ (1 - σ) and n' = 1 - n². All but ∂h_t is known before it is.
+    where r' = r (1 - r), z likewise, and n' = 1 - n². Only ∂h_t depends on step t + 1; the rest is computed for a chunk
+    of steps first.
     reset_after=False: n = tanh(U (r h) + V x), so ∂(r h) = Uᵀ ∂a_n, ∂a_r = ∂(r h) h r', and ∂h gets ∂(r h) r.
-    x (T,B,I), h0 (B,H), w_ih (3H,I), w_hh (3H,H), b_ih and b_hh (3H,) or None -> hs (T,B,H), h_n (B,H).
-    lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there; reverse: from its end to its start.
-
-    u, r, z and n of one step lie under one another: U gives the first three (its columns [h; 1] of s), V the last
-    three ([1; x] of s), and each is one product. Without reset_after, r h takes the place of u.
     """
-    if vars(xp).get("kernels") and reset_after:
-        from minigrad.fast.gpu.recurrent import scan_on_gpu
-
-        return scan_on_gpu(
-            xp, gru_step, gru_back, x, [h0], [w_ih, w_hh, b_ih, b_hh], lengths, reverse
-        )
     H = h0.shape[1]
-    b_u, b_v = (xp.zeros(3 * H, dtype=w_hh.dtype),) * 2 if b_ih is None else (b_hh, b_ih)
-    U = xp.roll(xp.concatenate([w_hh, b_u[:, None]], axis=1), H, axis=0)  # (3H,H+1), r z n -> n r z
+    zeros = xp.zeros(3 * H, dtype=w_hh.dtype)
+    b_u = zeros if b_hh is None else b_hh
+    b_v = zeros if b_ih is None else b_ih
+    U = xp.concatenate([w_hh, b_u[:, None]], axis=1)  # (3H,H+1)
+    U = xp.roll(U, H, axis=0)  # r z n -> n r z
     V = xp.concatenate([b_v[:, None], w_ih], axis=1)  # (3H,1+I), r z n
-    half_U, half_V = U.copy(), V.copy()  # σ(a) = ½ tanh(a/2) + ½
-    half_U[H:] *= 0.5
-    half_V[: 2 * H] *= 0.5
-    scan = Scan(xp, x, h0, lengths, reverse, xp.result_type(x, h0, U, V))
-    s, running, T, B = scan.s, scan.running, scan.T, scan.B
-    blocks = buffers.empty(xp, (T, 4 * H, B), scan.dtype)
-    vxs = buffers.empty(xp, (3 * H, B), scan.dtype)
-    for t, cols in enumerate(running):
-        a, vx, h, h_t = blocks[t, :, :cols], vxs[:, :cols], s[t, :H, :cols], s[t + 1, :H, :cols]
+    U_half, V_half = U.copy(), V.copy()  # σ(a) = ½ tanh(a/2) + ½
+    U_half[H:] *= 0.5
+    V_half[: 2 * H] *= 0.5
+    U_n, b_n = U[:H, :H], U[:H, H:]
+    seq = ColumnSequence(xp, x, h0, lengths, reverse, xp.result_type(x, h0, U, V))
+    inputs, states, T, B = seq.inputs, seq.states, seq.T, seq.B
+    blocks = workspace.empty(xp, (T, 4 * H, B), seq.dtype)  # u, r, z, n
+    step_vx = workspace.empty(xp, (3 * H, B), seq.dtype)
+    for t, n_t in enumerate(seq.active_rows):
+        a, vx = blocks[t, :, :n_t], step_vx[:, :n_t]
+        h, h_next = states[t, :, :n_t], states[t + 1, :, :n_t]
         u, r, z, n, rz = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :], a[H : 3 * H]
-        xp.matmul(half_V, s[t, H:, :cols], out=vx)
+        xp.matmul(V_half, inputs[t, H:, :n_t], out=vx)
         if reset_after:
-            xp.matmul(half_U, s[t, : H + 1, :cols], out=a[: 3 * H])
+            xp.matmul(U_half, inputs[t, : H + 1, :n_t], out=a[: 3 * H])
         else:
-            xp.matmul(half_U[H:], s[t, : H + 1, :cols], out=rz)
+            xp.matmul(U_half[H:], inputs[t, : H + 1, :n_t], out=rz)
         rz += vx[: 2 * H]
         xp.tanh(rz, out=rz)
         rz *= 0.5
@@ -102,68 +74,75 @@ def gru(
         if reset_after:
             xp.multiply(r, u, out=n)
         else:
-            xp.matmul(U[:H, :H], xp.multiply(r, h, out=u), out=n)
-            n += U[:H, H:]
+            xp.multiply(r, h, out=u)
+            xp.matmul(U_n, u, out=n)
+            n += b_n
         n += vx[2 * H :]
         xp.tanh(n, out=n)
-        xp.subtract(h, n, out=h_t)
-        h_t *= z
-        h_t += n
-    scan.end(s[1:, :H])
-    scan.end(blocks)
+        xp.subtract(h, n, out=h_next)
+        h_next *= z
+        h_next += n
+    seq.zero_finished(states[1:])
+    seq.zero_finished(blocks)
 
-    def pull(gs: Any, needs: Sequence[bool]) -> Any:
-        g_hs, dh = scan.seeds(gs[0]), scan.seed(gs[1])
-        das, es = (
-            buffers.empty(xp, (scan.width, 4 * H, B), scan.dtype),
-            buffers.empty(xp, (H, B), scan.dtype),
-        )
-        du, dv = buffers.empty(xp, U.shape, U.dtype), buffers.empty(xp, V.shape, V.dtype)
-        room, s_room, u_room = scan.rooms(4 * H, s.shape[1], H)
-        dU, dV, dx = xp.zeros_like(U), xp.zeros_like(V), scan.empty_dx(needs[0])
-        Ut, Un, Urz = U[:, :H].T, U[:H, :H].T, U[H:, :H].T
-        for steps, cols in scan.chunks():
+    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
+        dhs = seq.read_gradients(gs[0])
+        dh = seq.read_state_gradient(gs[1])
+        dx = seq.empty_dx(needs[0])
+        dU, dV = xp.zeros_like(U), xp.zeros_like(V)
+        chunk_da = workspace.empty(xp, (seq.chunk, 4 * H, B), seq.dtype)
+        step_e = workspace.empty(xp, (H, B), seq.dtype)
+        product_U = workspace.empty(xp, U.shape, U.dtype)
+        product_V = workspace.empty(xp, V.shape, V.dtype)
+        scratch, input_scratch = seq.scratch(4 * H), seq.scratch(inputs.shape[1])
+        u_scratch = seq.scratch(H)
+        UT, U_nT, U_rzT = U[:, :H].T, U_n.T, U[H:, :H].T
+        for steps, cols in seq.chunks():
             a = xp.reshape(blocks, (T, 4, H, B))[steps, :, :, :cols]  # (m,4,H,n)
-            m, h = len(a), s[steps, :H, :cols]
-            da = xp.reshape(das, (scan.width, 4, H, B))[:m, :, :, :cols]
+            m = len(a)
+            h = states[steps, :, :cols]
+            da = xp.reshape(chunk_da, (seq.chunk, 4, H, B))[:m, :, :, :cols]
             u, r, z, n = a[:, 0], a[:, 1], a[:, 2], a[:, 3]
             xp.multiply(a[:, 1:], a[:, 1:], out=da[:, 1:])
             xp.subtract(a[:, 1:3], da[:, 1:3], out=da[:, 1:3])  # r', z'
             xp.subtract(1, da[:, 3], out=da[:, 3])  # n'
-            da[:, 2] *= xp.subtract(h, n, out=da[:, 0])
-            da[:, 3] *= xp.subtract(1, z, out=da[:, 0])
-            da[:, 1] *= u if reset_after else h
+            da[:, 2] *= xp.subtract(h, n, out=da[:, 0])  # ∂a_z / ∂h_t
+            da[:, 3] *= xp.subtract(1, z, out=da[:, 0])  # ∂a_n / ∂h_t
+            da[:, 1] *= u if reset_after else h  # ∂a_r / ∂a_n, or ∂a_r / ∂(r h)
             da[:, 0] = r
-            scan.end(das[:m, :, :cols], steps.start)
+            seq.zero_finished(chunk_da[:m, :, :cols], steps.start)
             for t in reversed(range(steps.start, steps.stop)):
-                k, n_t = t - steps.start, running[t]
-                d, e, dh_t = da[k, :, :, :n_t], es[:, :n_t], dh[:, :n_t]
-                if g_hs is not None:
-                    dh_t += g_hs[t]
-                d[2:] *= dh_t  # ∂a_z, ∂a_n
+                k, n_t = t - steps.start, seq.active_rows[t]
+                da_t, e = da[k, :, :, :n_t], step_e[:, :n_t]
+                dh_t = dh[:, :n_t]
+                if dhs is not None:
+                    dh_t += dhs[t]
+                da_t[2:] *= dh_t  # ∂a_z, ∂a_n
                 xp.multiply(dh_t, z[k, :, :n_t], out=e)
                 if reset_after:
-                    d[:2] *= d[3]  # ∂u, ∂a_r
-                    xp.matmul(Ut, das[k, : 3 * H, :n_t], out=dh_t)
+                    da_t[:2] *= da_t[3]  # ∂u, ∂a_r
+                    xp.matmul(UT, chunk_da[k, : 3 * H, :n_t], out=dh_t)
                 else:
-                    xp.matmul(Un, d[3], out=dh_t)  # ∂(r h)
-                    d[:2] *= dh_t  # ∂(r h) r, ∂a_r
-                    e += d[0]
-                    xp.matmul(Urz, das[k, H : 3 * H, :n_t], out=dh_t)
+                    xp.matmul(U_nT, da_t[3], out=dh_t)  # ∂(r h)
+                    da_t[:2] *= dh_t  # ∂(r h) r, ∂a_r
+                    e += da_t[0]
+                    xp.matmul(U_rzT, chunk_da[k, H : 3 * H, :n_t], out=dh_t)
                 dh_t += e
-            d = das[:m, :, :cols]
+            da = chunk_da[:m, :, :cols]
             if dx is not None:
-                xp.matmul(xp.swapaxes(d[:, H:], 1, 2), w_ih, out=dx[steps, :cols])
-            d, sc = columns_of(xp, d, room), columns_of(xp, s[steps, :, :cols], s_room)
+                xp.matmul(xp.swapaxes(da[:, H:], 1, 2), w_ih, out=dx[steps, :cols])
+            all_da = side_by_side(xp, da, scratch)
+            all_inputs = side_by_side(xp, inputs[steps, :, :cols], input_scratch)
             if reset_after:
-                dU += xp.matmul(d[: 3 * H], sc[: H + 1].T, out=du)
+                dU += xp.matmul(all_da[: 3 * H], all_inputs[: H + 1].T, out=product_U)
             else:
-                dU[:H, :H] += d[3 * H :] @ columns_of(xp, u, u_room).T
-                dU[:H, H] += xp.sum(d[3 * H :], axis=1)
-                dU[H:] += d[H : 3 * H] @ sc[: H + 1].T
-            dV += xp.matmul(d[H:], sc[H:].T, out=dv)
+                dU[:H, :H] += all_da[3 * H :] @ side_by_side(xp, u, u_scratch).T
+                dU[:H, H] += xp.sum(all_da[3 * H :], axis=1)
+                dU[H:] += all_da[H : 3 * H] @ all_inputs[: H + 1].T
+            dV += xp.matmul(all_da[H:], all_inputs[H:].T, out=product_V)
         dU = xp.roll(dU, -H, axis=0)
-        biases = (None, None) if b_ih is None else (dV[:, 0], dU[:, H])
-        return scan.over_time(dx), scan.as_rows(dh.T), dV[:, 1:], dU[:, :H], *biases
+        db_ih = None if b_ih is None else dV[:, 0]
+        db_hh = None if b_hh is None else dU[:, H]
+        return [seq.write_dx(dx), seq.write_state(dh.T), dV[:, 1:], dU[:, :H], db_ih, db_hh]
 
-    return (scan.hs(), scan.last(s[:, :H])), pull
+    return (seq.outputs(), seq.last_columns(states)), pullback

@@ -1,10 +1,7 @@
-"""Halves of a batch on two cores. NumPy's products use both by themselves, its tanh and sums only one.
+"""The two halves of a large batch on two cores. It must equal the rule that it decorates.
 
-Time of forward + backward relative to the whole batch, on two cores with nothing else to do, at (T,B,I,H):
-                         RNN   GRU   LSTM
-    100, 500,  32,  64   0.90  0.85  0.86
-     25, 500,  32,  64   1.5   1.2   1.3
-     50,  64, 128, 256   1.8   0.95  0.98
+NumPy's products use both cores by themselves, its tanh and sums only one. Where halving pays was measured: see
+benchmarks/RESULTS.md, "Layouts of the recurrent layers".
 """
 
 from __future__ import annotations
@@ -19,21 +16,24 @@ import numpy as np
 
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
-from minigrad.fast.sequence import buffers
+from minigrad.byhand.sequence import check_sizes
+from minigrad.fast.workspace import workspace
 
-LARGE = (
+MIN_HALVED_SIZE = (
     2**21
-)  # numbers in all states (T,B,H) from which halving pays; at fewer the copies of its halves cost more
+)  # numbers in all states (T,B,H); with fewer, the copies of the halves cost more
 
 
 class Cores:
-    """A second thread, and BLAS kept to one thread in each while both work."""
+    """A second thread, and BLAS kept to one thread in each while both work.
+
+    threadpoolctl and concurrent.futures are imported at the first use: they take milliseconds, and many programs
+    never need them.
+    """
 
     def __init__(self) -> None:
         vars(self).clear()
-        self.busy = threading.Lock()  # BLAS has one setting for all threads
-
-    # Both are imported where they are first needed: they take milliseconds, and many programs never do.
+        self.lock = threading.Lock()  # BLAS has one setting for all threads
 
     @functools.cached_property
     def blas(self) -> Any:
@@ -42,7 +42,7 @@ class Cores:
         return ThreadpoolController().select(user_api="blas")
 
     @functools.cached_property
-    def second(self) -> Any:
+    def second_thread(self) -> Any:
         from concurrent.futures import ThreadPoolExecutor
 
         return ThreadPoolExecutor(1, "minigrad")
@@ -51,73 +51,100 @@ class Cores:
         """Whether BLAS may use more than one core: OPENBLAS_NUM_THREADS=1 holds for the halves as well."""
         return any(library.num_threads > 1 for library in self.blas.lib_controllers)
 
-    def both(self, work: Callable[[int], Any]) -> list[Any]:
-        """[work(0), work(1)], side by side."""
-        with self.busy, self.blas.limit(limits=1):
-            other = self.second.submit(work, 1)
+    def run_both(self, work: Callable[[int], Any]) -> list[Any]:
+        """[work(0), work(1)], at the same time."""
+        with self.lock, self.blas.limit(limits=1):
+            other = self.second_thread.submit(work, 1)
             try:
                 return [work(0), other.result()]
             finally:
-                other.exception()  # neither half outlives the call
+                other.exception()  # wait: neither half outlives the call
 
 
 cores = Cores()
 if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=cores.__init__)  # type: ignore[misc]  # a forked process has no second thread
+    # A forked process has no second thread.
+    os.register_at_fork(after_in_child=cores.__init__)  # type: ignore[misc]
 
 
-def in_halves(rule: Callable[..., RuleResult]) -> Callable[..., RuleResult]:
-    """The rule of a recurrent layer, (x, *states, four weights) -> (hs, *last states), with its batch in two halves."""
+def in_halves(name: str, blocks: int) -> Callable[..., Any]:
+    """Decorate the rule of a recurrent layer: a large batch runs as two halves.
 
-    @functools.wraps(rule)
-    def halved(xp: XP, *args: Array, lengths: Any = None, **settings: Any) -> RuleResult:
-        x, *states = args[:-4]
-        (T, B, _), H = x.shape, states[0].shape[1]
-        if not pays(x, T * B * H):
+    The rule is (xp, x, *states, four weights) -> (hs, *last states). name, blocks: for `check_sizes`, since a half
+    would not show what does not fit.
+    """
+
+    def decorate(rule: Callable[..., RuleResult]) -> Callable[..., RuleResult]:
+        @functools.wraps(rule)
+        def halved(xp: XP, *args: Array, lengths: Any = None, **settings: Any) -> RuleResult:
+            x, *states = args[:-4]
+            weights = args[-4:]
+            check_sizes(name, blocks, x, states, *weights, lengths)
+            if is_worth_halving(x, states[0]):
+                return run_in_halves(rule, xp, x, states, weights, lengths, settings)
             return rule(xp, *args, lengths=lengths, **settings)
-        halves = slice(0, B // 2), slice(B // 2, B)
-        dtype = xp.result_type(*[a for a in args if a is not None])
 
-        def run(which: int) -> Any:
+        return halved
+
+    return decorate
+
+
+def run_in_halves(
+    rule: Callable[..., RuleResult],
+    xp: XP,
+    x: Array,
+    states: list[Array],
+    weights: Sequence[Any],
+    lengths: Any,
+    settings: dict[str, Any],
+) -> RuleResult:
+    """What `rule` returns for the whole batch."""
+    T, B, _ = x.shape
+    H = states[0].shape[1]
+    halves = slice(0, B // 2), slice(B // 2, B)
+    dtype = xp.result_type(x, *states, *[w for w in weights if w is not None])
+    values = [workspace.empty(xp, (T, B, H), dtype)]
+    values += [xp.empty((B, H), dtype=dtype) for _ in states]
+
+    def forward(which: int) -> Any:
+        rows = halves[which]
+        own = [a[..., rows, :] for a in (x, *states)]
+        own_lengths = None if lengths is None else xp.asarray(lengths)[rows]
+        own_values, pullback = rule(xp, *own, *weights, lengths=own_lengths, **settings)
+        fill_rows(values, rows, own_values)
+        return pullback
+
+    pullbacks = cores.run_both(forward)
+
+    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
+        dx = workspace.empty(xp, x.shape, dtype) if needs[0] else None
+        gradients = [dx, *[xp.empty((B, H), dtype=dtype) for _ in states]]
+
+        def backward(which: int) -> Any:
             rows = halves[which]
-            own = [a[..., rows, :] for a in args[:-4]]
-            values, pull = rule(
-                xp,
-                *own,
-                *args[-4:],
-                lengths=None if lengths is None else xp.asarray(lengths)[rows],
-                **settings,
-            )
-            fill(values, rows, ys)
-            return pull
+            own_gs = tuple([None if g is None else g[..., rows, :] for g in gs])
+            own_gradients = pullbacks[which](own_gs, needs)
+            fill_rows(gradients, rows, own_gradients)
+            return own_gradients[len(gradients) :]
 
-        ys = [buffers.empty(xp, (T, B, H), dtype), *[xp.empty((B, H), dtype=dtype) for _ in states]]
-        pulls = cores.both(run)
+        first, second = cores.run_both(backward)
+        for dw, other in zip(first, second):
+            gradients.append(None if dw is None else dw + other)
+        return gradients
 
-        def pull(gs: Any, needs: Sequence[bool]) -> Any:
-            def back(which: int) -> Any:
-                rows = halves[which]
-                found = pulls[which](
-                    tuple([g if g is None else g[..., rows, :] for g in gs]), needs
-                )
-                fill(found, rows, dxs)
-                return found[len(dxs) :]
-
-            dx = buffers.empty(xp, x.shape, dtype) if needs[0] else None
-            dxs = [dx, *[xp.empty((B, H), dtype=dtype) for _ in states]]
-            first, second = cores.both(back)
-            return *dxs, *[dw if dw is None else dw + other for dw, other in zip(first, second)]
-
-        return tuple(ys), pull
-
-    return halved
+    return tuple(values), pullback
 
 
-def pays(x: Array, numbers: int) -> bool:
-    return type(x) is np.ndarray and x.shape[1] >= 2 and numbers >= LARGE and cores.allowed()
+def is_worth_halving(x: Array, h0: Array) -> bool:
+    """Whether the batch of x (T,B,I) is large enough, on the CPU, and a second core may be used."""
+    T, B, _ = x.shape
+    size = T * B * h0.shape[1]
+    is_large = B >= 2 and size >= MIN_HALVED_SIZE
+    return type(x) is np.ndarray and is_large and cores.allowed()
 
 
-def fill(parts: Any, rows: slice, wholes: list[Array]) -> None:
+def fill_rows(wholes: list[Array], rows: slice, parts: Sequence[Array]) -> None:
+    """Write the rows of one half, of each array that is there."""
     for whole, part in zip(wholes, parts):
         if whole is not None:
             whole[..., rows, :] = part

@@ -3,23 +3,23 @@
 Here the batch comes first, as in PyTorch: then the inputs of all steps are one product, the gradients of the weights
 are one each, nothing is copied into another order, and the rows that still run at a step are contiguous.
 
-    a_t = h_{t-1} Uᵀ,  z_t = x_t Vᵀ      `step` makes gates of their sum, in z, and h_t
-    ∂h_{t-1} = ∂u_t U                    `back` makes ∂z_t and ∂u_t of what comes back to h_t
+    u_t = h_{t-1} w_hhᵀ,  z_t = x_t w_ihᵀ      `step` makes gates of their sum, in z, and h_t
+    ∂h_{t-1} = ∂u_t w_hh                       `back` makes ∂z_t and ∂u_t of what comes back to h_t
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
+from minigrad.byhand.sequence import ReadingOrder
 from minigrad.cells import Lengths
 from minigrad.fast.kernel import Kernel
-from minigrad.fast.sequence import Order
 
 
-def scan_on_gpu(
+def run_on_gpu(
     xp: XP,
     step: Kernel,
     back: Kernel,
@@ -31,65 +31,125 @@ def scan_on_gpu(
     *settings: int,
 ) -> RuleResult:
     """hs (T,B,H) and the last states (B,H), and their pullback, for the kernels of one kind of layer."""
-    dtype = xp.result_type(x, *states, *weights[:2])
-    order, kernels = Order(xp, x, states[0], lengths, reverse, dtype), vars(xp).get("kernels")
-    w_ih, w_hh, *biases = weights = [
-        w if w is None else kernels.cupy.ascontiguousarray(w, dtype) for w in weights
-    ]
-    b_ih, b_hh = [xp.zeros(len(w_hh), dtype=dtype) if b is None else b for b in biases]
-    T, B, H, K = order.T, order.B, order.H, len(w_hh)
-    running = [n for n in order.running if n]
-    new = xp.empty if lengths is None else xp.zeros  # where a row has ended all is 0
-    flat = xp.reshape(xp.astype(x, dtype)[order.when, order.order], (T * B, order.I))
-    z = xp.reshape(xp.matmul(flat, w_ih.T), (T, B, K))
-    again = K == 3 * H  # a GRU needs h Uᵀ in backward too, and its ∂u is not ∂z
-    a = new((T if again else 1, B, K), dtype=dtype)
-    s = [new((T + 1, B, H), dtype=dtype) for _ in states]
-    for path, start in zip(s, states):
-        path[0] = start[order.order]
+    layer = GpuLayer(xp, x, states, weights, lengths, reverse)
+    layer.forward(step, settings)
 
-    def forward() -> None:
-        for t, n in enumerate(running):
-            xp.matmul(s[0][t, :n], w_hh.T, out=a[t % len(a), :n])
-            each = a[t % len(a)], b_ih, b_hh, *[path[t] for path in s], *[path[t + 1] for path in s]
-            kernels.launch(step, dtype, n * H, z[t], *each, H, *settings)
+    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
+        return layer.backward(back, settings, gs, needs)
 
-    replay: Any = (
-        kernels.replay if H > 1 else lambda key, arrays, body: body()
-    )  # CuPy takes memory for (1,1) (1,1)
-    replay((step.name, *running, *settings), [z, a, w_hh, b_ih, b_hh, *s], forward)
+    return layer.values(), pullback
 
-    def pull(gs: Any, needs: Sequence[bool]) -> Any:
-        das, later = new((T, B, K), dtype=dtype), xp.zeros((B, H), dtype=dtype)
-        dus = new((T, B, K), dtype=dtype) if again else das
-        seeds = [
-            xp.zeros((B, H), dtype=dtype) for _ in s
-        ]  # of a row until its last step is reached
-        for seed, g in zip(seeds, gs[1:]):
-            seed[...] = 0 if g is None else g[order.order]
-        g_hs = (
-            []
-            if gs[0] is None
-            else [kernels.cupy.ascontiguousarray(gs[0][order.when, order.order])]
-        )
 
-        def backward() -> None:
-            for t in reversed(range(len(running))):
-                n, paths = running[t], [*[path[t] for path in s], *[path[t + 1] for path in s]]
-                each = z[t], a[t % len(a)], *paths, g_hs[0][t] if g_hs else 0, later, *seeds
-                kernels.launch(back, dtype, n * H, das[t], dus[t], *each, H, *settings)
-                xp.matmul(dus[t, :n], w_hh, out=later[:n])
+class GpuLayer:
+    """One run of a layer. K = kH: the width of its gates. All arrays are contiguous and in the order of reading."""
 
-        arrays = [z, a, w_hh, das, dus, later, *s, *seeds, *g_hs]
-        replay((back.name, *running, *settings), arrays, backward)
-        seeds[0] += later
-        da, du, before = (
-            xp.reshape(das, (T * B, K)),
-            xp.reshape(dus, (T * B, K)),
-            xp.reshape(s[0][:T], (T * B, H)),
-        )
-        dx = order.over_time(xp.reshape(xp.matmul(da, w_ih), x.shape)) if needs[0] else None
-        dbs = [None if b is None else xp.sum(d, axis=0) for b, d in zip(biases, (da, du))]
-        return dx, *map(order.as_rows, seeds), xp.matmul(da.T, flat), xp.matmul(du.T, before), *dbs
+    def __init__(
+        self,
+        xp: XP,
+        x: Array,
+        states: list[Array],
+        weights: list[Any],
+        lengths: Lengths,
+        reverse: bool,
+    ):
+        self.xp = xp
+        self.kernels = vars(xp)["kernels"]
+        self.dtype = xp.result_type(x, *states, *weights[:2])
+        w_ih, w_hh, b_ih, b_hh = weights
+        self.w_ih = self.contiguous(w_ih)
+        self.w_hh = self.contiguous(w_hh)
+        self.has_biases = b_ih is not None, b_hh is not None
+        no_bias = xp.zeros(len(w_hh), dtype=self.dtype)
+        self.b_ih = no_bias if b_ih is None else self.contiguous(b_ih)
+        self.b_hh = no_bias if b_hh is None else self.contiguous(b_hh)
+        self.T, self.B, self.I = x.shape
+        self.K, self.H = w_hh.shape
+        self.order = ReadingOrder(xp, self.T, self.B, lengths, reverse)
+        self.active_rows = [n for n in self.order.active_rows if n]
+        self.new = xp.empty if lengths is None else xp.zeros  # 0 where a row has ended
+        x = self.order.read(xp.astype(x, self.dtype))
+        self.flat_x = xp.reshape(x, (self.T * self.B, self.I))
+        z = xp.matmul(self.flat_x, self.w_ih.T)
+        self.z = xp.reshape(z, (self.T, self.B, self.K))
+        self.is_gru = self.K == 3 * self.H  # it needs u in backward too, and its ∂u is not ∂z
+        self.u = self.new((self.T if self.is_gru else 1, self.B, self.K), dtype=self.dtype)
+        self.states = [self.new((self.T + 1, self.B, self.H), dtype=self.dtype) for _ in states]
+        for path, initial_state in zip(self.states, states):
+            path[0] = self.order.read_state(initial_state)
 
-    return (order.over_time(s[0][1:]), *[order.last(xp.swapaxes(path, 1, 2)) for path in s]), pull
+    def contiguous(self, a: Array) -> Array:
+        """`a` in one piece and in the layer's dtype, as a kernel takes it."""
+        return self.kernels.cupy.ascontiguousarray(a, self.dtype)
+
+    def run_captured(self, key: Any, arrays: list[Array], body: Callable[[], None]) -> None:
+        """Run `body`, as one graph where that is possible: for H = 1 CuPy's product takes memory."""
+        if self.H > 1:
+            self.kernels.replay(key, arrays, body)
+        else:
+            body()
+
+    def step_arrays(self, t: int) -> tuple[Array, list[Array]]:
+        """u of step t, and the states before and after it."""
+        before = [path[t] for path in self.states]
+        after = [path[t + 1] for path in self.states]
+        return self.u[t % len(self.u)], before + after
+
+    def forward(self, step: Kernel, settings: tuple[int, ...]) -> None:
+        """Fill in the states h_1 ... h_T, and make the gates of z."""
+
+        def body() -> None:
+            for t, n in enumerate(self.active_rows):
+                u, states = self.step_arrays(t)
+                self.xp.matmul(self.states[0][t, :n], self.w_hh.T, out=u[:n])
+                arguments = [self.z[t], u, self.b_ih, self.b_hh, *states, self.H, *settings]
+                self.kernels.launch(step, self.dtype, n * self.H, *arguments)
+
+        arrays = [self.z, self.u, self.w_hh, self.b_ih, self.b_hh, *self.states]
+        self.run_captured((step.name, *self.active_rows, *settings), arrays, body)
+
+    def values(self) -> tuple[Array, ...]:
+        """hs in the order of time, and the last states."""
+        hs = self.order.write(self.states[0][1:])
+        return (hs, *[self.order.last(path) for path in self.states])
+
+    def backward(self, back: Kernel, settings: tuple[int, ...], gs: Any, needs: Any) -> list[Any]:
+        """The gradients of x, the states and the weights."""
+        xp = self.xp
+        state_shape = self.B, self.H
+        dz = self.new((self.T, self.B, self.K), dtype=self.dtype)
+        du = self.new((self.T, self.B, self.K), dtype=self.dtype) if self.is_gru else dz
+        dh_from_next = xp.zeros(state_shape, dtype=self.dtype)
+        dstates = [xp.zeros(state_shape, dtype=self.dtype) for _ in self.states]
+        for dstate, g in zip(dstates, gs[1:]):
+            if g is not None:
+                dstate[...] = self.order.read_state(g)
+        dhs = [] if gs[0] is None else [self.contiguous(self.order.read(gs[0]))]
+
+        def body() -> None:
+            for t in reversed(range(len(self.active_rows))):
+                n = self.active_rows[t]
+                u, states = self.step_arrays(t)
+                dh = dhs[0][t] if dhs else 0
+                arguments = [self.z[t], u, *states, dh, dh_from_next, *dstates, self.H, *settings]
+                self.kernels.launch(back, self.dtype, n * self.H, dz[t], du[t], *arguments)
+                xp.matmul(du[t, :n], self.w_hh, out=dh_from_next[:n])
+
+        arrays = [self.z, self.u, self.w_hh, dz, du, dh_from_next, *self.states, *dstates, *dhs]
+        self.run_captured((back.name, *self.active_rows, *settings), arrays, body)
+        dstates[0] += dh_from_next
+        dstates = [self.order.write_state(dstate) for dstate in dstates]
+        dx = self.order.write(xp.matmul(dz, self.w_ih)) if needs[0] else None
+        return [dx, *dstates, *self.weight_gradients(dz, du)]
+
+    def weight_gradients(self, dz: Array, du: Array) -> list[Array | None]:
+        """∂w_ih = ∂zᵀ x,  ∂w_hh = ∂uᵀ h_{t-1},  and the biases' sums; None where there is no bias."""
+        xp = self.xp
+        rows = self.T * self.B
+        flat_dz = xp.reshape(dz, (rows, self.K))
+        flat_du = xp.reshape(du, (rows, self.K))
+        h_before = xp.reshape(self.states[0][: self.T], (rows, self.H))
+        dw_ih = xp.matmul(flat_dz.T, self.flat_x)
+        dw_hh = xp.matmul(flat_du.T, h_before)
+        db_ih = xp.sum(flat_dz, axis=0) if self.has_biases[0] else None
+        db_hh = xp.sum(flat_du, axis=0) if self.has_biases[1] else None
+        return [dw_ih, dw_hh, db_ih, db_hh]

@@ -1,0 +1,71 @@
+"""The RNN over a whole sequence, forward and backward by hand.
+
+demos/x1_backward_by_hand.py derives the equations of the LSTM; these are their simplest case.
+"""
+
+from __future__ import annotations
+
+from minigrad.autograd import op
+from minigrad.byhand.sequence import ReadingOrder, check_sizes, gradient_or_zeros
+from minigrad.cells import check_nonlinearity, rnn_composed
+
+
+@op(composed=rnn_composed, over_time=True)
+def rnn(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, nonlinearity="tanh"):
+    """The RNN (Elman 1990; Graves 2013, eq. 1).
+
+        a = w_ih x_t + w_hh h_{t-1} + b_ih + b_hh    ∂x_t = w_ihᵀ ∂a,    ∂h_{t-1} = w_hhᵀ ∂a
+        h_t = tanh a                                 ∂a = ∂h_t (1 - h_t²)
+        h_t = max(a, 0) for nonlinearity="relu"      ∂a = ∂h_t where h_t > 0, else 0
+
+    and ∂w_ih = Σ_t ∂a x_tᵀ,  ∂w_hh = Σ_t ∂a h_{t-1}ᵀ,  ∂b_ih = ∂b_hh = Σ_t ∂a, summed over the batch.
+
+    x (T,B,I), h0 (B,H), w_ih (H,I), w_hh (H,H), b_ih and b_hh (H,) or None
+    -> hs (T,B,H), h_n (B,H).
+    lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there.
+    reverse: each row is read from its end to its start.
+    """
+    check_sizes("rnn", 1, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
+    check_nonlinearity(nonlinearity)
+    T, B, I = x.shape
+    H = h0.shape[1]
+    b = 0 if b_ih is None else b_ih + b_hh  # (H,)
+    dtype = xp.result_type(x, h0, w_ih, w_hh)
+    order = ReadingOrder(xp, T, B, lengths, reverse)
+    x = order.read(x)
+    h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t]: the state before step t
+    h[0] = order.read_state(h0)
+    for t, rows in order.steps():
+        a = xp.matmul(x[t, rows], w_ih.T) + xp.matmul(h[t, rows], w_hh.T) + b  # (n,H)
+        h[t + 1, rows] = xp.tanh(a) if nonlinearity == "tanh" else xp.maximum(a, 0)
+
+    def pullback(gs, needs):
+        dhs = order.read(gradient_or_zeros(xp, gs[0], (T, B, H), dtype))
+        dh = order.read_state(gradient_or_zeros(xp, gs[1], (B, H), dtype))  # from step t + 1
+        dx = xp.zeros((T, B, I), dtype=dtype)
+        dw_ih = xp.zeros((H, I), dtype=dtype)
+        dw_hh = xp.zeros((H, H), dtype=dtype)
+        db = xp.zeros((H,), dtype=dtype)
+        for t, rows in reversed(order.steps()):
+            h_t = h[t + 1, rows]
+            dh_t = dh[rows] + dhs[t, rows]
+            if nonlinearity == "tanh":
+                da = dh_t * (1 - h_t * h_t)
+            else:
+                da = dh_t * (h_t.real > 0)  # .real: the complex step has no order
+            dh[rows] = xp.matmul(da, w_hh)
+            dw_ih += xp.matmul(da.T, x[t, rows])
+            dw_hh += xp.matmul(da.T, h[t, rows])
+            db += xp.sum(da, axis=0)
+            if needs[0]:
+                dx[t, rows] = xp.matmul(da, w_ih)
+        return [
+            order.write(dx) if needs[0] else None,
+            order.write_state(dh),
+            dw_ih,
+            dw_hh,
+            None if b_ih is None else db,
+            None if b_hh is None else db + 0,
+        ]
+
+    return (order.write(h[1:]), order.last(h)), pullback
