@@ -1,48 +1,150 @@
 """Functional transforms: functions in, functions out, in the manner of torch.func.
 
-Each takes a plain function of Tensors and differentiates it with respect to the arguments `argnums` (one number, or
-a tuple of them). Nothing is written to any .grad, and every transform can be applied to the result of another.
+Each takes a plain function of Tensors and differentiates it with respect to the arguments
+`argnums`, one number or a tuple of them. Nothing is written to any .grad. Every transform can be
+applied to the result of another, and the result can be differentiated with respect to whatever it
+depends on: its arguments, and also what the function captured (the weights of a network, say, or
+the variable of a transform around it).
+
+Raises TypeError where the function or an argument is not of the kind that is wanted, IndexError
+where there is no argument of that number, ValueError where the function's result does not fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from minigrad import backward, ops
-from minigrad.autograd import enable_grad
+from minigrad.autograd import TensorBase, enable_grad, is_grad_enabled
 from minigrad.creation import as_tensor, eye
 from minigrad.tensor import Tensor
 
 Function = Callable[..., Any]
 
 
-def opened(args: Sequence[Any], numbers: Sequence[int]) -> tuple[list[Any], list[Tensor], bool]:
-    """The arguments, those to differentiate by under a name of their own; these alone; and whether we are nested.
+class Call(NamedTuple):
+    """One call of a function, ready to be differentiated."""
 
-    An argument that is part of a graph already stays linked to it: some outer transform will differentiate us.
-    """
-    ready = [as_tensor(a) if i in numbers else a for i, a in enumerate(args)]
-    nested = any(getattr(a, "requires_grad", False) for a in ready)
-    for i in numbers:
-        ready[i] = (
-            ops.reshape(ready[i], ready[i].shape)
-            if ready[i].requires_grad
-            else ready[i].detach().requires_grad_()
+    name: str  # of the transform
+    value: Any  # what the function returned
+    outputs: list[Tensor]  # the same, as a list
+    inputs: list[Tensor]  # the arguments to differentiate by
+    keep_graph: bool  # whether a gradient of the result is itself differentiable
+
+    def vjp(self, cotangents: Sequence[Any]) -> tuple[Any, ...]:
+        """uᵀ J for each input; zeros where the outputs do not depend on it."""
+        us = as_many(self.name, "cotangent", cotangents, "output", self.outputs)
+        create_graph = self.keep_graph or any([u.requires_grad for u in us])
+        return backward.grad(
+            self.outputs,
+            self.inputs,
+            us,
+            retain_graph=True,
+            create_graph=create_graph,
+            materialize_grads=True,
         )
-    return ready, [ready[i] for i in numbers], nested
+
+    def result(self) -> Any:
+        """What the function returned, without a graph where nobody can differentiate it."""
+        return self.value if self.keep_graph else detached(self.value)
 
 
-def pulled(
-    outputs: Sequence[Any], inputs: Sequence[Any], cotangents: Sequence[Any], graph: bool = True
+def call(name: str, f: Function, args: Sequence[Any], numbers: Sequence[int]) -> Call:
+    """f(*args), recorded from the arguments `numbers` on."""
+    if not callable(f):
+        raise TypeError(f"{name}: expected a function, got a {type(f).__name__}")
+    keep_graph = is_grad_enabled()  # under no_grad a transform returns plain values
+    with enable_grad():
+        ready = as_leaves(name, args, numbers)
+        value = f(*ready)
+    inputs = [ready[i] for i in numbers]
+    outputs = [value] if isinstance(value, Tensor) else value
+    if not isinstance(outputs, (list, tuple)) or not all([isinstance(y, Tensor) for y in outputs]):
+        got = type(value).__name__
+        raise ValueError(
+            f"{name}: expected a function that returns a tensor, or several, got a {got}"
+        )
+    keep_graph = keep_graph and depends_on_more(outputs, inputs)
+    return Call(name, value, list(outputs), inputs, keep_graph)
+
+
+class Primal(Tensor):
+    """A leaf made by a transform: the function gets a view of it, so nobody else can know it."""
+
+
+def leaf_of(x: Tensor) -> Tensor:
+    """x as a Primal that requires a gradient, with x's memory."""
+    leaf = Primal(x.array)
+    leaf.version = x.version
+    return leaf.requires_grad_()
+
+
+def as_leaves(name: str, args: Sequence[Any], numbers: Sequence[int]) -> list[Any]:
+    """The arguments, those to differentiate by each as a new value.
+
+    One that requires a gradient stays linked to its graph; another gets a leaf of its own.
+    """
+    ready = list(args)
+    for i in numbers:
+        if not -len(args) <= i < len(args):
+            raise IndexError(f"{name}: expected argnums among the {len(args)} arguments, got {i}")
+        x = as_tensor(args[i])
+        if x.dtype.kind not in "fc":
+            raise TypeError(f"{name}: expected floats in argument {i}, got {x.dtype}; use .float()")
+        if not x.requires_grad:
+            x = leaf_of(x)
+        ready[i] = ops.reshape(x, x.shape)
+    return ready
+
+
+def depends_on_more(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> bool:
+    """Whether anything but the arguments that requires a gradient is behind the outputs.
+
+    Only what was recorded since the inputs is looked at: what is older came from outside. A Primal
+    that is met there belongs to this transform, or to one inside the function.
+    """
+    oldest = min([t.node.birth for t in inputs if t.node], default=0)
+
+    def is_from_outside(t: Any) -> bool:
+        if not isinstance(t, TensorBase) or not t.requires_grad or isinstance(t, Primal):
+            return False
+        return t.node is None or t.node.birth < oldest
+
+    reached: list[Any] = list(outputs)
+    for node in backward.nodes_youngest_first(outputs, oldest):
+        reached += node.args
+    return any(map(is_from_outside, reached))
+
+
+def as_many(
+    name: str, word: str, given: Sequence[Any], of: str, targets: Sequence[Any]
 ) -> list[Tensor]:
-    """uᵀ J for each input; zeros where no path leads, since a function may ignore an argument."""
-    pairs = [(y, as_tensor(u)) for y, u in zip(outputs, cotangents, strict=True) if y.requires_grad]
-    if not pairs:
-        return [ops.zeros_like(t) for t in inputs]
-    ys, us = zip(*pairs, strict=True)
-    found = backward.grad(ys, inputs, us, retain_graph=True, create_graph=graph, allow_unused=True)
-    return [ops.zeros_like(t) if g is None else g for g, t in zip(found, inputs, strict=True)]
+    """The cotangents or tangents as tensors.
+
+    Raises ValueError where there is not one for each target.
+    """
+    if len(given) != len(targets):
+        raise ValueError(
+            f"{name}: expected one {word} for each {of}, got {len(given)} for {len(targets)}"
+        )
+    return [as_tensor(u) for u in given]
+
+
+def detached(value: Any) -> Any:
+    """A Tensor, or a list or tuple of several, without the graph."""
+    if isinstance(value, Tensor):
+        return value.detach()
+    plain = [y.detach() for y in value]
+    return plain if isinstance(value, list) else tuple(plain)
+
+
+def as_numbers(name: str, argnums: Any) -> tuple[int, ...]:
+    """`argnums` as a tuple."""
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not all([type(i) is int for i in numbers]):
+        raise TypeError(f"{name}: expected argnums to be an integer or several, got {argnums!r}")
+    return numbers
 
 
 def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -53,64 +155,84 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     >>> value.item(), slope.tolist()
     (10.0, [2.0, 6.0])
     """
-
-    @enable_grad()
-    def transformed(*args: Any) -> tuple[Any, Any]:
-        ready, inputs, nested = opened(args, (argnums,) if isinstance(argnums, int) else argnums)
-        y = f(*ready)
-        if not isinstance(y, Tensor) or y.numel() != 1:
-            came = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else type(y).__name__
-            raise ValueError(
-                f"grad: wants a function that returns one scalar tensor, and {came} came; use jacobian or vjp"
-            )
-        found = pulled([y], inputs, [ops.ones_like(y)], nested)
-        return y if nested else y.detach(), found[0] if isinstance(argnums, int) else tuple(found)
-
-    return transformed
+    return lambda *args: scalar_and_grad("value_and_grad", f, argnums, args)
 
 
 def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
-    """The function x -> f'(x), where f returns a scalar. `grad(grad(f))` is the second derivative.
+    """The function x -> f'(x), where f returns a scalar; f' has the shape of its argument.
+
+    `grad(grad(f))` is the second derivative.
 
     >>> import minigrad as mg
     >>> grad(grad(lambda x: x**3))(mg.tensor(2.0)).item()
     12.0
     """
-    return lambda *args: value_and_grad(f, argnums)(*args)[1]
+    return lambda *args: scalar_and_grad("grad", f, argnums, args)[1]
 
 
-@enable_grad()
+def scalar_and_grad(name: str, f: Function, argnums: Any, args: Sequence[Any]) -> tuple[Any, Any]:
+    """f(*args), a scalar, and its gradient: one, or a tuple where argnums is one."""
+    numbers = as_numbers(name, argnums)
+    y = call(name, checked_scalar(name, f), args, numbers)
+    gradients = y.vjp([ops.ones_like(y.value)])
+    return y.result(), gradients if isinstance(argnums, tuple) else gradients[0]
+
+
+def checked_scalar(name: str, f: Function) -> Function:
+    """f, which raises ValueError where its result is no scalar tensor."""
+
+    def scalar(*args: Any) -> Tensor:
+        y = f(*args)
+        if not isinstance(y, Tensor) or y.numel() != 1:
+            got = f"shape {tuple(y.shape)}" if isinstance(y, Tensor) else f"a {type(y).__name__}"
+            raise ValueError(
+                f"{name}: expected a function that returns one scalar tensor, got {got}; "
+                "use jacobian or vjp"
+            )
+        return y
+
+    return scalar if callable(f) else f
+
+
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
-    """f(*primals), and the function u -> uᵀ J: a tuple with one gradient for each primal."""
-    ready, inputs, _ = opened(primals, range(len(primals)))
-    y = f(*ready)
-    outputs = [y] if isinstance(y, Tensor) else list(y)
-    return y, lambda *cotangents: tuple(pulled(outputs, inputs, cotangents))
+    """f(*primals), and the function u -> uᵀ J: a tuple with one gradient for each primal.
+
+    It takes one u for each output of f, of the output's shape.
+    """
+    y = call("vjp", f, primals, range(len(primals)))
+    return y.result(), lambda *cotangents: y.vjp(cotangents)
 
 
-@enable_grad()
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
-    """f(*primals), and J v for the tangents v.
+    """f(*primals), and J v for the tangents v, of the primals' shapes.
 
     By two pullbacks: u -> uᵀ J is linear in u, and what pulls v back through it is J v.
     """
-    y, pull = vjp(f, *primals)
-    cotangents = [ops.zeros_like(t).requires_grad_() for t in ([y] if isinstance(y, Tensor) else y)]
-    found = pulled(pull(*cotangents), cotangents, tangents)
-    return y, found[0] if isinstance(y, Tensor) else tuple(found)
+    y = call("jvp", f, primals, range(len(primals)))
+    products = [leaf_of(ops.zeros_like(t)) for t in y.outputs]
+    pulled_back = y.vjp(products)
+    vs = as_many("jvp", "tangent", tangents, "primal", primals)
+    keep_graph = is_grad_enabled() and (y.keep_graph or any([v.requires_grad for v in vs]))
+    found = backward.grad(
+        pulled_back, products, vs, create_graph=keep_graph, materialize_grads=True
+    )
+    return y.result(), found[0] if isinstance(y.value, Tensor) else found
 
 
 def jacobian(f: Function, argnums: int = 0) -> Function:
     """The function x -> J, of shape (*y.shape, *x.shape): one pullback for each element of y."""
 
-    @enable_grad()
     def transformed(*args: Any) -> Tensor:
-        ready, inputs, nested = opened(args, (argnums,))
-        y = f(*ready)
-        seeds = eye(y.numel(), dtype=y.dtype, device=y.device)
-        rows = [pulled([y], inputs, [u.reshape(y.shape)])[0] for u in seeds]
-        J = (ops.stack(rows) if rows else seeds).reshape(*y.shape, *inputs[0].shape)
-        return J if nested else J.detach()
+        y = call("jacobian", f, args, as_numbers("jacobian", argnums))
+        if not isinstance(y.value, Tensor) or len(y.inputs) != 1:
+            raise ValueError(
+                "jacobian: expected one argument and a function that returns one tensor, got "
+                f"argnums={argnums} and a {type(y.value).__name__}; take them one by one"
+            )
+        units = eye(y.value.numel(), dtype=y.value.dtype, device=y.value.device)
+        rows = [y.vjp([u.reshape(y.value.shape)])[0] for u in units]
+        J = ops.stack(rows) if rows else units
+        return ops.reshape(J, (*y.value.shape, *y.inputs[0].shape))
 
     return transformed
 
@@ -128,7 +250,17 @@ def hessian(f: Function, argnums: int = 0) -> Function:
 def hvp(
     f: Function, primals: Sequence[Any], tangents: Sequence[Any]
 ) -> tuple[Any, tuple[Any, ...]]:
-    """f(*primals), and H v for a scalar f: uᵀ J of its gradient, which is symmetric (Pearlmutter 1994)."""
+    """f(*primals), and H v for a scalar f, one for each primal (Pearlmutter 1994).
+
+    It is uᵀ J of f's gradient, whose J is the symmetric H.
+    """
     numbers = tuple(range(len(primals)))
-    value, pull = vjp(lambda *xs: (f(*xs), *grad(f, numbers)(*xs)), *primals)
-    return value[0].detach(), tuple(h.detach() for h in pull(ops.zeros_like(value[0]), *tangents))
+
+    as_many("hvp", "tangent", tangents, "primal", primals)
+
+    def value_and_gradients(*xs: Any) -> tuple[Any, ...]:
+        value, gradients = scalar_and_grad("hvp", f, numbers, xs)
+        return value, *gradients
+
+    values, pull = vjp(value_and_gradients, *primals)
+    return values[0], pull(ops.zeros_like(values[0]), *tangents)

@@ -738,8 +738,8 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
             f"chunk: expected 1 chunk or more of a tensor with dimensions, got {chunks} "
             f"of shape {tuple(x.shape)}"
         )
-    size = -(-x.shape[dim] // chunks)
-    return split(x, builtins.max(1, size), dim)
+    n = x.shape[dim]
+    return split(x, -(-n // chunks) if n else [0] * chunks, dim)
 
 
 def tril(x: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:

@@ -103,6 +103,94 @@ def test_transforms_nest_to_third_order() -> None:
     assert third(mg.tensor(2.0)).item() == 48.0
 
 
+def test_what_a_function_captured_is_differentiated() -> None:
+    """The inner derivative keeps its dependence on the outer variable, which it captured."""
+    inner = lambda x: func.grad(lambda y: x * y)(mg.tensor(2.0))
+    assert func.grad(lambda x: x * inner(x))(mg.tensor(1.0)).item() == 2.0
+    square = lambda x: func.grad(lambda y: x * x * y)(mg.tensor(2.0))
+    assert func.grad(square)(mg.tensor(3.0)).item() == 6.0
+
+
+X_, V_, U_ = (np.random.default_rng(1).standard_normal(n) for n in (4, 4, 3))
+CAPTURING: dict[
+    str, Any
+] = {  # each a function of w alone, which the differentiated function captures
+    "grad": lambda w: func.grad(lambda x: scalar(x, w))(mg.tensor(X_)),
+    "value_and_grad": lambda w: func.value_and_grad(lambda x: scalar(x, w))(mg.tensor(X_)),
+    "jacobian": lambda w: func.jacobian(lambda x: vector(x, w))(mg.tensor(X_)),
+    "hessian": lambda w: func.hessian(lambda x: scalar(x, w))(mg.tensor(X_)),
+    "vjp": lambda w: func.vjp(lambda x: vector(x, w), mg.tensor(X_))[1](mg.tensor(U_)),
+    "vjp, its value": lambda w: func.vjp(lambda x: vector(x, w), mg.tensor(X_))[0],
+    "jvp": lambda w: func.jvp(lambda x: vector(x, w), [mg.tensor(X_)], [mg.tensor(V_)]),
+    "hvp": lambda w: func.hvp(lambda x: scalar(x, w), [mg.tensor(X_)], [mg.tensor(V_)])[1],
+    "hvp, its value": lambda w: func.hvp(lambda x: scalar(x, w), [mg.tensor(X_)], [mg.tensor(V_)])[
+        0
+    ],
+    "grad of grad": lambda w: func.grad(lambda x: func.grad(lambda y: scalar(x * y, w))(x).sum())(
+        mg.tensor(X_)
+    ),
+    "grad of jacobian": lambda w: func.grad(
+        lambda x: (func.jacobian(lambda y: vector(x * y, w))(x) ** 2).sum()
+    )(mg.tensor(X_)),
+    "jacobian of vjp": lambda w: func.jacobian(
+        lambda u: func.vjp(lambda x: vector(x, w), mg.tensor(X_))[1](u)[0]
+    )(mg.tensor(U_)),
+}
+
+
+@pytest.mark.parametrize("transformed", CAPTURING.values(), ids=CAPTURING)
+def test_every_transform_is_differentiable_by_what_was_captured(transformed: Any) -> None:
+    mg.gradcheck(transformed, [W])
+
+
+@pytest.mark.parametrize("transformed", CAPTURING.values(), ids=CAPTURING)
+def test_a_transform_keeps_a_graph_only_where_somebody_can_use_it(transformed: Any) -> None:
+    def flat(value: Any) -> list[mg.Tensor]:
+        return [t for v in value for t in flat(v)] if isinstance(value, tuple) else [value]
+
+    plain, captured = mg.tensor(W), mg.tensor(W, requires_grad=True)
+    assert not any(t.requires_grad for t in flat(transformed(plain)))
+    assert all(t.requires_grad for t in flat(transformed(captured)))
+    with mg.no_grad():
+        assert not any(t.requires_grad for t in flat(transformed(captured)))
+    assert captured.grad is None
+
+
+@given(st.lists(st.tuples(st.integers(1, 3), st.floats(0.5, 2.0)), min_size=1, max_size=4))
+def test_nested_grads_through_closures_are_the_mixed_derivative(powers: Any) -> None:
+    """d/dx1 .. d/dxn of Π xiᵃⁱ, each variable captured by those inside, is Π aᵢ xiᵃⁱ⁻¹."""
+
+    def nested(product: Any, rest: Any) -> Any:
+        if not rest:
+            return product
+        (a, x), *inner = rest
+        return func.grad(lambda v: nested(product * v**a, inner))(mg.tensor(np.float64(x)))
+
+    want = np.prod([a * x ** (a - 1) for a, x in powers])
+    assert nested(1.0, powers).item() == pytest.approx(want, rel=1e-9)
+
+
+def test_a_gradient_penalty_reaches_the_weights() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is the oracle")
+
+    def penalty(f: Any, x: Any, w: Any) -> Any:
+        slope = f.grad(lambda x: (w @ x).tanh().sum())(x)
+        return ((slope * slope).sum() - 1.0) ** 2
+
+    w, w_ = mg.tensor(W, requires_grad=True), torch.tensor(W, requires_grad=True)
+    penalty(func, mg.tensor(X), w).backward()
+    penalty(torch.func, torch.tensor(X), w_).backward()
+    close(w.grad, w_.grad)
+
+
+def test_a_graph_that_was_freed_before_can_be_captured() -> None:
+    w = mg.tensor(W, requires_grad=True)
+    h = w * 2.0
+    h.sum().backward()
+    slope = func.grad(lambda x: (h @ x).sum())(mg.tensor(X))
+    np.testing.assert_allclose(slope.detach().numpy(), 2 * W.sum(0))
+
+
 def test_nothing_is_left_behind() -> None:
     x = mg.tensor(X, requires_grad=True)
     with mg.no_grad():
@@ -121,8 +209,26 @@ def test_an_argument_that_is_ignored_has_gradient_zero() -> None:
 
 def test_grad_refuses_what_is_no_scalar() -> None:
     with pytest.raises(
-        ValueError, match="returns one scalar tensor, and shape .4,. came; use jacobian or vjp"
+        ValueError,
+        match="grad: expected .* returns one scalar tensor, got shape .4,.; use jacobian or vjp",
     ):
         func.grad(lambda x: x)(mg.tensor(X))
-    with pytest.raises(ValueError, match="and float came"):
+    with pytest.raises(ValueError, match="one scalar tensor, got a float"):
         func.grad(lambda x: 1.0)(mg.tensor(X))
+
+
+def test_a_wrong_argument_is_refused_by_name() -> None:
+    x, w = tensors()
+    for call, kind, words in (
+        (lambda: func.grad(1.0)(x), TypeError, "grad: expected a function, got a float"),
+        (lambda: func.grad(scalar, 2)(x, w), IndexError, "grad: expected argnums among the 2"),
+        (lambda: func.grad(scalar, "x")(x, w), TypeError, "grad: expected argnums to be an int"),
+        (lambda: func.grad(lambda i: i.sum())(mg.arange(3)), TypeError, "floats in argument 0"),
+        (lambda: func.vjp(lambda x: "y", x), ValueError, "vjp: expected a function that returns a"),
+        (lambda: func.vjp(pair, x, w)[1](x), ValueError, "vjp: expected one cotangent for each"),
+        (lambda: func.jvp(pair, (x, w), (x,)), ValueError, "jvp: expected one tangent for each"),
+        (lambda: func.hvp(scalar, (x, w), (x,)), ValueError, "hvp: expected one tangent for each"),
+        (lambda: func.jacobian(pair)(x, w), ValueError, "jacobian: .* and a tuple; take them one"),
+    ):
+        with pytest.raises(kind, match=words):
+            call()
