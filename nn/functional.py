@@ -498,7 +498,8 @@ def not_supported(name: str, way_out: str, **settings: Any) -> None:
     """Raise NotImplementedError for a setting of PyTorch's that is neither None nor False."""
     for setting, value in settings.items():
         if value is not None and value is not False:
-            raise NotImplementedError(f"{name}: {setting}={value!r} is not supported; {way_out}")
+            given = "a Tensor" if isinstance(value, Tensor) else repr(value)
+            raise NotImplementedError(f"{name}: {setting}={given} is not supported; {way_out}")
 
 
 def refuse_inplace(name: str, inplace: bool) -> None:
@@ -564,8 +565,12 @@ def normalized_sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
 def check_reduction(
     name: str, reduction: str, size_average: Any = None, reduce: Any = None
 ) -> None:
-    way_out = "give reduction='mean', 'sum' or 'none' by keyword"
-    not_supported(name, way_out, size_average=size_average, reduce=reduce)
+    for setting, value in (("size_average", size_average), ("reduce", reduce)):
+        if value is not None:
+            raise NotImplementedError(
+                f"{name}: {setting}={value!r} is not supported; give reduction='mean', 'sum' or "
+                "'none', by keyword"
+            )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: expected reduction 'mean', 'sum' or 'none', got {reduction!r}")
 

@@ -105,8 +105,9 @@ class Module:
         for name, child in self._modules.items():
             yield from child.named_modules(seen, join_names(prefix, name), remove_duplicate)
 
-    def modules(self) -> Iterator[Module]:
-        return (module for _, module in self.named_modules())
+    def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        named = self.named_modules(remove_duplicate=remove_duplicate)
+        return (module for _, module in named)
 
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
@@ -262,7 +263,7 @@ class Module:
         prefix: str = "",
         keep_vars: bool = False,
     ) -> dict[str, Tensor]:
-        """Every parameter and persistent buffer by its path, in `destination`, by default a new dict.
+        """Every parameter and persistent buffer by its path, in `destination` or a new dict.
 
         The tensors share the module's memory; with keep_vars=True they are the parameters
         themselves.

@@ -1,4 +1,4 @@
-"""Laws of the losses, of attention, of batches and of files, and what they say when they are misused."""
+"""Laws of losses, attention, batches and files, and what they say when they are misused."""
 
 from typing import Any
 
@@ -97,6 +97,20 @@ def test_misuse_of_losses() -> None:
         IndexError, match="^one_hot: expected classes 0 to 2, got values from 0 to 3$"
     ):
         F.one_hot(mg.tensor([0, 3]), 3)
+    with pytest.raises(ValueError, match=r"layer_norm: expected weight \(4,\), got \(1,\)"):
+        F.layer_norm(mg.ones(2, 4), (4,), mg.ones(1))
+    with pytest.raises(ValueError, match=r"cross_entropy: expected weight \(4,\).* got \(5,\)"):
+        F.cross_entropy(mg.ones(2, 4), mg.tensor([0, 1]), mg.ones(5))
+    with pytest.raises(ValueError, match="cross_entropy: expected label_smoothing between 0 and 1"):
+        F.cross_entropy(mg.ones(2, 4), mg.tensor([0, 1]), label_smoothing=1.5)
+    with pytest.raises(
+        ValueError, match=r"expected pos_weight to broadcast to \(3,\), got \(2, 1\)"
+    ):
+        F.binary_cross_entropy_with_logits(mg.ones(3), mg.ones(3), pos_weight=mg.ones(2, 1))
+    with pytest.raises(TypeError, match="mse_loss: expected a Tensor as target, got a ndarray"):
+        F.mse_loss(mg.ones(3), np.ones(3))
+    with pytest.raises(ValueError, match="pad: cannot cut 2 and 1 from dim 0 of size 2"):
+        F.pad(mg.ones(2), (-2, -1))
     with pytest.raises(NotImplementedError, match="pad: mode='reflect' is not supported"):
         F.pad(mg.ones(3), (1, 1), "reflect")
 

@@ -1,6 +1,10 @@
-"""Modules, losses and functions of nn against PyTorch, in float64: values, gradients, names and printed lines."""
+"""Modules and functions of nn against PyTorch, in float64: values, gradients, names and text."""
 
+import functools
+import inspect
 import math
+import re
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -68,19 +72,19 @@ def test_module(name: str) -> None:
     modules_agree(make(nn), make(torch.nn), *inputs)
 
 
-def test_lstm_cell() -> None:
-    for bias in (True, False):
-        ours, theirs = nn.LSTMCell(3, 4, bias), torch.nn.LSTMCell(3, 4, bias)
-        weights = twins(ours, theirs)
-        assert repr(ours) == repr(theirs)
-        arrays = draw(2, 3), draw(2, 4), draw(2, 4, seed=1)
-        agree(
-            lambda x, h, c: ours(x, (h, c)),
-            lambda x, h, c: theirs(x, (h, c)),
-            *arrays,
-            weights=weights,
-        )
-        agree(ours, theirs, draw(3))
+@pytest.mark.parametrize("bias", [True, False])
+def test_lstm_cell(bias: bool) -> None:
+    ours, theirs = nn.LSTMCell(3, 4, bias), torch.nn.LSTMCell(3, 4, bias)
+    weights = twins(ours, theirs)
+    assert repr(ours) == repr(theirs)
+    arrays = draw(2, 3), draw(2, 4), draw(2, 4, seed=1)
+    agree(
+        lambda x, h, c: ours(x, (h, c)),
+        lambda x, h, c: theirs(x, (h, c)),
+        *arrays,
+        weights=weights,
+    )
+    agree(ours, theirs, draw(3))
 
 
 class Tree:
@@ -123,6 +127,162 @@ def test_tree_of_modules() -> None:
     theirs.apply(lambda m: his.append(type(m).__name__))
     ours.apply(lambda m: mine.append(type(m).__name__))
     assert mine == his and mine[-1] == "Tree"
+
+
+# Names, arguments, and what is refused.
+
+CLASSES = """Embedding LayerNorm Linear Dropout Identity ReLU LeakyReLU ELU SiLU GELU Softplus
+    Softmax LogSoftmax MSELoss L1Loss HuberLoss NLLLoss CrossEntropyLoss BCEWithLogitsLoss Sequential
+    ModuleList""".split()
+FUNCTIONS = """linear embedding dropout layer_norm relu leaky_relu elu tanh sigmoid silu gelu
+    softplus logsigmoid softmax log_softmax mse_loss l1_loss huber_loss nll_loss cross_entropy
+    binary_cross_entropy_with_logits pad""".split()
+METHODS = """add_module apply buffers children cpu cuda double eval extra_repr float load_state_dict
+    modules named_buffers named_children named_modules named_parameters parameters register_buffer
+    register_module register_parameter requires_grad_ train zero_grad""".split()
+
+
+def parameters(function: Any) -> list[str]:
+    return list(inspect.signature(function).parameters)
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_a_constructor_takes_pytorchs_arguments(name: str) -> None:
+    theirs = parameters(getattr(torch.nn, name))
+    assert parameters(getattr(nn, name))[: len(theirs)] == theirs
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_takes_pytorchs_arguments(name: str) -> None:
+    try:
+        theirs = parameters(getattr(TF, name))
+    except ValueError:  # written in C; its documentation begins with its arguments
+        theirs = re.findall(r"\b([a-z_]\w*)[,=)]", (getattr(TF, name).__doc__ or "").split("->")[0])
+    assert theirs and parameters(getattr(F, name))[: len(theirs)] == theirs
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_of_a_module_takes_pytorchs_arguments(name: str) -> None:
+    assert parameters(getattr(nn.Module, name)) == parameters(getattr(torch.nn.Module, name))
+
+
+def of_both(change: Any, *, error: Any = None) -> None:
+    """`change(nn, module, tensor)` leaves equal trees, or raises the same kind of error in both."""
+    trees = []
+    for library, make in ((nn, mg.tensor), (torch.nn, torch.tensor)):
+        module = library.Sequential(library.Linear(2, 2), library.Tanh())
+        module.register_buffer("steps", make([1.0]))
+        if error:
+            with pytest.raises(error):
+                change(library, module, make)
+        else:
+            module = change(library, module, make) or module
+        trees.append((repr(module), list(module.state_dict())))
+    assert trees[0] == trees[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda nn, m, t: m[1:],
+        lambda nn, m, t: m[:0],
+        lambda nn, m, t: m.append(nn.ReLU()).insert(0, nn.Sigmoid()).insert(-1, nn.ReLU()),
+        lambda nn, m, t: m.extend([m[0], nn.ReLU()]),
+        lambda nn, m, t: m.__delitem__(0),
+        lambda nn, m, t: m.__delitem__(slice(0, 1)),
+        lambda nn, m, t: m.__setitem__(-1, nn.ReLU()),
+        lambda nn, m, t: m.pop(0),
+        lambda nn, m, t: m + nn.Sequential({"last": nn.ReLU()}.pop("last")),
+        lambda nn, m, t: nn.Sequential(OrderedDict(first=m[0], last=m[1]))[1:],
+        lambda nn, m, t: nn.ModuleList(),
+        lambda nn, m, t: nn.ModuleList(m).append(m[1]).extend([m[0]])[1:],
+        lambda nn, m, t: nn.ModuleList(m).__iadd__([nn.ReLU()]),
+        lambda nn, m, t: nn.ModuleList(m) + [nn.ReLU()],
+        lambda nn, m, t: nn.ModuleList([nn.Linear(2, 2) for _ in range(3)]),
+        lambda nn, m, t: setattr(m[0], "bias", None),
+        lambda nn, m, t: setattr(m, "steps", t([2.0, 3.0])),
+        lambda nn, m, t: setattr(m, "steps", None),
+        lambda nn, m, t: setattr(m, "steps", nn.Parameter(t([2.0]))),
+        lambda nn, m, t: setattr(m, "0", nn.Parameter(t([2.0]))),
+        lambda nn, m, t: delattr(m, "steps"),
+        lambda nn, m, t: m.register_buffer("steps", t([2.0]), persistent=False),
+        lambda nn, m, t: m.register_module("more", nn.Linear(1, 1)),
+        lambda nn, m, t: m.register_parameter("none", None),
+    ],
+)
+def test_a_tree_is_changed_as_pytorchs(change: Any) -> None:
+    of_both(change)
+
+
+@pytest.mark.parametrize(
+    "change, error",
+    [
+        (lambda nn, m, t: m.add_module("a.b", nn.Tanh()), KeyError),
+        (lambda nn, m, t: m.add_module("", nn.Tanh()), KeyError),
+        (lambda nn, m, t: m.add_module("forward", nn.Tanh()), KeyError),
+        (lambda nn, m, t: m.add_module(3, nn.Tanh()), TypeError),
+        (lambda nn, m, t: m.add_module("x", 3), TypeError),
+        (lambda nn, m, t: m.register_buffer("a.b", t([1.0])), KeyError),
+        (lambda nn, m, t: m.register_buffer("b", 3), TypeError),
+        (lambda nn, m, t: m.register_parameter("training", nn.Parameter(t([1.0]))), KeyError),
+        (lambda nn, m, t: m.register_parameter("w", t([1.0])), TypeError),
+        (lambda nn, m, t: setattr(m, "a.b", nn.Parameter(t([1.0]))), KeyError),
+        (lambda nn, m, t: setattr(m, "0", 3), TypeError),
+        (lambda nn, m, t: setattr(m, "steps", 3.0), TypeError),
+        (lambda nn, m, t: setattr(m[0], "weight", t([1.0])), TypeError),
+        (lambda nn, m, t: setattr(m[0], "weight", nn.Tanh()), TypeError),
+        (lambda nn, m, t: nn.Sequential({"a.b": m}, m), TypeError),
+        (lambda nn, m, t: nn.Sequential(OrderedDict({"a.b": m})), KeyError),
+        (lambda nn, m, t: nn.ModuleList([3]), TypeError),
+        (lambda nn, m, t: nn.ModuleList(3), TypeError),
+        (lambda nn, m, t: m[2], IndexError),
+        (lambda nn, m, t: m["0"], TypeError),
+        (lambda nn, m, t: m.append(3), TypeError),
+        (lambda nn, m, t: m.to(t([1]).dtype), TypeError),
+        (lambda nn, m, t: m.train(1), ValueError),
+        (lambda nn, m, t: m.load_state_dict([]), TypeError),
+        (lambda nn, m, t: m.load_state_dict({}), RuntimeError),
+        (lambda nn, m, t: nn.ModuleList(m)(1), NotImplementedError),
+    ],
+)
+def test_a_tree_refuses_what_pytorchs_refuses(change: Any, error: type[Exception]) -> None:
+    of_both(change, error=error)
+
+
+def test_the_keys_of_a_state_are_pytorchs() -> None:
+    ours, theirs = nn.Linear(2, 3), torch.nn.Linear(2, 3)
+    assert repr(ours.load_state_dict(ours.state_dict())) == repr(
+        theirs.load_state_dict(theirs.state_dict())
+    )
+    mine, his = ours.state_dict(prefix="a."), theirs.state_dict(prefix="a.")
+    assert list(mine) == list(his) == ["a.weight", "a.bias"]
+    assert ours.state_dict(destination=mine, keep_vars=True) is mine and len(mine) == 4
+    assert mine["weight"] is ours.weight
+
+
+def test_pretrained_embeddings() -> None:
+    rows = draw(4, 3)
+    ours = nn.Embedding.from_pretrained(mg.tensor(rows), freeze=False, padding_idx=1)
+    theirs = torch.nn.Embedding.from_pretrained(torch.tensor(rows), freeze=False, padding_idx=1)
+    modules_agree(ours, theirs, np.array([0, 1, 3, 3]))
+    assert not nn.Embedding.from_pretrained(mg.tensor(rows)).weight.requires_grad
+
+
+@pytest.mark.parametrize("settings", [{}, {"label_smoothing": 0.1}, {"weight": [1.0, 2.0, 0.5]}])
+def test_a_batch_of_padding_alone_has_no_mean_and_no_gradient(settings: dict[str, Any]) -> None:
+    ours, theirs = dict(settings), dict(settings)
+    if "weight" in settings:
+        ours["weight"] = mg.tensor(np.array(settings["weight"]))
+        theirs["weight"] = torch.tensor(settings["weight"], dtype=torch.float64)
+    ids = np.array([-100, -100])
+    with np.errstate(all="ignore"):
+        agree(
+            lambda x, y: F.cross_entropy(x, y, **ours),
+            lambda x, y: TF.cross_entropy(x, y, **theirs),
+            draw(2, 3),
+            ids,
+        )
+    agree(F.nll_loss, TF.nll_loss, draw(2, 3), ids)
 
 
 # Functions of shapes and settings that Hypothesis draws.
@@ -352,8 +512,8 @@ def test_multihead_attention(bias: bool, form: str, masks: str) -> None:
         m = {name: mg.tensor(a) for name, a in given.items()}
         t = {name: torch.tensor(a) for name, a in given.items()}
         agree(
-            lambda q, k, v: ours(q, k, v, **m, **settings),
-            lambda q, k, v: theirs(q, k, v, **t, **settings),  # noqa: B023
+            functools.partial(ours, **m, **settings),
+            functools.partial(theirs, **t, **settings),
             *arrays,
             weights=weights,
         )
