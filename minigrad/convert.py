@@ -1,4 +1,4 @@
-"""How a tensor becomes something else: another dtype or device, an array, a number, a text, a copy."""
+"""How a tensor becomes something else: another dtype or device, an array, a number, a copy."""
 
 from __future__ import annotations
 
@@ -19,16 +19,33 @@ class Size(tuple[int, ...]):
         return f"torch.Size({list(self)})"
 
     def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
         return int(np.prod(self, dtype=int))
 
 
 def copied_index(index: Any) -> Any:
-    """An index with copies of its arrays: the gradient needs it as it is now, whatever is written there later."""
+    """An index with copies of its arrays.
+
+    The gradient needs the index as it is now, whatever is written to those arrays later.
+    """
     if isinstance(index, tuple):
         return tuple([copied_index(i) for i in index])
     if isinstance(index, TensorBase):
         return index.array.copy()
-    return np.array(index) if isinstance(index, (list, range, np.ndarray)) else index
+    if isinstance(index, (list, range, np.ndarray)):
+        return index_array(index)
+    return index
+
+
+def index_array(index: Any) -> Any:
+    """A list, a range or an array as the index array that it stands for; [] picks nothing."""
+    try:
+        values = np.array(index)
+    except ValueError:
+        raise IndexError(
+            f"getitem: expected lists of equal length as an index, got {index}"
+        ) from None
+    return values if values.size or isinstance(index, np.ndarray) else values.astype(int)
 
 
 class Conversions(TensorBase):
@@ -51,47 +68,57 @@ class Conversions(TensorBase):
         return array.device_of(self.array)
 
     def to(self, *target: Any, dtype: Any = None, device: Any = None) -> Any:
-        """self in another dtype, on another device, or as another tensor is; itself where nothing changes."""
+        """self in another dtype, on another device, or as another tensor is.
+
+        Itself where nothing changes. Raises TypeError where a target is none of the three.
+        """
         for t in target:
             if isinstance(t, TensorBase):
-                dtype, device = t.array.dtype, array.device_of(t.array)
-            elif isinstance(t, array.device) or (
-                isinstance(t, str) and t.partition(":")[0] in array.DEVICES
-            ):
+                dtype = t.array.dtype
+                device = array.device_of(t.array)
+            elif is_device(t):
                 device = t
             else:
                 dtype = t
-        try:
-            x = (
-                self
-                if dtype is None or self.dtype == np.dtype(dtype)
-                else ops.astype(self, np.dtype(dtype))
-            )
-        except TypeError as error:
-            raise TypeError(
-                f"to: {dtype!r} is neither a dtype nor one of the devices {', '.join(array.DEVICES)}"
-            ) from error
-        where = x.device if device is None else array.device(device)
-        return x if x.device.type == where.type else ops.move(x, str(where))
+        x: Any = self
+        if dtype is not None:
+            dtype = as_dtype("to", dtype)
+            x = self if self.dtype == dtype else ops.astype(self, dtype=dtype)
+        if device is None:
+            return x
+        device = array.device(device)
+        return x if x.device.type == device.type else ops.move(x, device=str(device))
 
     type = to
-    cpu, cuda = partialmethod(to, "cpu"), partialmethod(to, "cuda")
-    float, double = partialmethod(to, array.float32), partialmethod(to, array.float64)
-    long, int, bool = (
-        partialmethod(to, array.int64),
-        partialmethod(to, array.int32),
-        partialmethod(to, array.bool_),
-    )
+    cpu = partialmethod(to, "cpu")
+    cuda = partialmethod(to, "cuda")
+    float = partialmethod(to, array.float32)
+    double = partialmethod(to, array.float64)
+    long = partialmethod(to, array.int64)
+    int = partialmethod(to, array.int32)
+    bool = partialmethod(to, array.bool_)
 
     def new(self, values: Any) -> Any:
-        """`values` as a tensor on this one's device."""
+        """`values` as a tensor on this one's device, in their own dtype."""
         return TensorBase.tensor_class(array.to_device(np.asarray(values), self.device))
+
+    def new_tensor(
+        self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+    ) -> Any:
+        """A copy of `data` as a tensor of this one's dtype, on its device."""
+        values = data.array if isinstance(data, TensorBase) else data
+        values = np.array(array.to_numpy(values) if hasattr(values, "dtype") else values)
+        values = values.astype(self.dtype if dtype is None else as_dtype("new_tensor", dtype))
+        target = self.device if device is None else array.device(device)
+        t = TensorBase.tensor_class(array.to_device(values, target))
+        return t.requires_grad_(requires_grad)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The array itself, sharing its memory; for a CPU tensor that requires no gradient."""
         if self.requires_grad:
             raise RuntimeError(
-                "numpy: this tensor requires a gradient, which NumPy cannot carry; call .detach().numpy()"
+                "numpy: this tensor requires a gradient, which NumPy cannot carry; "
+                "call .detach().numpy()"
             )
         if self.device.type != "cpu":
             raise TypeError(f"numpy: this tensor is on {self.device}; call .cpu().numpy()")
@@ -103,7 +130,8 @@ class Conversions(TensorBase):
     def __dlpack__(self, **options: Any) -> Any:
         if self.requires_grad:
             raise RuntimeError(
-                "__dlpack__: this tensor requires a gradient, which would be lost; hand over .detach()"
+                "__dlpack__: this tensor requires a gradient, which would be lost; "
+                "hand over .detach()"
             )
         return self.array.__dlpack__(**options)
 
@@ -114,17 +142,20 @@ class Conversions(TensorBase):
         """The one number that this tensor holds, as Python's own."""
         if self.array.size != 1:
             raise ValueError(
-                f"item: a tensor of shape {tuple(self.shape)} is not one number; index it, or use .tolist()"
+                f"item: a tensor of shape {tuple(self.shape)} is not one number; "
+                "index it, or use .tolist()"
             )
         return array.to_numpy(self.array).item()
 
     def tolist(self) -> Any:
+        """The numbers as nested lists; of a 0-d tensor the number."""
         return array.to_numpy(self.array).tolist()
 
     def __bool__(self) -> Any:
         if self.array.size != 1:
             raise ValueError(
-                f"a tensor of shape {tuple(self.shape)} is neither true nor false; say .any() or .all()"
+                f"bool: a tensor of shape {tuple(self.shape)} is neither true nor false; "
+                "say .any() or .all()"
             )
         return array.to_numpy(self.array).item() != 0
 
@@ -132,32 +163,30 @@ class Conversions(TensorBase):
         return self.item() * 1.0
 
     def __int__(self) -> Any:
-        return (
-            array.to_numpy(self.array).astype(np.int64).item()
-            if self.array.size == 1
-            else self.item()
-        )
+        if self.array.size != 1:
+            return self.item()  # which refuses
+        return array.to_numpy(self.array).astype(np.int64).item()
 
     def __index__(self) -> Any:
         if self.dtype.kind not in "ib" or self.array.size != 1:
             raise TypeError(
-                f"only one integer can be an index, and this is {self.dtype}{tuple(self.shape)}"
+                "index: only one integer can be an index, "
+                f"and this is {self.dtype}{tuple(self.shape)}"
             )
         return int_(self.item())
 
     def __repr__(self) -> str:
         text = np.array2string(array.to_numpy(self.array), separator=", ", prefix="tensor(")
-        notes = (
-            []
-            if self.dtype in (array.get_default_dtype(), array.int64, array.bool_)
-            else [f"dtype={self.dtype}"]
-        )
-        notes += [f"device='{self.device}'"] if self.device.type != "cpu" else []
-        if self.requires_grad:
-            notes.append(
-                f"grad_fn=<{self.node.op.__name__}>" if self.node else "requires_grad=True"
-            )
-        return f"tensor({', '.join([text, *notes])})"
+        parts = [text]
+        if self.dtype not in (array.get_default_dtype(), array.int64, array.bool_):
+            parts.append(f"dtype={self.dtype}")
+        if self.device.type != "cpu":
+            parts.append(f"device='{self.device}'")
+        if self.node is not None and self.requires_grad:
+            parts.append(f"grad_fn=<{self.node.op.__name__}>")
+        elif self.requires_grad:
+            parts.append("requires_grad=True")
+        return f"tensor({', '.join(parts)})"
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec and not self.shape else str(self), spec)
@@ -176,13 +205,32 @@ class Conversions(TensorBase):
             raise RuntimeError(
                 "pickle: this tensor has a graph behind it; pickle .detach() of it, or a state_dict"
             )
-        return restore, (type_(self), array.to_numpy(self.array), self.requires_grad)
+        return _rebuild, (type_(self), array.to_numpy(self.array), self.requires_grad)
 
 
 int_, type_ = int, type  # the class above has methods of these names
 
 
-def restore(kind: Any, data: Any, requires_grad: bool) -> Any:
+def is_device(target: Any) -> bool:
+    """Whether `target` is a device or the name of one."""
+    if isinstance(target, array.device):
+        return True
+    return isinstance(target, str) and target.partition(":")[0] in array.DEVICES
+
+
+def as_dtype(name: str, dtype: Any) -> np.dtype[Any]:
+    """`dtype` as NumPy's. Raises TypeError in the name of a method where it is none."""
+    try:
+        return np.dtype(dtype)
+    except TypeError:
+        raise TypeError(
+            f"{name}: {dtype!r} is neither a dtype nor one of the devices "
+            f"{', '.join(array.DEVICES)}"
+        ) from None
+
+
+def _rebuild(kind: Any, data: Any, requires_grad: bool) -> Any:
+    """The tensor that was pickled."""
     t = kind.__new__(kind)
     TensorBase.__init__(t, data)
     t.requires_grad = requires_grad

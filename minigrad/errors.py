@@ -319,6 +319,20 @@ def wrong_index(name: str, index: Any, shape: Shape) -> Found:
     return found and IndexError(str(found))
 
 
+def wrong_assignment(name: str, a: Array, index: Any, values: Array) -> Found:
+    """What is wrong with a[index] = values; None where nothing is found."""
+    shape = tuple(a.shape)
+    found = wrong_index(name, index, shape)
+    if found:
+        return found
+    target = tuple(a[index].shape)
+    if broadcast([tuple(values.shape), target]) == target:
+        return None
+    return ValueError(
+        f"{name}: expected values that broadcast to {target}, got shape {tuple(values.shape)}"
+    )
+
+
 def width_of(part: Any) -> int:
     """How many dimensions one part of an index takes up."""
     if part is None or part is Ellipsis or isinstance(part, bool):

@@ -1,23 +1,28 @@
-"""Tensor: an array that remembers how it was made. Its methods carry PyTorch's names; the mathematics is in ops."""
+"""Tensor: an array that remembers how it was made.
+
+Its methods carry PyTorch's names; the mathematics is in ops and functional.
+"""
 
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterator
 from functools import partialmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minigrad import array, backward, errors, functional, ops
 from minigrad.autograd import TensorBase, mode, ticks
 from minigrad.convert import Conversions, Size, copied_index
-from minigrad.functional import as_shape
+from minigrad.functional import as_shape, normalize_dim
 
 
 class Tensor(Conversions):
     """An n-dimensional array with a gradient.
 
-    data: the NumPy or CuPy array. grad: the gradient that `backward` adds up in a leaf that requires one, or None.
+    array: the NumPy or CuPy array. data: a tensor that shares its memory, without the graph.
+    grad: the gradient that `backward` adds up in a leaf that requires one, or None.
 
     >>> import minigrad as mg
     >>> x = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -36,35 +41,49 @@ class Tensor(Conversions):
     T = property(lambda self: self.permute(*reversed(range(self.ndim))))
     mT = property(lambda self: ops.swapaxes(self, -1, -2))
 
-    dim: Any = lambda self: self.array.ndim
-    numel: Any = lambda self: self.array.size
-    size: Any = lambda self, dim=None: self.shape if dim is None else self.shape[dim]
+    if TYPE_CHECKING:
 
-    @property
-    def data(self) -> Tensor:
-        """A tensor that shares the memory, without the graph; a change of it counts as a change of this one."""
-        return self.detach()
+        def __getattr__(self, name: str) -> Any: ...  # the methods that are added below
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        ndim: int = self.array.ndim
+        return ndim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        size: int = self.array.size
+        return size
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or its size at `dim`."""
+        if dim is None:
+            return self.shape
+        return self.shape[normalize_dim("size", self, dim)]
 
     def __len__(self) -> int:
-        if not self.shape:
+        if not self.array.shape:
             raise TypeError(
-                "a 0-d tensor has no length, and cannot be iterated over; .item() is its number"
+                "len: a 0-d tensor has no length, and cannot be iterated over; "
+                "use .item() for its number"
             )
-        return self.shape[0]
+        n: int = self.array.shape[0]
+        return n
 
-    __iter__: Any = lambda self: iter(ops.unbind(self) if len(self) else ())
+    def __iter__(self) -> Iterator[Any]:
+        return iter(ops.unbind(self) if len(self) else ())
 
     # Gradients
 
-    def requires_grad_(self, requires_grad: Any = True) -> Tensor:
-        """Ask for a gradient of this leaf; integers have none."""
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient of this leaf. Raises RuntimeError for integers, which have none."""
         if requires_grad and self.dtype.kind not in "fc":
             raise RuntimeError(
-                f"requires_grad: a tensor of {self.dtype} has no gradient; make it floats: .float()"
+                f"requires_grad: expected floats, since {self.dtype} has no gradient; use .float()"
             )
         if self.node is not None and not requires_grad:
             raise RuntimeError(
-                "requires_grad_: only a leaf can stop to require a gradient; use .detach()"
+                "requires_grad_: only a leaf can stop requiring a gradient; use .detach()"
             )
         self.requires_grad = requires_grad
         return self
@@ -72,15 +91,16 @@ class Tensor(Conversions):
     def backward(
         self,
         gradient: Any = None,
-        retain_graph: Any = None,
-        create_graph: Any = False,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
         inputs: Any = None,
     ) -> None:
-        """Add d(gradient · self)/d(leaf) to the .grad of every leaf behind self, and free the graph.
+        """Add d(gradient · self)/d(leaf) to the .grad of every leaf behind self; free the graph.
 
-        gradient: of self's shape; 1 for a scalar. retain_graph: keep the graph for another backward. create_graph:
-        make the gradients differentiable. inputs: only these leaves. Raises RuntimeError where self has no graph, is
-        no scalar, its graph was freed, or a value that the graph needs was changed in place.
+        gradient: of self's shape; 1 for a scalar. retain_graph: keep the graph for another
+        backward. create_graph: make the gradients differentiable. inputs: only these leaves.
+        Raises RuntimeError where self has no graph, is no scalar, its graph was freed, or a value
+        that the graph needs was changed in place.
         """
         backward.backward(self, gradient, retain_graph, create_graph, inputs)
 
@@ -95,161 +115,162 @@ class Tensor(Conversions):
         t.version = self.version
         return t
 
+    @property
+    def data(self) -> Tensor:
+        """A tensor that shares the memory, without the graph; a change of it is a change of self.
+
+        `t.data = source`, a tensor or an array of t's shape, makes t share the memory of source.
+        """
+        return self.detach()
+
+    @data.setter
+    def data(self, source: Any) -> None:
+        values = source.array if isinstance(source, TensorBase) else source
+        if type(values) not in array.NAMESPACES:
+            raise TypeError(f"data: expected a tensor or an array, got a {type(source).__name__}")
+        if values.shape != self.array.shape:
+            raise ValueError(
+                f"data: expected shape {tuple(self.array.shape)}, got {tuple(values.shape)}; "
+                "make a new tensor for another shape"
+            )
+        if values.dtype.kind != self.dtype.kind:
+            raise TypeError(
+                f"data: expected the kind of {self.dtype}, got {values.dtype}; "
+                f"convert it first with .to({self.dtype})"
+            )
+        self.mark_changed()  # for the views of the old memory
+        self.array = values
+        self.version = source.version if isinstance(source, TensorBase) else [0]
+        self.mark_changed()
+
     # Changes in place: only of tensors without history, and never unseen
 
     def mark_changed(self) -> None:
-        """Say that .data was written to, so that no op that used it before is differentiated."""
+        """Say that .array was written to, so that no op that used it before is differentiated."""
         self.version[0] = next(ticks)
 
-    def write(self, name: str, index: Any, value: Any) -> Tensor:
-        """data[index] = value, where that cannot make a gradient wrong."""
-        if (
-            self.node
-            or mode.grad_enabled
-            and (self.requires_grad or getattr(value, "requires_grad", False))
-        ):
+    def assign(self, name: str, index: Any, value: Any) -> Tensor:
+        """array[index] = value, for the method `name`, where that cannot make a gradient wrong.
+
+        Raises RuntimeError where it could, TypeError where the values would not be held as they
+        are, IndexError or ValueError where the index or the shapes do not fit.
+        """
+        requires_grad = self.requires_grad or getattr(value, "requires_grad", False)
+        if self.node or (mode.grad_enabled and requires_grad):
             raise RuntimeError(errors.IN_PLACE.format(name))
+        values = self.values_to_hold(name, value)
         try:
-            value = value.array if isinstance(value, TensorBase) else value
-            value = value if hasattr(value, "dtype") else np.asarray(value)
-            if (
-                not np.can_cast(value.dtype, self.dtype, "same_kind")
-                and not (value == value.astype(self.dtype)).all()
-            ):
-                raise TypeError(
-                    f"{name}: a tensor of {self.dtype} cannot hold {value.dtype} as it is; convert it first"
-                )
             array.NAMESPACES[type(self.array)].check_index(index, self.array.shape)
-            self.array[index] = array.to_device(value, self.device)
-        except (ValueError, IndexError) as error:
-            raise type(error)(
-                f"{name} on a tensor of shape {tuple(self.shape)}: {error}"
-            ) from error
+            self.array[index] = array.to_device(values, self.device)
+        except (ValueError, IndexError, TypeError) as error:
+            raise errors.wrong_assignment(name, self.array, index, values) or error from error
         self.mark_changed()
         return self
 
+    def values_to_hold(self, name: str, value: Any) -> Any:
+        """`value` as an array that can be written into this one without a loss."""
+        values = value.array if isinstance(value, TensorBase) else value
+        if not hasattr(values, "dtype"):
+            try:
+                values = np.asarray(values)
+            except ValueError:
+                raise ValueError(f"{name}: expected lists of equal length, got {value!r}") from None
+        if values.dtype.kind not in "fibuc":
+            raise TypeError(f"{name}: expected numbers, got {value!r}")
+        if np.can_cast(values.dtype, self.dtype, "same_kind"):
+            return values
+        if not (values == values.astype(self.dtype)).all():
+            raise TypeError(
+                f"{name}: expected values that {self.dtype} can hold, got {values.dtype}; "
+                "convert them first"
+            )
+        return values
+
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.write("[]=", copied_index(index), value)
+        self.assign("[]=", copied_index(index), value)
 
     def copy_(self, source: Any) -> Tensor:
         """Take over the values of `source`, broadcast to self's shape."""
-        return self.write("copy_", ..., source)
+        return self.assign("copy_", ..., source)
 
-    fill_, zero_ = copy_, partialmethod(copy_, 0)
+    def fill_(self, value: Any) -> Tensor:
+        """Make every element `value`."""
+        return self.assign("fill_", ..., value)
+
+    zero_ = partialmethod(fill_, 0)
 
     # Operators
 
-    __getitem__: Any = lambda self, index: ops.getitem(self, index=copied_index(index))
     __add__ = __radd__ = ops.add
-    __sub__, __rsub__ = ops.sub, lambda self, other: ops.sub(other, self)
     __mul__ = __rmul__ = ops.mul
-    __truediv__, __rtruediv__ = ops.div, lambda self, other: ops.div(other, self)
-    __pow__, __rpow__ = ops.pow, lambda self, other: ops.pow(other, self)
-    __matmul__, __rmatmul__ = functional.matmul, lambda self, other: functional.matmul(other, self)
-    __neg__, __abs__, __invert__ = ops.neg, ops.abs, ops.logical_not
-    __eq__, __ne__, __and__, __or__ = ops.eq, ops.ne, ops.logical_and, ops.logical_or
-    __lt__, __le__, __gt__, __ge__ = ops.lt, ops.le, ops.gt, ops.ge
+    __sub__ = ops.sub
+    __truediv__ = ops.div
+    __pow__ = ops.pow
+    __matmul__ = functional.matmul
+    __rsub__: Any = lambda self, other: ops.sub(other, self)
+    __rtruediv__: Any = lambda self, other: ops.div(other, self)
+    __rpow__: Any = lambda self, other: ops.pow(other, self)
+    __rmatmul__: Any = lambda self, other: functional.matmul(other, self)
+    __neg__ = ops.neg
+    __abs__ = ops.abs
+    __eq__ = ops.eq
+    __ne__ = ops.ne
+    __lt__ = ops.lt
+    __le__ = ops.le
+    __gt__ = ops.gt
+    __ge__ = ops.ge
+    __and__ = ops.logical_and
+    __or__ = ops.logical_or
+    __invert__ = ops.logical_not
 
-    # PyTorch's methods: the functions of these names
+    def __getitem__(self, index: Any) -> Any:
+        return ops.getitem(self, index=copied_index(index))
 
-    add, sub, mul, div, pow, neg, abs = (
-        ops.add,
-        ops.sub,
-        ops.mul,
-        ops.div,
-        ops.pow,
-        ops.neg,
-        ops.abs,
-    )
-    exp, expm1, log, log1p, sqrt, sin, cos = (
-        ops.exp,
-        ops.expm1,
-        ops.log,
-        ops.log1p,
-        ops.sqrt,
-        ops.sin,
-        ops.cos,
-    )
-    tanh, sigmoid, relu, sign, maximum = ops.tanh, ops.sigmoid, ops.relu, ops.sign, ops.maximum
-    eq, ne, lt, le, gt, ge, isnan, isfinite = (
-        ops.eq,
-        ops.ne,
-        ops.lt,
-        ops.le,
-        ops.gt,
-        ops.ge,
-        ops.isnan,
-        ops.isfinite,
-    )
-    logical_and, logical_or, logical_not = ops.logical_and, ops.logical_or, ops.logical_not
-    sum, amax, cumsum, any, all, softmax = (
-        ops.sum,
-        ops.amax,
-        ops.cumsum,
-        ops.any,
-        ops.all,
-        ops.softmax,
-    )
-    argmax, argmin, log_softmax, unbind = ops.argmax, ops.argmin, functional.log_softmax, ops.unbind
-    swapaxes, broadcast_to, clone = ops.swapaxes, ops.broadcast_to, ops.clone
-    square, reciprocal, rsqrt = functional.square, functional.reciprocal, functional.rsqrt
-    clamp, minimum, amin, logsumexp = (
-        functional.clamp,
-        functional.minimum,
-        functional.amin,
-        functional.logsumexp,
-    )
-    mean, var, std, norm, prod = (
-        functional.mean,
-        functional.var,
-        functional.std,
-        functional.norm,
-        functional.prod,
-    )
-    max, min, gather, take_along_dim = (
-        functional.max,
-        functional.min,
-        functional.gather,
-        functional.take_along_dim,
-    )
-    index_select, masked_fill, roll = (
-        functional.index_select,
-        functional.masked_fill,
-        functional.roll,
-    )
-    squeeze, unsqueeze, transpose = functional.squeeze, functional.unsqueeze, functional.transpose
-    movedim, flatten, split, chunk = (
-        functional.movedim,
-        functional.flatten,
-        functional.split,
-        functional.chunk,
-    )
-    tril, triu, repeat_interleave = functional.tril, functional.triu, functional.repeat_interleave
-    matmul, repeat, expand = functional.matmul, functional.repeat, functional.expand
-    mm, bmm, mv, dot, outer = (
-        functional.mm,
-        functional.bmm,
-        functional.mv,
-        functional.dot,
-        functional.outer,
-    )
-    equal, allclose = functional.equal, functional.allclose
-    where: Any = lambda self, condition, other: ops.where(condition, self, other)
-    reshape: Any = lambda self, *numbers, shape=None: ops.reshape(
-        self, as_shape("reshape", numbers, shape)
-    )
+    # Methods whose arguments are not those of the function of that name
+
+    def where(self, condition: Any, other: Any) -> Any:
+        """self where the condition holds, else `other`."""
+        return functional.where(condition, self, other)
+
+    def reshape(self, *sizes: Any, shape: Any = None) -> Any:
+        """The elements in another shape: `x.reshape(2, -1)`, `x.reshape((2, -1))`; -1: what is left."""
+        return ops.reshape(self, as_shape("reshape", sizes, shape))
+
     view = reshape  # also where PyTorch refuses, since the memory is not in that order
-    permute: Any = lambda self, *numbers, dims=None: ops.permute(
-        self, as_shape("permute", numbers, dims)
-    )
-    flip: Any = lambda self, *numbers, dims=None: functional.flip(
-        self, as_shape("flip", numbers, dims)
-    )
-    tile: Any = lambda self, *numbers, dims=None: functional.tile(
-        self, as_shape("tile", numbers, dims)
-    )
-    contiguous: Any = lambda self: self if self.array.flags.c_contiguous else ops.clone(self)
 
+    def permute(self, *order: Any, dims: Any = None) -> Any:
+        """The dimensions in another order: `x.permute(1, 0)`, `x.permute((1, 0))`."""
+        return ops.permute(self, as_shape("permute", order, dims))
+
+    def flip(self, *which: Any, dims: Any = None) -> Any:
+        """The elements in reverse order along these dimensions."""
+        return functional.flip(self, as_shape("flip", which, dims))
+
+    def tile(self, *times: Any, dims: Any = None) -> Any:
+        """Copies of self next to each other, so many times along each dimension."""
+        return functional.tile(self, as_shape("tile", times, dims))
+
+    def contiguous(self) -> Any:
+        """self where its memory is in order, else a copy."""
+        return self if self.array.flags.c_contiguous else ops.clone(self)
+
+
+# The other methods are the functions of the same name, with self as the first argument.
+
+OPS = """
+    abs add all amax any argmax argmin broadcast_to clone cos cumsum div eq exp expm1 ge gt isfinite
+    isnan le log log1p logical_and logical_not logical_or lt maximum mul ne neg pow relu sigmoid sign
+    sin softmax sqrt sub sum swapaxes tanh unbind
+""".split()
+FUNCTIONS = """
+    allclose amin bmm chunk clamp dot equal expand flatten gather index_select log_softmax logsumexp
+    masked_fill matmul max mean min minimum mm movedim mv norm outer prod reciprocal repeat
+    repeat_interleave roll rsqrt split square squeeze std take_along_dim transpose tril triu
+    unsqueeze var
+""".split()
+for name in OPS:
+    setattr(Tensor, name, getattr(ops, name))
+for name in FUNCTIONS:
+    setattr(Tensor, name, getattr(functional, name))
 
 TensorBase.tensor_class = Tensor
-errors.name_all(globals())

@@ -470,12 +470,12 @@ SENTENCES: dict[str, tuple[Any, type[Exception], str]] = {
     "a copy too large": (
         lambda: mg.zeros(2).copy_(V),
         ValueError,
-        r"copy_ on a tensor of shape \(2,\)",
+        r"copy_: expected values that broadcast to \(2,\), got shape \(3,\)",
     ),
     "a fraction into integers": (
         lambda: mg.zeros(2, dtype=mg.int64).fill_(0.5),
         TypeError,
-        "int64 cannot hold",
+        "fill_: expected values that int64 can hold, got float64",
     ),
     "ragged lists": (
         lambda: mg.tensor([[1], [2, 3]]),

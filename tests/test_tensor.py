@@ -241,3 +241,67 @@ def test_augmented_assignment_makes_a_new_tensor() -> None:
     x += 1
     x.sum().backward()
     assert y.tolist() == [1, 1] and y.grad.tolist() == [3, 3]
+
+
+# t.data
+
+
+def test_data_shares_the_memory_and_a_change_of_it_counts() -> None:
+    x = mg.ones(2, requires_grad=True)
+    y = (x * x).sum()
+    assert np.shares_memory(x.data.array, x.array) and not x.data.requires_grad
+    x.data[0] = 5.0
+    with pytest.raises(RuntimeError, match="mul: its argument was changed in place"):
+        y.backward()
+
+
+def test_data_can_be_set_and_set_back() -> None:
+    """As a program does that evaluates with averaged weights."""
+    x = mg.ones(2, requires_grad=True)
+    saved = x.data
+    x.data = mg.full((2,), 3.0)
+    assert x.tolist() == [3, 3] and x.requires_grad and x.is_leaf and saved.tolist() == [1, 1]
+    x.data = saved
+    x.data -= 0.5 * mg.ones(2)
+    assert x.tolist() == [0.5, 0.5] and x.requires_grad
+    x.data = np.zeros(2)
+    assert x.dtype == mg.float64
+
+
+def test_setting_data_counts_as_a_change() -> None:
+    x = mg.ones(2, requires_grad=True)
+    view = x.detach()[:1]
+    uses = [(x * x).sum(), (x * view).sum()]
+    x.data = mg.zeros(2)
+    for y in uses:
+        with pytest.raises(RuntimeError, match="mul: its argument was changed in place"):
+            y.backward()
+    source = mg.ones(2)
+    x.data = source
+    y = (x * x).sum()
+    source.zero_()
+    with pytest.raises(RuntimeError, match="mul: its argument was changed in place"):
+        y.backward()
+
+
+@pytest.mark.parametrize(
+    "source, kind, words",
+    [
+        (mg.ones(3), ValueError, r"data: expected shape \(2,\), got \(3,\)"),
+        (mg.tensor([1, 2]), TypeError, "data: expected the kind of float32, got int64"),
+        ([1.0, 2.0], TypeError, "data: expected a tensor or an array, got a list"),
+    ],
+)
+def test_what_data_refuses(source: Any, kind: type[Exception], words: str) -> None:
+    x = mg.zeros(2)
+    with pytest.raises(kind, match=words):
+        x.data = source
+    assert x.tolist() == [0, 0]
+
+
+def test_new_tensor_has_the_dtype_and_the_device() -> None:
+    x = mg.ones(2, dtype=mg.float64)
+    y = x.new_tensor([True, False])
+    assert y.dtype == mg.float64 and y.tolist() == [1, 0]
+    assert x.new_tensor(x).array is not x.array
+    assert x.new_tensor([1], dtype=mg.int64, device=STRICT).device == STRICT
