@@ -1,4 +1,4 @@
-"""minigrad: a tensor autograd engine over NumPy, or CuPy on a GPU, small enough to read in an afternoon.
+"""minigrad: a tensor autograd engine over NumPy, or CuPy on a GPU, to be read in an afternoon.
 
 >>> import minigrad as mg
 >>> w = mg.tensor([0.5, -1.0], requires_grad=True)
@@ -8,9 +8,10 @@
 tensor([-12., -18.])
 """
 
-from importlib.util import find_spec
+import importlib.util
+import types
 
-from minigrad import cuda, errors, faster, func
+from minigrad import cuda, faster, func
 from minigrad.array import (
     bool_ as bool,
     device,
@@ -146,150 +147,16 @@ from minigrad.tensor import Tensor
 cuda_is_available = cuda.is_available
 float, double, long, int = float32, float64, int64, int32  # the field's other names of the dtypes
 
-__all__ = [
-    "abs",
-    "add",
-    "all",
-    "allclose",
-    "amax",
-    "amin",
-    "any",
-    "arange",
-    "argmax",
-    "argmin",
-    "as_tensor",
-    "bmm",
-    "bool",
-    "broadcast_to",
-    "cat",
-    "chunk",
-    "clamp",
-    "clone",
-    "cos",
-    "cuda",
-    "cuda_is_available",
-    "cumsum",
-    "device",
-    "div",
-    "dot",
-    "double",
-    "einsum",
-    "embedding",
-    "empty",
-    "enable_grad",
-    "eq",
-    "equal",
-    "exp",
-    "expm1",
-    "eye",
-    "flatten",
-    "flip",
-    "float",
-    "float32",
-    "float64",
-    "from_dlpack",
-    "from_numpy",
-    "full",
-    "full_like",
-    "func",
-    "gather",
-    "ge",
-    "get_default_dtype",
-    "grad",
-    "gradcheck",
-    "gt",
-    "index_select",
-    "int",
-    "int32",
-    "int64",
-    "is_grad_enabled",
-    "isfinite",
-    "isnan",
-    "le",
-    "linear",
-    "linspace",
-    "log",
-    "log1p",
-    "log_softmax",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "logsumexp",
-    "long",
-    "lt",
-    "manual_seed",
-    "masked_fill",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "mm",
-    "movedim",
-    "mul",
-    "mv",
-    "ne",
-    "neg",
-    "no_grad",
-    "norm",
-    "ones",
-    "ones_like",
-    "op",
-    "OPS",
-    "outer",
-    "permute",
-    "pow",
-    "prod",
-    "rand",
-    "rand_like",
-    "randint",
-    "randn",
-    "randn_like",
-    "randperm",
-    "reciprocal",
-    "relu",
-    "repeat_interleave",
-    "reshape",
-    "roll",
-    "rsqrt",
-    "set_default_dtype",
-    "set_grad_enabled",
-    "sigmoid",
-    "sign",
-    "sin",
-    "softmax",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "stack",
-    "std",
-    "sub",
-    "sum",
-    "swapaxes",
-    "take_along_dim",
-    "tanh",
-    "Tensor",
-    "tensor",
-    "tile",
-    "transpose",
-    "tril",
-    "triu",
-    "unbind",
-    "unsqueeze",
-    "var",
-    "where",
-    "zeros",
-    "zeros_like",
-]
-
-# Two rooms that can go: nothing but these lines imports them.
-if faster.WANTED and find_spec("minigrad.fast"):
+# Two packages that can be removed: nothing but these lines imports them.
+if faster.WANTED and importlib.util.find_spec("minigrad.fast"):
     from minigrad import fast
-if find_spec("minigrad.inspect"):
+if importlib.util.find_spec("minigrad.inspect"):
     from minigrad.inspect import detect_anomaly, explain
 
-    __all__ += ["detect_anomaly", "explain"]
-
-globals().update({f.__name__: errors.named(f.__name__, f) for f in (grad, set_default_dtype)})
+# What is imported above, without the modules but for two.
+__all__ = ["cuda", "func"]
+__all__ += [
+    name
+    for name, value in list(vars().items())
+    if not name.startswith("_") and not isinstance(value, types.ModuleType)
+]

@@ -212,11 +212,12 @@ _default_dtype = float32
 def set_default_dtype(dtype: Any) -> None:
     """Make `dtype` (float32 or float64) what `tensor(1.5)`, `zeros(3)` and new parameters get."""
     global _default_dtype
-    if np.dtype(dtype) not in (float32, float64):
+    known = [d for d in (float32, float64) if d == dtype]
+    if not known:
         raise TypeError(f"set_default_dtype: expected float32 or float64, got {dtype}")
-    _default_dtype = np.dtype(dtype)
+    _default_dtype = known[0]
 
 
 def get_default_dtype() -> np.dtype[Any]:
-    """The dtype that floats get when nobody names one."""
+    """The dtype that floats get where none is named."""
     return _default_dtype

@@ -290,6 +290,11 @@ def split_arguments(
     for theirs, ours in NUMPYS_NAMES.items():
         if theirs in settings and theirs not in keywords:
             settings[ours] = settings.pop(theirs)
+    for word in ("out", "dtype"):  # PyTorch's, accepted at their default
+        if word in settings and word not in keywords and settings.pop(word) is not None:
+            raise NotImplementedError(
+                f"{op.__name__}: {word}= is not supported; convert or copy what is returned"
+            )
     if op.arity == sys.maxsize and args and isinstance(args[0], (list, tuple)):
         arrays = tuple(args[0])  # cat([a, b], 1)
         extra = args[1:]

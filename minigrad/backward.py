@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad import errors
-from minigrad.array import NAMESPACES, XP, Array, LazyScatter
+from minigrad.array import NAMESPACES, XP, Array, LazyScatter, device_of
 from minigrad.autograd import OPS, Node, TensorBase, mode, set_grad_enabled, tensor_xp
 
 Slot = Any  # where a gradient is collected
@@ -228,34 +228,63 @@ def as_list(tensors: Any) -> list[Any]:
     return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
 
 
+def weights_of(name: str, outputs: list[Any], given: Any) -> list[Any]:
+    """The weight given for each output; None for each where none are given."""
+    weights = [None] * len(outputs) if given is None else as_list(given)
+    if len(weights) != len(outputs):
+        raise ValueError(
+            f"{name}: expected one gradient for each of the {len(outputs)} outputs, "
+            f"got {len(weights)}"
+        )
+    for y in outputs:
+        if not isinstance(y, TensorBase):
+            raise TypeError(f"{name}: expected tensors as outputs, got a {type(y).__name__}")
+    return weights
+
+
 def initial_cotangents(name: str, outputs: list[Any], given: Any, create_graph: bool) -> list[Any]:
     """The gradients to start from: those given, or 1 for a scalar."""
-    cotangents = [None] * len(outputs) if given is None else as_list(given)
-    if len(cotangents) != len(outputs):
-        raise ValueError(
-            f"{name}: expected one gradient for each of the {len(outputs)} outputs, got {len(cotangents)}"
-        )
-    return [
-        initial_cotangent(name, y, g, create_graph)
-        for y, g in zip(outputs, cotangents, strict=True)
-    ]
+    weights = weights_of(name, outputs, given)
+    pairs = zip(outputs, weights, strict=True)
+    return [initial_cotangent(name, y, g, create_graph) for y, g in pairs]
 
 
 def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> Any:
+    """The gradient to start from at the output y: the one given, or 1 for a scalar.
+
+    An array; with `create_graph` a Tensor.
+    """
     if not y.requires_grad:
         raise RuntimeError(errors.NO_GRAPH.format(name, tuple(y.shape)))
+    if g is None and y.array.size != 1:
+        raise RuntimeError(errors.NOT_SCALAR.format(name, tuple(y.shape)))
     xp = NAMESPACES[type(y.array)]
-    if g is None:
-        if y.array.size != 1:
-            raise RuntimeError(errors.NOT_SCALAR.format(name, tuple(y.shape)))
-        array = xp.ones_like(y.array)
-    else:
-        array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
+    array = xp.ones_like(y.array) if g is None else given_cotangent(name, xp, g)
     if array.shape != y.array.shape:
         raise ValueError(errors.WRONG_COTANGENT.format(name, tuple(y.shape), tuple(array.shape)))
     if not create_graph:
         return array
     return g if isinstance(g, TensorBase) else TensorBase.tensor_class(array)
+
+
+def given_cotangent(name: str, xp: XP, g: Any) -> Array:
+    """The array of a gradient that the caller gave: a Tensor, an array or a number."""
+    array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
+    if type(array) is not xp.ndarray:
+        raise RuntimeError(
+            f"{name}: expected a gradient on the device of the output, got one on "
+            f"{device_of(array)}; move it with .to(...)"
+        )
+    if array.dtype.kind not in "fiubc":
+        raise TypeError(f"{name}: expected numbers as a gradient, got {g!r}")
+    return array
+
+
+def check_inputs(name: str, inputs: list[Any]) -> None:
+    """Raise RuntimeError where one of `inputs` is no tensor that requires a gradient."""
+    for i, t in enumerate(inputs):
+        if not (isinstance(t, TensorBase) and t.requires_grad):
+            raise RuntimeError(errors.NO_LEAF.format(name, i, tuple(getattr(t, "shape", ()))))
 
 
 def grad(
@@ -288,12 +317,12 @@ def grad(
         )
     outputs = as_list(outputs)
     inputs = as_list(inputs)
-    for i, t in enumerate(inputs):
-        if not (isinstance(t, TensorBase) and t.requires_grad):
-            raise RuntimeError(errors.NO_LEAF.format(i, tuple(getattr(t, "shape", ()))))
+    check_inputs("grad", inputs)
+    pairs = list(zip(outputs, weights_of("grad", outputs, grad_outputs), strict=True))
     if materialize_grads:
-        outputs, grad_outputs = with_graph(outputs, grad_outputs)
-    cotangents = initial_cotangents("grad", outputs, grad_outputs, create_graph)
+        pairs = [(y, g) for y, g in pairs if y.requires_grad]
+    outputs = [y for y, _ in pairs]
+    cotangents = [initial_cotangent("grad", y, g, create_graph) for y, g in pairs]
     keep = bool(retain_graph) or create_graph
     gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)
     found = [gradients.tensor(t) for t in inputs]
@@ -305,19 +334,14 @@ def grad(
     return tuple(found)
 
 
-def with_graph(outputs: list[Any], grad_outputs: Any) -> tuple[list[Any], list[Any]]:
-    """The outputs that have a graph behind them, and their weights."""
-    weights = [None] * len(outputs) if grad_outputs is None else as_list(grad_outputs)
-    pairs = [(y, g) for y, g in zip(outputs, weights, strict=True) if y.requires_grad]
-    return [y for y, _ in pairs], [g for _, g in pairs]
-
-
 def backward(
     outputs: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any
 ) -> None:
     """Add the gradient of `outputs` to the .grad of every leaf behind them, or of `inputs` alone."""
     outputs = as_list(outputs)
-    inputs = None if inputs is None else as_list(inputs)
+    if inputs is not None:
+        inputs = as_list(inputs)
+        check_inputs("backward", inputs)
     cotangents = initial_cotangents("backward", outputs, gradient, create_graph)
     keep = bool(retain_graph) or create_graph
     gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)

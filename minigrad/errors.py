@@ -43,8 +43,7 @@ IN_PLACE = (
     "another; build a new one with where, cat or stack, or change it under minigrad.no_grad()"
 )
 NO_LEAF = (
-    "grad: input {} of shape {} does not require a gradient; set requires_grad=True before it is "
-    "used"
+    "{}: input {} of shape {} does not require a gradient; set requires_grad=True before it is used"
 )
 NO_PATH = (
     "grad: no path leads from the outputs to input {} of shape {}; pass allow_unused=True to get "
@@ -98,7 +97,7 @@ def explain(op: Any, arrays: Sequence[Array], settings: Settings, error: Excepti
 def checks_of(op: Any) -> list[Check]:
     """What is checked of the arguments of an op, in this order."""
     name = op.__name__
-    checks = [one_device, dims_exist]
+    checks: list[Check] = [one_device, dims_exist]
     if not op.composed:
         checks.insert(1, tensors_alone)  # an op by hand may do without some of its arrays
     if name in DTYPES:
