@@ -87,7 +87,8 @@ def explain(op: Any, arrays: Sequence[Array], settings: Settings, error: Excepti
         found = check(name, arrays, settings)
         if found:
             return found
-    found = with_text(type(error), f"{name}: {text}")
+    named = text if text.startswith(f"{name}: ") else f"{name}: {text}"
+    found = with_text(type(error), named)
     given = [describe(a) for a in arrays]
     given += [f"{key}={value!r}" for key, value in settings.items()]
     found.add_note(f"called as {name}({', '.join(given)})"[:300])

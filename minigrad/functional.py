@@ -45,16 +45,19 @@ def as_input(name: str, x: Any, dtype: Any = None, out: None = None) -> Tensor:
     Raises TypeError where x is neither a Tensor nor an array, NotImplementedError where `out` is
     given.
     """
-    refuse_out(name, out)
-    if type(x) in NAMESPACES:
-        x = TensorBase.tensor_class(x)
-    if not isinstance(x, TensorBase):
+    tensor: Any
+    if isinstance(x, TensorBase):
+        tensor = x
+    elif type(x) in NAMESPACES:
+        tensor = TensorBase.tensor_class(x)
+    else:
         got = type(x).__name__
         raise TypeError(
             f"{name}: expected a tensor, got a {got}; make a tensor of it first, "
             "with minigrad.tensor(...)"
         )
-    tensor: Any = x
+    if out is not None:
+        refuse_out(name, out)
     return tensor if dtype is None else tensor.to(dtype=dtype)
 
 
@@ -95,6 +98,8 @@ def check_one_device(name: str, *operands: Any) -> None:
 
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that several broadcast to. Raises ValueError where they do not."""
+    if len(set(shapes)) == 1:
+        return shapes[0]
     try:
         return np.broadcast_shapes(*shapes)
     except ValueError:
@@ -110,6 +115,8 @@ def as_integer(name: str, argument: str, value: Any) -> int:
 
     Raises TypeError for anything else, also a bool.
     """
+    if type(value) is int:
+        return value
     is_bool = isinstance(value, bool) or getattr(value, "dtype", None) == np.dtype(bool)
     try:
         if is_bool:
