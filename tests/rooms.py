@@ -20,7 +20,7 @@ ROOT = HERE.parent
 ROOMS = ("fast", "inspect")
 LAWS = """
     ops engine tensor functional func checker edges misuse state_machine recurrent nn nn_functions
-    optim import_cell
+    optim import_cell defects strict_device nn_device nn_torch recurrent_torch optim_torch
 """.split()
 
 # An editable install would find minigrad.fast in the original. Python reads this when it starts.
