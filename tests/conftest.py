@@ -85,10 +85,10 @@ def kernels() -> Iterator[Any]:
     if not HAS_KERNELS:
         pytest.skip("kernels need minigrad/fast and a C compiler")
     found = array.backend(NAME).xp.kernels
-    found.local, found.captures = threading.local(), True
+    found.graphs.local, found.graphs.enabled = threading.local(), True
     yield found
-    found.box[0], found.captures = 0, True
-    found.flag.fill(0)
+    found.host_fault[0], found.graphs.enabled = 0, True
+    found.device_fault.fill(0)
     Stream.recording = None
 
 

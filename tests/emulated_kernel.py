@@ -21,6 +21,8 @@ ONE_THREAD = """
 #include <cmath>
 using namespace std;
 #define __global__
+#define __device__ static
+#define __forceinline__ inline
 struct Dim { long long x; };
 static const Dim blockIdx{0}, threadIdx{0}, blockDim{1}, gridDim{1};
 """
@@ -40,8 +42,9 @@ def folder() -> Path:
 
 
 @functools.cache
-def compiled(source: str, name: str) -> Any:
-    target = folder() / f"{name}-{hashlib.sha256(source.encode()).hexdigest()[:16]}.so"
+def compiled(source: str) -> ctypes.CDLL:
+    """The library of a file of kernels."""
+    target = folder() / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}.so"
     command = [
         COMPILER,
         "-x",
@@ -57,7 +60,7 @@ def compiled(source: str, name: str) -> Any:
         [*command, "-o", target, "-"], input=ONE_THREAD + source, text=True, capture_output=True
     )
     assert done.returncode == 0, done.stderr
-    return getattr(ctypes.CDLL(str(target)), name)
+    return ctypes.CDLL(str(target))
 
 
 class RawKernel:
@@ -72,7 +75,7 @@ class RawKernel:
         self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
     ) -> None:
         assert grid[0] >= 1 and 1 <= block[0] <= 1024
-        function, given = compiled(self.code, self.name), [*map(passed, args)]
+        function, given = getattr(compiled(self.code), self.name), [*map(passed, args)]
         if not captured(lambda: function(*given)):
             RawKernel.launches += 1
             function(*given)

@@ -287,7 +287,7 @@ def open_strict() -> array.Backend:
         from_dlpack=None,
     )
     if HAS_KERNELS:
-        from minigrad.fast.gpu.kernels import extend
+        from minigrad.fast.gpu import extend
 
         extend(backend, np.zeros(1, np.int64))
     return backend

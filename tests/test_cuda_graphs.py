@@ -11,8 +11,8 @@ from strict_device import NAME, StrictModule
 
 import minigrad as mg
 import nn
-from minigrad.fast.gpu import dropout
-from minigrad.fast.gpu import kernels as gpu
+from minigrad.fast.gpu import graphs
+from minigrad.fast.gpu.dropout import DRAW_MASK
 from nn import optim
 
 pytestmark = pytest.mark.skipif(
@@ -27,16 +27,16 @@ def test_a_loop_becomes_a_graph_the_second_time(kernels: Any) -> None:
     def body() -> None:
         calls.append(len(calls))
         kernels.cupy.matmul(a, a, out=b)
-        kernels.launch(dropout.draw_mask, a.dtype, a.size, a, 1, 0.5, 2.0)
+        kernels.launch(DRAW_MASK, a.dtype, a.size, a, 1, 0.5, 2.0)
 
     captures, launches = Graph.captures, Graph.launches
     for _ in range(5):
-        kernels.replay("loop", [a, b], body)
+        kernels.graphs.run_captured("loop", [a, b], body)
     assert calls == [0, 1] and (Graph.captures, Graph.launches) == (captures + 1, launches + 4)
-    kernels.replay("another", [a, b], body)
-    kernels.replay("loop", [b, a], body)  # other addresses
+    kernels.graphs.run_captured("another", [a, b], body)
+    kernels.graphs.run_captured("loop", [b, a], body)  # other addresses
     assert calls == [0, 1, 2, 3] and Graph.captures == captures + 1
-    thread = threading.Thread(target=kernels.replay, args=("loop", [a, b], body))
+    thread = threading.Thread(target=kernels.graphs.run_captured, args=("loop", [a, b], body))
     thread.start()
     thread.join()
     assert calls == [0, 1, 2, 3, 4] and Graph.captures == captures + 1  # each thread has its own
@@ -51,15 +51,15 @@ def test_a_graph_does_what_the_loop_does(kernels: Any) -> None:
             kernels.cupy.matmul(source, source, out=target)
 
     for power in (4, 16, 64, 256):
-        kernels.replay("square", [a, b], body)
+        kernels.graphs.run_captured("square", [a, b], body)
         assert a.get()[0, 0] == 2.0**power
 
 
 def test_only_so_many_graphs_are_kept(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gpu, "GRAPHS", 3)
+    monkeypatch.setattr(graphs, "MAX_GRAPHS", 3)
     for number in range(10):
-        kernels.replay(number, [], lambda: None)
-    assert [key[0] for key in kernels.local.graphs] == [7, 8, 9]
+        kernels.graphs.run_captured(number, [], lambda: None)
+    assert [key[0] for key in kernels.graphs.kept()] == [7, 8, 9]
 
 
 def test_where_nothing_can_be_captured_the_loop_runs_and_it_is_said_once(kernels: Any) -> None:
@@ -68,17 +68,17 @@ def test_where_nothing_can_be_captured_the_loop_runs_and_it_is_said_once(kernels
     def body() -> None:
         calls.append(kernels.cupy.ascontiguousarray(a.T))  # takes memory
 
-    kernels.replay("loop", [a], body)
+    kernels.graphs.run_captured("loop", [a], body)
     with pytest.warns(
         UserWarning,
         match="no CUDA graph could be captured, so every step is launched alone: .*capturing: ascont",
     ):
-        kernels.replay("loop", [a], body)
+        kernels.graphs.run_captured("loop", [a], body)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        kernels.replay("loop", [a], body)
-        kernels.replay("other", [a], body)
-        kernels.replay("other", [a], body)
+        kernels.graphs.run_captured("loop", [a], body)
+        kernels.graphs.run_captured("other", [a], body)
+        kernels.graphs.run_captured("other", [a], body)
     assert len(calls) == 5
 
 
@@ -88,7 +88,8 @@ def test_training_with_graphs_is_training(kernels: Any, kind: str) -> None:
 
     def losses(captures: bool) -> tuple[list[float], int]:
         mg.manual_seed(0)
-        kernels.local, kernels.captures, before = threading.local(), captures, Graph.launches
+        kernels.graphs.local, kernels.graphs.enabled = threading.local(), captures
+        before = Graph.launches
         model, found = getattr(nn, kind)(4, 4, num_layers=3).to(NAME), []
         optimizer = optim.Adam(model.parameters(), lr=0.1)
         batches = [mg.randn(T, 3, 4, device=NAME) for T in (6, 9)]
@@ -107,5 +108,5 @@ def test_training_with_graphs_is_training(kernels: Any, kind: str) -> None:
     (plain, none), (graphs, some) = losses(False), losses(True)
     assert plain == graphs and not none
     assert (
-        some or kernels.captures
+        some or kernels.graphs.enabled
     )  # whether memory comes back at the same addresses is up to malloc

@@ -6,16 +6,12 @@ sequence          their layout in memory
 workspace         their work arrays
 halves            a large batch on two cores
 rows              the gradient of an embedding
-optimizers        their steps in place
+optimizers        steps in place, registered against nn.optim
 gpu               CUDA: kernels, the time loop of a layer, graphs
 """
 
 from minigrad import array
-from minigrad.fast import gru, lstm, optimizers, rnn, rows
-from minigrad.fast.gpu import dropout, kernels
-from minigrad.fast.gpu import gru as gru_on_gpu
-from minigrad.fast.gpu import lstm as lstm_on_gpu
-from minigrad.fast.gpu import rnn as rnn_on_gpu
+from minigrad.fast import gpu, gru, lstm, optimizers, rnn, rows
 
 rows.extend(array.backend("cpu"))
-array.EXTENSIONS["cuda"] = kernels.extend
+array.EXTENSIONS["cuda"] = gpu.extend

@@ -1,7 +1,8 @@
-"""The time loop of rnn, gru and lstm on a GPU: one product and one kernel for each step, and all of them one graph.
+"""The time loop of rnn, gru and lstm on a GPU: a product and a kernel for each step, in one graph.
 
-Here the batch comes first, as in PyTorch: then the inputs of all steps are one product, the gradients of the weights
-are one each, nothing is copied into another order, and the rows that still run at a step are contiguous.
+Here the batch comes first, as in PyTorch: then the inputs of all steps are one product, the
+gradients of the weights are one each, nothing is copied into another order, and the rows that still
+run at a step are contiguous.
 
     u_t = h_{t-1} w_hhᵀ,  z_t = x_t w_ihᵀ      `step` makes gates of their sum, in z, and h_t
     ∂h_{t-1} = ∂u_t w_hh                       `back` makes ∂z_t and ∂u_t of what comes back to h_t
@@ -16,7 +17,8 @@ from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
 from minigrad.byhand.sequence import ReadingOrder
 from minigrad.cells import Lengths
-from minigrad.fast.kernel import Kernel
+from minigrad.fast.gpu.kernels import kernels_of
+from minigrad.fast.gpu.source import Kernel
 
 
 def run_on_gpu(
@@ -30,18 +32,22 @@ def run_on_gpu(
     reverse: bool,
     *settings: int,
 ) -> RuleResult:
-    """hs (T,B,H) and the last states (B,H), and their pullback, for the kernels of one kind of layer."""
-    layer = GpuLayer(xp, x, states, weights, lengths, reverse)
-    layer.forward(step, settings)
+    """hs (T,B,H) and the last states (B,H), and their pullback, for the kernels of one kind of
+    layer.
+    """
+    scan = GpuScan(xp, x, states, weights, lengths, reverse)
+    scan.forward(step, settings)
 
     def pullback(gs: Any, needs: Sequence[bool]) -> Any:
-        return layer.backward(back, settings, gs, needs)
+        return scan.backward(back, settings, gs, needs)
 
-    return layer.values(), pullback
+    return scan.values(), pullback
 
 
-class GpuLayer:
-    """One run of a layer. K = kH: the width of its gates. All arrays are contiguous and in the order of reading."""
+class GpuScan:
+    """One run of a layer. K = kH: the width of its gates. All arrays are contiguous and in the
+    order of reading.
+    """
 
     def __init__(
         self,
@@ -53,7 +59,7 @@ class GpuLayer:
         reverse: bool,
     ):
         self.xp = xp
-        self.kernels = vars(xp)["kernels"]
+        self.kernels = kernels_of(xp)
         self.dtype = xp.result_type(x, *states, *weights[:2])
         w_ih, w_hh, b_ih, b_hh = weights
         self.w_ih = self.contiguous(w_ih)
@@ -82,9 +88,9 @@ class GpuLayer:
         return self.kernels.cupy.ascontiguousarray(a, self.dtype)
 
     def run_captured(self, key: Any, arrays: list[Array], body: Callable[[], None]) -> None:
-        """Run `body`, as one graph where that is possible: for H = 1 CuPy's product takes memory."""
+        """Run `body`, as one graph unless H = 1, where CuPy's product takes memory."""
         if self.H > 1:
-            self.kernels.replay(key, arrays, body)
+            self.kernels.graphs.run_captured(key, arrays, body)
         else:
             body()
 
@@ -142,7 +148,7 @@ class GpuLayer:
         return [dx, *dstates, *self.weight_gradients(dz, du)]
 
     def weight_gradients(self, dz: Array, du: Array) -> list[Array | None]:
-        """∂w_ih = ∂zᵀ x,  ∂w_hh = ∂uᵀ h_{t-1},  and the biases' sums; None where there is no bias."""
+        """∂w_ih = ∂zᵀ x,  ∂w_hh = ∂uᵀ h_{t-1},  and the biases' sums, or None without a bias."""
         xp = self.xp
         rows = self.T * self.B
         flat_dz = xp.reshape(dz, (rows, self.K))
