@@ -49,8 +49,9 @@ def embedding(
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
-    """1 at the class, 0 elsewhere: integers (...) -> int64 (..., num_classes), by default the
-    largest class + 1.
+    """1 at the class, 0 elsewhere: integers (...) -> int64 (..., num_classes).
+
+    num_classes is by default the largest class + 1.
 
     >>> one_hot(mg.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
@@ -314,12 +315,12 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,), target classes (B, ...) or (), or
-    probabilities as x.
+    """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,).
 
-    q is 1 at the class y, or the probabilities; label_smoothing s makes it (1 - s) q + s/C (Szegedy
-    et al. 2016). weight (C,): w. A class of `ignore_index` counts for nothing. "mean" divides by
-    the sum of the w_y, or by the number of rows where probabilities are given.
+    target: classes y (B, ...) or (), where q is 1 at y and 0 elsewhere; or the probabilities q, as
+    x. label_smoothing s makes of it (1 - s) q + s/C (Szegedy et al. 2016). weight (C,): w. A class
+    of `ignore_index` counts for nothing. "mean" divides by the sum of the w_y, or by the number of
+    rows where probabilities are given.
     """
     check_reduction("cross_entropy", reduction, size_average, reduce)
     check_probability("cross_entropy", label_smoothing, "label_smoothing")
@@ -358,8 +359,9 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
 
 
 def reduced_by_weight(losses: Tensor, weights: Tensor, reduction: str) -> Tensor:
-    """`losses`, their sum, or Σ losses / Σ weights: NaN where all weights are 0, with gradients of
-    0, as in PyTorch.
+    """`losses`, their sum, or Σ losses / Σ weights.
+
+    Where all weights are 0 the mean is NaN and its gradients are 0, as in PyTorch.
     """
     if reduction != "mean":
         return reduced(losses, reduction)
@@ -433,8 +435,9 @@ def attend(
 
 
 def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
-    """Softmax over the last dimension among the `allowed` places; a row with none is 0, and so is
-    its gradient.
+    """Softmax over the last dimension among the `allowed` places.
+
+    A row without one is 0, and so is its gradient.
     """
     if allowed is not None:
         scores = mg.where(allowed, scores, -math.inf)
@@ -447,10 +450,10 @@ def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
-    """Put `value` (0 by default) around: pad = (before, after) of the last dimension, then of the
-    one before it, ...
+    """Put `value`, by default 0, before and after along each of the last dimensions.
 
-    A negative number cuts. Raises NotImplementedError for a mode other than "constant".
+    pad: (before, after) of the last dimension, then of the one before it, ...; a negative number
+    cuts. Raises NotImplementedError for a mode other than "constant".
 
     >>> pad(mg.tensor([1, 2]), (1, 2)).tolist()
     [0, 1, 2, 0, 0]
@@ -503,22 +506,26 @@ def not_supported(name: str, way_out: str, **settings: Any) -> None:
 
 
 def refuse_inplace(name: str, inplace: bool) -> None:
+    """Raise NotImplementedError for inplace=True."""
     not_supported(name, "leave it out: values are never overwritten here", inplace=inplace)
 
 
 def refuse_weight(name: str, weight: Any) -> None:
+    """Raise NotImplementedError for a weight of a loss that has none here."""
     not_supported(name, "multiply what reduction='none' gives", weight=weight)
 
 
 def refuse_embedding_settings(
     name: str, max_norm: float | None, scale_grad_by_freq: bool, sparse: bool
 ) -> None:
+    """Raise NotImplementedError for what PyTorch's embedding does besides picking rows."""
     not_supported(name, "scale the rows of weight after each step", max_norm=max_norm)
     not_supported(name, "divide weight.grad", scale_grad_by_freq=scale_grad_by_freq)
     not_supported(name, "leave it out: gradients are dense", sparse=sparse)
 
 
 def check_tensors(name: str, **tensors: Any) -> None:
+    """Raise TypeError for the first argument that is no Tensor."""
     for argument, value in tensors.items():
         if not isinstance(value, Tensor):
             raise TypeError(
@@ -528,14 +535,14 @@ def check_tensors(name: str, **tensors: Any) -> None:
 
 
 def check_probability(name: str, p: float, argument: str = "p") -> float:
-    """Returns p."""
+    """Return p, which must lie between 0 and 1."""
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: expected {argument} between 0 and 1, got {p!r}")
     return p
 
 
 def check_softmax_dim(name: str, dim: int | None) -> int:
-    """Returns dim."""
+    """Return dim, which must be given."""
     if dim is None:
         raise NotImplementedError(
             f"{name}: dim=None, for which PyTorch guesses a dimension, is not supported; "
@@ -565,6 +572,7 @@ def normalized_sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
 def check_reduction(
     name: str, reduction: str, size_average: Any = None, reduce: Any = None
 ) -> None:
+    """Raise for a reduction that does not exist, and for PyTorch's older words for it."""
     for setting, value in (("size_average", size_average), ("reduce", reduce)):
         if value is not None:
             raise NotImplementedError(
@@ -576,6 +584,7 @@ def check_reduction(
 
 
 def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    """Raise where input and target are not two tensors of one shape."""
     check_tensors(name, input=input, target=target)
     if input.shape != target.shape:
         raise ValueError(
@@ -605,8 +614,9 @@ def check_broadcasts(name: str, input: Tensor, **tensors: Tensor | None) -> None
 
 
 def class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
-    """The dimension of the classes, which is 1, or 0 without a batch; `weight` must have one number
-    for each.
+    """The dimension of the classes: 1, or 0 without a batch.
+
+    Raises where `weight` is not one number for each class.
     """
     check_tensors(name, input=input)
     if input.ndim == 0:
@@ -635,8 +645,6 @@ def check_targets(name: str, input: Tensor, target: Tensor) -> None:
 
 
 def check_classes(name: str, classes: Tensor, count: int) -> None:
-    """Raise IndexError where a class lies outside 0 to count - 1; on a GPU at the next
-    synchronization.
-    """
+    """Raise IndexError where a class lies outside 0 to count - 1; on a GPU when it is next read."""
     xp = NAMESPACES[type(classes.array)]
     xp.check_bounds(classes.array, count, name, f"classes 0 to {count - 1}")

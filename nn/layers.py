@@ -24,10 +24,10 @@ class Identity(Module):
 
 
 class Linear(Module):
-    """y = x Wᵀ + b: x (..., in_features), weight (out_features, in_features), y (...,
-    out_features).
+    """y = x Wᵀ + b: x (..., in_features), y (..., out_features).
 
-    weight and bias start as U(-k, k), k = 1/√in_features.
+    weight W (out_features, in_features), bias b (out_features,).
+    Both start as U(-k, k), k = 1/√in_features.
     """
 
     bias: Parameter | None
@@ -62,8 +62,7 @@ class Linear(Module):
 
 
 class Embedding(Module):
-    """y = weight[ids]: ids integers of any shape (...) in [0, num_embeddings), y (...,
-    embedding_dim).
+    """y = weight[ids]: ids (...) integers from 0 to num_embeddings - 1, y (..., embedding_dim).
 
     weight (num_embeddings, embedding_dim) starts as N(0, 1). Row `padding_idx` starts as 0 and gets
     no gradient, so it stays 0: give it to an id that stands for nothing. An id out of range raises
@@ -107,9 +106,7 @@ class Embedding(Module):
         scale_grad_by_freq: bool = False,
         sparse: bool = False,
     ) -> Embedding:
-        """An Embedding whose weight is `embeddings` (num_embeddings, embedding_dim), learned if not
-        `freeze`.
-        """
+        """An Embedding whose weight is `embeddings` (V, E); it is learned if not `freeze`."""
         F.check_tensors("Embedding.from_pretrained", embeddings=embeddings)
         if embeddings.ndim != 2:
             raise ValueError(
@@ -188,10 +185,10 @@ class LayerNorm(Module):
 
 
 class Dropout(Module):
-    """In training, y = x m / (1 - p), m 0 with probability p, else 1, fresh at every call; y = x in
-    evaluation.
+    """In training y = x m / (1 - p), m 0 with probability p, else 1, fresh at every call.
 
-    Source: Srivastava et al. 2014. Raises ValueError where p is not between 0 and 1.
+    In evaluation y = x. Source: Srivastava et al. 2014. Raises ValueError where p is not between 0
+    and 1.
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False):
@@ -206,11 +203,10 @@ class Dropout(Module):
 
 
 class LockedDropout(Dropout):
-    """Dropout with one mask for all time steps of (T,B,H), or of (B,T,H) with `batch_first`, fresh
-    at every call.
+    """Dropout with one mask for all time steps, fresh at every call.
 
-    (T,H) is a sequence without a batch. Source: Gal & Ghahramani 2016. For h inside the recurrence
-    see `unroll(..., dropout=p)`.
+    Input is (T,B,H), or (B,T,H) with `batch_first`; (T,H) is a sequence without a batch. For h
+    inside the recurrence see `unroll(..., dropout=p)`. Source: Gal & Ghahramani 2016.
     """
 
     def __init__(self, p: float = 0.5, batch_first: bool = False):

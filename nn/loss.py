@@ -78,9 +78,9 @@ class NLLLoss(Module):
 
 
 class CrossEntropyLoss(Module):
-    """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,), target classes (B, ...) or (), or
-    probabilities as x.
+    """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,).
 
+    target: classes (B, ...) or (), where q is 1; or the probabilities q, as x.
     weight (C,): w. A class of `ignore_index` counts for nothing. label_smoothing: see
     `functional.cross_entropy`.
     """

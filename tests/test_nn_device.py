@@ -36,7 +36,7 @@ class Classifier(nn.Module):
 
 
 def masks_of_a_gpu(x: Any, shape: tuple[int, ...], p: float) -> Any:
-    """The masks of dropout that a GPU draws, by NumPy: SplitMix64 at i, from one number of the host's for each mask."""
+    """The dropout masks that a GPU draws, by NumPy: SplitMix64 at i, with a key of the host."""
     bits = np.uint64(generator().integers(2**63)) + np.arange(
         1, np.prod(shape, dtype=int) + 1, dtype=np.uint64
     ) * np.uint64(0x9E3779B97F4A7C15)

@@ -132,8 +132,8 @@ def test_tree_of_modules() -> None:
 # Names, arguments, and what is refused.
 
 CLASSES = """Embedding LayerNorm Linear Dropout Identity ReLU LeakyReLU ELU SiLU GELU Softplus
-    Softmax LogSoftmax MSELoss L1Loss HuberLoss NLLLoss CrossEntropyLoss BCEWithLogitsLoss Sequential
-    ModuleList""".split()
+    Softmax LogSoftmax MSELoss L1Loss HuberLoss NLLLoss CrossEntropyLoss BCEWithLogitsLoss
+    Sequential ModuleList""".split()
 FUNCTIONS = """linear embedding dropout layer_norm relu leaky_relu elu tanh sigmoid silu gelu
     softplus logsigmoid softmax log_softmax mse_loss l1_loss huber_loss nll_loss cross_entropy
     binary_cross_entropy_with_logits pad""".split()
