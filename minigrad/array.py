@@ -1,7 +1,8 @@
 """Arrays: NumPy's, or CuPy's on a GPU. Other modules go through `xp`.
 
-A rule never says `np.`. It gets a namespace `xp`, a library cut down to the words below, so that the same lines run
-on either; a word outside the vocabulary raises at once, also on a machine without a GPU.
+A rule never says `np.`. It gets a namespace `xp`, a library cut down to the words below, so that
+the same lines run on either; a word outside the vocabulary raises at once, also on a machine
+without a GPU.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ Array = (
 )
 
 VOCABULARY = """
-    abs add all amax any arange argmax argmin array asarray broadcast_to concatenate cos cumsum divide dot empty
-    empty_like exp expand_dims expm1 full_like isfinite isnan log log1p matmul maximum minimum multiply ones_like
-    reshape result_type roll sign sin sqrt stack subtract sum swapaxes tanh where zeros zeros_like
+    abs add all amax any arange argmax argmin array asarray broadcast_to concatenate cos cumsum
+    divide dot empty empty_like exp expand_dims expm1 full_like isfinite isnan log log1p matmul
+    maximum minimum multiply ones_like reshape result_type roll sign sin sqrt stack subtract sum
+    swapaxes tanh where zeros zeros_like
 """.split()
 
 
@@ -95,7 +97,8 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
 class LazyScatter:
     """zeros(shape) with `g` added at `index`, not yet carried out.
 
-    The gradient of one x[t] is this: added T times into one array it costs T rows, and not T whole arrays.
+    The gradient of one x[t] is this: added T times into one array it costs T rows, and not T whole
+    arrays.
     """
 
     def __init__(self, g: Array, index: Any, shape: tuple[int, ...]):
@@ -113,7 +116,9 @@ class LazyScatter:
 
 
 class device(str):
-    """Where an array lives: `device("cpu")`, `device("cuda")`, `device("cuda:1")`, which is `device("cuda", 1)`.
+    """Where an array lives: `device("cpu")`, `device("cuda")`, `device("cuda:1")`.
+
+    The last is `device("cuda", 1)`, too.
 
     >>> device("cuda:1").type, device("cuda:1").index
     ('cuda', 1)
@@ -138,7 +143,10 @@ class device(str):
 
 
 class Backend(SimpleNamespace):
-    """One kind of device: its namespace `xp`, and how an array travels: `upload`, `download`, `from_dlpack`."""
+    """One kind of device.
+
+    Its namespace is `xp`; `upload`, `download` and `from_dlpack` are how an array travels.
+    """
 
 
 def open_cpu() -> Backend:

@@ -7,17 +7,18 @@ A *rule* is a plain function over a namespace `xp`: `(xp, *arrays, **settings) -
         y = xp.tanh(x)
         return y, (lambda g: g * (1 - y * y),)
 
-`@op` makes a function of Tensors from it. With xp = NumPy or CuPy the rule computes, and its pullback maps a
-gradient of y to a gradient of x, both raw arrays: the first derivative makes no Tensor. Where the gradient itself
-is to be differentiated, the rule is replayed with xp = `tensor_xp`, the same words over Tensors, and the same lines
-build the graph of the gradient. So every order of derivative comes from one formula.
+`@op` makes a function of Tensors from it. With xp = NumPy or CuPy the rule computes, and its
+pullback maps a gradient of y to a gradient of x, both raw arrays: the first derivative makes no
+Tensor. Where the gradient itself is to be differentiated, the rule is replayed with xp =
+`tensor_xp`, the same words over Tensors, and the same lines build the graph of the gradient. So
+every order of derivative comes from one formula.
 
 The pullbacks have one of two forms:
 
-    (lambda g: ..., None)               one function for each array, None where there is no gradient
-    def pullback(gs, needs): ...        one function for all: gs the gradient of each value, None for a value that
-                                        was not used; needs tells for each array whether its gradient is wanted; it
-                                        returns a list with one gradient for each array
+    (lambda g: ..., None)           one function for each array, None where there is no gradient
+    def pullback(gs, needs): ...    one function for all. gs: the gradient of each value, None for a
+                                    value that was not used. needs: for each array, whether its
+                                    gradient is wanted. It returns one gradient for each array
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ mode = Mode()
 
 
 class set_grad_enabled(ContextDecorator):
-    """Switch recording on or off: at once; within a `with` block or a decorated function only there.
+    """Switch recording on or off: at once, or within a `with` block or a decorated function.
 
     >>> import minigrad as mg
     >>> x = mg.tensor(1.0, requires_grad=True)
@@ -100,7 +101,10 @@ def is_grad_enabled() -> bool:
 
 
 class TensorBase:
-    """What the engine knows of a tensor: its array, and its place in the graph. Tensor adds the arithmetic."""
+    """What the engine knows of a tensor: its array, and its place in the graph.
+
+    Tensor adds the arithmetic.
+    """
 
     requires_grad: bool = False
     grad: Any = None
@@ -168,20 +172,23 @@ def op(
 ) -> Callable[..., Any]:
     """Make a function of Tensors from a rule, and register it under the rule's name.
 
-    Positional parameters of the rule are arrays, keyword-only ones are settings; the op takes settings also by
-    position, after the arrays, and NumPy's `axis`, `keepdims` for `dim`, `keepdim`.
+    Positional parameters of the rule are arrays, keyword-only ones are settings; the op takes
+    settings also by position, after the arrays, and NumPy's `axis`, `keepdims` for `dim`,
+    `keepdim`.
 
-    composed: the same function written with other ops, for a rule that is differentiated by hand. It is what the op
-    means: the engine differentiates it when a graph of the gradient is asked for, and the tests compare the two.
+    composed: the same function written with other ops, for a rule that is differentiated by hand.
+    It is what the op means: the engine differentiates it when a graph of the gradient is asked for,
+    and the tests compare the two.
 
     over_time: the rule runs step by step over dimension 0 of its first argument (T,B,·), from the
-    last step to the first with the setting `reverse`; its first value, too, has a row for each step.
+    last step to the first with the setting `reverse`; its first value, too, has a row for each
+    step.
 
     sets_dtype: whether the rule itself decides the dtype of its value; otherwise float64 that NumPy
     made of a mixture of integers and float32 becomes float32 again.
 
-    The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many arrays
-    it takes), `keywords` (its settings) and `required` (those without a default).
+    The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many
+    arrays it takes), `keywords` (its settings) and `required` (those without a default).
     """
     if rule is None:
         return functools.partial(op, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
@@ -264,7 +271,10 @@ def record(node: Node, outs: Sequence[TensorBase]) -> None:
 
 
 def nondifferentiable(value: Any) -> Any:
-    """Make a function of Tensors without a derivative from `value(xp, *arrays, **settings)`, which gives the value alone."""
+    """Make a function of Tensors that has no derivative.
+
+    value: a function `(xp, *arrays, **settings)`, which gives the value alone.
+    """
 
     @functools.wraps(value)
     def rule(xp: XP, *arrays: Array, **settings: Any) -> RuleResult:
@@ -313,7 +323,10 @@ def split_arguments(
 def bind_arguments(
     op: Op, args: tuple[Any, ...], settings: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The arrays and the settings of a call that names some arrays, tanh(x=x), or leaves out a last one, which is None."""
+    """The arrays and the settings of a call that names arrays, tanh(x=x), or leaves out a last one.
+
+    Raises TypeError where the call does not fit the op's signature.
+    """
     try:
         given = inspect.signature(op).bind(*args, **settings).arguments
     except TypeError as error:
@@ -349,7 +362,7 @@ def wrap(
 
 
 def undo_widening(value: Array, xp: XP, arrays: Sequence[Any]) -> Array:
-    """float64 becomes the dtype of the inputs again where NumPy widened because integers took part."""
+    """float64 becomes the inputs' dtype again where NumPy widened because of integers."""
     dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
     if float64 in dtypes:
         return value

@@ -15,8 +15,9 @@ Slot = Any  # where a gradient is collected
 def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list[Node]:
     """Every node behind `outputs` that is not older than `oldest`, youngest first.
 
-    A node is born after the nodes that made its inputs. So falling birth is a topological order: when a node's
-    turn comes, every gradient that reaches it has been added up. No recursion, each node once.
+    A node is born after the nodes that made its inputs. So falling birth is a topological order:
+    when a node's turn comes, every gradient that reaches it has been added up. No recursion, each
+    node once.
     """
     seen: set[Node] = set()
     stack = [t.node for t in outputs if t.node is not None]
@@ -36,7 +37,8 @@ def unbroadcast(xp: XP, g: Array, shape: tuple[int, ...]) -> Array:
     lead = len(g.shape) - len(shape)
     if lead < 0 or any(n != m and n != 1 for n, m in zip(shape, g.shape[lead:], strict=True)):
         raise AssertionError(
-            f"a gradient of shape {tuple(g.shape)} cannot come from broadcasting an input of shape {shape}"
+            f"a gradient of shape {tuple(g.shape)} cannot come from broadcasting an input of "
+            f"shape {shape}"
         )
     repeated = tuple(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1)
     return xp.reshape(xp.sum(g, axis=tuple(range(lead)) + repeated), shape)
@@ -50,8 +52,9 @@ def slot(t: TensorBase) -> Slot:
 class Gradients:
     """The gradients on their way, each in its slot.
 
-    A sum made here is written to in place from then on; an array that came from a pullback may be shared with
-    others, so it never is. With `create_graph` the gradients are Tensors and every sum is recorded.
+    A sum made here is written to in place from then on; an array that came from a pullback may be
+    shared with others, so it never is. With `create_graph` the gradients are Tensors and every sum
+    is recorded.
     """
 
     def __init__(self, create_graph: bool, kept: frozenset[Slot] = frozenset()):
@@ -92,7 +95,7 @@ class Gradients:
         return xp.astype(g, array.dtype)
 
     def take(self, node: Node) -> list[Any]:
-        """What has arrived at the values of a node, whose turn has come; what is asked for stays."""
+        """Remove and return what has arrived at the values of a node; what is asked for stays."""
         for ref in node.retained.values():
             accumulate_grad(ref(), self)
         places = [(node, i) for i in range(len(node.value_versions))]
@@ -102,7 +105,7 @@ class Gradients:
         ]
 
     def tensor(self, t: TensorBase) -> Any:
-        """The gradient of t as a Tensor that shares its memory with nothing; None where none arrived."""
+        """The gradient of t as a Tensor with memory of its own; None where none arrived."""
         g = self.by_slot.get(slot(t))
         if g is None:
             return None
@@ -197,7 +200,7 @@ def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
 
 
 def check_unchanged(node: Node) -> None:
-    """Raise RuntimeError where an array that the pullback may read was changed after the op had run."""
+    """Raise RuntimeError where an array that the pullback may read was changed in place."""
     for a in node.args:
         if isinstance(a, TensorBase) and a.version[0] > node.birth:
             raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument"))
@@ -209,7 +212,8 @@ def check_unchanged(node: Node) -> None:
 def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any]:
     """The gradients of an op by hand with their graph, from its composition.
 
-    Each argument is first copied through a no-op, so that grad() does not follow a path between arguments.
+    Each argument is first copied through a no-op, so that grad() does not follow a path between
+    arguments.
     """
     args = [TensorBase.tensor_class(a) if type(a) in NAMESPACES else a for a in node.args]
     args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(args, needs, strict=True)]
@@ -299,11 +303,11 @@ def grad(
 ) -> tuple[Any, ...]:
     """The gradients of `outputs` with respect to each of `inputs`; no .grad is touched.
 
-    outputs, inputs: a Tensor or a sequence of them; grad_outputs: the weight of each output, of its shape (1 for a
-    scalar). create_graph=True makes the result differentiable in turn. Returns a tuple with the shape of each input,
-    None where there is no path and `allow_unused`, zeros there with `materialize_grads`, which also passes over
-    outputs that have no graph. Raises RuntimeError where there is no path or no graph, NotImplementedError with
-    `is_grads_batched`.
+    outputs, inputs: a Tensor or a sequence of them; grad_outputs: the weight of each output, of its
+    shape (1 for a scalar). create_graph=True makes the result differentiable in turn. Returns a
+    tuple with the shape of each input, None where there is no path and `allow_unused`, zeros there
+    with `materialize_grads`, which also passes over outputs that have no graph. Raises RuntimeError
+    where there is no path or no graph, NotImplementedError with `is_grads_batched`.
 
     >>> import minigrad as mg
     >>> x = mg.tensor(3.0, requires_grad=True)
@@ -337,7 +341,7 @@ def grad(
 def backward(
     outputs: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any
 ) -> None:
-    """Add the gradient of `outputs` to the .grad of every leaf behind them, or of `inputs` alone."""
+    """Add the gradient of `outputs` to the .grad of every leaf behind them, or of `inputs`."""
     outputs = as_list(outputs)
     if inputs is not None:
         inputs = as_list(inputs)

@@ -51,8 +51,8 @@ def index_array(index: Any) -> Any:
 class Conversions(TensorBase):
     """The part of Tensor that turns it into other forms."""
 
-    # A function that gives what Jupyter shows of a tensor, as HTML, or None for its text. It is None
-    # until somebody offers one: minigrad.inspect does.
+    # A function that gives what Jupyter shows of a tensor, as HTML, or None for its text.
+    # minigrad.inspect offers one.
     html_page: Callable[[Any], str | None] | None = None
 
     def _repr_html_(self) -> str | None:

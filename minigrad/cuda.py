@@ -18,8 +18,8 @@ def library() -> Any:
     """CuPy. Raises RuntimeError where no GPU can be used."""
     if not is_available():
         raise RuntimeError(
-            "device 'cuda': no GPU can be used here; install CuPy (pip install '.[cuda12]') on a machine with an "
-            "NVIDIA driver, or use device='cpu'"
+            "device 'cuda': no GPU can be used here; install CuPy (pip install '.[cuda12]') on a "
+            "machine with an NVIDIA driver, or use device='cpu'"
         )
     import cupy
 

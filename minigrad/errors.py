@@ -1,7 +1,7 @@
 """What is said when something does not fit: "op: expected X, got Y; the way out".
 
-`explain` is asked when a rule has failed. It looks at the arguments (devices, dims, dtypes, shapes) and says what is
-wrong with them; it reads no other library's message.
+`explain` is asked when a rule has failed. It looks at the arguments (devices, dims, dtypes, shapes)
+and says what is wrong with them; it reads no other library's message.
 """
 
 from __future__ import annotations
@@ -369,7 +369,7 @@ def wrong_part(name: str, part: Any, dim: int, shape: Shape) -> Found:
 
 def no_booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
     """neg, sub: of numbers."""
-    if not any([getattr(a, "dtype", None) == bool for a in arrays]):
+    if not any([getattr(a, "dtype", np.dtype(float)).kind == "b" for a in arrays]):
         return None
     return TypeError(f"{name}: expected numbers, got bool; convert it with .float() or .int()")
 

@@ -1,8 +1,8 @@
 """Where speed is plugged in: a faster version of a function is registered against the plain one.
 
-The plain function says what is computed; `minigrad.fast` holds versions that compute the same in less time. Nothing
-imports that package but one line in `minigrad/__init__.py`, so that it can be removed, or left out by
-`MINIGRAD_FAST=0` in the environment, and nothing but time changes.
+The plain function says what is computed; `minigrad.fast` holds versions that compute the same in
+less time. Nothing imports that package but one line in `minigrad/__init__.py`, so that it can be
+removed, or left out by `MINIGRAD_FAST=0` in the environment, and nothing but time changes.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ def versions_of(name: str) -> list[Version]:
 def faster(plain: Any, device: str = "cpu", when: Condition | None = None) -> Callable[..., Any]:
     """Register the decorated function as a faster version of `plain`, a function or its name.
 
-    device: the kind of device whose arrays it takes, "cpu" or "cuda". when: called with the same arguments, without
-    the namespace; the version is used where it returns True, everywhere by default.
+    device: the kind of device whose arrays it takes, "cpu" or "cuda". when: called with the same
+    arguments, without the namespace; the version is used where it returns True, everywhere by
+    default.
     """
     name = plain if isinstance(plain, str) else plain.__name__
 
@@ -51,7 +52,7 @@ def faster(plain: Any, device: str = "cpu", when: Condition | None = None) -> Ca
 def choose(
     versions: list[Version], plain: Callable[..., Any], device: str, *args: Any, **settings: Any
 ) -> Callable[..., Any]:
-    """The first of `versions` that fits the device and the arguments, or else the plain function."""
+    """The first of `versions` that fits the device and the arguments; else the plain function."""
     for version in versions:
         if version.device == device and (version.when is None or version.when(*args, **settings)):
             return version.function

@@ -1,8 +1,9 @@
 """Random numbers: all come from the host, from one source for each thread.
 
-CuPy's generator has another stream and lacks half of the methods; and so a run on a GPU can be held against the same
-run on a CPU. Only a mask of dropout is drawn on the GPU itself, from 64 bits of this source: so nothing is copied to
-the device in a training step, and `manual_seed` and a checkpoint fix the masks there too.
+CuPy's generator has another stream and lacks half of the methods; and so a run on a GPU can be held
+against the same run on a CPU. Only a mask of dropout is drawn on the GPU itself, from 64 bits of
+this source: so nothing is copied to the device in a training step, and `manual_seed` and a
+checkpoint fix the masks there too.
 """
 
 from __future__ import annotations
@@ -18,18 +19,18 @@ local = threading.local()  # what one thread draws changes nothing in another
 
 
 def generator() -> np.random.Generator:
-    """The source of this thread's random numbers, made at first use: importing numpy.random takes a while."""
+    """The source of this thread's random numbers, made at first use: the import takes a while."""
     return getattr(local, "generator", None) or manual_seed()
 
 
 def manual_seed(seed: int | None = None) -> np.random.Generator:
-    """Start this thread's random numbers again from `seed`; from somewhere if None, as in a thread without a seed."""
+    """Start this thread's random numbers again from `seed`; from OS entropy if None."""
     local.generator = np.random.default_rng(seed)
     return generator()
 
 
 def dropout_mask(x: Array, shape: tuple[int, ...], p: float) -> Array:
-    """A mask of `shape` with the dtype and the device of x: 0 with probability p, else 1 / (1 - p)."""
+    """A mask of `shape`, 0 with probability p, else 1 / (1 - p); with x's dtype and device."""
     versions = versions_of("dropout_mask")
     draw = choose(versions, draw_on_host, NAMESPACES[type(x)].kind, x, shape, p)
     return draw(x, shape, p)

@@ -233,7 +233,10 @@ class Tensor(Conversions):
         return functional.where(condition, self, other)
 
     def reshape(self, *sizes: Any, shape: Any = None) -> Any:
-        """The elements in another shape: `x.reshape(2, -1)`, `x.reshape((2, -1))`; -1: what is left."""
+        """The elements in another shape.
+
+        `x.reshape(2, -1)`, `x.reshape((2, -1))`; -1: what is left.
+        """
         return ops.reshape(self, as_shape("reshape", sizes, shape))
 
     view = reshape  # also where PyTorch refuses, since the memory is not in that order
@@ -258,9 +261,9 @@ class Tensor(Conversions):
 # The other methods are the functions of the same name, with self as the first argument.
 
 OPS = """
-    abs add all amax any argmax argmin broadcast_to clone cos cumsum div eq exp expm1 ge gt isfinite
-    isnan le log log1p logical_and logical_not logical_or lt maximum mul ne neg pow relu sigmoid sign
-    sin softmax sqrt sub sum swapaxes tanh unbind
+    abs add all amax any argmax argmin broadcast_to clone cos cumsum div eq exp expm1 ge gt
+    isfinite isnan le log log1p logical_and logical_not logical_or lt maximum mul ne neg pow relu
+    sigmoid sign sin softmax sqrt sub sum swapaxes tanh unbind
 """.split()
 FUNCTIONS = """
     allclose amin bmm chunk clamp dot equal expand flatten gather index_select log_softmax logsumexp

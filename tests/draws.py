@@ -1,7 +1,7 @@
 """What samples are made of: shapes, numbers, layouts in memory, dimensions and indices.
 
-Shapes, strides, dimensions and indices are drawn by Hypothesis, since it is on them that mistakes depend; the numbers
-are generic, from a seed that it draws.
+Shapes, strides, dimensions and indices are drawn by Hypothesis, since it is on them that mistakes
+depend; the numbers are generic, from a seed that it draws.
 """
 
 import math
@@ -19,7 +19,10 @@ FULL = st.sampled_from((2, 3, 1, 4))
 
 @dataclass
 class Sample:
-    """One call. Of `args`, arrays of floats are differentiated; integers, masks, numbers and None are constants."""
+    """One call. Of `args`, arrays of floats are differentiated.
+
+    Integers, masks, numbers and None are constants.
+    """
 
     args: list[Any]
     settings: dict[str, Any] = field(default_factory=dict)
@@ -34,7 +37,8 @@ class Sample:
             f"{a.dtype}{a.shape} strides {a.strides}" if isinstance(a, np.ndarray) else repr(a)
             for a in self.args
         ]
-        return f"({', '.join([*given, *(f'{k}={v!r}' for k, v in self.settings.items())])}), seed {self.seed}"
+        given += [f"{key}={value!r}" for key, value in self.settings.items()]
+        return f"({', '.join(given)}), seed {self.seed}"
 
 
 def is_float(a: Any) -> bool:
@@ -46,7 +50,9 @@ def shapes(min_dims: int = 0, max_dims: int = 3, sides: Any = SIDES) -> Any:
 
 
 def numbers(draw: Any, shape: tuple[int, ...], kind: str = "any") -> np.ndarray:
-    """Numbers of size about 1: any, positive or nonzero (both away from 0), or integers of which many are equal."""
+    """Numbers of size about 1: any, positive or nonzero (both away from 0), or integers of which
+    many are equal.
+    """
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if kind == "few":
         return np.asarray(rng.integers(-1, 2, shape), float)
@@ -55,7 +61,10 @@ def numbers(draw: Any, shape: tuple[int, ...], kind: str = "any") -> np.ndarray:
 
 
 def lay_out(draw: Any, x: np.ndarray, repeat: bool = True) -> np.ndarray:
-    """x in memory as views leave it: transposed, reversed, with gaps, or (its first row) repeated with stride 0."""
+    """x in memory as views leave it.
+
+    Transposed, reversed, with gaps, or (its first row) repeated with stride 0.
+    """
     layout = draw(
         st.sampled_from(["C", "F", "reversed", "gaps"] + ["repeated"] * (repeat and x.size > 0))
     )
@@ -111,7 +120,7 @@ def broadcastable(draw: Any, n: int) -> tuple[tuple[int, ...], ...]:
 
 @st.composite
 def indices(draw, shape):
-    """Integers, slices, None and ...; integer arrays that name places twice, from either end; masks."""
+    """Integers, slices, None, ...; arrays that name places twice, from either end; masks."""
     kinds = [hnp.basic_indices(shape, allow_newaxis=True)]
     if shape:
         lead = draw(st.integers(1, len(shape)))

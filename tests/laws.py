@@ -1,6 +1,8 @@
-"""What must hold for every op on every sample. Each law takes an op and a sample, and fails with both numbers.
+"""What must hold for every op on every sample. Each law takes an op and a sample, and fails with
+both numbers.
 
-The laws stand apart from the tests that run them, so that another test can run them on rules that are wrong.
+The laws stand apart from the tests that run them, so that another test can run them on rules that
+are wrong.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +27,10 @@ def as_list(value: Any) -> list[Any]:
 
 
 def function(op: Op, sample: Sample) -> Op:
-    """`op` as a function of the sample's arrays of floats alone; its integers and masks are tensors, too."""
+    """`op` as a function of the sample's arrays of floats alone.
+
+    Its integers and masks are tensors, too.
+    """
     constants = [mg.Tensor(a) if isinstance(a, np.ndarray) else a for a in sample.args]
 
     def f(*floats: Any) -> Any:
@@ -39,13 +44,19 @@ def function(op: Op, sample: Sample) -> Op:
 
 
 def random(sample: Sample, like: Sequence[Any], salt: int = 0) -> list[np.ndarray]:
-    """A random array of each one's shape: cotangents and directions. Never ones: the sum of a softmax is always 1."""
+    """A random array of each one's shape: cotangents and directions.
+
+    Never ones: the sum of a softmax is always 1.
+    """
     rng = np.random.default_rng([sample.seed, salt])
     return [rng.standard_normal(tuple(a.shape)) for a in like]
 
 
 def run(f: Op, floats: Sequence[Any], cotangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """The values of f, and the gradient of each input for these cotangents: tensors, or None where there is none."""
+    """The values of f, and the gradient of each input for these cotangents.
+
+    Tensors, or None where there is none.
+    """
     leaves = [mg.Tensor(a).requires_grad_() for a in floats]
     values = as_list(f(*leaves))
     pairs = [(y, y.new(u).to(y.dtype)) for y, u in zip(values, cotangents) if y.requires_grad]
@@ -60,7 +71,10 @@ def numbers(t: Any) -> Any:
 
 
 def close(got: Any, want: Any, tolerance: float) -> bool:
-    """Equal to `tolerance` times the largest number there, or 1; infinity and NaN at the same places."""
+    """Equal to `tolerance` times the largest number there, or 1.
+
+    Infinity and NaN at the same places.
+    """
     if got is None or want is None or np.shape(got) != np.shape(want):
         return got is want
     size = np.abs(np.asarray(want)[np.isfinite(want)]).max(initial=1)
@@ -79,7 +93,9 @@ def must_agree(
 
 
 def witnessed(op: Op, f: Op, sample: Sample, witness: Op, tolerance: float, salt: int = 0) -> None:
-    """<Jᵀu, v> by the engine is <u, Jv> by the witness, for a random cotangent u and a random direction v."""
+    """<Jᵀu, v> by the engine is <u, Jv> by the witness, for a random cotangent u and a random
+    direction v.
+    """
     floats = sample.floats
     cotangents, directions = (
         random(sample, check.evaluate(f, floats), salt),
@@ -92,12 +108,18 @@ def witnessed(op: Op, f: Op, sample: Sample, witness: Op, tolerance: float, salt
     if not close(got, want, tolerance):
         engine = [numbers(g) for g in run(f, floats, cotangents)[1]]
         slopes = [entrywise(f, floats, cotangents, i, witness) for i in range(len(floats))]
-        what = f"its gradients, of the floats in turn, are\n{engine} and\n{slopes}\nso that along one direction come"
+        what = (
+            f"its gradients, of the floats in turn, are\n{engine} and\n{slopes}\n"
+            "so that along one direction come"
+        )
         must_agree(op, sample, what, got, want, witness.__name__, tolerance)
 
 
 def entrywise(f: Op, floats: list[Any], cotangents: list[Any], i: int, witness: Op) -> np.ndarray:
-    """The whole gradient of input i by the witness: slow, and only to be looked at after a failure."""
+    """The whole gradient of input i by the witness.
+
+    Slow, and only to be looked at after a failure.
+    """
     slope = np.zeros(floats[i].shape)
     for place in np.ndindex(slope.shape):
         directions = [np.zeros(a.shape) for a in floats]
@@ -115,7 +137,9 @@ def complex_step(op: Op, sample: Sample) -> None:
 
 
 def second_order(op: Op, sample: Sample) -> None:
-    """The rule replayed over Tensors gives the gradient that it gives over arrays, and that gradient's own gradient."""
+    """The rule replayed over Tensors gives the gradient that it gives over arrays, and that
+    gradient's own gradient.
+    """
     f = function(op, sample)
     cotangents = random(sample, check.evaluate(f, sample.floats))
     replayed = check.gradient_of(f, cotangents)
@@ -179,8 +203,8 @@ def as_pytorch(op: Op, sample: Sample, theirs: Op, torch: Any) -> None:
 
 
 def purity(op: Any, sample: Sample) -> None:
-    """A rule writes neither to its inputs nor, in pulling back, to its value or to the incoming gradient; pulled
-    through twice it gives the same twice."""
+    """A rule writes neither to its inputs nor, in pulling back, to its value or to the incoming
+    gradient; pulled through twice it gives the same twice."""
     inputs = [a for a in sample.args if isinstance(a, np.ndarray)]
     before = [a.copy() for a in inputs]
     value, pullback = op.rule(NUMPY, *sample.args, **sample.settings)
@@ -209,7 +233,9 @@ def purity(op: Any, sample: Sample) -> None:
 
 
 def independence(op: Op, sample: Sample) -> None:
-    """A second call with other numbers, whose results live on, changes neither value nor gradient of the first."""
+    """A second call with other numbers, whose results live on, changes neither value nor gradient
+    of the first.
+    """
     f, floats = function(op, sample), sample.floats
     values, want = run(f, floats, random(sample, check.evaluate(f, floats)))
     leaves = [mg.Tensor(a).requires_grad_() for a in floats]
@@ -238,7 +264,7 @@ def independence(op: Op, sample: Sample) -> None:
 
 
 def separate_memory(op: Op, sample: Sample) -> None:
-    """No two gradients share memory, nor does one with an input, a value or the incoming gradient."""
+    """No two gradients share memory, nor does one with an input, a value or a cotangent."""
     leaves = [mg.Tensor(a).requires_grad_() for a in sample.floats]
     values = as_list(function(op, sample)(*leaves))
     cotangents = [y.new(u) for y, u in zip(values, random(sample, values))]
@@ -253,8 +279,8 @@ def separate_memory(op: Op, sample: Sample) -> None:
 
 
 def dtypes(op: Any, sample: Sample) -> None:
-    """float32 in, float32 out, values and gradients; float64 likewise. A gradient is an array of its input's shape,
-    also where NumPy has made a number of the incoming 0-d one."""
+    """float32 in, float32 out, values and gradients; float64 likewise. A gradient is an array of
+    its input's shape, also where NumPy has made a number of the incoming 0-d one."""
 
     def f(*floats: Any) -> Any:
         return [y * 2 for y in as_list(function(op, sample)(*floats))]
@@ -288,7 +314,10 @@ def dtypes(op: Any, sample: Sample) -> None:
 
 
 def strictness(op: Op, sample: Sample, looks: bool = False) -> None:
-    """On a device that refuses what CuPy refuses: the same values and gradients, on that device, unseen by the host."""
+    """On a device that refuses what CuPy refuses.
+
+    The same values and gradients, on that device, unseen by the host.
+    """
 
     def there(a: Any) -> Any:
         return mg.tensor(a, device=STRICT)

@@ -1,7 +1,7 @@
 """The table: for every op, the arguments it can be called with, and PyTorch's word for it.
 
-Where an op has kinks, the `smooth` samples of its row stay away from them by construction, so that a finite difference
-may be taken, and `kinks` sit on them: ties, zeros, a padding row.
+Where an op has kinks, the `smooth` samples of its row stay away from them by construction, so that
+a finite difference may be taken, and `kinks` sit on them: ties, zeros, a padding row.
 """
 
 import math
@@ -37,7 +37,9 @@ def one(draw, kind="any"):
 
 @sample
 def two(draw, left="any", right="any"):
-    """Two operands that broadcast, or one and a Python number (away from 0 where the operand must be)."""
+    """Two operands that broadcast, or one and a Python number (away from 0 where the operand must
+    be).
+    """
     kinds = [left, right]
     pair: list[Any] = [
         array(draw, shape, kind) for shape, kind in zip(broadcastable(draw, 2), kinds)
@@ -55,7 +57,9 @@ def whole_powers(draw):
 
 @sample
 def powers_of_zero(draw):
-    """0 among the bases. (For a negative base PyTorch has no derivative with respect to the exponent, nor have we.)"""
+    """0 among the bases. (For a negative base PyTorch has no derivative with respect to the
+    exponent, nor have we.)
+    """
     base = np.asarray(np.abs(array(draw, draw(shapes()), "few")))
     return [base, draw(st.sampled_from((0, 1, 2, 3)) | st.just(np.full(base.shape, 2.0)))]
 
@@ -240,9 +244,9 @@ def scans(draw, gates, states):
 
 @dataclass
 class Row:
-    """One op: its samples, PyTorch's function (torch, *args, **settings; None where another test compares), whether
-    it is analytic, so that the complex step applies, and whether it must look at its values (a mask; and ids to check,
-    where there are no kernels)."""
+    """One op: its samples, PyTorch's function (torch, *args, **settings; None where another test
+    compares), whether it is analytic, so that the complex step applies, and whether it must look at
+    its values (a mask; and ids to check, where there are no kernels)."""
 
     smooth: Any
     torch: Callable[..., Any] | None

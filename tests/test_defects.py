@@ -57,7 +57,10 @@ def leaf(values: Any) -> mg.Tensor:
 
 @st.composite
 def equations(draw: Any) -> tuple[str, list[np.ndarray], list[np.ndarray]]:
-    """An equation; operands in which a dimension may be 1 where it is more in others; and these, stretched."""
+    """An equation; operands in which a dimension may be 1 where it is more in others.
+
+    And these, stretched.
+    """
     sizes, lead = (
         {letter: draw(st.sampled_from((2, 3, 1, 0))) for letter in "abc"},
         draw(st.sampled_from(((), (2,), (2, 1, 3)))),
@@ -142,7 +145,10 @@ def test_powers_of_zero_to_the_second_order(exponent: int, as_tensor: bool) -> N
     "f", [mg.log, mg.sqrt, lambda x: 1 / x, lambda x: x**0.5], ids=["log", "sqrt", "1/x", "power"]
 )
 def test_a_pole_is_kept_out_by_a_second_where(f: Any) -> None:
-    """A `where` after the function gives 0 · ∞ in the gradient, as in PyTorch; one before it too keeps it finite."""
+    """A `where` after the function gives 0 · ∞ in the gradient, as in PyTorch.
+
+    One before it too keeps it finite.
+    """
     x = leaf([0.0, 4.0])
     with np.errstate(all="ignore"):
         (bad,) = mg.grad(mg.where(x > 0, f(x), 0.0).sum(), x)
@@ -192,7 +198,10 @@ def test_keepdim_changes_the_shape_alone(name: str, x: np.ndarray, data: Any) ->
 @few
 @given(data=st.data())
 def test_strides_change_no_number(name: str, data: Any) -> None:
-    """Transposed, reversed, with gaps, repeated: what comes out is what comes of a new array of the same numbers."""
+    """Transposed, reversed, with gaps, repeated.
+
+    What comes out is what comes of a new array of the same numbers.
+    """
     sample, op = data.draw(TABLE[name].all), mg.OPS[name]
     new = [np.array(a, order="C") if isinstance(a, np.ndarray) else a for a in sample.args]
     plain = Sample(new, sample.settings, sample.seed)
@@ -240,7 +249,9 @@ def test_one_tensor_may_be_every_operand() -> None:
 @pytest.mark.parametrize("name", ["abs", "relu", "maximum", "amax"])
 @given(data=st.data())
 def test_smooth_samples_keep_away_from_kinks(name: str, data: Any) -> None:
-    """All are linear in pieces: a thousandth to either side, far more than a finite difference goes, is one piece."""
+    """All are linear in pieces: a thousandth to either side, far more than a finite difference
+    goes, is one piece.
+    """
     sample, op = data.draw(TABLE[name].smooth), mg.OPS[name]
     weights = laws.random(
         sample, laws.as_list(laws.function(op, sample)(*map(mg.Tensor, sample.floats)))
@@ -313,7 +324,10 @@ def test_float32_stays_float32_from_the_input_to_the_optimizer() -> None:
 
 @given(x=hnp.arrays(float, (3, 4), elements=st.floats(-5, 5), unique=True), seed=st.integers(0, 99))
 def test_a_layer_norms_gradient_has_neither_mean_nor_slope(x: np.ndarray, seed: int) -> None:
-    """Adding to a row, or (but for ε) stretching it, changes nothing: the gradient is orthogonal to 1 and to x̂."""
+    """Adding to a row, or (but for ε) stretching it, changes nothing.
+
+    The gradient is orthogonal to 1 and to x̂.
+    """
     hypothesis.assume(x.std(1).min() > 0.1)
     t = leaf(x)
     F.layer_norm(t, (4,), eps=0.0).backward(

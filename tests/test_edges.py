@@ -1,4 +1,7 @@
-"""Kinks, poles, ties and overflow: what minigrad says there, exactly, and that PyTorch says the same."""
+"""Kinks, poles, ties and overflow.
+
+What minigrad says there, exactly, and that PyTorch says the same.
+"""
 
 import math
 from typing import Any
@@ -14,7 +17,10 @@ INF, NAN = math.inf, math.nan
 
 
 def slope(f: Any, *values: Any, cotangent: float = 2.0) -> list[Any]:
-    """The gradient of f at float64 `values`, as lists, pulled back from one cotangent: 1 would hide g / g."""
+    """The gradient of f at float64 `values`, as lists, pulled back from one cotangent.
+
+    1 would hide g / g.
+    """
     leaves = [mg.tensor(np.array(v, float), requires_grad=True) for v in values]
     with np.errstate(all="ignore"):
         y = f(*leaves)

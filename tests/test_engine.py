@@ -1,4 +1,6 @@
-"""The laws of the engine: what a graph costs, when it goes, what backward touches, and what it refuses."""
+"""The laws of the engine: what a graph costs, when it goes, what backward touches, and what it
+refuses.
+"""
 
 import gc
 import sys
@@ -139,7 +141,9 @@ def test_grad_keeps_no_state() -> None:
 
 
 def test_grad_stops_at_its_inputs() -> None:
-    """The gradient of an inner value, of a value and what it is made of at once, and of an output itself."""
+    """The gradient of an inner value, of a value and what it is made of at once, and of an output
+    itself.
+    """
     x = leaf(3.0)
     y = x * x
     z = y * y
@@ -255,7 +259,10 @@ def test_retain_graph_keeps_it() -> None:
 
 
 def test_what_was_not_used_stays() -> None:
-    """A backward frees what it went through; grad of an inner value leaves what lies behind that value."""
+    """A backward frees what it went through.
+
+    Grad of an inner value leaves what lies behind that value.
+    """
     x = leaf(2.0)
     y = x * x
     mg.grad(y * 3, y)
@@ -290,7 +297,10 @@ def test_what_is_not_recorded() -> None:
 
 
 def test_each_thread_has_its_own_mode() -> None:
-    """Two threads inside one decorated function, first in, first out: each leaves in the mode that it came in."""
+    """Two threads inside one decorated function, first in, first out.
+
+    Each leaves in the mode that it came in.
+    """
     first_in, second_in, first_out = (threading.Event() for _ in range(3))
 
     @mg.no_grad()
@@ -327,5 +337,7 @@ def test_unbroadcast_is_the_adjoint_of_broadcasting(shapes: Any, seed: int) -> N
 
 def test_a_gradient_that_is_no_broadcast_of_its_input_is_refused() -> None:
     for wrong in ((3,), (2, 3), (), (1,)):
-        with pytest.raises(AssertionError, match=r"cannot come from broadcasting an input of shape \(2,\)"):
+        with pytest.raises(
+            AssertionError, match=r"cannot come from broadcasting an input of shape \(2,\)"
+        ):
             unbroadcast(np, np.ones(wrong), (2,))

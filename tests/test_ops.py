@@ -1,7 +1,7 @@
 """Every op, on every sample, keeps every law: see `samples` for the one and `laws` for the other.
 
-To repeat a failure run its test alone, `pytest "tests/test_ops.py::TEST[OP]"`: Hypothesis shows the smallest sample
-that it found, and tries that one first.
+To repeat a failure run its test alone, `pytest "tests/test_ops.py::TEST[OP]"`: Hypothesis shows the
+smallest sample that it found, and tries that one first.
 """
 
 from typing import Any

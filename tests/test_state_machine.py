@@ -1,9 +1,11 @@
-"""Random graphs, grown step by step beside a naive engine that is exact and shares nothing with the engine under test.
+"""Random graphs, grown step by step beside a naive engine that is exact and shares nothing with the
+engine under test.
 
-In the naive engine every entry of an array is a polynomial in the entries of the leaves, with integer factors. It is
-differentiated by the rule of school, to any order; there is no tape, no accumulation and no order of visiting. The
-machine reuses values, takes views, detaches, works under no_grad, goes back several times through one graph or through
-fresh ones, frees graphs and keeps them, and differentiates gradients.
+In the naive engine every entry of an array is a polynomial in the entries of the leaves, with
+integer factors. It is differentiated by the rule of school, to any order; there is no tape, no
+accumulation and no order of visiting. The machine reuses values, takes views, detaches, works under
+no_grad, goes back several times through one graph or through fresh ones, frees graphs and keeps
+them, and differentiates gradients.
 """
 
 from __future__ import annotations
@@ -101,7 +103,10 @@ def as_exact(x: Any) -> np.ndarray:
 
 @dataclass(eq=False)
 class Value:
-    """A tensor, what it must be, and the ops behind it: those that certainly are, and those that may be."""
+    """A tensor, what it must be, and the ops behind it.
+
+    Those that certainly are, and those that may be.
+    """
 
     tensor: mg.Tensor
     exact: np.ndarray
@@ -236,7 +241,10 @@ class Graphs(RuleBasedStateMachine):
         return slopes
 
     def goes_back(self, y: Value, go: Any, retain: bool) -> bool:
-        """Whether going back succeeds; it must fail exactly where there is no graph, or a part of it was freed."""
+        """Whether going back succeeds.
+
+        It must fail exactly where there is no graph, or a part of it was freed.
+        """
         lost = not y.tensor.requires_grad or bool(y.behind & self.freed)
         try:
             go()
@@ -296,7 +304,10 @@ class Graphs(RuleBasedStateMachine):
             )
 
     def teardown(self) -> None:
-        """At the end everything that still has its graph is differentiated at once; and no value has changed."""
+        """At the end everything that still has its graph is differentiated at once.
+
+        And no value has changed.
+        """
         whole = [
             v for v in self.made if v.tensor.requires_grad and not v.perhaps & self.perhaps_freed
         ]

@@ -1,4 +1,7 @@
-"""The stand-in for a GPU refuses what CuPy refuses; and what a rule cannot be seen to do, is done there."""
+"""The stand-in for a GPU refuses what CuPy refuses.
+
+And what a rule cannot be seen to do, is done there.
+"""
 
 import numpy as np
 import pytest

@@ -15,16 +15,18 @@ STRICT = strict_device.NAME
 # Creation: each call by both libraries
 
 CREATED = """
-t.zeros(2, 3); t.zeros((2, 3)); t.zeros(2, dtype=t.int64); t.ones([2]); t.ones(()); t.full((2, 2), 7)
-t.full((2,), 1.5); t.full((), True); t.eye(3); t.eye(2, 3); t.arange(4); t.arange(1, 4); t.arange(5, 0, -2)
-t.arange(0.5, 2); t.arange(3, dtype=t.float64); t.arange(0, 1, 0.25); t.linspace(0, 1, 5)
-t.linspace(3, -3, 4, dtype=t.float64); t.linspace(2, 5, 1); t.tensor(3); t.tensor(2.5); t.tensor([1, 2])
-t.tensor([[1.0], [2.0]]); t.tensor([True, False]); t.tensor([1, 2.5]); t.tensor([]); t.tensor([[]])
+t.zeros(2, 3); t.zeros((2, 3)); t.zeros(2, dtype=t.int64); t.ones([2]); t.ones(())
+t.full((2, 2), 7); t.full((2,), 1.5); t.full((), True); t.eye(3); t.eye(2, 3); t.arange(4)
+t.arange(1, 4); t.arange(5, 0, -2); t.arange(0.5, 2); t.arange(3, dtype=t.float64)
+t.arange(0, 1, 0.25); t.linspace(0, 1, 5); t.linspace(3, -3, 4, dtype=t.float64)
+t.linspace(2, 5, 1); t.tensor(3); t.tensor(2.5); t.tensor([1, 2]); t.tensor([[1.0], [2.0]])
+t.tensor([True, False]); t.tensor([1, 2.5]); t.tensor([]); t.tensor([[]])
 t.tensor([1, 2], dtype=t.float64); t.tensor(1.5, dtype=t.int32); t.tensor(np.arange(3.0))
-t.tensor(np.array([1, 2], np.int32)); t.tensor(np.float32(2.5)); t.tensor(np.array(True)); t.as_tensor([1.0])
-t.as_tensor(np.ones(2)); t.from_numpy(np.arange(3)); t.zeros_like(t.ones(2, 3, dtype=t.float64))
-t.ones_like(t.arange(3)); t.full_like(t.zeros(2), 3); t.zeros_like(t.ones(2), dtype=t.int64)
-t.ones(2, requires_grad=True); t.tensor([1.0], requires_grad=True); t.zeros(2, device="cpu"); t.empty(2, 3).shape
+t.tensor(np.array([1, 2], np.int32)); t.tensor(np.float32(2.5)); t.tensor(np.array(True))
+t.as_tensor([1.0]); t.as_tensor(np.ones(2)); t.from_numpy(np.arange(3))
+t.zeros_like(t.ones(2, 3, dtype=t.float64)); t.ones_like(t.arange(3)); t.full_like(t.zeros(2), 3)
+t.zeros_like(t.ones(2), dtype=t.int64); t.ones(2, requires_grad=True)
+t.tensor([1.0], requires_grad=True); t.zeros(2, device="cpu"); t.empty(2, 3).shape
 """
 
 

@@ -9,7 +9,10 @@ from minigrad.autograd import op
 
 @op
 def matmul(xp, a, b):
-    """Y = A B, (.., m, k) (.., k, n) -> (.., m, n), leading dimensions broadcast,    ∂A = ∂Y Bᵀ,  ∂B = Aᵀ ∂Y."""
+    """Y = A B,    ∂A = ∂Y Bᵀ,  ∂B = Aᵀ ∂Y.
+
+    (.., m, k) (.., k, n) -> (.., m, n); leading dimensions broadcast.
+    """
     return product(xp, a, b), (
         lambda g: product(xp, g, transposed(xp, b)),
         lambda g: weight_gradient(xp, a, g, b),
@@ -18,7 +21,10 @@ def matmul(xp, a, b):
 
 @op
 def linear(xp, x, weight, bias=None):
-    """Y = X Wᵀ + b, (.., I) (O, I) (O) -> (.., O),    ∂X = ∂Y W,  ∂W = ∂Yᵀ X,  ∂b = Σ ∂Y over the rows."""
+    """Y = X Wᵀ + b,    ∂X = ∂Y W,  ∂W = ∂Yᵀ X,  ∂b = Σ ∂Y over the rows.
+
+    X (.., I), W (O, I), b (O) or None -> (.., O).
+    """
     rows = as_matrix(xp, x)  # (n, I): one product of matrices, whatever the leading dimensions
     y = xp.matmul(rows, transposed(xp, weight))  # (n, O)
     if bias is not None:
@@ -45,14 +51,14 @@ def as_matrix(xp, a):
 
 
 def product(xp, a, b):
-    """A B. For an inner size of 1 it is an outer product, by broadcasting up to ten times as fast as NumPy's matmul."""
+    """A B; by broadcasting where the inner size is 1: up to ten times as fast as matmul."""
     if a.shape[-1:] == b.shape[-2:-1] == (1,):
         return a * b
     return xp.matmul(a, b)
 
 
 def weight_gradient(xp, a, g, b):
-    """Aᵀ ∂Y; where one matrix B served every leading index of A, one product over all rows, not a sum of many."""
+    """Aᵀ ∂Y. Where one B served all leading indices of A: one product over all rows, no sum."""
     if len(b.shape) > 2 or len(a.shape) == 2:
         return product(xp, transposed(xp, a), g)
     return xp.matmul(transposed(xp, as_matrix(xp, a)), as_matrix(xp, g))

@@ -15,7 +15,7 @@ def as_dims(dim):
 
 
 def restore_dims(xp, g, dim, keepdim):
-    """`g` with the reduced dimensions back as ones, so that it broadcasts against what was reduced."""
+    """`g` with the reduced dimensions back as ones, so that it broadcasts against the input."""
     if keepdim or dim is None:
         return g
     return xp.expand_dims(g, dim)
@@ -75,13 +75,13 @@ def softmax(xp, x, *, dim):
 
 @nondifferentiable
 def argmax(xp, x, *, dim=None, keepdim=False):
-    """y = the place of the maximum along `dim`, the first of equal ones; in the flattened tensor if None."""
+    """y = the index of the maximum along `dim`, the first of equal ones; None: flattened."""
     return xp.argmax(x, axis=dim, keepdims=keepdim)
 
 
 @nondifferentiable
 def argmin(xp, x, *, dim=None, keepdim=False):
-    """y = the place of the minimum along `dim`, the first of equal ones; in the flattened tensor if None."""
+    """y = the index of the minimum along `dim`, the first of equal ones; None: flattened."""
     return xp.argmin(x, axis=dim, keepdims=keepdim)
 
 

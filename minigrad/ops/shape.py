@@ -35,7 +35,7 @@ def expand_dims(xp, x, *, dim):
 
 @op
 def broadcast_to(xp, x, *, shape):
-    """y = x repeated to `shape`,    ∂x = Σ ∂y over the repeats, which the engine does for every op."""
+    """y = x repeated to `shape`,    ∂x = Σ ∂y over the repeats (which the engine does)."""
     return xp.broadcast_to(x, tuple(shape)), (lambda g: g,)
 
 
@@ -73,7 +73,7 @@ def stack(xp, *xs, dim=0):
 
 @op
 def unbind(xp, x, *, dim=0):
-    """y_i = the i-th slice of x along `dim`, all as one op,    ∂x = the ∂y_i stacked (0 for a slice not used)."""
+    """y_i = the i-th slice of x along `dim`,    ∂x = the ∂y_i stacked (0 where one is not used)."""
     n = x.shape[dim]
     lead = whole_dims(dim, x)
     ys = tuple([x[(*lead, i)] for i in range(n)])
