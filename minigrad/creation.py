@@ -51,7 +51,8 @@ def make(
         if keyword not in DEFAULTS:
             raise TypeError(f"{name}: expected keywords that it knows, got {keyword}={value!r}")
         if not any([value is default for default in DEFAULTS[keyword]]):
-            raise NotImplementedError(f"{name}: {keyword}={value!r} is not supported; leave it out")
+            given = f"{keyword}={errors.describe(value)}"
+            raise NotImplementedError(f"{name}: {given} is not supported; leave it out")
     if dtype is not None:
         values = values.astype(as_dtype(name, dtype), copy=False)
     target = array.device(device or "cpu")

@@ -39,7 +39,7 @@ class ValuesAndIndices(NamedTuple):
 # Arguments: what they may be, and what is said of others
 
 
-def as_input(name: str, x: Any, dtype: Any = None, out: None = None) -> Tensor:
+def as_input(name: str, x: Any, dtype: Any = None, out: Any = None) -> Tensor:
     """x as a Tensor, of `dtype` where one is given.
 
     Raises TypeError where x is neither a Tensor nor an array, NotImplementedError where `out` is
@@ -468,7 +468,7 @@ def prod(x: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any
         dim = normalize_dim("prod", x, dim)
         x = movedim(x, dim, -1) if ndim else ops.reshape(x, (1,))
     if x.shape[-1] == 0:
-        product = ops.ones_like(ops.sum(x, dim=-1))
+        product = ops.sum(x, dim=-1) + 1  # of no factors
     else:
         product = squeeze(product_of_last_dim(x), -1)
     if not keepdim or not ndim:
@@ -961,7 +961,10 @@ def allclose(
     a, b = as_operands("allclose", a, b)
     rtol = as_number("allclose", "rtol", rtol)
     atol = as_number("allclose", "atol", atol)
-    close = ops.logical_or(a == b, ops.abs(a - b) <= atol + rtol * ops.abs(b))
+    with np.errstate(invalid="ignore"):  # ∞ - ∞
+        difference = ops.abs(a - b)
+    within = ops.logical_and(ops.isfinite(difference), difference <= atol + rtol * ops.abs(b))
+    close = ops.logical_or(a == b, within)  # ∞ is close to ∞ alone
     if equal_nan:
         close = ops.logical_or(close, ops.logical_and(ops.isnan(a), ops.isnan(b)))
     return bool(ops.all(close))

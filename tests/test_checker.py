@@ -1,4 +1,6 @@
-"""The checker is checked: rules that are wrong on purpose must be caught by the laws that every op is held to."""
+"""The checker is checked: rules that are wrong on purpose must be caught by the laws that every op
+is held to.
+"""
 
 from inspect import isfunction, signature
 from typing import Any
@@ -286,7 +288,11 @@ def raises_what_wants_more_than_a_message(xp, x):
 def test_what_a_rule_raises_is_a_sentence_that_names_it_once() -> None:
     x = mg.ones(2)
     for rule, kind, words in (
-        (raises_its_own, ValueError, "^raises_its_own: in words of its own\ncalled as raises_its_own"),
+        (
+            raises_its_own,
+            ValueError,
+            "^raises_its_own: in words of its own\ncalled as raises_its_own",
+        ),
         (says_an_unknown_word, AttributeError, "'fft' is not in the vocabulary"),
         (
             raises_what_wants_more_than_a_message,

@@ -1,5 +1,6 @@
-"""Every public name is called wrongly, in each of the ways below: what is refused is refused in a sentence that
-names what was called, or the op or argument that it stumbled over, and the kind of error is the one that kinds.json
+"""Every public name is called wrongly, in each of the ways below: what is refused is refused in a
+sentence that names what was called, or the op or argument that it stumbled over, and the kind of
+error is the one that kinds.json
 holds. tests/test_misuse.py has the words of many."""
 
 import inspect
@@ -75,8 +76,8 @@ def public() -> dict[str, Any]:
         f"nn.io.{name}": getattr(nn.io, name)
         for name in ("load", "load_checkpoint", "save_checkpoint")
     }
-    # These take anything, run the caller's own functions (as all of minigrad.func does), or turn a mode on; what they
-    # refuse stands in tests of their own.
+    # These take anything, run the caller's own functions (as all of minigrad.func does), or turn
+    # a mode on; what they refuse is in tests of their own.
     apart = {
         "minigrad.op",
         "minigrad.Tensor",
@@ -127,7 +128,9 @@ WORDS = {part for name in TARGETS for part in name.split(".")} | set(mg.OPS)
 
 
 def is_sentence(text: str, name: str, target: Any) -> bool:
-    """It begins with the name of something public, or speaks of what was called or of one of its arguments."""
+    """It begins with the name of something public, or speaks of what was called or of one of its
+    arguments.
+    """
     first = re.match(r"[\w.]+(?=[:(])", text) or text.split()[0] in WORDS
     try:
         arguments = set(inspect.signature(target).parameters)
@@ -173,5 +176,6 @@ def test_the_table_holds_every_public_name(say: Any) -> None:
     }
     if refused:
         say(
-            f"misuse: {len(refused)} public names, {sum(refused.values()):,} wrong calls refused, each in a sentence"
+            f"misuse: {len(refused)} public names, {sum(refused.values()):,} wrong calls refused, "
+            "each in a sentence"
         )
