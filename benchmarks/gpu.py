@@ -189,10 +189,9 @@ def report(rows: Rows, about: dict[str, str], problems: Sequence[str]) -> str:
     parts = [
         "# minigrad beside PyTorch on a GPU",
         "Written by `python -m benchmarks.gpu`. Results agreed before they were timed. A time is "
-        "the median, ± half "
-        "of the range of the middle half; the ratio is minigrad's time to PyTorch's in the same "
-        "round. The sizes of a "
-        "layer are T, B, I, H: length, batch, input, hidden; of Linear rows, in, out.",
+        "the median, ± half of the range of the middle half; the ratio is minigrad's time to "
+        "PyTorch's in the same round. The sizes of a layer are T, B, I, H: length, batch, input, "
+        "hidden; of Linear rows, in, out.",
         "\n".join(f"- {key}: {text}" for key, text in about.items() if text),
         "## Goals\n\n" + table([("goal", "", "measured"), *goals(rows)]),
         "## Results\n\n" + results_table(rows),

@@ -332,8 +332,7 @@ looks = lab.run(
 
 lab.table(
     "Sentences whose telling words have more weight (in the mean); when trained, those whose "
-    "greatest weight is on a "
-    "telling word, or on the first or last; and the weight on the padding",
+    "greatest weight is on a telling word, or on the first or last; and the weight on the padding",
     ["", "untrained", "highest", "trained", "on a telling word", "first or last", "on padding"],
     [
         [

@@ -87,8 +87,7 @@ def read_column(path: str, column: str | None) -> Array:
     if column not in names:
         raise SystemExit(
             f"{path}: wanted is --column NAME, one of its columns "
-            f"({', '.join(map(str, names)) or 'it has no rows'}), "
-            f"not {column!r}."
+            f"({', '.join(map(str, names)) or 'it has no rows'}), not {column!r}."
         )
     values = np.array([number(row[column]) for row in rows])
     if not np.isfinite(values).all():

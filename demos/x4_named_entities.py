@@ -140,9 +140,8 @@ on = {name: {model: best(name, model) for model in MODELS} for name in CORPORA}
 for name, of in on.items():
     sides = [side for side in ("left", "right") if side in of["LSTM"].rows[0]]
     lab.table(
-        f"{name}: whole names that are right (F1), {np.median(of['LSTM']['names']):,.0f} names "
-        "in the test part, "
-        f"{len(lab.seeds())} run{'s'[len(lab.seeds()) == 1 :]} each",
+        f"{name}: whole names that are right (F1), {np.median(of['LSTM']['names']):,.0f} names in "
+        f"the test part, {len(lab.seeds())} run{'s'[len(lab.seeds()) == 1 :]} each",
         [
             "",
             "parameters",

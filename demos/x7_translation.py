@@ -391,8 +391,7 @@ lab.claim(
     if of_dates > 0.1
     else only_if(
         "length means more to remember: long dates hold no more than short ones, and there the "
-        "change is "
-        f"{-of_dates:+.0%}"
+        f"change is {-of_dates:+.0%}"
     ),
 )
 if LARGER:

@@ -1,4 +1,5 @@
-"""CuPy's RawKernel and CUDA graphs without CUDA: the same source, compiled for the CPU, where one thread does all."""
+"""CuPy's RawKernel and CUDA graphs without CUDA: the same source, compiled for the CPU, where one
+thread does all."""
 
 import atexit
 import ctypes
@@ -64,7 +65,8 @@ def compiled(source: str) -> ctypes.CDLL:
 
 
 class RawKernel:
-    """A kernel that takes arrays of the strict device, whose memory is the host's. `launches` counts all of them."""
+    """A kernel that takes arrays of the strict device, whose memory is the host's. `launches`
+    counts all of them."""
 
     launches = 0
 
@@ -99,7 +101,8 @@ def struct(size: int) -> type[ctypes.Structure]:
     )
 
 
-# Graphs. While a stream is captured nothing runs; a graph runs what was launched, at the addresses that it had.
+# Graphs. While a stream is captured nothing runs; a graph runs what was launched, at the addresses
+# that it had.
 
 
 class Stream:

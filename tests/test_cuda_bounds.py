@@ -1,4 +1,5 @@
-"""The kernels' own source under the sanitizers of g++: no address outside an array, no overflow, no undefined shift."""
+"""The kernels' own source under the sanitizers of g++: no address outside an array, no overflow, no
+undefined shift."""
 
 import os
 import shutil
@@ -58,7 +59,10 @@ def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_kernels_keep_to_their_arrays() -> None:
-    which = "test_a_layer_is_its_composition or test_an_optimizer or test_a_mask or test_what_is_in_range"
+    which = (
+        "test_a_layer_is_its_composition or test_an_optimizer or test_a_mask or "
+        "test_what_is_in_range"
+    )
     done = sanitized(
         "-m",
         "pytest",

@@ -1,4 +1,5 @@
-"""explain: what it says is what the engine does, it leaves everything as it was, and its page works in a browser."""
+"""explain: what it says is what the engine does, it leaves everything as it was, and its page works
+in a browser."""
 
 import html
 import json

@@ -1,4 +1,5 @@
-"""The page that explain writes, in a real browser: Chromium without a window, driven through its DevTools protocol."""
+"""The page that explain writes, in a real browser: Chromium without a window, driven through its
+DevTools protocol."""
 
 import json
 import shutil
@@ -78,7 +79,8 @@ class Browser:
         return result["result"].get("value")
 
     def open(self, path: Path) -> float:
-        """Load a page; the seconds from the start of loading until it is drawn, by the browser's own clock."""
+        """Load a page; the seconds from the start of loading until it is drawn, by the browser's
+        own clock."""
         self.send("Page.navigate", url=path.as_uri())
         end = time.monotonic() + 60
         while not self.value("document.body?.dataset.ready"):

@@ -1,5 +1,5 @@
-"""On a real GPU: every op, layer, optimizer and a training run against NumPy with numbers drawn on the host, and
-against PyTorch on the same device, to which tensors go by DLPack without a copy.
+"""On a real GPU: every op, layer, optimizer and a training run against NumPy with numbers drawn on
+the host, and against PyTorch on the same device, to which tensors go by DLPack without a copy.
 
     python -m pytest -m gpu
 """
@@ -245,7 +245,8 @@ def test_pytorchs_training_is_ours() -> None:
 
 
 def test_a_training_goes_on_from_a_file_on_the_other_device(tmp_path: Path) -> None:
-    """Saved on one device after three steps and loaded on the other, it has the losses of a run that never stopped."""
+    """Saved on one device after three steps and loaded on the other, it has the losses of a run
+    that never stopped."""
     x, y = mg.randn(5, 7, 4), mg.randint(0, 3, (7,))
 
     def train(device: str, steps: int, file: Any = None, save: Any = None) -> list[float]:

@@ -1,5 +1,5 @@
-"""A program written for PyTorch runs on minigrad with another import cell, and prints the same wherever no random
-stream of the framework takes part."""
+"""A program written for PyTorch runs on minigrad with another import cell, and prints the same
+wherever no random stream of the framework takes part."""
 
 import contextlib
 import io
@@ -31,11 +31,14 @@ print(f"on {device}")
 
 
 class Reader(nn.Module):
-    def __init__(self, words, size, hidden, classes, kind='LSTM', layers=1, both=False, dropout=0.0):
+    def __init__(
+        self, words, size, hidden, classes, kind='LSTM', layers=1, both=False, dropout=0.0
+    ):
         super().__init__()
         self.embedding = nn.Embedding(words, size, padding_idx=0)
-        self.rnn = getattr(nn, kind)(size, hidden, num_layers=layers, batch_first=True, bidirectional=both,
-                                     dropout=dropout if layers > 1 else 0)
+        self.rnn = getattr(nn, kind)(
+            size, hidden, num_layers=layers, batch_first=True, bidirectional=both,
+            dropout=dropout if layers > 1 else 0)
         self.norm = nn.LayerNorm(hidden * (2 if both else 1))
         self.fc = nn.Linear(hidden * (2 if both else 1), classes)
         self.dropout = nn.Dropout(dropout)
@@ -92,7 +95,8 @@ model = models['GRU'].to(device).train()
 with torch.no_grad():
     for p in model.parameters():
         p.copy_(torch.tensor(rng.standard_normal(tuple(p.shape)) * 0.3).float())
-loader = DataLoader(TensorDataset(inputs.to(device), targets.to(device)), batch_size=16, shuffle=False)
+dataset = TensorDataset(inputs.to(device), targets.to(device))
+loader = DataLoader(dataset, batch_size=16, shuffle=False)
 optimizer = optim.Adam(model.parameters(), lr=0.01)
 scheduler = optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
 criterion = nn.CrossEntropyLoss()
@@ -109,8 +113,8 @@ for epoch in range(5):
         right += (output.argmax(dim=1) == wanted).sum().item()
         seen += wanted.size(0)
     scheduler.step()
-    print(f"epoch {epoch}: loss {total / len(loader):.4f}, {right / seen:.1%} right, |g| {norm:.3f}, "
-          f"lr {scheduler.get_last_lr()[0]:g}")
+    print(f"epoch {epoch}: loss {total / len(loader):.4f}, {right / seen:.1%} right, "
+          f"|g| {norm:.3f}, lr {scheduler.get_last_lr()[0]:g}")
 model.eval()
 with torch.no_grad():
     predictions = model(inputs.to(device)).argmax(dim=1)

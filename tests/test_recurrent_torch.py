@@ -1,4 +1,5 @@
-"""RNN, LSTM and GRU against PyTorch, in float64: values, gradients, names, lengths against packed sequences."""
+"""RNN, LSTM and GRU against PyTorch, in float64: values, gradients, names, lengths against packed
+sequences."""
 
 from typing import Any
 

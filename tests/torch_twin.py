@@ -1,4 +1,5 @@
-"""PyTorch as the oracle: the same numbers given to both, and values and gradients compared in float64."""
+"""PyTorch as the oracle: the same numbers given to both, and values and gradients compared in
+float64."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,7 +34,8 @@ def agree(
     *arrays: Any,
     weights: Sequence[tuple[Any, Any]] = (),
 ) -> None:
-    """Both functions of these arrays give the same values, and the same gradients for a random cotangent.
+    """Both functions of these arrays give the same values, and the same gradients for a random
+    cotangent.
 
     weights: pairs of parameters whose gradients are compared too.
     """

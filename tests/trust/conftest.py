@@ -1,4 +1,5 @@
-"""What the tests of trust share: how long they look (`make trust` sets TRUST=long), and what they measured."""
+"""What the tests of trust share: how long they look (`make trust` sets TRUST=long), and what they
+measured."""
 
 import os
 from collections.abc import Callable

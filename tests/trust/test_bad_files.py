@@ -1,6 +1,8 @@
-"""Files that are damaged or made to do harm: a sentence, nothing executed, nothing half loaded, little memory.
+"""Files that are damaged or made to do harm: a sentence, nothing executed, nothing half loaded,
+little memory.
 
-corpus/ keeps one small file for each kind of harm; its name says which. `load` once took several of them for good.
+corpus/ keeps one small file for each kind of harm; its name says which. `load` once took several of
+them for good.
 """
 
 import json
@@ -72,7 +74,8 @@ def whole(place: Path) -> bytes:
 
 
 def attempt(path: Path, mine: Training | None = None) -> str:
-    """Load a checkpoint into another training: "loaded"; or the sentence that refused it, nothing having changed."""
+    """Load a checkpoint into another training: "loaded"; or the sentence that refused it, nothing
+    having changed."""
     mine = mine or Training(1)
     before = mine.everything()
     try:
@@ -150,9 +153,10 @@ def test_a_model_that_does_not_fit_is_said(change: Any, words: str, tmp_path: Pa
     assert re.search(words, said), said
 
 
-# Fuzzing: a valid file with a few changes. What is loaded from it all the same must be what was saved; or its mark is
-# gone, too: then it is a file of another origin, and no checkpoint. Hypothesis draws the changes and makes a failure
-# small; a plain loop draws hundreds of times as many.
+# Fuzzing: a valid file with a few changes. What is loaded from it all the same must be what was
+# saved; or its mark is gone, too: then it is a file of another origin, and no checkpoint.
+# Hypothesis draws the changes and makes a failure small; a plain loop draws hundreds of times as
+# many.
 
 WORDS = [
     b'"',
@@ -248,8 +252,9 @@ def test_many_changed_files_take_no_memory(whole: bytes, place: Path, many: Any,
     ) / 1024  # Linux counts in kB
     assert grown < 5 and tried.refused > tried.harmless > 0
     say(
-        f"bad files: {tried.refused:,} changed files refused, {tried.anonymous:,} of another origin then and no "
-        f"checkpoints, {tried.harmless:,} as good as before; the peak of memory grew by {grown:.1f} MB"
+        f"bad files: {tried.refused:,} changed files refused, {tried.anonymous:,} of another "
+        f"origin then and no checkpoints, {tried.harmless:,} as good as before; the peak of memory "
+        f"grew by {grown:.1f} MB"
     )
 
 
@@ -317,8 +322,8 @@ def test_a_forged_checkpoint_is_loaded_whole_or_not_at_all(
     run()
     assert counts["refused"] > counts["loaded"] > 0
     say(
-        f"forged checkpoints with a right checksum: {sum(counts.values()):,}, {counts['refused']:,} refused, nothing "
-        "changed; the others were loaded whole"
+        f"forged checkpoints with a right checksum: {sum(counts.values()):,}, "
+        f"{counts['refused']:,} refused, nothing changed; the others were loaded whole"
     )
 
 

@@ -1,4 +1,5 @@
-"""The first number that is not finite is named: op, module, time step, line. And no optimizer writes one unseen."""
+"""The first number that is not finite is named: op, module, time step, line. And no optimizer
+writes one unseen."""
 
 import re
 import sys
@@ -82,7 +83,8 @@ def test_modules_outside_the_tree_go_by_their_class() -> None:
 @pytest.mark.parametrize("back", [False, True], ids=["forward", "backward"])
 @pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
 def test_the_time_step_of_a_fused_op_is_found(kind: Any, back: bool, reverse: bool) -> None:
-    """An infinity times 0 at step 3 forward; a gradient at step 5 that a huge weight multiplies beyond all numbers."""
+    """An infinity times 0 at step 3 forward; a gradient at step 5 that a huge weight multiplies
+    beyond all numbers."""
     T, t = 8, 5 if back else 3
     layer = kind(2, 3, bidirectional=reverse)
     run = "_l0" + "_reverse" * reverse
@@ -100,7 +102,10 @@ def test_the_time_step_of_a_fused_op_is_found(kind: Any, back: bool, reverse: bo
         line = here() + 1
         output = layer(x)[0]
         (output[t, 0, -3:] * 1e5).sum().backward()
-    words = rf"{kind.__name__.lower()}: the {'gradient' if back else 'value'} has .* among its \d+ numbers"
+    words = (
+        rf"{kind.__name__.lower()}: the {'gradient' if back else 'value'} has .* among its \d+ "
+        r"numbers"
+    )
     where = rf"\({re.escape(__file__)}, line {line}, in .*; module {kind.__name__}\)"
     assert re.match(rf"{words}, the first at time step {t} of 8 {where}", str(error.value)), (
         error.value
@@ -171,7 +176,10 @@ def test_an_optimizer_refuses_a_gradient_that_is_not_finite(make: Any, bad: floa
     optimizer.step()
     before = repr(optimizer.state_dict()), p.tolist(), q.tolist()
     q.grad = mg.tensor([[1.0, 2.0, bad], [bad, 1.0, 1.0]])
-    words = rf"{make.__name__}: the gradient of parameter 2, of shape \(2, 3\), has 2 NaN or infinities among its 6 numbers"
+    words = (
+        rf"{make.__name__}: the gradient of parameter 2, of shape \(2, 3\), has 2 NaN or "
+        r"infinities among its 6 numbers"
+    )
     with pytest.raises(
         FloatingPointError, match=rf"{words}. Nothing was changed; .*detect_anomaly\(\)"
     ):

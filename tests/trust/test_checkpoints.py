@@ -1,4 +1,5 @@
-"""Checkpoints: a training that goes on from one is bit for bit the training that never stopped; no kill breaks one."""
+"""Checkpoints: a training that goes on from one is bit for bit the training that never stopped; no
+kill breaks one."""
 
 import os
 import random
@@ -50,7 +51,8 @@ class Classifier(nn.Module):
 def train(
     path: Path, optimizer: str, scheduler: str, stop: int | None = None, resume: bool = False
 ) -> list[Any]:
-    """All that a training ends with; with `stop` it is left after that many steps, its checkpoint written."""
+    """All that a training ends with; with `stop` it is left after that many steps, its checkpoint
+    written."""
     mg.manual_seed(8)
     x, y = mg.randn(50, 6, 3), mg.randint(0, 2, (50,))
     mg.manual_seed(1 if resume else 0)  # a new process begins with other random numbers
@@ -183,8 +185,8 @@ def test_a_kill_while_saving_breaks_nothing(keep: int, tmp_path: Path, many: Any
         save_checkpoint(path, step=step + 1, keep=keep or None)
         assert not list(tmp_path.glob(".*"))
     say(
-        f"checkpoints, {'keep=2' if keep else 'one file'}: {kills} SIGKILLs, {inside} of them while a draft "
-        f"was there, {step} saves: every checkpoint found was whole"
+        f"checkpoints, {'keep=2' if keep else 'one file'}: {kills} SIGKILLs, {inside} of them "
+        f"while a draft was there, {step} saves: every checkpoint found was whole"
     )
 
 

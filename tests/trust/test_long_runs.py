@@ -1,5 +1,6 @@
-"""A run over night: memory stays flat, steps take as long at the end as at the start, and whatever stops it (Ctrl-C, a
-full disk, a second process in the same folder) leaves every file that was written whole."""
+"""A run over night: memory stays flat, steps take as long at the end as at the start, and whatever
+stops it (Ctrl-C, a full disk, a second process in the same folder) leaves every file that was
+written whole."""
 
 import errno
 import gc
@@ -30,7 +31,8 @@ ENVIRONMENT = {
 
 
 def test_a_long_training_keeps_its_memory_and_its_speed(many: Any, say: Any) -> None:
-    """A small LSTM with all that a training has; a tenth of the steps is a block, in seconds of processor time."""
+    """A small LSTM with all that a training has; a tenth of the steps is a block, in seconds of
+    processor time."""
     steps = many(2_000, 100_000)
     model = nn.Sequential(
         nn.Embedding(11, 4), nn.LSTM(4, 8, num_layers=2, dropout=0.1, batch_first=True)
@@ -63,14 +65,15 @@ def test_a_long_training_keeps_its_memory_and_its_speed(many: Any, say: Any) -> 
     assert grown < 4_000_000, memory
     assert slower < many(1, 0.15), seconds  # the machine does other things, too
     say(
-        f"long run: {done:,} steps of an LSTM in {sum(seconds):.0f} s of processor time; from the second tenth to the "
-        f"last memory grew by {grown / 1e6:.2f} MB, by {blocks[-1] - blocks[1]} blocks of Python's, and a step became "
-        f"{slower:+.1%} slower"
+        f"long run: {done:,} steps of an LSTM in {sum(seconds):.0f} s of processor time; from the "
+        f"second tenth to the last memory grew by {grown / 1e6:.2f} MB, by "
+        f"{blocks[-1] - blocks[1]} blocks of Python's, and a step became {slower:+.1%} slower"
     )
 
 
 def resident() -> int:
-    """Bytes of memory that this process holds now; where no /proc says so, the most that it has held."""
+    """Bytes of memory that this process holds now; where no /proc says so, the most that it has
+    held."""
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
     except OSError:
@@ -81,7 +84,7 @@ def resident() -> int:
 
 TRAINER = """
 import signal, sys, json, minigrad as mg, nn
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job is started deaf to it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 from pathlib import Path
 from demos import store
 folder = Path(sys.argv[1])
@@ -99,7 +102,8 @@ while True:
     optimizer.step()
     step += 1
     losses = [*losses, loss.item()][-50:]
-    nn.io.save_checkpoint(folder / "model", model=model, optimizer=optimizer, step=step, losses=losses)
+    state = {"model": model, "optimizer": optimizer, "step": step, "losses": losses}
+    nn.io.save_checkpoint(folder / "model", **state)
     store.write(folder / "results.json", store.to_json({"step": step, "losses": losses}))
 """
 
@@ -143,7 +147,8 @@ def test_ctrl_c_leaves_a_loadable_state_and_whole_results(
         assert said.rstrip().endswith("KeyboardInterrupt")
         step = check(tmp_path)
     say(
-        f"Ctrl-C: {stops} at random moments of a training, {step} steps: each left a whole checkpoint and whole results"
+        f"Ctrl-C: {stops} at random moments of a training, {step} steps: each left a whole "
+        "checkpoint and whole results"
     )
 
 
@@ -221,7 +226,8 @@ import sys
 from pathlib import Path
 from demos import store
 for i in range(int(sys.argv[3])):
-    store.write(Path(sys.argv[1], f"{i % 7}.json"), store.to_json({"who": sys.argv[2], "numbers": [i] * 2000}))
+    text = store.to_json({"who": sys.argv[2], "numbers": [i] * 2000})
+    store.write(Path(sys.argv[1], f"{i % 7}.json"), text)
 """
 
 

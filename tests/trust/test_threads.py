@@ -1,4 +1,5 @@
-"""Threads do not meet: the grad mode, the random numbers, the buffers and an observer belong to one thread each."""
+"""Threads do not meet: the grad mode, the random numbers, the buffers and an observer belong to one
+thread each."""
 
 import sys
 import threading
@@ -44,7 +45,8 @@ class Classifier(nn.Module):
 
 
 def trained(kind: type[nn.Module], seed: int, epochs: int = 3) -> list[bytes]:
-    """Weights after training with random weights, order and dropout; large enough that buffers are reused."""
+    """Weights after training with random weights, order and dropout; large enough that buffers are
+    reused."""
     mg.manual_seed(seed)
     model = Classifier(kind)
     ids = mg.randint(0, 7, (64, 20))
@@ -94,7 +96,8 @@ def test_an_anomaly_is_looked_for_in_one_thread_alone() -> None:
 
 
 def test_set_grad_enabled_acts_at_once_or_within() -> None:
-    """As in PyTorch: a plain call takes effect; a block ends it; a decorated function alone is switched."""
+    """As in PyTorch: a plain call takes effect; a block ends it; a decorated function alone is
+    switched."""
     mg.set_grad_enabled(False)
     assert not mg.is_grad_enabled()
     mg.set_grad_enabled(True)
