@@ -55,13 +55,13 @@ def suite(mutant: Mutant) -> list[str]:
     kind = Path(mutant.file).stem
     if kind in ("rnn", "gru", "lstm"):
         scans = [
-            f"test_fused_recurrent.py::.*{kind}",
+            f"test_recurrent_tiers.py::.*{kind}",
             f"test_ops.py::.*{kind}",
             f"test_recurrent.py::.*{kind.upper()}",
         ]
         return [*scans, rf"test_cuda.py::.*\[.*{kind}\]", "test_cuda.py::test_a_step_is_one"]
     if kind in ("sequence", "workspace", "rows", "halves"):
-        scans = [f"test_fused_recurrent.py::.*{which}" for which in ("lstm", "work_arrays", "gru")]
+        scans = [f"test_recurrent_tiers.py::.*{which}" for which in ("lstm", "work_arrays", "gru")]
         scans += [r"test_ops.py::.*\[(rnn|lstm|gru)\]", "test_cuda.py::test_a_layer"]
         return ["test_buffers.py", "test_halves.py", *scans]
     if kind in ("layer_norm", "softmax_cross_entropy"):
