@@ -1,6 +1,9 @@
-"""What a GPU does otherwise, tried on a CPU: the kernels' own source, faults found late, graphs of launches."""
+"""What a GPU does otherwise, on a CPU: the kernels' source, faults found late, graphs."""
 
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,11 @@ import minigrad as mg
 import nn
 from minigrad import array, random
 from minigrad.byhand import gru, lstm, rnn
+from minigrad.fast.gpu import dropout, optimizers, source
+from minigrad.fast.gpu import gru as gru_on_gpu
 from minigrad.fast.gpu import kernels as gpu
+from minigrad.fast.gpu import lstm as lstm_on_gpu
+from minigrad.fast.gpu import rnn as rnn_on_gpu
 from nn import optim
 
 pytestmark = pytest.mark.skipif(
@@ -47,7 +54,7 @@ OPTIMIZERS: dict[str, Any] = {
 )
 @pytest.mark.parametrize("kind", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_an_optimizer(kernels: Any, kind: Any, settings: dict[str, Any], dtype: Any) -> None:
-    """Over more parameters than a table has rows, one of them without a gradient, in two groups, of two dtypes."""
+    """More parameters than a table has rows, one without a gradient; two groups, two dtypes."""
     rng = np.random.default_rng(0)
     starts = [rng.standard_normal((i % 3 + 1, 2)).astype(dtype) for i in range(gpu.MAX_ROWS + 6)]
     ends = []
@@ -78,7 +85,7 @@ def test_an_optimizer(kernels: Any, kind: Any, settings: dict[str, Any], dtype: 
 def test_a_layer_is_its_composition(
     kernels: Any, op: Any, lengths: Any, reverse: bool, bias: bool
 ) -> None:
-    """Values and gradients, in float64, of every output and of h_n alone; a second time as graphs."""
+    """Values and gradients in float64, of every output and of h_n alone; then as graphs."""
     rng, (T, B, I, H) = np.random.default_rng(0), (7, 3, 4, 5)
     blocks, states = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}[op.__name__]
     shapes = [
@@ -321,3 +328,62 @@ def test_weights_in_another_order_and_one_unit() -> None:
             found.append([y.cpu().numpy() for y in values])
         for got, want in zip(found[1], found[0], strict=True):
             np.testing.assert_allclose(got, want, atol=1e-12)
+
+
+def test_parameters_in_another_order_and_without_dimensions(kernels: Any) -> None:
+    """What is not contiguous is written to where it is, and a 0-d parameter stays one."""
+    ends = []
+    for device in ("cpu", NAME):
+        memory = mg.tensor(np.arange(6.0).reshape(2, 3), device=device).array
+        params = [nn.Parameter(mg.tensor(np.float64(2.0), device=device))]
+        transposed = nn.Parameter(mg.tensor(np.zeros((3, 2)), device=device))
+        transposed.array = memory.T
+        params.append(transposed)
+        optimizer = optim.Adam(params, lr=0.1)
+        for step in range(3):
+            for p in params:
+                g = np.random.default_rng(step).standard_normal(p.shape)
+                p.grad = mg.tensor(np.array(g, order="F"), device=device)
+            optimizer.step()
+        assert params[0].shape == () and transposed.array is not memory
+        ends.append([p.cpu().detach().numpy() for p in params] + [array.to_numpy(memory)])
+    for got, want in zip(ends[1], ends[0], strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+    np.testing.assert_array_equal(ends[1][1].T, ends[1][2])
+
+
+WITHOUT_DOCSTRINGS = """
+import sys
+sys.path.insert(0, "tests")
+import strict_device, nn
+import minigrad as mg
+layer = nn.LSTM(3, 4).to("strict")
+layer(mg.randn(5, 2, 3, device="strict"))[0].sum().backward()
+nn.optim.Adam(layer.parameters()).step()
+print(strict_device.RawKernel.launches)
+"""
+
+
+def test_kernels_run_without_docstrings() -> None:
+    command = [sys.executable, "-OO", "-c", WITHOUT_DOCSTRINGS]
+    root = Path(__file__).parent.parent
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0 and int(done.stdout) == 5 + 5 + 2, done.stderr
+
+
+def test_every_kernel_is_a_function_of_its_file() -> None:
+    """And every file of kernels is packaged."""
+    used = [
+        value
+        for module in (gpu, rnn_on_gpu, lstm_on_gpu, gru_on_gpu, optimizers, dropout)
+        for value in vars(module).values()
+        if isinstance(value, source.Kernel)
+    ]
+    for kernel in used:
+        assert f'extern "C" __global__ void {kernel.name}(' in source.text(kernel.file)
+    files = {path.name for path in source.HERE.glob("*.cu")}
+    assert {kernel.file for kernel in used} == files
+    defined = "".join(map(source.text, files)).count("__global__")
+    assert defined == len(set(used))
+    setup = (source.HERE.parents[2] / "setup.cfg").read_text("utf-8")
+    assert "fast/gpu/*.cu\n" in setup and "fast/gpu/*.cuh\n" in setup

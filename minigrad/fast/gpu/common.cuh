@@ -1,4 +1,5 @@
-// What stands before every file of kernels here. T, float or double, is defined before it: see source.py.
+// What stands before every file of kernels here. T, float or double, is defined before it: see
+// source.py.
 
 // The loop of a kernel over i from 0 to n - 1, whatever the number of threads.
 #define FOR_EACH(i, n) \
@@ -18,7 +19,8 @@ __device__ __forceinline__ long long fault_word(long long code, long long value)
     return code << 48 | (value & 0xffffffffffff);
 }
 
-// A table passed by value, so that one launch serves many parameters. Its layout is TABLE in kernels.py.
+// A table passed by value, so that one launch serves many parameters. Its layout is TABLE in
+// kernels.py.
 struct Row {
     long long size, number;
     T *p, *g, *state[3];
@@ -28,7 +30,8 @@ struct Table {
     Row rows[64];
 };
 
-// The parameter that holds number j of all parameters in a row; j becomes the place in that parameter.
+// The parameter that holds number j of all parameters in a row; j becomes the place in that
+// parameter.
 __device__ __forceinline__ const Row &row_of(const Table &table, long long &j)
 {
     int k = 0;

@@ -1,9 +1,11 @@
-// SplitMix64 (Steele, Lea & Flood 2014): its i-th number is a function of key and i, so no thread waits for another.
+// SplitMix64 (Steele, Lea & Flood 2014): its i-th number is a function of key and i, so no thread
+// waits for another.
 
 extern "C" __global__ void draw_mask(long long n, T *mask, long long key, T p, T scale)
 {
     FOR_EACH(i, n) {
-        unsigned long long z = (unsigned long long)key + (unsigned long long)(i + 1) * 0x9e3779b97f4a7c15;
+        unsigned long long z = (unsigned long long)(i + 1) * 0x9e3779b97f4a7c15;
+        z += (unsigned long long)key;
         z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
         z = (z ^ z >> 27) * 0x94d049bb133111eb;
         z ^= z >> 31;

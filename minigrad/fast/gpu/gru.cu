@@ -1,8 +1,10 @@
-// One step of a GRU (reset_after) and its way back, for n = rows · H numbers: the equations of minigrad/byhand/gru.py.
-// gates holds w_ih x (rows,3H), and after the step r, z, n; u = w_hh h_{t-1}, of which the last block gets its bias.
+// One step of a GRU (reset_after) and its way back, for size = rows · H numbers: the equations of
+// minigrad/byhand/gru.py. gates holds w_ih x (rows,3H), and after the step r, z, n; u = w_hh
+// h_{t-1}, of which the last block gets its bias.
 
 extern "C" __global__ void gru_step(
-    long long size, T *gates, T *u, const T *b_ih, const T *b_hh, const T *h_before, T *h, long long H)
+    long long size, T *gates, T *u, const T *b_ih, const T *b_hh, const T *h_before, T *h,
+    long long H)
 {
     FOR_EACH(i, size) {
         int j = (int)i % (int)H;

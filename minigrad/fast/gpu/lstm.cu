@@ -1,5 +1,6 @@
-// One step of an LSTM and its way back, for n = rows · H numbers: the equations of minigrad/byhand/lstm.py.
-// gates holds w_ih x (rows,4H), and after the step i, f, g, o; u = w_hh h_{t-1}.
+// One step of an LSTM and its way back, for n = rows · H numbers: the equations of
+// minigrad/byhand/lstm.py. gates holds w_ih x (rows,4H), and after the step i, f, g, o; u = w_hh
+// h_{t-1}.
 
 extern "C" __global__ void lstm_step(
     long long n, T *gates, const T *u, const T *b_ih, const T *b_hh, const T *h_before,

@@ -1,5 +1,5 @@
-// One step of all parameters: the formulas of nn/optim. Nothing changes while device_fault is set. sign is -1 where
-// the gradient is followed upwards.
+// One step of all parameters: the formulas of nn/optim. Nothing changes while device_fault is set.
+// sign is -1 where the gradient is followed upwards.
 
 extern "C" __global__ void sgd(
     long long n, const long long *device_fault, Table table, T sign,
@@ -23,7 +23,8 @@ extern "C" __global__ void sgd(
 
 extern "C" __global__ void adam(
     long long n, const long long *device_fault, Table table, T sign,
-    T lr_t, T beta1, T one_minus_beta1, T beta2, T one_minus_beta2, T eps_t, T weight_decay, T p_factor)
+    T lr_t, T beta1, T one_minus_beta1, T beta2, T one_minus_beta2, T eps_t, T weight_decay,
+    T p_factor)
 {
     if (*device_fault)
         return;

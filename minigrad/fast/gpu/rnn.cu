@@ -1,5 +1,6 @@
-// One step of an RNN and its way back, for n = rows · H numbers: the equations of minigrad/byhand/rnn.py.
-// a = w_ih x, u = w_hh h_{t-1}. dh_from_next is w_hhᵀ ∂a of step t + 1; dh holds the gradient of h_n until row's end.
+// One step of an RNN and its way back, for n = rows · H numbers: the equations of
+// minigrad/byhand/rnn.py. a = w_ih x, u = w_hh h_{t-1}. dh_from_next is w_hhᵀ ∂a of step t + 1; dh
+// holds the gradient of h_n until the row ends.
 
 extern "C" __global__ void rnn_step(
     long long n, const T *a, const T *u, const T *b_ih, const T *b_hh, const T *h_before, T *h,
