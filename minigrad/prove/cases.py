@@ -1,0 +1,277 @@
+"""For each op the arguments at which it is proved: small, but of the sizes that show the pattern (2 and 3).
+
+A case is a function of the Symbols in force. Where a rule compares, the sample points of its cases take every order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import permutations, product
+from typing import Any
+
+import numpy as np
+import sympy
+
+from minigrad.prove.symbols import POSITIVE, Symbols
+
+Case = Callable[[Symbols], tuple[list[Any], dict[str, Any]]]
+CASES: dict[str, list[Case]] = {}
+LINEAR: set[str] = set()  # ops declared linear in all of their arrays
+STRUCTURAL = {
+    "astype": "exact numbers have one type, so it is the identity here; that the gradient comes back in x's dtype "
+    "is tested (tests/laws.py, dtypes)",
+    "move": "it changes the device and no number; that the gradient comes back to x's device is tested "
+    "(tests/laws.py, strictness)",
+}
+
+
+def case(*names: str, linear: bool = False) -> Callable[[Case], Case]:
+    """Register a case for these ops."""
+
+    def register(function: Case) -> Case:
+        for name in names:
+            CASES.setdefault(name, []).append(function)
+            if linear:
+                LINEAR.add(name)
+        return function
+
+    return register
+
+
+# Elementwise
+
+
+@case("add", "sub", linear=True)
+@case("mul")
+def two_of_one_shape(s: Symbols) -> Any:
+    return [s.array("a", 2, 3), s.array("b", 2, 3)], {}
+
+
+@case("add", "sub", linear=True)
+@case("mul")
+def two_that_broadcast(s: Symbols) -> Any:
+    return [s.array("a", 2, 1), s.array("b", 3)], {}
+
+
+@case("mul")
+def a_number_on_the_left(s: Symbols) -> Any:
+    return [3, s.array("b", 2)], {}
+
+
+@case("div")
+def a_quotient(s: Symbols) -> Any:
+    return [s.array("a", 2, 1), s.array("b", 3, **POSITIVE)], {}
+
+
+@case("div")
+def a_quotient_by_negative_numbers(s: Symbols) -> Any:
+    return [s.array("a", 2), s.array("b", 2, at=[-1, -2], negative=True)], {}
+
+
+@case("pow")
+def a_power(s: Symbols) -> Any:
+    return [s.array("a", 2, 1, **POSITIVE), s.array("b", 2)], {}
+
+
+@case("pow")
+def a_whole_power_of_any_number(s: Symbols) -> Any:
+    return [s.array("a", 2, 3), 3], {}
+
+
+@case("pow")
+def the_power_zero(s: Symbols) -> Any:
+    return [s.array("a", 2, **POSITIVE), 0], {}
+
+
+@case("neg", "clone", linear=True)
+@case("exp", "expm1", "sin", "cos", "tanh", "sigmoid")
+def any_numbers(s: Symbols) -> Any:
+    return [s.array("x", 2)], {}
+
+
+@case("log", "log1p", "sqrt")
+def positive_numbers(s: Symbols) -> Any:
+    return [s.array("x", 2, **POSITIVE)], {}
+
+
+@case("abs", "relu")
+def both_signs(s: Symbols) -> Any:
+    return [s.array("x", 2, at=[1, -1])], {}
+
+
+def each_greater(signs: tuple[int, ...]) -> Case:
+    def ordered(s: Symbols) -> Any:
+        return [s.array("a", 2, at=[0, 0]), s.array("b", 2, at=signs)], {}
+
+    return ordered
+
+
+for signs in product((1, -1), repeat=2):
+    case("maximum")(each_greater(signs))
+
+
+@case("where", linear=True)
+def a_choice(s: Symbols) -> Any:
+    return [np.array([True, False]), s.array("a", 2), s.array("b", 1)], {}
+
+
+# Sums and their like
+
+
+def along(**settings: Any) -> Case:
+    def reduced(s: Symbols) -> Any:
+        return [s.array("x", 2, 3)], settings
+
+    return reduced
+
+
+for settings in ({"dim": None}, {"dim": 1}, {"dim": (0, 1), "keepdim": True}, {"dim": 0, "keepdim": True}):
+    case("sum", linear=True)(along(**settings))
+for dim in (0, 1, -1):
+    case("cumsum", linear=True)(along(dim=dim))
+
+
+def in_order(order: tuple[int, ...], **settings: Any) -> Case:
+    def ordered(s: Symbols) -> Any:
+        return [s.array("x", 1, 3, at=order)], settings
+
+    return ordered
+
+
+for order in permutations(range(3)):
+    case("amax")(in_order(order, dim=1))
+    case("softmax")(in_order(order, dim=1))
+
+
+@case("amax")
+def the_greatest_of_all(s: Symbols) -> Any:
+    return [s.array("x", 2, 2, at=[3, 1, 4, 2])], {"dim": None, "keepdim": True}
+
+
+# Shapes
+
+
+def shaped(**settings: Any) -> Case:
+    return along(**settings)
+
+
+case("reshape", linear=True)(shaped(shape=(3, -1)))
+case("permute", linear=True)(shaped(dims=(1, 0)))
+case("swapaxes", linear=True)(shaped(dim0=0, dim1=1))
+case("expand_dims", linear=True)(shaped(dim=1))
+
+
+@case("permute", linear=True)
+def three_dims(s: Symbols) -> Any:
+    return [s.array("x", 2, 1, 3)], {"dims": (2, 0, 1)}
+
+
+@case("broadcast_to", linear=True)
+def repeated(s: Symbols) -> Any:
+    return [s.array("x", 2, 1)], {"shape": (2, 2, 3)}
+
+
+@case("cat", linear=True)
+def joined(s: Symbols) -> Any:
+    return [s.array("x", 2, 1), s.array("y", 2, 2)], {"dim": 1}
+
+
+@case("stack", linear=True)
+def stacked(s: Symbols) -> Any:
+    return [s.array("x", 2, 2), s.array("y", 2, 2)], {"dim": 1}
+
+
+@case("unbind", linear=True)
+def taken_apart(s: Symbols) -> Any:
+    return [s.array("x", 2, 3)], {"dim": 1}
+
+
+# Picking
+
+
+@case("getitem", linear=True)
+def picked_twice(s: Symbols) -> Any:
+    return [s.array("x", 2, 3)], {"index": np.array([0, 0, 1])}
+
+
+@case("getitem", linear=True)
+def a_slice_backwards(s: Symbols) -> Any:
+    return [s.array("x", 2, 3)], {"index": (slice(None), slice(None, None, -2))}
+
+
+@case("getitem", linear=True)
+def two_index_arrays(s: Symbols) -> Any:
+    return [s.array("x", 2, 3)], {"index": (np.array([0, 1, 0]), np.array([2, 2, 2]))}
+
+
+@case("scatter_add", linear=True)
+def added_twice(s: Symbols) -> Any:
+    return [s.array("x", 3, 2)], {"index": np.array([0, 0, 1]), "shape": (2, 2)}
+
+
+@case("embedding", linear=True)
+def rows_of_a_table(s: Symbols) -> Any:
+    return [s.array("w", 3, 2), np.array([[0, 2], [0, 0]])], {}
+
+
+@case("embedding", linear=True)
+def rows_with_padding_that_are_not_padding(s: Symbols) -> Any:
+    return [s.array("w", 3, 2), np.array([0, 2, 0])], {"padding_idx": 1}
+
+
+# Products
+
+
+def of_shapes(*shapes: tuple[int, ...]) -> Case:
+    def multiplied(s: Symbols) -> Any:
+        return [s.array(name, *shape) for name, shape in zip("ab", shapes, strict=True)], {}
+
+    return multiplied
+
+
+for shapes in (((2, 3), (3, 2)), ((2, 1), (1, 3)), ((2, 1, 2), (1, 2, 1)), ((2, 2, 2), (2, 2))):
+    case("matmul")(of_shapes(*shapes))
+
+
+@case("linear")
+def an_affine_map(s: Symbols) -> Any:
+    return [s.array("x", 2, 1, 3), s.array("w", 2, 3), s.array("b", 2)], {}
+
+
+@case("linear")
+def without_a_bias(s: Symbols) -> Any:
+    return [s.array("x", 3), s.array("w", 2, 3), None], {}
+
+
+# By hand
+
+
+@case("layer_norm")
+def normalized(s: Symbols) -> Any:
+    eps = sympy.Symbol("eps", positive=True)
+    return [s.array("x", 1, 2), s.array("w", 2), s.array("b", 2)], {"eps": eps}
+
+
+@case("layer_norm")
+def normalized_alone(s: Symbols) -> Any:
+    eps = sympy.Symbol("eps", positive=True)
+    return [s.array("x", 2, 2), None, None], {"eps": eps}
+
+
+def classes(order: tuple[int, ...], **settings: Any) -> Case:
+    def rows(s: Symbols) -> Any:
+        logits = s.array("x", 2, 2, at=[*order, *order[::-1]])
+        return [logits, np.array([0, 1])], settings
+
+    return rows
+
+
+for reduction in ("none", "sum", "mean"):
+    for order in ((0, 1), (1, 0)):
+        case("softmax_cross_entropy")(classes(order, reduction=reduction))
+
+
+@case("softmax_cross_entropy")
+def a_row_to_ignore(s: Symbols) -> Any:
+    logits = s.array("x", 2, 2, at=[0, 1, 3, 2])
+    return [logits, np.array([0, -100])], {"reduction": "mean"}

@@ -1,0 +1,196 @@
+"""Arrays of exact numbers: the unchanged lines of a rule run over them.
+
+An ExactArray is a NumPy array of objects whose elements know +, -, *, / and **. What NumPy asks of floats beside that,
+comparisons and functions such as tanh, is handed to the arithmetic in force: `symbols` or `field`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.array import DEVICE_OF, NAMESPACES, NUMPY, Namespace
+
+OBJECT = np.dtype(object)
+COMPARISONS: dict[Any, Callable[[Any, Any], bool]] = {
+    np.greater: operator.gt,
+    np.greater_equal: operator.ge,
+    np.less: operator.lt,
+    np.less_equal: operator.le,
+    np.equal: operator.eq,
+    np.not_equal: operator.ne,
+}
+LOGIC = {np.bitwise_and, np.bitwise_or, np.invert, np.logical_and, np.logical_or, np.logical_not}
+FUNCTIONS = {
+    np.exp: "exp",
+    np.expm1: "expm1",
+    np.log: "log",
+    np.log1p: "log1p",
+    np.sqrt: "sqrt",
+    np.sin: "sin",
+    np.cos: "cos",
+    np.tanh: "tanh",
+    np.absolute: "abs",
+    np.sign: "sign",
+}
+
+
+class Arithmetic:
+    """What a kind of exact number gives: a number from Python's, functions, and decided comparisons."""
+
+    def number(self, value: Any) -> Any:
+        """An exact number from one of Python's or NumPy's, or as it is."""
+        raise NotImplementedError(f"{type(self).__name__} has no number for {value!r}")
+
+    def compare(self, relation: Callable[[Any, Any], bool], a: Any, b: Any) -> bool:
+        """Whether the relation holds between two exact numbers."""
+        raise NotImplementedError(f"{type(self).__name__} has no order: {a} {relation.__name__} {b}")
+
+    def apply(self, name: str, value: Any) -> Any:
+        """The function of that name."""
+        raise NotImplementedError(f"{type(self).__name__} has no function {name}")
+
+
+current: list[Arithmetic] = []  # the arithmetic in force is the last one
+
+
+class ExactArray(np.ndarray[Any, Any]):
+    """An array of exact numbers."""
+
+    def __array_ufunc__(
+        self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any
+    ) -> Any:
+        arithmetic = current[-1]
+        if method == "__call__" and ufunc in COMPARISONS:
+            relation = COMPARISONS[ufunc]
+            found = elementwise(lambda a, b: arithmetic.compare(relation, a, b), bool, *inputs)
+            return found.view(ExactArray)
+        if method == "__call__" and ufunc in (np.isfinite, np.isnan):
+            return np.full(np.shape(inputs[0]), ufunc is np.isfinite).view(ExactArray)
+        if ufunc in LOGIC:
+            plain = [np.asarray(a, dtype=bool).view(np.ndarray) for a in inputs]
+            return np.asarray(getattr(ufunc, method)(*plain, **options)).view(ExactArray)
+        if method == "__call__" and ufunc in FUNCTIONS:
+            name = FUNCTIONS[ufunc]
+            result = elementwise(lambda a: arithmetic.apply(name, a), object, inputs[0])
+        elif method == "__call__" and ufunc in (np.maximum, np.minimum):
+            relation = operator.gt if ufunc is np.maximum else operator.lt
+            result = elementwise(
+                lambda a, b: a if arithmetic.compare(relation, a, b) else b, object, *inputs
+            )
+        else:
+            plain = [as_objects(a) if i == 0 or method != "at" else a for i, a in enumerate(inputs)]
+            if method == "at":
+                getattr(ufunc, method)(inputs[0].view(np.ndarray), inputs[1], as_objects(inputs[2]))
+                return None
+            result = getattr(ufunc, method)(*plain, **options)
+        if out is not None:
+            out[0][...] = result
+            return out[0]
+        return np.asarray(result, dtype=object).view(ExactArray)
+
+    def astype(self, dtype: Any, *args: Any, **options: Any) -> Any:
+        """A copy: exact numbers have one type."""
+        return self.copy()
+
+    @property
+    def real(self) -> Any:
+        """Itself."""
+        return self
+
+
+def as_objects(a: Any) -> Any:
+    """An array or a number as a plain array of exact numbers."""
+    number = current[-1].number
+    if isinstance(a, np.ndarray) and a.dtype == OBJECT:
+        return a.view(np.ndarray)
+    return elementwise(number, object, a).view(np.ndarray)
+
+
+def elementwise(function: Callable[..., Any], dtype: Any, *arrays: Any) -> Any:
+    """`function` of each element, broadcast; arguments become exact numbers first."""
+    number = current[-1].number
+    objects = [np.asarray(a, dtype=object).view(np.ndarray) for a in arrays]
+    parts = np.broadcast_arrays(*objects)
+    out = np.empty(parts[0].shape, dtype=dtype)
+    for place in np.ndindex(out.shape):
+        out[place] = function(*[number(part[place]) for part in parts])
+    return out.view(ExactArray) if dtype is object else out
+
+
+def exact(values: Any) -> ExactArray:
+    """Nested lists or an array of numbers as an ExactArray."""
+    found: ExactArray = elementwise(lambda a: a, object, values)
+    return found
+
+
+def zeros(shape: Any, dtype: Any = None) -> Any:
+    """Exact zeros; integers and booleans stay NumPy's."""
+    if dtype is not None and np.dtype(dtype).kind in "iub":
+        return np.zeros(shape, dtype)
+    out = np.empty(shape, dtype=object)
+    out[...] = current[-1].number(0)
+    return out.view(ExactArray)
+
+
+def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The maximum along one axis, some or all, by comparing."""
+    axes = range(x.ndim) if axis is None else np.atleast_1d(axis).tolist()
+    for d in sorted([d % x.ndim for d in axes], reverse=True):
+        parts = [x[(slice(None),) * d + (slice(i, i + 1),)] for i in range(x.shape[d])]
+        x = parts[0]
+        for part in parts[1:]:
+            x = np.maximum(x, part)
+        x = x if keepdims else x[(slice(None),) * d + (0,)]
+    return x
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """numpy.where over exact numbers."""
+    if isinstance(a, ExactArray) or isinstance(b, ExactArray):
+        chosen = np.asarray(condition).view(np.ndarray)
+        return np.where(chosen, as_objects(a), as_objects(b)).view(ExactArray)
+    return np.where(np.asarray(condition).view(np.ndarray), a, b)
+
+
+def ones_like(x: Any) -> Any:
+    """Exact ones."""
+    return exact(np.ones(np.shape(x), dtype=int))
+
+
+def namespace() -> Namespace:
+    """NumPy's vocabulary over exact numbers."""
+    xp = Namespace(**vars(NUMPY))
+
+    def scatter_add(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+        out = zeros(shape)
+        np.add.at(out.view(np.ndarray), index, as_objects(g))
+        return out
+
+    def add_at(out: Any, index: Any, g: Any) -> None:
+        np.add.at(out.view(np.ndarray), index, as_objects(g))
+
+    vars(xp).update(
+        ndarray=ExactArray,
+        kind="exact",
+        zeros=zeros,
+        empty=zeros,
+        zeros_like=lambda x, dtype=None: zeros(np.shape(x), getattr(x, "dtype", None)),
+        empty_like=lambda x: zeros(np.shape(x)),
+        ones_like=ones_like,
+        result_type=lambda *arrays: OBJECT,
+        astype=lambda x, dtype: exact(x),
+        amax=amax,
+        where=where,
+        scatter_add=scatter_add,
+        add_at=add_at,
+    )
+    return xp
+
+
+XP = namespace()
+NAMESPACES[ExactArray] = XP  # so that Tensors may hold exact arrays, and a composition runs over them
+DEVICE_OF[ExactArray] = "cpu"

@@ -1,0 +1,183 @@
+"""All proofs, and tests/PROOFS.md, which is made from them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import minigrad as mg
+from minigrad import byhand, faster
+from minigrad.prove.cases import CASES, LINEAR, STRUCTURAL
+from minigrad.prove.field import NoSquareRoot
+from minigrad.prove.layers import LayerProof, prove_layer
+from minigrad.prove.rules import Proof, prove_op, prove_second_order
+
+LAYERS = ("rnn", "gru", "lstm")
+SIZES = ((1, 1, 1, 1), (3, 1, 2, 2), (3, 2, 2, 3))
+SETTINGS: tuple[dict[str, Any], ...] = (
+    {},
+    {"bias": False},
+    {"reverse": True},
+    {"lengths": True},
+    {"lengths": True, "reverse": True},
+)
+LARGE = {"softmax", "layer_norm", "softmax_cross_entropy"}  # of second order: expressions too large to expand
+POINTS = 2
+
+assert byhand  # registers the ops by hand
+
+
+def first_order() -> list[Proof]:
+    """A proof of every op that SymPy can hold."""
+    return [prove_op(mg.OPS[name]) for name in sorted(mg.OPS) if name in CASES]
+
+
+def second_order() -> list[Proof]:
+    """The same of the derivative of each op's gradient, as the engine makes it."""
+    return [prove_second_order(mg.OPS[name]) for name in sorted(CASES) if name not in LARGE]
+
+
+def tiers(layer: str) -> dict[str, Any]:
+    """The rules that must equal the composition: by hand, and the fast versions of a CPU."""
+    found = {"by hand": mg.OPS[layer].rule}
+    for number, version in enumerate(faster.versions_of(layer)):
+        if version.device == "cpu":
+            found[f"fast {number or ''}".strip()] = version.function
+    return found
+
+
+def variants(layer: str, size: tuple[int, int, int, int]) -> Iterator[dict[str, Any]]:
+    """The settings of a layer at one size."""
+    for chosen in SETTINGS:
+        settings = dict(chosen)
+        if settings.get("lengths"):
+            settings["lengths"] = [max(size[0] - 2 * row, 0) for row in range(size[1])]
+        yield settings
+        if layer == "gru":
+            yield {**settings, "reset_after": False}
+
+
+def layers() -> list[LayerProof]:
+    """Every tier of every recurrent layer, at every size and setting, at POINTS random points each."""
+    return [
+        prove_at_a_point(layer, tier, rule, size, seed, settings)
+        for layer in LAYERS
+        for tier, rule in tiers(layer).items()
+        for size in SIZES
+        for settings in variants(layer, size)
+        for seed in range(POINTS)
+    ]
+
+
+def prove_at_a_point(
+    layer: str, tier: str, rule: Any, size: Any, seed: int, settings: dict[str, Any]
+) -> LayerProof:
+    while True:
+        try:
+            return prove_layer(layer, tier, rule, size, seed, **settings)
+        except NoSquareRoot:
+            seed += 1000
+
+
+HEAD = """# Proofs
+
+Made by `make prove`. An op's own lines, run over SymPy's symbols, give its value y and its gradients; Σ g·y is
+differentiated by SymPy, and each entry must equal the op's as an identity.
+
+**What this shows**: for all real values in the region of a case (where a rule compares, each order of its arguments is a
+case of its own), at the sizes below, the gradient is the derivative, exactly. **What it does not show**: other sizes;
+kinks and ties, where a derivative is a convention (`relu` at 0 gives 0, `maximum` and `amax` share a tie evenly, `abs` at 0
+gives 0); and what rounding does. Those are what the tests sample.
+"""
+
+
+def page(
+    first: list[Proof], second: list[Proof], layer_proofs: list[LayerProof], seconds: float
+) -> str:
+    """The text of tests/PROOFS.md."""
+    partials = sum([p.partials for p in first])
+    twice = sum([p.partials for p in second])
+    proved = sum([p.holds for p in first])
+    lines = [
+        HEAD,
+        f"{proved} of {len(first)} ops with symbols, {partials} partial derivatives; of second order "
+        f"{sum([p.holds for p in second])} of {len(second)} ops, {twice} partial derivatives; "
+        f"{len(layer_proofs)} runs of recurrent layers. {seconds:.0f} s in all.",
+        "",
+        "## First order",
+        "",
+        "| op | shapes of the cases | partials | seconds | one of the partial derivatives, as the rule gives it |",
+        "|---|---|---|---|---|",
+        *[row(p) for p in first],
+        "",
+        "Not over symbols: " + "; ".join(f"`{op}`: {why}" for op, why in STRUCTURAL.items()) + ".",
+        "",
+        "## Second order",
+        "",
+        "Tensors over symbols go through the op, through `grad(create_graph=True)` and once more through `grad`, so",
+        "that the replay of a rule, the compositions and the engine's own sums are part of what is shown. Left out, since",
+        f"their expressions are too large to expand: {', '.join(sorted(LARGE))}; finite differences hold these.",
+        "",
+        "| op | partials | seconds |",
+        "|---|---|---|",
+        *[f"| {p.op} | {p.partials} | {p.seconds:.2f} |{mark(p)}" for p in second],
+        "",
+        "## Linear ops",
+        "",
+        "⟨A x, g⟩ = ⟨x, Aᵀ g⟩ as an identity in x and g, and no op is linear that is not listed: "
+        + ", ".join(f"`{name}`" for name in sorted(LINEAR))
+        + ".",
+        "",
+        "## Recurrent layers",
+        "",
+        "A probabilistic proof: the layers run modulo the prime 2⁶¹ - 1 at random points, tanh an indeterminate with",
+        "dt = (1 - t²) da. By hand and fast each give ⟨Jᵀu, v⟩ = ⟨u, Jv⟩ exactly, and the values and derivatives of the",
+        "composition. A polynomial of degree d that is not 0 vanishes at such a point with a probability of at most",
+        f"d / 2⁶¹, here below 10⁻¹⁴; each row is {POINTS} points. relu has no such form: it is held by the tests.",
+        "",
+        "| layer | tier | sizes (T, B, I, H) | settings | partials | seconds |",
+        "|---|---|---|---|---|---|",
+        *layer_rows(layer_proofs),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def mark(p: Proof) -> str:
+    return "" if p.holds else " **open**"
+
+
+def row(p: Proof) -> str:
+    shapes = ", ".join(dict.fromkeys(p.shapes))
+    identity = p.identity if len(p.identity) <= 90 else p.identity[:87] + "..."
+    formula = identity.replace("|", "\\|")
+    return f"| {p.op}{mark(p)} | {shapes} | {p.partials} | {p.seconds:.2f} | `{formula}` |"
+
+
+def layer_rows(proofs: list[LayerProof]) -> Iterator[str]:
+    """A row for each layer and tier."""
+    for layer in LAYERS:
+        for tier in tiers(layer):
+            found = [p for p in proofs if (p.layer, p.tier) == (layer, tier)]
+            sizes = ", ".join(dict.fromkeys([str(p.size) for p in found]))
+            settings = len({str(p.settings) for p in found})
+            seconds = sum([p.seconds for p in found])
+            open_ = [p for p in found if p.open]
+            state = f" **{len(open_)} open**" if open_ else ""
+            count = sum([p.partials for p in found])
+            yield f"| {layer} | {tier}{state} | {sizes} | {settings} | {count} | {seconds:.1f} |"
+
+
+def prove_all() -> tuple[str, list[str]]:
+    """The page, and what stayed open."""
+    start = time.perf_counter()
+    first = first_order()
+    second = second_order()
+    runs = layers()
+    text = page(first, second, runs, time.perf_counter() - start)
+    missing = sorted(set(mg.OPS) - set(CASES) - set(STRUCTURAL) - set(LAYERS))
+    open_ = [f"{name}: it has no case" for name in missing]
+    open_ += [f"{p.op}: {why}" for p in [*first, *second] for why in p.open]
+    open_ += [f"{p.layer}, {p.tier}, {p.size}, {p.settings}: {why}" for p in runs for why in p.open]
+    return text, open_

@@ -1,0 +1,183 @@
+"""The proof of one op: Σ g·y differentiated by SymPy against the op's own pullback, entry by entry."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import sympy
+
+from minigrad.array import LazyScatter
+from minigrad.autograd import TensorBase
+from minigrad.backward import call_pullback, grad, unbroadcast
+from minigrad.prove import exact
+from minigrad.prove.cases import CASES, Case
+from minigrad.prove.symbols import Symbols, is_zero
+
+Rule = Callable[..., Any]
+
+
+@dataclass
+class Proof:
+    """What was shown of one op. `open` lists what was not: it is empty when the op is proved."""
+
+    op: str
+    cases: int = 0
+    partials: int = 0
+    seconds: float = 0.0
+    identity: str = ""  # the first partial derivative, as a formula
+    conditions: dict[str, None] = field(default_factory=dict)  # regions: the outcomes of comparisons
+    shapes: list[str] = field(default_factory=list)
+    open: list[str] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether every partial derivative of every case was shown."""
+        return self.partials > 0 and not self.open
+
+
+@contextmanager
+def arithmetic(kind: exact.Arithmetic) -> Iterator[None]:
+    """Within the block exact arrays compute by `kind`."""
+    exact.current.append(kind)
+    try:
+        yield
+    finally:
+        exact.current.pop()
+
+
+def is_variable(a: Any) -> bool:
+    return isinstance(a, exact.ExactArray)
+
+
+def run_rule(rule: Rule, args: list[Any], settings: dict[str, Any], draw: Any) -> Any:
+    """The values of a rule, cotangents made by `draw(shape, number)`, and the gradients that it gives for them."""
+    value, pullback = rule(exact.XP, *args, **settings)
+    values = [exact.exact(y) for y in (value if type(value) is tuple else (value,))]
+    cotangents = [draw(i, *y.shape) for i, y in enumerate(values)]
+    needs = [is_variable(a) for a in args]
+    gradients = call_pullback(pullback, cotangents, needs)
+    return values, cotangents, [as_gradient(g, a) for g, a in zip(gradients, args, strict=True)]
+
+
+def as_gradient(g: Any, a: Any) -> Any:
+    """A gradient as the engine would bring it to an argument: scattered, and summed where it was broadcast."""
+    if g is None or not is_variable(a):
+        return None
+    if isinstance(g, LazyScatter):
+        g = g.dense(exact.XP)
+    return unbroadcast(exact.XP, exact.exact(g), a.shape)
+
+
+def prove_case(rule: Rule, case: Case, proof: Proof) -> None:
+    """Add to `proof` what one case shows."""
+    symbols = Symbols()
+    with arithmetic(symbols):
+        args, settings = case(symbols)
+
+        def cotangent(i: int, *shape: int) -> Any:
+            return symbols.array(f"g{i or ''}", *shape)
+
+        values, cotangents, gradients = run_rule(rule, args, settings, cotangent)
+        total = sum([(g * y).sum().item() for g, y in zip(cotangents, values, strict=True)])
+        total = sympy.sympify(total)
+        for number, (a, g) in enumerate(zip(args, gradients, strict=True)):
+            if g is None:
+                continue
+            for place in np.ndindex(*a.shape):
+                check_partial(proof, case, total, number, place, a[place], g[place])
+    proof.cases += 1
+    proof.conditions.update(symbols.conditions)
+    proof.shapes.append(" ".join(str(a.shape) for a in args if hasattr(a, "shape")))
+
+
+def check_partial(
+    proof: Proof, case: Case, total: Any, number: int, place: Any, variable: Any, found: Any
+) -> None:
+    """One partial derivative: SymPy's against the rule's."""
+    wanted = sympy.diff(total, variable)
+    proof.partials += 1
+    if not proof.identity and wanted != 0:
+        proof.identity = f"∂/∂{variable} = {sympy.sstr(sympy.sympify(found))}"
+    if not is_zero(wanted - found):
+        proof.open.append(f"{case.__name__}: argument {number}{list(place)}: {found} is not {wanted}")
+
+
+def prove_op(op: Any, cases: list[Case] | None = None) -> Proof:
+    """Prove an op, or a bare rule, on its cases; `Proof.open` says what could not be shown.
+
+    >>> import minigrad as mg
+    >>> proof = prove_op(mg.tanh)
+    >>> proof.holds, proof.partials, proof.identity
+    (True, 2, '∂/∂x0 = g0*(1 - tanh(x0)**2)')
+    """
+    rule = getattr(op, "rule", op)
+    proof = Proof(rule.__name__)
+    start = time.perf_counter()
+    for case in CASES[rule.__name__] if cases is None else cases:
+        prove_case(rule, case, proof)
+    proof.seconds = time.perf_counter() - start
+    return proof
+
+
+def prove_second_order(op: Any, cases: list[Case] | None = None) -> Proof:
+    """Prove the derivative of an op's gradient, as the engine makes it with create_graph=True.
+
+    Tensors over symbols go through the op, through `grad` and once more through `grad`: so the replay of the rule over
+    Tensors, the composition of an op by hand and the engine's own sums are part of what is shown.
+    """
+    proof = Proof(op.__name__)
+    start = time.perf_counter()
+    for case in CASES[op.__name__] if cases is None else cases:
+        prove_case_twice(op, case, proof)
+    proof.seconds = time.perf_counter() - start
+    return proof
+
+
+def prove_case_twice(op: Any, case: Case, proof: Proof) -> None:
+    symbols = Symbols()
+    with arithmetic(symbols):
+        args, settings = case(symbols)
+        tensors = [leaf(a) if is_variable(a) else as_constant(a) for a in args]
+        value = op(*tensors, **settings)
+        values = value if type(value) is tuple else (value,)
+        cotangents = [leaf(symbols.array(f"g{i or ''}", *y.shape)) for i, y in enumerate(values)]
+        inputs = [t for t in tensors if isinstance(t, TensorBase) and t.requires_grad]
+        slopes = grad(values, inputs, cotangents, create_graph=True, materialize_grads=True)
+        weights = [symbols.array(f"h{i or ''}", *g.shape) for i, g in enumerate(slopes)]
+        variables = [*inputs, *cotangents]
+        tensor = TensorBase.tensor_class
+        found = grad(slopes, variables, [tensor(h) for h in weights], materialize_grads=True)
+        total = sum([(g * y.array).sum().item() for g, y in zip(arrays(cotangents), values, strict=True)])
+        once = sum(
+            [
+                h[place] * sympy.diff(total, t.array[place])
+                for h, t in zip(weights, inputs, strict=True)
+                for place in np.ndindex(*h.shape)
+            ]
+        )
+        for number, (t, second) in enumerate(zip(variables, found, strict=True)):
+            for place in np.ndindex(*t.shape):
+                entry = second.array[place]
+                check_partial(proof, case, once, number, place, t.array[place], entry)
+    proof.cases += 1
+
+
+def leaf(array: Any) -> Any:
+    """A Tensor over exact numbers that requires a gradient."""
+    t = TensorBase.tensor_class(array)
+    t.requires_grad = True
+    return t
+
+
+def as_constant(a: Any) -> Any:
+    """An array of integers or booleans as a Tensor, anything else as it is."""
+    return TensorBase.tensor_class(a) if isinstance(a, np.ndarray) else a
+
+
+def arrays(tensors: list[Any]) -> list[Any]:
+    return [t.array for t in tensors]

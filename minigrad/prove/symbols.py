@@ -1,0 +1,100 @@
+"""SymPy's expressions as exact numbers: a rule's own lines give its value and its pullback as formulas.
+
+A comparison of two expressions is decided at a sample point: every symbol has a rational number there. The outcome
+holds in a whole region around that point, in which the proof is valid; cases with other sample points cover the other
+orders. Nothing is shown about the borders of the regions, the kinks and ties, where a derivative is a convention.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import sympy
+
+from minigrad.prove.exact import Arithmetic, ExactArray
+
+REAL = {"real": True}
+POSITIVE = {"positive": True}
+
+
+class Symbols(Arithmetic):
+    """Expressions over symbols, and the sample point at which comparisons are decided."""
+
+    def __init__(self) -> None:
+        self.point: dict[Any, Any] = {}
+        self.conditions: dict[str, None] = {}  # the outcomes of comparisons so far: where the proof holds
+
+    def array(self, name: str, *shape: int, at: Any = None, **assumptions: bool) -> ExactArray:
+        """Symbols name₀₀, name₀₁ ...; `at`: their values at the sample point."""
+        out = np.empty(shape, dtype=object)
+        for k, place in enumerate(np.ndindex(*shape)):
+            indices = "".join(map(str, place))
+            symbol = sympy.Symbol(f"{name}{indices}", **(assumptions or REAL))
+            value = Fraction(2 * k + 3, 7) if at is None else np.ravel(at)[k]
+            self.point[symbol] = sympy.Rational(value)
+            out[place] = symbol
+        return out.view(ExactArray)
+
+    def number(self, value: Any) -> Any:
+        value = value.item() if isinstance(value, np.generic | np.ndarray) else value
+        if isinstance(value, float):
+            return sympy.Rational(Fraction(value))
+        return sympy.sympify(int(value) if isinstance(value, bool) else value)
+
+    def compare(self, relation: Callable[[Any, Any], bool], a: Any, b: Any) -> bool:
+        difference = sympy.sympify(a - b)
+        if difference == 0:
+            return bool(relation(0, 0))
+        there = difference.subs(self.point)
+        if there == 0:
+            raise ValueError(f"the sample point lies on the border {a} = {b}")
+        sign = 1 if there.evalf(30) > 0 else -1
+        if difference.free_symbols and difference.is_positive is None:
+            self.conditions[f"{a} {'>' if sign > 0 else '<'} {b}"] = None
+        return bool(relation(sign, 0))
+
+    def apply(self, name: str, value: Any) -> Any:
+        if name == "expm1":
+            return sympy.exp(value) - 1
+        if name == "log1p":
+            return sympy.log(1 + value)
+        if name in ("abs", "sign"):
+            is_positive = self.compare(lambda a, b: a > b, value, sympy.Integer(0))
+            sign = 1 if is_positive else -1
+            return sympy.Integer(sign) if name == "sign" else sign * value
+        return getattr(sympy, name)(value)
+
+
+FUNCTIONS = (sympy.tanh, sympy.sin, sympy.cos, sympy.log, sympy.exp)
+
+
+def is_zero(expression: Any) -> bool:
+    """Whether an expression is 0 for all values of its symbols, as an identity.
+
+    First as a polynomial whose indeterminates are the symbols and the functions of equal arguments; then as a
+    quotient of such polynomials; then by SymPy's simplification.
+    """
+    expression = sympy.expand(expression)
+    if expression == 0:
+        return True
+    free = without_functions(expression, {})
+    if sympy.expand(free) == 0:
+        return True
+    numerator, _ = sympy.fraction(sympy.together(free))
+    if sympy.expand(numerator) == 0:
+        return True
+    return bool(sympy.simplify(expression) == 0)
+
+
+def without_functions(expression: Any, names: dict[Any, Any]) -> Any:
+    """The expression with a fresh symbol in the place of each function of an argument."""
+    if not expression.args:
+        return expression
+    args = [without_functions(a, names) for a in expression.args]
+    if isinstance(expression, FUNCTIONS):
+        key = (expression.func, sympy.expand(args[0]))
+        return names.setdefault(key, sympy.Symbol(f"φ{len(names)}"))
+    return expression.func(*args)

@@ -1,0 +1,156 @@
+"""Every rule is proved by its own lines, and a wrong one is not."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+from minigrad import byhand
+
+sympy = pytest.importorskip("sympy", reason="SymPy is not installed (the extra prove)")
+
+from minigrad.prove import linear, prove_layer, prove_op, report  # noqa: E402
+from minigrad.prove.cases import CASES, LINEAR, STRUCTURAL  # noqa: E402
+from minigrad.prove.layers import BLOCKS  # noqa: E402
+from minigrad.prove.rules import prove_second_order  # noqa: E402
+
+PAGE = Path(__file__).parent / "PROOFS.md"
+OPS = sorted(set(mg.OPS) - set(BLOCKS))
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_the_pullback_is_the_derivative(name: str) -> None:
+    if name in STRUCTURAL:
+        assert name not in CASES, f"{name} is declared structural, and has a case"
+        return
+    proof = prove_op(mg.OPS[name])
+    assert proof.holds, "\n".join(proof.open)
+
+
+@pytest.mark.parametrize("name", sorted(set(CASES) - report.LARGE))
+def test_the_gradient_of_the_gradient_is_the_second_derivative(name: str) -> None:
+    proof = prove_second_order(mg.OPS[name])
+    assert proof.holds, "\n".join(proof.open)
+
+
+@pytest.mark.parametrize("layer", BLOCKS)
+def test_each_tier_of_a_layer_is_its_composition(layer: str) -> None:
+    for tier, rule in report.tiers(layer).items():
+        for size in report.SIZES:
+            for settings in report.variants(layer, size):
+                proof = prove_layer(layer, tier, rule, size, seed=7, **settings)
+                assert not proof.open, f"{layer}, {tier}, {size}, {settings}: {proof.open}"
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_an_op_is_linear_if_and_only_if_it_is_declared(name: str) -> None:
+    assert linear.is_linear(mg.OPS[name]) == (name in LINEAR)
+
+
+@pytest.mark.parametrize("name", sorted(LINEAR))
+def test_the_pullback_of_a_linear_op_is_its_adjoint(name: str) -> None:
+    for case in CASES[name]:
+        assert linear.adjoint_gap(mg.OPS[name], case) == 0
+
+
+@pytest.mark.parametrize(
+    "shapes", [((), (2,)), ((1,), (3,)), ((3,), (2, 3)), ((2, 1), (2, 3)), ((1, 2), (3, 3, 2))]
+)
+def test_unbroadcast_is_the_adjoint_of_broadcasting(shapes: Any) -> None:
+    assert linear.broadcast_gap(*shapes) == 0
+
+
+# Planted errors
+
+
+def with_pullback(name: str, change: Any) -> Any:
+    """The rule of an op, its pullbacks changed."""
+
+    def rule(xp: Any, *args: Any, **settings: Any) -> Any:
+        value, pullback = mg.OPS[name].rule(xp, *args, **settings)
+        if callable(pullback):
+            return value, lambda gs, needs: [change(g) for g in pullback(gs, needs)]
+        return value, tuple(pull and (lambda g, pull=pull: change(pull(g))) for pull in pullback)
+
+    rule.__name__ = name
+    return rule
+
+
+def dense(g: Any) -> Any:
+    from minigrad.prove import exact
+
+    return g.dense(exact.XP) if hasattr(g, "dense") else g
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+@pytest.mark.parametrize(
+    "change", [lambda g: -dense(g), lambda g: 2 * dense(g), lambda g: 0 * dense(g)], ids=["-", "2", "0"]
+)
+def test_a_wrong_factor_is_not_proved(name: str, change: Any) -> None:
+    def safe(g: Any) -> Any:
+        return None if g is None else change(g)
+
+    assert prove_op(with_pullback(name, safe)).open
+
+
+@pytest.mark.parametrize("layer", BLOCKS)
+def test_a_wrong_factor_in_a_layer_is_not_proved(layer: str) -> None:
+    def first_changed(xp: Any, *args: Any, **settings: Any) -> Any:
+        value, pullback = mg.OPS[layer].rule(xp, *args, **settings)
+
+        def wrong(gs: Any, needs: Any) -> Any:
+            found = list(pullback(gs, needs))
+            found[3] = found[3] * 2
+            return found
+
+        return value, wrong
+
+    assert prove_layer(layer, "wrong", first_changed, (2, 1, 1, 1)).open
+
+
+def test_a_value_that_is_not_the_compositions_is_not_proved() -> None:
+    def shifted(xp: Any, *args: Any, **settings: Any) -> Any:
+        (hs, *last), pullback = byhand.rnn.rule(xp, *args, **settings)
+        return (hs + 1, *last), pullback
+
+    assert prove_layer("rnn", "wrong", shifted, (2, 1, 1, 1)).open
+
+
+def test_a_rule_that_is_right_at_its_sample_alone_is_not_proved() -> None:
+    def rule(xp: Any, x: Any) -> Any:
+        """y = x²: a pullback that is right at x = 3/7 and 5/7 alone."""
+        return x * x, (lambda g: g * (2 * x + (x - 3 / 7) * (x - 5 / 7)),)
+
+    rule.__name__ = "tanh"
+    assert prove_op(rule).open
+
+
+# The page
+
+
+def test_the_page_is_up_to_date() -> None:
+    text = PAGE.read_text("utf-8")
+    for name in OPS:
+        if name in CASES:
+            partials = prove_op(mg.OPS[name]).partials
+            assert re.search(rf"^\| {name} \| .* \| {partials} \| ", text, re.MULTILINE), (
+                f"{name}: PROOFS.md is old; make prove"
+            )
+    assert "open" not in text.replace("**open**", "open")
+
+
+def test_an_op_without_a_case_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(CASES, "tanh")
+    monkeypatch.setattr(report, "SIZES", ())
+    _, found = report.prove_all()
+    assert found == ["tanh: it has no case"]
+
+
+def test_half_is_exact() -> None:
+    from minigrad.prove.field import as_dual
+
+    assert (as_dual(0.5) * 2).value == 1
+    assert as_dual(np.float64(0.25).item()).value * 4 % (2**61 - 1) == 1
