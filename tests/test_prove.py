@@ -12,7 +12,7 @@ from minigrad import byhand
 
 sympy = pytest.importorskip("sympy", reason="SymPy is not installed (the extra prove)")
 
-from minigrad.prove import linear, prove_layer, prove_op, report  # noqa: E402
+from minigrad.prove import formula, linear, prove_layer, prove_op, report  # noqa: E402
 from minigrad.prove.cases import CASES, LINEAR, STRUCTURAL  # noqa: E402
 from minigrad.prove.layers import BLOCKS  # noqa: E402
 from minigrad.prove.rules import prove_second_order  # noqa: E402
@@ -63,6 +63,31 @@ def test_unbroadcast_is_the_adjoint_of_broadcasting(shapes: Any) -> None:
     assert linear.broadcast_gap(*shapes) == 0
 
 
+# A docstring's formula is the derivative
+
+ELEMENTWISE = [
+    name
+    for name in OPS
+    if mg.OPS[name].rule.__module__ == "minigrad.ops.elementwise"
+    and name not in STRUCTURAL
+    and name not in ("where", "clone")  # stated in words
+]
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_the_docstring_states_the_derivative(name: str) -> None:
+    assert formula.states_its_derivative(mg.OPS[name]), (
+        f"{formula.stated(mg.OPS[name])} in the docstring; the rule gives {formula.derived(mg.OPS[name])}"
+    )
+
+
+def test_a_docstring_that_states_another_derivative_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(mg.tanh.rule, "__doc__", "y = tanh x,    dy/dx = 1 + y².")
+    assert not formula.states_its_derivative(mg.tanh)
+
+
 # Planted errors
 
 
@@ -87,7 +112,9 @@ def dense(g: Any) -> Any:
 
 @pytest.mark.parametrize("name", sorted(CASES))
 @pytest.mark.parametrize(
-    "change", [lambda g: -dense(g), lambda g: 2 * dense(g), lambda g: 0 * dense(g)], ids=["-", "2", "0"]
+    "change",
+    [lambda g: -dense(g), lambda g: 2 * dense(g), lambda g: 0 * dense(g)],
+    ids=["-", "2", "0"],
 )
 def test_a_wrong_factor_is_not_proved(name: str, change: Any) -> None:
     def safe(g: Any) -> Any:

@@ -36,7 +36,7 @@ def div(xp, a, b):
 
 @op
 def pow(xp, a, b):
-    """y = aᵇ,    dy/da = b aᵇ⁻¹ (0 where b=0),  dy/db = aᵇ log a (0 where a=0)."""
+    """y = aᵇ,    dy/da = b aᵇ⁻¹ (0 where b = 0),  dy/db = aᵇ log a (0 where a = 0)."""
     y = a**b
 
     def pull_base(g):
@@ -128,7 +128,7 @@ def relu(xp, x):
 
 @op
 def maximum(xp, a, b):
-    """y = max(a, b),    dy/da = 1 where a > b, ½ at a tie."""
+    """y = max(a, b),    dy/da = 1 where a > b,  dy/db = 1 where b > a; ½ each at a tie."""
     return xp.maximum(a, b), (
         lambda g: xp.where(a > b, g, xp.where(a == b, 0.5 * g, 0.0)),
         lambda g: xp.where(b > a, g, xp.where(a == b, 0.5 * g, 0.0)),

@@ -1,6 +1,8 @@
-"""For each op the arguments at which it is proved: small, but of the sizes that show the pattern (2 and 3).
+"""For each op the arguments at which it is proved: small, but of the sizes that show the pattern (2
+and 3).
 
-A case is a function of the Symbols in force. Where a rule compares, the sample points of its cases take every order.
+A case is a function of the Symbols in force. Where a rule compares, the sample points of its cases
+take every order.
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ Case = Callable[[Symbols], tuple[list[Any], dict[str, Any]]]
 CASES: dict[str, list[Case]] = {}
 LINEAR: set[str] = set()  # ops declared linear in all of their arrays
 STRUCTURAL = {
-    "astype": "exact numbers have one type, so it is the identity here; that the gradient comes back in x's dtype "
-    "is tested (tests/laws.py, dtypes)",
-    "move": "it changes the device and no number; that the gradient comes back to x's device is tested "
-    "(tests/laws.py, strictness)",
+    "astype": "exact numbers have one type, so it is the identity here; that the gradient comes back "
+    "in x's dtype is tested (dtypes in tests/laws.py)",
+    "move": "it changes the device and no number; that the gradient comes back to x's device is "
+    "tested (strictness in tests/laws.py)",
 }
 
 
@@ -125,7 +127,12 @@ def along(**settings: Any) -> Case:
     return reduced
 
 
-for settings in ({"dim": None}, {"dim": 1}, {"dim": (0, 1), "keepdim": True}, {"dim": 0, "keepdim": True}):
+for settings in (
+    {"dim": None},
+    {"dim": 1},
+    {"dim": (0, 1), "keepdim": True},
+    {"dim": 0, "keepdim": True},
+):
     case("sum", linear=True)(along(**settings))
 for dim in (0, 1, -1):
     case("cumsum", linear=True)(along(dim=dim))

@@ -1,7 +1,8 @@
 """Arrays of exact numbers: the unchanged lines of a rule run over them.
 
-An ExactArray is a NumPy array of objects whose elements know +, -, *, / and **. What NumPy asks of floats beside that,
-comparisons and functions such as tanh, is handed to the arithmetic in force: `symbols` or `field`.
+An ExactArray is a NumPy array of objects whose elements know +, -, *, / and **. What NumPy asks of
+floats beside that, comparisons and functions such as tanh, is handed to the arithmetic in force:
+`symbols` or `field`.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ FUNCTIONS = {
 
 
 class Arithmetic:
-    """What a kind of exact number gives: a number from Python's, functions, and decided comparisons."""
+    """What a kind of exact number gives: a number from Python's, functions, and decided
+    comparisons."""
 
     def number(self, value: Any) -> Any:
         """An exact number from one of Python's or NumPy's, or as it is."""
@@ -47,7 +49,9 @@ class Arithmetic:
 
     def compare(self, relation: Callable[[Any, Any], bool], a: Any, b: Any) -> bool:
         """Whether the relation holds between two exact numbers."""
-        raise NotImplementedError(f"{type(self).__name__} has no order: {a} {relation.__name__} {b}")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no order: {a} {relation.__name__} {b}"
+        )
 
     def apply(self, name: str, value: Any) -> Any:
         """The function of that name."""
@@ -97,7 +101,7 @@ class ExactArray(np.ndarray[Any, Any]):
         return self.copy()
 
     @property
-    def real(self) -> Any:
+    def real(self) -> Any:  # type: ignore[override]
         """Itself."""
         return self
 
@@ -192,5 +196,7 @@ def namespace() -> Namespace:
 
 
 XP = namespace()
-NAMESPACES[ExactArray] = XP  # so that Tensors may hold exact arrays, and a composition runs over them
+NAMESPACES[ExactArray] = (
+    XP  # so that Tensors may hold exact arrays, and a composition runs over them
+)
 DEVICE_OF[ExactArray] = "cpu"

@@ -1,12 +1,15 @@
-"""Numbers modulo a large prime, with a derivative beside each: a polynomial identity tested at random points.
+"""Numbers modulo a large prime, with a derivative beside each: a polynomial identity tested at
+random points.
 
-Two polynomials of total degree d that differ agree at a random point modulo p with probability at most d / p (Schwartz
-1980; Zippel 1979). Here p = 2⁶¹ - 1 and d stays far below 10,000, so that one point lets a wrong rule pass with a
-probability below 10⁻¹⁴. A proof by such points is a probabilistic one, and PROOFS.md says so.
+Two polynomials of total degree d that differ agree at a random point modulo p with probability at
+most d / p (Schwartz 1980; Zippel 1979). Here p = 2⁶¹ - 1 and d stays far below 10,000, so that one
+point lets a wrong rule pass with a probability below 10⁻¹⁴. A proof by such points is a
+probabilistic one, and PROOFS.md says so.
 
-Each number carries its derivative along one random direction (dual numbers, Clifford 1873), so the value and the true
-directional derivative of any expression come out of the same run. tanh is an indeterminate t of its argument: a random
-number, the same for equal arguments, with dt = (1 - t²) da.
+Each number carries its derivative along one random direction (dual numbers, Clifford 1873), so the
+value and the true directional derivative of any expression come out of the same run. tanh is an
+indeterminate t of its argument: a random number, the same for equal arguments, with dt = (1 - t²)
+da.
 """
 
 from __future__ import annotations
@@ -22,7 +25,8 @@ PRIME = 2**61 - 1
 
 
 class NoSquareRoot(ArithmeticError):
-    """The number has no square root modulo the prime: half of all points have none; take another."""
+    """The number has no square root modulo the prime: half of all points have none; take
+    another."""
 
 
 class Dual:

@@ -1,8 +1,10 @@
-"""The proof of the recurrent layers: every tier against its own derivative and against the composition.
+"""The proof of the recurrent layers: every tier against its own derivative and against the
+composition.
 
-They run at random points of a finite field (see `field`), where each number carries its derivative along a random
-direction v. For cotangents u a pullback must give <Jᵀu, v> = <u, Jv>, exactly; and each tier's values and derivatives
-must be those of the composition. One point tests every partial derivative at once.
+They run at random points of a finite field (see `field`), where each number carries its derivative
+along a random direction v. For cotangents u a pullback must give <Jᵀu, v> = <u, Jv>, exactly; and
+each tier's values and derivatives must be those of the composition. One point tests every partial
+derivative at once.
 """
 
 from __future__ import annotations
@@ -40,7 +42,13 @@ def random_arguments(numbers: Field, layer: str, size: tuple[int, ...], bias: bo
     rows = BLOCKS[layer] * H
     states = [numbers.array(B, H) for _ in range(STATES[layer])]
     biases = [numbers.array(rows), numbers.array(rows)] if bias else [None, None]
-    return [numbers.array(T, B, I), *states, numbers.array(rows, I), numbers.array(rows, H), *biases]
+    return [
+        numbers.array(T, B, I),
+        *states,
+        numbers.array(rows, I),
+        numbers.array(rows, H),
+        *biases,
+    ]
 
 
 def part(array: Any, name: str) -> Any:
@@ -63,7 +71,8 @@ def prove_layer(
     bias: bool = True,
     **settings: Any,
 ) -> LayerProof:
-    """Hold one tier of rnn, gru or lstm to its derivative and to its composition, at one random point.
+    """Hold one tier of rnn, gru or lstm to its derivative and to its composition, at one random
+    point.
 
     >>> prove_layer("gru", "by hand", mg.OPS["gru"].rule, (2, 1, 1, 2), lengths=[1]).open
     []
@@ -80,7 +89,9 @@ def prove_layer(
         values, cotangents, gradients = run_rule(rule, args, settings, cotangent)
         variables = [a for a in args if a is not None]
         found = [g for g in gradients if g is not None]
-        true = sum([inner(u, part(y, "slope")).value for u, y in zip(cotangents, values, strict=True)])
+        true = sum(
+            [inner(u, part(y, "slope")).value for u, y in zip(cotangents, values, strict=True)]
+        )
         given = sum(
             [
                 inner(part(g, "value"), part(a, "slope")).value

@@ -1,7 +1,8 @@
 """Linear ops and their adjoints: ⟨A x, g⟩ = ⟨x, Aᵀ g⟩ as an identity in x and g.
 
-An op is linear where its value is a homogeneous polynomial of degree 1 in all of its arrays together, without a
-comparison that decided it. The table in `cases` declares which ops are; nothing is linear without being declared.
+An op is linear where its value is a homogeneous polynomial of degree 1 in all of its arrays
+together, without a comparison that decided it. The table in `cases` declares which ops are; nothing
+is linear without being declared.
 """
 
 from __future__ import annotations
@@ -55,14 +56,13 @@ def adjoint_gap(op: Any, case: Case) -> Any:
 
         values, cotangents, gradients = run_rule(op.rule, args, settings, cotangent)
         forward = [(g * y).sum().item() for g, y in zip(cotangents, values, strict=True)]
-        back = [
-            (a * g).sum().item() for a, g in zip(args, gradients, strict=True) if g is not None
-        ]
+        back = [(a * g).sum().item() for a, g in zip(args, gradients, strict=True) if g is not None]
     return sympy.expand(sum(forward) - sum(back))
 
 
 def broadcast_gap(before: tuple[int, ...], after: tuple[int, ...]) -> Any:
-    """⟨B x, g⟩ - ⟨x, Bᵀ g⟩ for broadcasting from one shape to another and the engine's `unbroadcast`."""
+    """⟨B x, g⟩ - ⟨x, Bᵀ g⟩ for broadcasting from one shape to another and the engine's
+    `unbroadcast`."""
     symbols = Symbols()
     with arithmetic(symbols):
         x = symbols.array("x", *before)

@@ -22,7 +22,11 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"lengths": True},
     {"lengths": True, "reverse": True},
 )
-LARGE = {"softmax", "layer_norm", "softmax_cross_entropy"}  # of second order: expressions too large to expand
+LARGE = {
+    "softmax",
+    "layer_norm",
+    "softmax_cross_entropy",
+}  # of second order: expressions too large to expand
 POINTS = 2
 
 assert byhand  # registers the ops by hand
@@ -59,7 +63,8 @@ def variants(layer: str, size: tuple[int, int, int, int]) -> Iterator[dict[str, 
 
 
 def layers() -> list[LayerProof]:
-    """Every tier of every recurrent layer, at every size and setting, at POINTS random points each."""
+    """Every tier of every recurrent layer, at every size and setting, at POINTS random points
+    each."""
     return [
         prove_at_a_point(layer, tier, rule, size, seed, settings)
         for layer in LAYERS
@@ -82,13 +87,14 @@ def prove_at_a_point(
 
 HEAD = """# Proofs
 
-Made by `make prove`. An op's own lines, run over SymPy's symbols, give its value y and its gradients; Σ g·y is
-differentiated by SymPy, and each entry must equal the op's as an identity.
+Made by `make prove`. An op's own lines, run over SymPy's symbols, give its value y and its
+gradients; Σ g·y is differentiated by SymPy, and each entry must equal the op's as an identity.
 
-**What this shows**: for all real values in the region of a case (where a rule compares, each order of its arguments is a
-case of its own), at the sizes below, the gradient is the derivative, exactly. **What it does not show**: other sizes;
-kinks and ties, where a derivative is a convention (`relu` at 0 gives 0, `maximum` and `amax` share a tie evenly, `abs` at 0
-gives 0); and what rounding does. Those are what the tests sample.
+**What this shows**: for all real values in the region of a case (where a rule compares, each order
+of its arguments is a case of its own), at the sizes below, the gradient is the derivative, exactly.
+**What it does not show**: other sizes; kinks and ties, where a derivative is a convention (`relu`
+and `abs` give 0 at 0, `maximum` and `amax` share a tie evenly); and what rounding does. Those are
+what the tests sample.
 """
 
 
@@ -107,7 +113,7 @@ def page(
         "",
         "## First order",
         "",
-        "| op | shapes of the cases | partials | seconds | one of the partial derivatives, as the rule gives it |",
+        "| op | shapes of the cases | partials | seconds | one of them, as the rule gives it |",
         "|---|---|---|---|---|",
         *[row(p) for p in first],
         "",
@@ -115,9 +121,10 @@ def page(
         "",
         "## Second order",
         "",
-        "Tensors over symbols go through the op, through `grad(create_graph=True)` and once more through `grad`, so",
-        "that the replay of a rule, the compositions and the engine's own sums are part of what is shown. Left out, since",
-        f"their expressions are too large to expand: {', '.join(sorted(LARGE))}; finite differences hold these.",
+        "Tensors over symbols go through the op, through `grad(create_graph=True)` and once more",
+        "through `grad`, so that the replay of a rule, the compositions and the engine's own sums",
+        "are part of what is shown. Left out, since their expressions are too large to expand:",
+        f"{', '.join(sorted(LARGE))}; finite differences hold these.",
         "",
         "| op | partials | seconds |",
         "|---|---|---|",
@@ -131,10 +138,11 @@ def page(
         "",
         "## Recurrent layers",
         "",
-        "A probabilistic proof: the layers run modulo the prime 2⁶¹ - 1 at random points, tanh an indeterminate with",
-        "dt = (1 - t²) da. By hand and fast each give ⟨Jᵀu, v⟩ = ⟨u, Jv⟩ exactly, and the values and derivatives of the",
-        "composition. A polynomial of degree d that is not 0 vanishes at such a point with a probability of at most",
-        f"d / 2⁶¹, here below 10⁻¹⁴; each row is {POINTS} points. relu has no such form: it is held by the tests.",
+        "A probabilistic proof: the layers run modulo the prime 2⁶¹ - 1 at random points, tanh an",
+        "indeterminate with dt = (1 - t²) da. By hand and fast each give ⟨Jᵀu, v⟩ = ⟨u, Jv⟩ exactly,",
+        "and the values and derivatives of the composition. A polynomial of degree d that is not 0",
+        "vanishes at such a point with a probability of at most d / 2⁶¹, here below 10⁻¹⁴; each row",
+        f"is {POINTS} points. relu has no such form: it is held by the tests.",
         "",
         "| layer | tier | sizes (T, B, I, H) | settings | partials | seconds |",
         "|---|---|---|---|---|---|",

@@ -1,4 +1,5 @@
-"""The proof of one op: Σ g·y differentiated by SymPy against the op's own pullback, entry by entry."""
+"""The proof of one op: Σ g·y differentiated by SymPy against the op's own pullback, entry by
+entry."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ class Proof:
     partials: int = 0
     seconds: float = 0.0
     identity: str = ""  # the first partial derivative, as a formula
-    conditions: dict[str, None] = field(default_factory=dict)  # regions: the outcomes of comparisons
+    conditions: dict[str, None] = field(
+        default_factory=dict
+    )  # regions: the outcomes of comparisons
     shapes: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
 
@@ -55,7 +58,8 @@ def is_variable(a: Any) -> bool:
 
 
 def run_rule(rule: Rule, args: list[Any], settings: dict[str, Any], draw: Any) -> Any:
-    """The values of a rule, cotangents made by `draw(shape, number)`, and the gradients that it gives for them."""
+    """The values of a rule, cotangents made by `draw(shape, number)`, and the gradients that it
+    gives for them."""
     value, pullback = rule(exact.XP, *args, **settings)
     values = [exact.exact(y) for y in (value if type(value) is tuple else (value,))]
     cotangents = [draw(i, *y.shape) for i, y in enumerate(values)]
@@ -65,7 +69,8 @@ def run_rule(rule: Rule, args: list[Any], settings: dict[str, Any], draw: Any) -
 
 
 def as_gradient(g: Any, a: Any) -> Any:
-    """A gradient as the engine would bring it to an argument: scattered, and summed where it was broadcast."""
+    """A gradient as the engine would bring it to an argument: scattered, and summed where it was
+    broadcast."""
     if g is None or not is_variable(a):
         return None
     if isinstance(g, LazyScatter):
@@ -104,7 +109,9 @@ def check_partial(
     if not proof.identity and wanted != 0:
         proof.identity = f"∂/∂{variable} = {sympy.sstr(sympy.sympify(found))}"
     if not is_zero(wanted - found):
-        proof.open.append(f"{case.__name__}: argument {number}{list(place)}: {found} is not {wanted}")
+        proof.open.append(
+            f"{case.__name__}: argument {number}{list(place)}: {found} is not {wanted}"
+        )
 
 
 def prove_op(op: Any, cases: list[Case] | None = None) -> Proof:
@@ -127,8 +134,9 @@ def prove_op(op: Any, cases: list[Case] | None = None) -> Proof:
 def prove_second_order(op: Any, cases: list[Case] | None = None) -> Proof:
     """Prove the derivative of an op's gradient, as the engine makes it with create_graph=True.
 
-    Tensors over symbols go through the op, through `grad` and once more through `grad`: so the replay of the rule over
-    Tensors, the composition of an op by hand and the engine's own sums are part of what is shown.
+    Tensors over symbols go through the op, through `grad` and once more through `grad`: so the
+    replay of the rule over Tensors, the composition of an op by hand and the engine's own sums are
+    part of what is shown.
     """
     proof = Proof(op.__name__)
     start = time.perf_counter()
@@ -152,7 +160,9 @@ def prove_case_twice(op: Any, case: Case, proof: Proof) -> None:
         variables = [*inputs, *cotangents]
         tensor = TensorBase.tensor_class
         found = grad(slopes, variables, [tensor(h) for h in weights], materialize_grads=True)
-        total = sum([(g * y.array).sum().item() for g, y in zip(arrays(cotangents), values, strict=True)])
+        total = sum(
+            [(g * y.array).sum().item() for g, y in zip(arrays(cotangents), values, strict=True)]
+        )
         once = sum(
             [
                 h[place] * sympy.diff(total, t.array[place])

@@ -1,8 +1,10 @@
-"""SymPy's expressions as exact numbers: a rule's own lines give its value and its pullback as formulas.
+"""SymPy's expressions as exact numbers: a rule's own lines give its value and its pullback as
+formulas.
 
-A comparison of two expressions is decided at a sample point: every symbol has a rational number there. The outcome
-holds in a whole region around that point, in which the proof is valid; cases with other sample points cover the other
-orders. Nothing is shown about the borders of the regions, the kinks and ties, where a derivative is a convention.
+A comparison of two expressions is decided at a sample point: every symbol has a rational number
+there. The outcome holds in a whole region around that point, in which the proof is valid; cases
+with other sample points cover the other orders. Nothing is shown about the borders of the regions,
+the kinks and ties, where a derivative is a convention.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ class Symbols(Arithmetic):
 
     def __init__(self) -> None:
         self.point: dict[Any, Any] = {}
-        self.conditions: dict[str, None] = {}  # the outcomes of comparisons so far: where the proof holds
+        self.conditions: dict[
+            str, None
+        ] = {}  # the outcomes of comparisons so far: where the proof holds
 
     def array(self, name: str, *shape: int, at: Any = None, **assumptions: bool) -> ExactArray:
         """Symbols name₀₀, name₀₁ ...; `at`: their values at the sample point."""
@@ -74,8 +78,8 @@ FUNCTIONS = (sympy.tanh, sympy.sin, sympy.cos, sympy.log, sympy.exp)
 def is_zero(expression: Any) -> bool:
     """Whether an expression is 0 for all values of its symbols, as an identity.
 
-    First as a polynomial whose indeterminates are the symbols and the functions of equal arguments; then as a
-    quotient of such polynomials; then by SymPy's simplification.
+    First as a polynomial whose indeterminates are the symbols and the functions of equal arguments;
+    then as a quotient of such polynomials; then by SymPy's simplification.
     """
     expression = sympy.expand(expression)
     if expression == 0:
