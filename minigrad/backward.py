@@ -279,7 +279,7 @@ def given_cotangent(name: str, xp: XP, g: Any) -> Array:
             f"{name}: expected a gradient on the device of the output, got one on "
             f"{device_of(array)}; move it with .to(...)"
         )
-    if array.dtype.kind not in "fiubc":
+    if not isinstance(g, TensorBase) and array.dtype.kind not in "fiubc":
         raise TypeError(f"{name}: expected numbers as a gradient, got {g!r}")
     return array
 

@@ -76,9 +76,9 @@ ELEMENTWISE = [
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_the_docstring_states_the_derivative(name: str) -> None:
-    assert formula.states_its_derivative(mg.OPS[name]), (
-        f"{formula.stated(mg.OPS[name])} in the docstring; the rule gives {formula.derived(mg.OPS[name])}"
-    )
+    op = mg.OPS[name]
+    stated, derived = formula.stated(op), formula.derived(op)
+    assert formula.states_its_derivative(op), f"{stated} in the docstring; the rule gives {derived}"
 
 
 def test_a_docstring_that_states_another_derivative_is_found(

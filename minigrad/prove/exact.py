@@ -180,6 +180,13 @@ def namespace() -> Namespace:
     vars(xp).update(
         ndarray=ExactArray,
         kind="exact",
+        asarray=exact_numbers,
+        clone=kept_exact(np.copy),
+        cat=kept_exact(np.concatenate),
+        concatenate=kept_exact(np.concatenate),
+        stack=kept_exact(np.stack),
+        broadcast_to=kept_exact(np.broadcast_to),
+        array=exact_numbers,
         zeros=zeros,
         empty=zeros,
         zeros_like=lambda x, dtype=None: zeros(np.shape(x), getattr(x, "dtype", None)),
@@ -193,6 +200,23 @@ def namespace() -> Namespace:
         add_at=add_at,
     )
     return xp
+
+
+def exact_numbers(values: Any, dtype: Any = None) -> Any:
+    """numpy.array: integers and booleans, which are indices and masks, stay NumPy's."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "iub":
+        return values.copy()
+    return exact(values)
+
+
+def kept_exact(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of NumPy's that makes plain arrays, with exact ones where objects come out."""
+
+    def wrapped(*args: Any, **options: Any) -> Any:
+        out = function(*args, **options)
+        return out.view(ExactArray) if out.dtype == OBJECT else out
+
+    return wrapped
 
 
 XP = namespace()

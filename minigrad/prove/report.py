@@ -105,10 +105,11 @@ def page(
     partials = sum([p.partials for p in first])
     twice = sum([p.partials for p in second])
     proved = sum([p.holds for p in first])
+    twice_proved = sum([p.holds for p in second])
     lines = [
         HEAD,
-        f"{proved} of {len(first)} ops with symbols, {partials} partial derivatives; of second order "
-        f"{sum([p.holds for p in second])} of {len(second)} ops, {twice} partial derivatives; "
+        f"{proved} of {len(first)} ops over symbols, {partials} partial derivatives; of second "
+        f"order {twice_proved} of {len(second)} ops, {twice} partial derivatives; "
         f"{len(layer_proofs)} runs of recurrent layers. {seconds:.0f} s in all.",
         "",
         "## First order",
@@ -139,10 +140,10 @@ def page(
         "## Recurrent layers",
         "",
         "A probabilistic proof: the layers run modulo the prime 2⁶¹ - 1 at random points, tanh an",
-        "indeterminate with dt = (1 - t²) da. By hand and fast each give ⟨Jᵀu, v⟩ = ⟨u, Jv⟩ exactly,",
-        "and the values and derivatives of the composition. A polynomial of degree d that is not 0",
-        "vanishes at such a point with a probability of at most d / 2⁶¹, here below 10⁻¹⁴; each row",
-        f"is {POINTS} points. relu has no such form: it is held by the tests.",
+        "indeterminate with dt = (1 - t²) da. By hand and fast each give ⟨Jᵀu, v⟩ = ⟨u, Jv⟩",
+        "exactly, and the values and derivatives of the composition. A polynomial of degree d",
+        "that is not 0 vanishes at such a point with a probability of at most d / 2⁶¹, here below",
+        f"10⁻¹⁴; each row is {POINTS} points. relu has no such form: it is held by the tests.",
         "",
         "| layer | tier | sizes (T, B, I, H) | settings | partials | seconds |",
         "|---|---|---|---|---|---|",

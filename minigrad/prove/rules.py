@@ -186,7 +186,9 @@ def leaf(array: Any) -> Any:
 
 def as_constant(a: Any) -> Any:
     """An array of integers or booleans as a Tensor, anything else as it is."""
-    return TensorBase.tensor_class(a) if isinstance(a, np.ndarray) else a
+    if not isinstance(a, np.ndarray):
+        return a
+    return TensorBase.tensor_class(a.view(exact.ExactArray) if a.dtype == bool else a)
 
 
 def arrays(tensors: list[Any]) -> list[Any]:
