@@ -8,7 +8,7 @@ ARGS =
 python = $(VENV)/bin/python
 with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
 
-.PHONY: help demos notebooks test rooms trust mutants lint bench clean
+.PHONY: help demos notebooks test prove rooms trust mutants lint bench clean
 .NOTPARALLEL:
 
 help:  ## print this list
@@ -24,6 +24,9 @@ notebooks: $(call with,demos notebooks)  ## run the demos as notebooks and write
 # All tests print what they cover; only with PyTorch among them must that be nearly all.
 test: $(call with,test demos)  ## run every test (EXTRAS=torch compares with PyTorch too)
 	$(python) -m pytest -n auto $(or $(ARGS),--cov $(if $(filter torch,$(EXTRAS)),--cov-fail-under=99))
+
+prove: $(call with,prove)  ## prove every rule by its own lines, and write tests/PROOFS.md (seconds)
+	$(python) -m minigrad.prove $(ARGS)
 
 rooms: $(call with,test demos)  ## run the laws without minigrad/fast and minigrad/inspect, which can be removed
 	$(python) tests/rooms.py $(ARGS)
