@@ -97,7 +97,7 @@ def known_by_layer(model: SentenceClassifier, data: Data) -> list[list[float]]:
     """
     with mg.no_grad():
         lengths = (data[0] != OWN).sum(dim=1)
-        runs = list(model.rnn.runs(*model.rnn.enter(model.embedding(data[0]), None, lengths)))
+        runs = model.rnn.run_layers(model.embedding(data[0]), lengths=lengths)
     ids, labels = (part.cpu().numpy() for part in data)
     row, place = np.nonzero((ids >= FIRST_NEUTRAL) & (ids != OWN))  # of each neutral word
     first = row < len(ids) // 2

@@ -1,8 +1,8 @@
 """Recurrent cells: one step of an RNN, LSTM or GRU, and `unroll`, which runs any cell over time.
 
-B batch, I input size, H hidden size; k blocks in a weight: 1 (RNN), 4 (LSTM: i, f, g, o), 3 (GRU: r, z, n).
-Every cell holds weight_ih (kH,I), weight_hh (kH,H), bias_ih and bias_hh (kH,), all U(-1/√H, 1/√H) at first, and reads
-x (B,I), or (I,) without a batch. The equations are in `minigrad.cells`.
+B batch, I input size, H hidden size; k gates: 1 (RNN), 4 (LSTM: i, f, g, o), 3 (GRU: r, z, n).
+Every cell holds weight_ih (kH,I), weight_hh (kH,H), bias_ih and bias_hh (kH,), which start as
+U(-1/√H, 1/√H), and reads x (B,I), or (I,) without a batch. The equations are in `minigrad.cells`.
 """
 
 from __future__ import annotations
@@ -11,68 +11,118 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from minigrad import Tensor, cells, errors, no_grad, ones_like, sigmoid, tanh, zeros, zeros_like
-from minigrad.cells import Lengths, States
+from minigrad import Tensor, cells, no_grad, ones_like, sigmoid, tanh, zeros, zeros_like
+from minigrad.cells import States
 
 from . import functional as F
 from . import init
+from .arguments import (
+    as_lengths,
+    check_integers,
+    check_probability,
+    check_same_dtype,
+    check_tensor,
+    describe,
+    refuse_placement,
+)
 from .module import Module, Parameter
 
 
 class Recurrent(Module):
-    """What cells and layers share: weights of `blocks` blocks, and a state of `states` tensors (h, or h and c)."""
+    """What cells and layers share: weights with H rows for each gate, and a state.
 
-    blocks, states = 1, 1
+    gate_names: the gates, in the order of their rows. states: how many tensors the state has, 1 (h)
+    or 2 (h and c). suffixes: the ends of the parameters' names, "" for a cell, "_l0" ... in a
+    layer.
+    """
+
+    gate_names: tuple[str, ...] = ("h",)
+    states = 1
+    suffixes: list[str]
     hidden_size: int
 
-    def add_weights(self, end: str, columns: int, bias: bool) -> None:
-        rows = self.blocks * self.hidden_size
-        setattr(self, f"weight_ih{end}", Parameter(zeros(rows, columns)))
-        setattr(self, f"weight_hh{end}", Parameter(zeros(rows, self.hidden_size)))
-        for name in ("bias_ih", "bias_hh"):
-            setattr(self, name + end, Parameter(zeros(rows)) if bias else None)
+    def add_weights(self, suffix: str, input_size: int, bias: bool) -> None:
+        """Make the four parameters of a cell, or of one layer in one direction."""
+        H = self.hidden_size
+        rows = len(self.gate_names) * H
+        setattr(self, f"weight_ih{suffix}", Parameter(zeros(rows, input_size)))
+        setattr(self, f"weight_hh{suffix}", Parameter(zeros(rows, H)))
+        setattr(self, f"bias_ih{suffix}", Parameter(zeros(rows)) if bias else None)
+        setattr(self, f"bias_hh{suffix}", Parameter(zeros(rows)) if bias else None)
 
-    def weights(self, end: str = "") -> list[Any]:
-        return [
-            getattr(self, name + end) for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        ]
+    def weights(self, suffix: str = "") -> list[Any]:
+        """w_ih, w_hh, b_ih, b_hh, the last two None without biases."""
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return [getattr(self, name + suffix) for name in names]
 
     def reset_parameters(self) -> None:
+        """Draw all parameters from U(-1/√H, 1/√H)."""
+        bound = 1 / math.sqrt(self.hidden_size)
         for param in self.parameters():
-            init.uniform_(param, -1 / math.sqrt(self.hidden_size), 1 / math.sqrt(self.hidden_size))
+            init.uniform_(param, -bound, bound)
 
-    def start(self, x: Tensor, hx: Any, *shape: int) -> States:
-        """The state to start from, each tensor of this shape: `hx`, or zeros as x is."""
+    def initial_state(self, x: Tensor, hx: Any, shape: tuple[int, ...]) -> States:
+        """The state to start from as a tuple of tensors of this shape: hx, or zeros."""
         if hx is None:
-            return (zeros(shape, dtype=x.dtype, device=x.device),) * self.states
-        state = tuple(hx) if isinstance(hx, tuple | list) else (hx,)
-        if (came := [tuple(s.shape) for s in state]) != [shape] * self.states:
-            raise ValueError(
-                f"{type(self).__name__}: states {came} came where {[shape] * self.states} are wanted"
-            )
-        return state
+            zero = zeros(shape, dtype=x.dtype, device=x.device)
+            return (zero,) * self.states
+        return tuple(hx) if isinstance(hx, tuple | list) else (hx,)
+
+    def check_state(self, hx: Any, shape: tuple[int, ...], dtype: Any) -> None:
+        """Raise where hx is neither None nor a state of this shape and dtype."""
+        if hx is None:
+            return
+        name = type(self).__name__
+        state = hx if isinstance(hx, tuple | list) else (hx,)
+        fits = [
+            isinstance(part, Tensor) and tuple(part.shape) == shape and part.dtype == dtype
+            for part in state
+        ]
+        if len(state) == self.states and all(fits):
+            return
+        got = ", ".join([describe(part) for part in state])
+        expected = f"{dtype}{shape}" if self.states == 1 else f"(h, c) of {dtype}{shape} each"
+        are_tensors = all([isinstance(part, Tensor) for part in state])
+        kind = ValueError if are_tensors else TypeError
+        raise kind(f"{name}: expected hx {expected}, got {got}")
 
 
 class Cell(Recurrent):
+    """What the cells share: the parameters and the checks of one step."""
+
+    suffixes = [""]
     weight_ih: Parameter
     weight_hh: Parameter
     bias_ih: Parameter | None
     bias_hh: Parameter | None
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True):
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+    def __init__(self, input_size: int, hidden_size: int, bias: bool):
+        name = type(self).__name__
+        check_integers(name, 0, input_size=input_size)
+        check_integers(name, 1, hidden_size=hidden_size)
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.bias = bias
         self.add_weights("", input_size, bias)
         self.reset_parameters()
 
-    def enter(self, x: Tensor, hx: Any) -> States:
+    def prepare(self, x: Tensor, hx: Any) -> States:
+        """Check the arguments of a step; the state that it starts from."""
+        name = type(self).__name__
+        check_tensor(name, "input", x)
         if x.ndim not in (1, 2) or x.shape[-1] != self.input_size:
             raise ValueError(
-                f"{type(self).__name__}: input {tuple(x.shape)} came; one step is (batch, {self.input_size})"
+                f"{name}: expected input (batch, {self.input_size}), which is one step, "
+                f"or ({self.input_size},) without a batch, got {tuple(x.shape)}"
             )
-        return self.start(x, hx, *x.shape[:-1], self.hidden_size)
+        check_same_dtype(name, "input", x, self.weight_ih)
+        shape = (*x.shape[:-1], self.hidden_size)
+        self.check_state(hx, shape, x.dtype)
+        return self.initial_state(x, hx, shape)
 
     def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + (", bias=False" if not self.bias else "")
+        text = f"{self.input_size}, {self.hidden_size}"
+        return text if self.bias else f"{text}, bias=False"
 
 
 class RNNCell(Cell):
@@ -84,20 +134,25 @@ class RNNCell(Cell):
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh"
+        self,
+        input_size: int,
+        hidden_size: int,
+        bias: bool = True,
+        nonlinearity: str = "tanh",
+        device: None = None,
+        dtype: None = None,
     ):
+        refuse_placement("RNNCell", device, dtype)
         super().__init__(input_size, hidden_size, bias)
-        self.nonlinearity = cells.check_nonlinearity(nonlinearity)
+        self.nonlinearity = check_nonlinearity("RNNCell", nonlinearity)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return cells.rnn_cell(
-            input, *self.enter(input, hx), *self.weights(), nonlinearity=self.nonlinearity
-        )
+        (h,) = self.prepare(input, hx)
+        return cells.rnn_cell(input, h, *self.weights(), nonlinearity=self.nonlinearity)
 
     def extra_repr(self) -> str:
-        return super().extra_repr() + (
-            "" if self.nonlinearity == "tanh" else f", nonlinearity={self.nonlinearity}"
-        )
+        text = super().extra_repr()
+        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"
 
 
 class LSTMCell(Cell):
@@ -106,16 +161,20 @@ class LSTMCell(Cell):
     forget_bias: the sum of the forget gate's two biases.
     """
 
-    blocks, states = 4, 2
+    gate_names = ("i", "f", "g", "o")
+    states = 2
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         bias: bool = True,
+        device: None = None,
+        dtype: None = None,
         *,
         forget_bias: float | None = None,
     ):
+        refuse_placement(type(self).__name__, device, dtype)
         super().__init__(input_size, hidden_size, bias)
         if forget_bias is not None:
             init.forget_bias_(self, forget_bias)
@@ -123,61 +182,81 @@ class LSTMCell(Cell):
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        return cells.lstm_cell(input, *self.enter(input, hx), *self.weights())
+        h, c = self.prepare(input, hx)
+        return cells.lstm_cell(input, h, c, *self.weights())
 
 
 class GRUCell(Cell):
     """h' = z h + (1 - z) n: cell(x, h) -> h', h (B,H), zeros if None. The lesson's z is this 1 - z.
 
-    reset_after=True is PyTorch's GRU; reset_after=False resets h before its product (Cho et al. 2014).
+    reset_after=True is PyTorch's GRU; reset_after=False resets h before its product
+    (Cho et al. 2014).
     """
 
-    blocks = 3
-
-    def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, *, reset_after: bool = True
-    ):
-        super().__init__(input_size, hidden_size, bias)
-        self.reset_after = reset_after
-
-    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
-        return cells.gru_cell(
-            input, *self.enter(input, hx), *self.weights(), reset_after=self.reset_after
-        )
-
-    def extra_repr(self) -> str:
-        return super().extra_repr() + ("" if self.reset_after else ", reset_after=False")
-
-
-class PeepholeLSTMCell(LSTMCell):
-    """An LSTM whose gates see the cell, each unit its own    (Gers & Schmidhuber 2000; Graves 2013, eq. 7-11):
-
-    i = σ(W x + b + U h + b + p_i c),    f = σ(... + p_f c),    c' = f c + i g,
-    o = σ(... + p_o c'),    h' = o tanh c'
-
-    weight_peephole (3H,) holds p_i, p_f, p_o; with zeros there the cell is an LSTMCell. Run it with `unroll`.
-    """
+    gate_names = ("r", "z", "n")
 
     def __init__(
         self,
         input_size: int,
         hidden_size: int,
         bias: bool = True,
+        device: None = None,
+        dtype: None = None,
         *,
-        forget_bias: float | None = None,
+        reset_after: bool = True,
     ):
-        self.weight_peephole = Parameter(zeros(3 * hidden_size))
-        super().__init__(input_size, hidden_size, bias, forget_bias=forget_bias)
+        refuse_placement("GRUCell", device, dtype)
+        super().__init__(input_size, hidden_size, bias)
+        self.reset_after = reset_after
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        (h,) = self.prepare(input, hx)
+        return cells.gru_cell(input, h, *self.weights(), reset_after=self.reset_after)
+
+    def extra_repr(self) -> str:
+        text = super().extra_repr()
+        return text if self.reset_after else f"{text}, reset_after=False"
+
+
+class PeepholeLSTMCell(LSTMCell):
+    """An LSTM whose gates see the cell    (Gers & Schmidhuber 2000; Graves 2013, eq. 7-11):
+
+    i = σ(W x + b + U h + b + p_i c),    f = σ(... + p_f c),    c' = f c + i g,
+    o = σ(... + p_o c'),    h' = o tanh c'
+
+    weight_peephole (3H,) holds p_i, p_f, p_o: each unit sees its own cell. With zeros there it is
+    an LSTMCell. Run it with `unroll`.
+    """
+
+    weight_peephole: Parameter
+
+    def add_weights(self, suffix: str, input_size: int, bias: bool) -> None:
+        """Those of an LSTMCell, after the peepholes."""
+        self.weight_peephole = Parameter(zeros(3 * self.hidden_size))
+        super().add_weights(suffix, input_size, bias)
 
     def forward(
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
-        h, c = self.enter(input, hx)
+        h, c = self.prepare(input, hx)
         w_ih, w_hh, b_ih, b_hh = self.weights()
-        i, f, g, o = (F.linear(input, w_ih, b_ih) + F.linear(h, w_hh, b_hh)).chunk(4, dim=-1)
         p_i, p_f, p_o = self.weight_peephole.chunk(3)
-        c = sigmoid(f + p_f * c) * c + sigmoid(i + p_i * c) * tanh(g)
-        return sigmoid(o + p_o * c) * tanh(c), c
+        a = F.linear(input, w_ih, b_ih) + F.linear(h, w_hh, b_hh)  # (B,4H)
+        a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)  # (B,H) each
+        f = sigmoid(a_f + p_f * c)
+        i = sigmoid(a_i + p_i * c)
+        c = f * c + i * tanh(a_g)
+        o = sigmoid(a_o + p_o * c)
+        return o * tanh(c), c
+
+
+def check_nonlinearity(name: str, nonlinearity: str) -> str:
+    """Raise ValueError where the nonlinearity of an RNN is neither "tanh" nor "relu"."""
+    if nonlinearity not in ("tanh", "relu"):
+        raise ValueError(
+            f"{name}: expected nonlinearity 'tanh' or 'relu', got {describe(nonlinearity)}"
+        )
+    return nonlinearity
 
 
 def unroll(
@@ -185,45 +264,67 @@ def unroll(
     input: Tensor,
     hx: Any = None,
     *,
-    lengths: Lengths = None,
+    lengths: Any = None,
     reverse: bool = False,
     batch_first: bool = False,
     dropout: float = 0.0,
 ) -> tuple[Tensor, Any]:
-    """Run any cell over time: `cell(x_t, state)` gives the next state, h or a tuple (h, ...) of tensors.
+    """Run any cell over time: `cell(x_t, state)` gives the next state, h or a tuple (h, ...).
 
-    input (T,B,I), or (B,T,I) with `batch_first`; hx the first state, zeros by default. `lengths` (B,) and `reverse` as
-    for the layers. `dropout`: h is multiplied by one mask before every step, the same for all steps and fresh at every
-    call, while `cell.training` (Gal & Ghahramani 2016). Returns (hs, state): hs (T,B,H) or (B,T,H), and the last state.
+    input (T,B,I), or (B,T,I) with `batch_first`; hx the first state, zeros by default. `lengths`
+    (B,) and `reverse` as for the layers. `dropout`: h is multiplied by one mask before every step,
+    the same for all steps and fresh at every call, while `cell.training` (Gal & Ghahramani 2016).
+    Returns (hs, state): hs (T,B,H) or (B,T,H), and the last state. Raises TypeError where the cell
+    cannot be called or the input is no Tensor, ValueError where a shape or the lengths do not fit.
 
     >>> from minigrad import ones
     >>> hs, (h, c) = unroll(PeepholeLSTMCell(3, 4), ones(5, 2, 3))
     >>> tuple(hs.shape), tuple(c.shape)
     ((5, 2, 4), (2, 4))
     """
-    if not isinstance(input, Tensor) or not callable(cell):
-        raise TypeError(
-            f"unroll: a {type(cell).__name__} and a {type(input).__name__} came; give a cell and a Tensor"
-        )
-    x = input.transpose(0, 1) if batch_first else input
-    if x.ndim != 3 or not len(x):
-        raise ValueError(
-            f"unroll: input of shape {tuple(input.shape)} came; it is (time, batch, size), time above 0"
-        )
+    lengths = check_unroll(cell, input, lengths, batch_first, dropout)
+    x = input.transpose(0, 1) if batch_first else input  # (T,B,I)
     if hx is None:
-        with no_grad():
-            like = cell(x[0], None)  # the shape of the state is the cell's to say
-        hx = tuple(map(zeros_like, like)) if isinstance(like, tuple) else zeros_like(like)
-    several = isinstance(hx, tuple | list)
-    start = tuple(hx) if several else (hx,)
-    mask = F.dropout(ones_like(start[0]), dropout, getattr(cell, "training", False))
+        hx = zero_state(cell, x[0])
+    is_tuple = isinstance(hx, tuple | list)
+    state = tuple(hx) if is_tuple else (hx,)
+    training = getattr(cell, "training", False)
+    mask = F.dropout(ones_like(state[0]), dropout, training)  # (B,H), for all steps
 
-    def step(x: Tensor, h: Tensor, *rest: Tensor) -> States:
-        h = h * mask if dropout else h
-        return tuple(cell(x, (h, *rest))) if several else (cell(x, h),)
+    def step(x_t: Tensor, h: Tensor, *rest: Tensor) -> States:
+        if dropout:
+            h = h * mask
+        if is_tuple:
+            return tuple(cell(x_t, (h, *rest)))
+        return (cell(x_t, h),)
 
-    hs, *last = cells.unroll(step, x, start, lengths, reverse)
-    return hs.transpose(0, 1) if batch_first else hs, tuple(last) if several else last[0]
+    hs, *final = cells.unroll(step, x, state, lengths, reverse)
+    if batch_first:
+        hs = hs.transpose(0, 1)
+    return hs, tuple(final) if is_tuple else final[0]
 
 
-errors.name_all(globals(), helpers="unroll")
+def check_unroll(cell: Any, input: Any, lengths: Any, batch_first: bool, dropout: float) -> Any:
+    """Check the arguments of `unroll`; the lengths as an array."""
+    if not callable(cell):
+        raise TypeError(f"unroll: expected a cell that can be called, got {describe(cell)}")
+    check_tensor("unroll", "input", input)
+    order = "batch, time" if batch_first else "time, batch"
+    time_dim = 1 if batch_first else 0
+    if input.ndim != 3 or input.shape[time_dim] == 0:
+        raise ValueError(
+            f"unroll: expected input ({order}, size) with a time of at least 1, "
+            f"got {tuple(input.shape)}"
+        )
+    check_probability("unroll", "dropout", dropout)
+    T, B = input.shape[time_dim], input.shape[1 - time_dim]
+    return as_lengths("unroll", lengths, T, B)
+
+
+def zero_state(cell: Callable[..., Any], x: Tensor) -> Any:
+    """A state of zeros for a cell that reads x (B,I); the cell itself says of which shape."""
+    with no_grad():
+        state = cell(x, None)
+    if isinstance(state, tuple):
+        return tuple([zeros_like(part) for part in state])
+    return zeros_like(state)

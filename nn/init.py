@@ -1,148 +1,221 @@
 """Initial values, written into a tensor in place. Names and distributions are PyTorch's.
 
-A matrix of shape (out, in) has fan_in = in and fan_out = out.
+A matrix of shape (out, in) has fan_in = in and fan_out = out. Each function returns the tensor, and
+raises TypeError where it is no Tensor or a setting is no number. The numbers come from minigrad's
+random generator: `minigrad.manual_seed` takes the place of PyTorch's `generator`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minigrad import Tensor, errors, no_grad
-from minigrad.random import generator
+from minigrad import Tensor, no_grad
+from minigrad.random import generator as default_generator
 
+from .arguments import as_number, check_tensor, describe, refuse_unsupported
 from .module import Module
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
 
 
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """The factor that keeps the variance through `nonlinearity`.
+
+    param: the slope of leaky_relu, 0.01 by default. Raises ValueError for an unknown nonlinearity.
+    """
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else as_number("calculate_gain", "param", param)
+        return math.sqrt(2 / (1 + slope**2))
+    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
+        known = ", ".join(["leaky_relu", *GAINS])
+        raise ValueError(
+            f"calculate_gain: expected a nonlinearity among {known}, got {describe(nonlinearity)}"
+        )
+    return GAINS[nonlinearity]
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: None = None) -> Tensor:
+    """U(a, b). Raises ValueError where b is below a."""
+    check_arguments("uniform_", tensor, generator)
+    a = as_number("uniform_", "a", a)
+    b = as_number("uniform_", "b", b)
+    if not a <= b:
+        raise ValueError(f"uniform_: expected a of at most b, got {a} and {b}")
+    return fill(tensor, default_generator().uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: None = None) -> Tensor:
+    """N(mean, std²). Raises ValueError where std is below 0."""
+    check_arguments("normal_", tensor, generator)
+    mean = as_number("normal_", "mean", mean)
+    std = as_number("normal_", "std", std)
+    if not std >= 0:
+        raise ValueError(f"normal_: expected std of at least 0, got {std}")
+    return fill(tensor, default_generator().normal(mean, std, tensor.shape))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    """The number `val` everywhere."""
+    check_tensor("constant_", "tensor", tensor)
+    return fill(tensor, as_number("constant_", "val", val))
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    """0 everywhere."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    """1 everywhere."""
+    return constant_(tensor, 1.0)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Tensor:
+    """U(-a, a), a = gain √(6 / (fan_in + fan_out))    (Glorot & Bengio 2010, eq. 16)."""
+    check_arguments("xavier_uniform_", tensor, generator)
+    gain = as_number("xavier_uniform_", "gain", gain)
+    fan_in, fan_out = fans("xavier_uniform_", tensor)
+    a = gain * math.sqrt(6 / (fan_in + fan_out))
+    return uniform_(tensor, -a, a)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Tensor:
+    """N(0, std²), std = gain √(2 / (fan_in + fan_out))    (Glorot & Bengio 2010, eq. 12)."""
+    check_arguments("xavier_normal_", tensor, generator)
+    gain = as_number("xavier_normal_", "gain", gain)
+    fan_in, fan_out = fans("xavier_normal_", tensor)
+    std = gain * math.sqrt(2 / (fan_in + fan_out))
+    return normal_(tensor, 0.0, std)
+
+
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: None = None,
+) -> Tensor:
+    """U(-b, b), b = gain √(3 / fan); `a` is the slope of leaky_relu    (He et al. 2015)."""
+    check_arguments("kaiming_uniform_", tensor, generator)
+    a = as_number("kaiming_uniform_", "a", a)
+    fan_in, fan_out = fans("kaiming_uniform_", tensor)
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(
+            f"kaiming_uniform_: expected mode 'fan_in' or 'fan_out', got {describe(mode)}"
+        )
+    fan = fan_in if mode == "fan_in" else fan_out
+    b = calculate_gain(nonlinearity, a) * math.sqrt(3 / fan)
+    return uniform_(tensor, -b, b)
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Tensor:
+    """gain Q, Q uniform among the matrices with orthonormal rows or columns.
+
+    Sources: Saxe et al. 2014; Mezzadri 2007 for the uniform distribution.
+    """
+    check_arguments("orthogonal_", tensor, generator)
+    gain = as_number("orthogonal_", "gain", gain)
+    fans("orthogonal_", tensor)
+    rows = len(tensor)
+    columns = tensor.numel() // rows
+    random = default_generator().standard_normal((max(rows, columns), min(rows, columns)))
+    q, r = np.linalg.qr(random)
+    q *= np.sign(np.diag(r))  # without it Q would not be uniform
+    if rows < columns:
+        q = q.T
+    return fill(tensor, gain * q.reshape(tensor.shape))
+
+
 def fill(tensor: Tensor, values: Any) -> Tensor:
-    """Write `values`, drawn on the host in float64, into `tensor`, whatever its dtype and device."""
+    """Write `values`, drawn on the host in float64, into `tensor`, of any dtype and device."""
     with no_grad():
         return tensor.copy_(values)
 
 
 def fans(name: str, tensor: Tensor) -> tuple[int, int]:
+    """fan_in and fan_out; further dimensions are those of a kernel, and multiply both."""
     if tensor.ndim < 2:
         raise ValueError(
-            f"{name}: a tensor of shape {tuple(tensor.shape)} has no fan in and out; give 2 dimensions"
+            f"{name}: expected a tensor with fan in and out, which 2 dimensions have, "
+            f"got {tuple(tensor.shape)}"
         )
-    out, into, *rest = tensor.shape
-    return into * math.prod(rest), out * math.prod(rest)
+    out_size, in_size, *kernel = tensor.shape
+    return in_size * math.prod(kernel), out_size * math.prod(kernel)
 
 
-def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
-    """The factor that keeps the variance through `nonlinearity`; `param` is the slope of leaky_relu."""
-    if nonlinearity == "leaky_relu":
-        return math.sqrt(2 / (1 + param**2))
-    if nonlinearity not in GAINS:
-        raise ValueError(
-            f"calculate_gain: {nonlinearity!r} is unknown; known are leaky_relu, {', '.join(GAINS)}"
-        )
-    return GAINS[nonlinearity]
+def check_arguments(name: str, tensor: Any, generator: Any) -> None:
+    """Raise where the tensor is none, or a generator is given."""
+    check_tensor(name, "tensor", tensor)
+    refuse_unsupported(name, "use minigrad.manual_seed(...)", generator=generator)
 
 
-def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
-    """U(a, b)."""
-    return fill(tensor, generator().uniform(a, b, tensor.shape))
+# Biases of gates
 
 
-def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
-    """N(mean, std²)."""
-    return fill(tensor, generator().normal(mean, std, tensor.shape))
+def forget_bias_(module: Any, value: float) -> Any:
+    """Let the two biases of each forget gate of an LSTM or LSTMCell add up to `value`.
 
-
-def constant_(tensor: Tensor, val: float) -> Tensor:
-    return fill(tensor, val)
-
-
-def zeros_(tensor: Tensor) -> Tensor:
-    return fill(tensor, 0.0)
-
-
-def ones_(tensor: Tensor) -> Tensor:
-    return fill(tensor, 1.0)
-
-
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """U(-a, a), a = gain √(6 / (fan_in + fan_out))    (Glorot & Bengio 2010, eq. 16)."""
-    a = gain * math.sqrt(6 / sum(fans("xavier_uniform_", tensor)))
-    return uniform_(tensor, -a, a)
-
-
-def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """N(0, std²), std = gain √(2 / (fan_in + fan_out))    (Glorot & Bengio 2010, eq. 12)."""
-    return normal_(tensor, 0.0, gain * math.sqrt(2 / sum(fans("xavier_normal_", tensor))))
-
-
-def kaiming_uniform_(
-    tensor: Tensor, a: float = 0.0, mode: str = "fan_in", nonlinearity: str = "leaky_relu"
-) -> Tensor:
-    """U(-b, b), b = gain √(3 / fan); `a` is the slope of leaky_relu    (He et al. 2015)."""
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"kaiming_uniform_: mode is 'fan_in' or 'fan_out', not {mode!r}")
-    b = calculate_gain(nonlinearity, a) * math.sqrt(
-        3 / fans("kaiming_uniform_", tensor)[mode == "fan_out"]
-    )
-    return uniform_(tensor, -b, b)
-
-
-def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """gain Q, Q uniform among the matrices with orthonormal rows or columns    (Saxe et al. 2014; Mezzadri 2007)."""
-    fans("orthogonal_", tensor)
-    rows, columns = len(tensor), tensor.numel() // len(tensor)
-    q, r = np.linalg.qr(generator().standard_normal((max(rows, columns), min(rows, columns))))
-    q *= np.sign(np.diag(r))  # without it Q would not be uniform
-    return fill(tensor, gain * (q.T if rows < columns else q).reshape(tensor.shape))
-
-
-def forget_bias_(module: Module, value: float) -> Module:
-    """Let the two biases of each forget gate of an LSTM or LSTMCell add up to `value`; the other gates stay.
-
-    1 lets the gates start open (Jozefowicz et al. 2015).
+    The other gates stay. 1 lets the gates start open (Jozefowicz et al. 2015). Raises TypeError for
+    another module, or one without biases.
     """
-    return set_biases("forget_bias_", module, {4: lambda H: {1: value}})
-
-
-def chrono_(module: Module, t_max: int) -> Module:
-    """Let each unit start with a memory of about u steps, u ~ U(1, t_max - 1)    (Tallec & Ollivier 2018).
-
-    LSTM, LSTMCell: b_f = log u, b_i = -log u. GRU, GRUCell: b_z = log u, z being the gate that keeps the state. Each is
-    the sum of two biases. `t_max` is the longest dependency of the task.
-    """
-    if t_max <= 2:
-        raise ValueError(
-            f"chrono_: t_max = {t_max} leaves U(1, t_max - 1) empty; give the longest dependency, above 2"
-        )
-
-    def memory(H: int) -> Any:
-        return np.log(generator().uniform(1, t_max - 1, H))
-
-    return set_biases(
-        "chrono_", module, {4: lambda H: {1: (b := memory(H)), 0: -b}, 3: lambda H: {1: memory(H)}}
-    )
-
-
-def set_biases(
-    name: str, module: Module, values: dict[int, Callable[[int], dict[int, Any]]]
-) -> Module:
-    """Write values[blocks](H), a value for some blocks by number, into each bias_ih, and 0 into its bias_hh."""
-    biases = {key: param for key, param in module.named_parameters() if key.startswith("bias_ih")}
-    blocks = getattr(module, "blocks", 0)
-    if blocks not in values or not biases:
-        wanted = " or ".join({4: "an LSTM, LSTMCell", 3: "a GRU, GRUCell"}[k] for k in values)
-        raise TypeError(
-            f"{name}: {module!r} has no bias of the gates it sets; give {wanted} with bias=True"
-        )
-    for key, bias in biases.items():
-        other, H = getattr(module, key.replace("_ih", "_hh")), len(bias) // blocks
-        for block, value in values[blocks](H).items():
-            bias.detach()[block * H : (block + 1) * H].copy_(value)
-            other.detach()[block * H : (block + 1) * H].zero_()
+    value = as_number("forget_bias_", "value", value)
+    check_has_gate("forget_bias_", module, ["f"], "an LSTM or LSTMCell")
+    for suffix in suffixes_of(module):
+        set_gate_bias(module, suffix, "f", value)
     return module
 
 
-errors.name_all(globals(), helpers="fill fans set_biases")
+def chrono_(module: Any, t_max: int) -> Any:
+    """Let each unit start with a memory of about u steps, u ~ U(1, t_max - 1).
+
+    LSTM, LSTMCell: b_f = log u, b_i = -log u. GRU, GRUCell: b_z = log u, z being the gate that
+    keeps the state. Each is the sum of two biases. `t_max` is the longest dependency of the task
+    (Tallec & Ollivier 2018). Raises ValueError where it is not above 2, TypeError for another
+    module, or one without biases.
+    """
+    t_max = as_number("chrono_", "t_max", t_max)
+    if t_max <= 2:
+        raise ValueError(
+            f"chrono_: expected t_max above 2, the longest dependency, got {t_max}: "
+            "U(1, t_max - 1) would be empty"
+        )
+    check_has_gate("chrono_", module, ["f", "z"], "an LSTM, LSTMCell, GRU or GRUCell")
+    for suffix in suffixes_of(module):
+        u = default_generator().uniform(1, t_max - 1, module.hidden_size)
+        if "f" in gate_names_of(module):
+            set_gate_bias(module, suffix, "f", np.log(u))
+            set_gate_bias(module, suffix, "i", -np.log(u))
+        else:
+            set_gate_bias(module, suffix, "z", np.log(u))
+    return module
+
+
+def set_gate_bias(module: Any, suffix: str, gate: str, value: Any) -> None:
+    """Write `value`, a number or (H,), into a gate's rows of bias_ih, and 0 into bias_hh's."""
+    H = module.hidden_size
+    start = gate_names_of(module).index(gate) * H
+    rows = slice(start, start + H)
+    getattr(module, f"bias_ih{suffix}").detach()[rows].copy_(value)
+    getattr(module, f"bias_hh{suffix}").detach()[rows].zero_()
+
+
+def gate_names_of(module: Any) -> tuple[str, ...]:
+    """The gates of a recurrent cell or layer, none of another module."""
+    return getattr(module, "gate_names", ())
+
+
+def suffixes_of(module: Any) -> list[str]:
+    """The ends of the names of a module's biases: "", or "_l0", "_l0_reverse" ..."""
+    names = [name for name, _ in module.named_parameters() if name.startswith("bias_ih")]
+    return [name.removeprefix("bias_ih") for name in names]
+
+
+def check_has_gate(name: str, module: Any, gates: list[str], kinds: str) -> None:
+    """Raise TypeError where a module has none of the gates, or has them without biases."""
+    has_gate = any([gate in gate_names_of(module) for gate in gates])
+    if not has_gate or not suffixes_of(module):
+        got = repr(module) if isinstance(module, Module) else describe(module)
+        raise TypeError(f"{name}: expected {kinds} with bias=True, got {got:.80}")

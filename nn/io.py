@@ -1,6 +1,8 @@
-"""Files: tensors, and whole checkpoints, as safetensors, which PyTorch and others read. Nothing in them is executed.
+"""Files: tensors, and whole checkpoints, as safetensors, which PyTorch and others read. Nothing in
+them is executed.
 
-A file is whole or absent. It carries a checksum of all that it holds, and what is loaded changes everything or nothing.
+A file is whole or absent. It carries a checksum of all that it holds, and what is loaded changes
+everything or nothing.
 """
 
 from __future__ import annotations
@@ -22,21 +24,24 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save as serialize
 
-from minigrad import Tensor, errors, from_numpy
+from minigrad import Tensor, from_numpy
 from minigrad.random import generator
 
-from .module import as_array, join_names
+from .arguments import check_integers, describe
+from .module import as_array
 
 Arrays = dict[str, np.ndarray[Any, Any]]
-OWN = re.compile(r"[0-9a-f]{64}\[")  # a checksum and the nesting it stands before
-ABANDONED = 3600  # seconds after which nobody is still writing a draft
+CHECKSUM_AND_TREE = re.compile(r"[0-9a-f]{64}\[")  # how the entry of `save` in the metadata starts
+STALE_SECONDS = 3600  # the age at which a draft was left by a process that was killed
 
 
 def save(obj: Any, path: str | PathLike[str]) -> None:
-    """Write a state_dict, or any nesting of dicts, lists and tuples with tensors, arrays, numbers and strings.
+    """Write a state_dict, or any nesting of dicts, lists and tuples.
 
-    Each tensor gets as its key the way to it, joined by dots: a state_dict keeps its own keys. The nesting is kept as
-    JSON in the file's metadata. Raises OSError where the file cannot be written; one of its name stays whole.
+    It may hold tensors, arrays, numbers and strings. The key of a tensor is its path in the
+    nesting, joined by dots: a state_dict keeps its own keys. The nesting itself is a JSON tree in
+    the file's metadata. Raises TypeError for anything else in it, ValueError where two tensors have
+    one key, OSError where the file cannot be written; one of that name stays whole.
 
     >>> import tempfile, os
     >>> path = os.path.join(tempfile.mkdtemp(), "some.safetensors")
@@ -44,146 +49,183 @@ def save(obj: Any, path: str | PathLike[str]) -> None:
     >>> load(path)["weights"][0].tolist(), load(path)["epoch"]
     ([1.0, 1.0], 3)
     """
+    path = as_path("save", path)
     arrays: Arrays = {}
-    skeleton = json.dumps(pack(obj, "", arrays))
-    write(path, serialize(arrays, metadata={"minigrad": checksum(skeleton, arrays) + skeleton}))
+    tree = json.dumps(pack(obj, "", arrays))
+    metadata = {"minigrad": checksum(tree, arrays) + tree}
+    write(path, serialize(arrays, metadata=metadata))
 
 
 def load(path: str | PathLike[str]) -> Any:
     """What `save` wrote, tensors on the CPU; a file of another origin as a dict of tensors.
 
-    Raises ValueError where the file is damaged, cut off or no safetensors file, OSError where it cannot be read.
+    Raises ValueError where the file is damaged, cut off or no safetensors file, OSError where it
+    cannot be read.
     """
+    path = as_path("load", path)
     try:
-        with safe_open(path, framework="numpy") as file:
-            arrays = {key: file.get_tensor(key) for key in file.keys()}
-            metadata = file.metadata() or {}
-        with open(
-            path, "rb"
-        ) as header:  # safetensors itself takes the last of two keys that are the same
-            json.loads(
-                header.read(int.from_bytes(header.read(8), "little")), object_pairs_hook=unique
-            )
-        found = (
-            text for key, text in metadata.items() if key == "minigrad" or OWN.match(text)
-        )  # whatever its name is now
-        own = next(found, None)
-        if own is None:
-            return {key: from_numpy(array) for key, array in arrays.items()}
-        if own[:64] != checksum(own[64:], arrays):
-            raise ValueError(
-                "its contents do not match its checksum, so some of it has changed since it was written"
-            )
-        tree = unpack(json.loads(own[64:]), arrays)
-        if arrays:
-            raise ValueError(f"it does not say what these tensors of it are: {', '.join(arrays)}")
-        return tree
+        return read(path)
     except OSError as error:
-        raise type(error)(f"load: {os.fspath(path)!r} cannot be read: {error}") from error
-    except (
-        Exception,
-        RecursionError,
-    ) as error:  # safetensors has an error of its own, and NumPy lacks some dtypes
+        raise type(error)(f"load: {str(path)!r} cannot be read: {error}") from error
+    except (Exception, RecursionError) as error:  # safetensors has an error class of its own
         raise ValueError(
-            f"load: {os.fspath(path)!r} is damaged, or no file of tensors: {error}"
+            f"load: {str(path)!r} is damaged, or no file of tensors: {error}"
         ) from error
 
 
-def checksum(skeleton: str, arrays: Arrays) -> str:
-    digest = hashlib.sha256(skeleton.encode())
+def read(path: Path) -> Any:
+    """`load`, with whatever errors a damaged file brings about."""
+    with safe_open(path, framework="numpy") as file:
+        arrays = {key: file.get_tensor(key) for key in file.keys()}
+        metadata = file.metadata() or {}
+    refuse_repeated_keys(path)
+    entry = entry_of_save(metadata)
+    if entry is None:
+        return {key: from_numpy(array) for key, array in arrays.items()}
+    saved_checksum, tree = entry[:64], entry[64:]
+    if saved_checksum != checksum(tree, arrays):
+        raise ValueError("its checksum does not match, so it has changed since it was written")
+    obj = unpack(json.loads(tree), arrays)
+    if arrays:
+        raise ValueError(f"its tree does not name these tensors: {', '.join(arrays)}")
+    return obj
+
+
+def refuse_repeated_keys(path: Path) -> None:
+    """Raise ValueError where the header has a key twice; safetensors would take the last one."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        json.loads(file.read(size), object_pairs_hook=dict_of_unique_keys)
+
+
+def entry_of_save(metadata: dict[str, str]) -> str | None:
+    """What `save` wrote into the metadata: a checksum and a tree. The key may have been renamed."""
+    for key, text in metadata.items():
+        if key == "minigrad" or CHECKSUM_AND_TREE.match(text):
+            return text
+    return None
+
+
+def checksum(tree: str, arrays: Arrays) -> str:
+    """SHA-256 of a tree in JSON and of the names, dtypes, shapes and contents of its arrays."""
+    digest = hashlib.sha256(tree.encode())
     for key, array in sorted(arrays.items()):
         digest.update(f"\0{key}\0{array.dtype.name}\0{array.shape}\0".encode())
-        digest.update(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).data)
+        little_endian = array.dtype.newbyteorder("<")
+        digest.update(np.ascontiguousarray(array, little_endian).data)
     return digest.hexdigest()
 
 
-def unique(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+def dict_of_unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """A dict of pairs; raises ValueError where a key is repeated."""
     found: dict[Any, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ValueError(f"the key {key!r} comes twice")
+            raise ValueError(f"the key {key!r} is repeated")
         found[key] = value
     return found
 
 
 def pack(obj: Any, path: str, arrays: Arrays) -> Any:
-    """`obj` in words that JSON has, [kind, content] for what it lacks; its arrays go into `arrays`."""
+    """`obj` as JSON, [kind, content] for what JSON lacks; its arrays go into `arrays`."""
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
     if isinstance(obj, dict):
-        return [
-            "dict",
-            [
-                [pack(k, path, arrays), pack(v, join_names(path, str(k)), arrays)]
-                for k, v in obj.items()
-            ],
-        ]
+        pairs = []
+        for key, value in obj.items():
+            packed_value = pack(value, join_path(path, key), arrays)
+            pairs.append([pack(key, path, arrays), packed_value])
+        return ["dict", pairs]
     if isinstance(obj, list | tuple):
-        return [
-            type(obj).__name__,
-            [pack(v, join_names(path, str(i)), arrays) for i, v in enumerate(obj)],
-        ]
-    if (
-        isinstance(obj, Tensor | np.ndarray | np.generic)
-        and (array := as_array(obj)).dtype.kind in "fiub"
-    ):
+        items = [pack(item, join_path(path, i), arrays) for i, item in enumerate(obj)]
+        return ["list" if isinstance(obj, list) else "tuple", items]
+    if isinstance(obj, Tensor | np.ndarray | np.generic) and obj.dtype.kind in "fiub":
         if path in arrays:
-            raise ValueError(f"save: two tensors would have the key {path!r}; rename one")
-        arrays[path] = np.asarray(array, order="C")
+            raise ValueError(
+                f"save: expected a key for each tensor, got {path!r} twice; rename one"
+            )
+        arrays[path] = np.asarray(as_array(obj), order="C")
         return ["tensor", path]
-    kind = f"{type(obj).__name__} of {obj.dtype}" if hasattr(obj, "dtype") else type(obj).__name__
     raise TypeError(
-        f"save: {path or 'the object'} is a {kind}; it can save dicts, lists, tuples, "
-        "tensors, arrays, numbers and strings"
+        f"save: expected dicts, lists, tuples, tensors, arrays, numbers or strings, "
+        f"got {describe(obj)} as {path or 'the object'}"
     )
 
 
+def join_path(path: str, key: Any) -> str:
+    """The path of an item inside the nesting."""
+    return f"{path}.{key}" if path else str(key)
+
+
 def unpack(node: Any, arrays: Arrays) -> Any:
-    """What `pack` was given; each array is taken out of `arrays`."""
+    """The inverse of `pack`; each array is taken out of `arrays`."""
     if not isinstance(node, list):
         return node
     kind, content = node
     if kind == "tensor" and content in arrays:
         return from_numpy(arrays.pop(content))
     if kind == "dict":
-        return unique([(unpack(k, arrays), unpack(v, arrays)) for k, v in content])
+        pairs = [(unpack(key, arrays), unpack(value, arrays)) for key, value in content]
+        return dict_of_unique_keys(pairs)
     if kind not in ("list", "tuple"):
-        raise ValueError(
-            f"{kind!r} of {content!r} is nothing that it can hold, or holds twice"[:200]
-        )
+        raise ValueError(f"its tree holds {kind!r} of {content!r}, unknown or repeated"[:200])
     items = [unpack(item, arrays) for item in content]
     return items if kind == "list" else tuple(items)
 
 
-def write(path: str | PathLike[str], content: bytes) -> None:
-    """Write a whole file or nothing: a draft beside it is written and synced first, and then takes its name.
+def as_path(name: str, path: Any) -> Path:
+    """Raise TypeError where a path is none."""
+    if not isinstance(path, str | PathLike):
+        raise TypeError(f"{name}: expected a path, got {describe(path)}")
+    return Path(path)
 
-    So a full disk, a Ctrl-C and a kill leave the file of that name as it was, and of two processes that write it at a
-    time one wins. The draft of a process that was killed goes when somebody writes there an hour later.
+
+# Writing a file whole or not at all
+
+
+def write(path: str | PathLike[str], content: bytes) -> None:
+    """Write a whole file or nothing: first a draft in the same folder, which then takes its name.
+
+    So a full disk, a Ctrl-C and a kill leave the file of that name as it was, and of two processes
+    that write it at a time one wins. Raises OSError where it cannot be written.
     """
     path = Path(path)
+    remove_stale_drafts(path.parent)
     draft = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.draft")
-    with suppress(OSError):  # another process may be faster, or another user own it
-        for old in path.parent.glob(f".*.{'[0-9a-f]' * 32}.draft"):
-            if time.time() - old.stat().st_mtime > ABANDONED:
-                old.unlink()
     try:
         with open(draft, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(draft, path)
-        if hasattr(os, "O_DIRECTORY"):  # on Windows a folder cannot be synced
-            folder = os.open(path.parent, os.O_DIRECTORY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        sync_folder(path.parent)
     except OSError as error:
-        why = f"{str(path)!r} could not be written: {error.strerror}; a file that stood there before is still whole"
-        raise type(error)(error.errno, why) from error
+        raise type(error)(
+            error.errno,
+            f"{str(path)!r} could not be written: {error.strerror}; "
+            "a file of that name from before is still whole",
+        ) from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def remove_stale_drafts(folder: Path) -> None:
+    """Remove the drafts of processes that were killed."""
+    with suppress(OSError):  # another process may be faster, or another user own it
+        for draft in folder.glob(f".*.{'[0-9a-f]' * 32}.draft"):
+            if time.time() - draft.stat().st_mtime > STALE_SECONDS:
+                draft.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a new name in a folder to the disk; Windows has no such call."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    descriptor = os.open(folder, os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 # Checkpoints
@@ -193,9 +235,11 @@ class Randomness:
     """This thread's random numbers, as a part of a checkpoint."""
 
     def state_dict(self) -> Any:
+        """The state of minigrad's random generator."""
         return generator().bit_generator.state
 
     def load_state_dict(self, state: Any) -> None:
+        """Set the state of minigrad's random generator."""
         generator().bit_generator.state = state
 
 
@@ -207,52 +251,68 @@ def save_checkpoint(
     keep: int | None = None,
     **parts: Any,
 ) -> Path:
-    """Write all that a training needs to go on as if it had never stopped; returns the path of the file.
+    """Write all that a training needs to go on as if it had never stopped; returns the file's path.
 
-    parts: model=, optimizer=, scheduler=, loader=: what has a state_dict is saved by that; any other name and value
-    that `save` can write come back from `load_checkpoint`. rng: also minigrad's random numbers, so that dropout and
-    shuffling go on. keep: the number of the step goes into the name, "model.safetensors" becomes
-    "model-000000120.safetensors", and of these the `keep` last ones stay. Without it one file is replaced.
+    parts: model=, optimizer=, scheduler=, loader=: what has a state_dict is saved by that; any
+    other name and value that `save` can write is returned by `load_checkpoint`. rng: also
+    minigrad's random numbers, so that dropout and shuffling go on. keep: the number of the step
+    goes into the name, "model.safetensors" becomes "model-000000120.safetensors", and the `keep`
+    last ones stay. Without it one file is replaced. Raises ValueError where a later step was saved
+    with `keep`, OSError where the file cannot be written.
     """
-    path, states = Path(path), {"rng": Randomness()} if rng else {}
-    states = {
-        name: p.state_dict() if hasattr(p, "state_dict") else p
-        for name, p in {**parts, **states}.items()
-    }
+    path = as_path("save_checkpoint", path)
+    file = path
     if keep is not None:
-        if keep < 1 or step < 0:
-            raise ValueError(
-                f"save_checkpoint: keep={keep} and step={step} came; give keep 1 or more, step 0 or more"
-            )
-        if (others := numbered(path)) and others[-1][0] > step:
-            raise ValueError(
-                f"save_checkpoint: {str(others[-1][1])!r} is there already, and step {step} lies before it: "
-                "another training writes there, or went further; give another name, or remove it"
-            )
-    file = path if keep is None else path.with_name(f"{path.stem}-{step:09d}{path.suffix}")
-    save({"step": step, **states}, file)
-    for _, old in numbered(path)[:-keep] if keep else ():
-        old.unlink(missing_ok=True)
+        check_keep(path, keep, step)
+        file = path.with_name(f"{path.stem}-{step:09d}{path.suffix}")
+    if rng:
+        parts["rng"] = Randomness()
+    states = {"step": step}
+    for name, part in parts.items():
+        states[name] = part.state_dict() if hasattr(part, "state_dict") else part
+    save(states, file)
+    if keep is not None:
+        for _, old in checkpoints_of(path)[:-keep]:
+            old.unlink(missing_ok=True)
     return file
 
 
-def numbered(path: Path) -> list[tuple[int, Path]]:
-    """The checkpoints that `keep` named after `path`, with their steps, the last step last."""
+def check_keep(path: Path, keep: int, step: int) -> None:
+    """Raise where `keep` or `step` is out of range, or where a later step is there already."""
+    check_integers("save_checkpoint", 1, keep=keep)
+    check_integers("save_checkpoint", 0, step=step)
+    existing = checkpoints_of(path)
+    if not existing:
+        return
+    last_step, last_file = existing[-1]
+    if last_step > step:
+        raise ValueError(
+            f"save_checkpoint: expected a step after {last_step}, whose file {str(last_file)!r} "
+            f"exists, got {step}: another training writes there, or went further; "
+            "give another name, or remove it"
+        )
+
+
+def checkpoints_of(path: Path) -> list[tuple[int, Path]]:
+    """The steps and files that `keep` named after `path`, the last step last."""
+    if not path.parent.is_dir():
+        return []
     name = re.compile(re.escape(path.stem) + r"-(\d{9,})" + re.escape(path.suffix))
-    found = (
-        [(name.fullmatch(file.name), file) for file in path.parent.iterdir()]
-        if path.parent.is_dir()
-        else []
-    )
-    return sorted((int(match[1]), file) for match, file in found if match)
+    found = []
+    for file in path.parent.iterdir():
+        match = name.fullmatch(file.name)
+        if match:
+            found.append((int(match[1]), file))
+    return sorted(found)
 
 
 def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any) -> dict[str, Any]:
-    """Bring `parts` (model=, optimizer=, ...) to where `save_checkpoint` found them; returns all else it was given.
+    """Bring `parts` (model=, optimizer=, ...) to where `save_checkpoint` found them.
 
-    path: the file, or the name without a number, of which the last step is taken. rng: also minigrad's random numbers.
-    Returns a dict of "step" and of what was saved and not named here. Raises FileNotFoundError where there is none,
-    ValueError where the file is damaged or does not fit: then nothing is changed.
+    path: the file, or the name without a number, of which the last step is taken. rng: also
+    minigrad's random numbers. Returns a dict of "step" and of what was saved and not named here.
+    Raises FileNotFoundError where there is none, ValueError where the file is damaged or does not
+    fit: then nothing is changed.
 
     >>> import nn, tempfile
     >>> path = Path(tempfile.mkdtemp(), "model.safetensors")
@@ -261,57 +321,64 @@ def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any
     >>> load_checkpoint(path, model=nn.Linear(2, 3))
     {'step': 7, 'best': 0.5}
     """
-    file, tree = newest(Path(path))
-    targets = {
-        name: p
-        for name, p in {**parts, **({"rng": Randomness()} if rng else {})}.items()
-        if p is not None
-    }
-    before: list[tuple[Any, Any]] = []
+    file, states = load_last(as_path("load_checkpoint", path))
+    targets = {name: part for name, part in parts.items() if part is not None}
+    if rng:
+        targets["rng"] = Randomness()
+    states_before: list[tuple[Any, Any]] = []
     try:
-        if missing := sorted({"step", *targets}.difference(tree if isinstance(tree, dict) else ())):
-            raise ValueError(f"it holds no {', '.join(missing)}")
+        check_holds(states, ["step", *targets])
         for name, part in targets.items():
-            before.append((part, deepcopy(part.state_dict())))
-            same_dtypes(before[-1][1], tree[name])
-            part.load_state_dict(tree[name])
-    except BaseException as error:
-        for part, state in before:
-            part.load_state_dict(state)
+            state_before = deepcopy(part.state_dict())
+            states_before.append((part, state_before))
+            check_same_dtypes(state_before, states[name])
+            part.load_state_dict(states[name])
+    except BaseException as error:  # a Ctrl-C, too
+        for part, state_before in states_before:
+            part.load_state_dict(state_before)
         if not isinstance(error, Exception):
             raise
         raise ValueError(
             f"load_checkpoint: {str(file)!r} does not fit, and nothing is changed: {error}"
         ) from error
-    return {name: value for name, value in tree.items() if name not in targets}
+    return {name: value for name, value in states.items() if name not in targets}
 
 
-def newest(path: Path) -> tuple[Path, Any]:
-    """The checkpoint of that name, or of the last step, and what it holds."""
+def load_last(path: Path) -> tuple[Path, Any]:
+    """The checkpoint of that name, or of its last step, and what it holds."""
     while True:
-        found = ([path] if path.exists() else []) + [file for _, file in numbered(path)]
-        if not found:
-            raise FileNotFoundError(
-                f"load_checkpoint: there is no {str(path)!r}, with or without the number of a step"
-            )
-        if len(found) > 1 and found[0] == path:
+        numbered = [file for _, file in checkpoints_of(path)]
+        exists = path.exists()
+        if exists and numbered:
             raise ValueError(
-                f"load_checkpoint: {str(path)!r} and {found[-1].name!r} are both there; move one away"
+                f"load_checkpoint: expected one checkpoint, got {str(path)!r} and "
+                f"{numbered[-1].name!r}; move one away"
             )
+        if not exists and not numbered:
+            raise FileNotFoundError(
+                f"load_checkpoint: expected a file {str(path)!r}, with or without the number of a "
+                "step, got none"
+            )
+        file = numbered[-1] if numbered else path
         try:
-            return found[-1], load(found[-1])
+            return file, load(file)
         except FileNotFoundError:
-            continue  # it was the oldest of those kept, and a training that goes on has just removed it
+            continue  # it was the oldest one kept, and a running training has just removed it
 
 
-def same_dtypes(old: Any, new: Any) -> None:
-    for name, tensor in old.items():
-        if (
-            isinstance(tensor, Tensor)
-            and name in new
-            and (came := getattr(new[name], "dtype", None)) != tensor.dtype
-        ):
-            raise ValueError(f"{name} is {came} where {tensor.dtype} is wanted")
+def check_holds(states: Any, names: Iterable[str]) -> None:
+    """Raise ValueError where a checkpoint lacks one of these parts."""
+    present = states if isinstance(states, dict) else {}
+    missing = sorted([name for name in names if name not in present])
+    if missing:
+        raise ValueError(f"it holds no {', '.join(missing)}")
 
 
-errors.name_all(globals(), helpers="checksum unique pack unpack write numbered newest same_dtypes")
+def check_same_dtypes(own: Any, saved: Any) -> None:
+    """Raise ValueError where a saved tensor has another dtype than the one it replaces."""
+    for name, tensor in own.items():
+        if not isinstance(tensor, Tensor) or name not in saved:
+            continue
+        dtype = getattr(saved[name], "dtype", None)
+        if dtype != tensor.dtype:
+            raise ValueError(f"expected {name} of {tensor.dtype}, got {dtype}")

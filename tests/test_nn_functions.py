@@ -171,13 +171,55 @@ def test_additive_attention_is_the_papers_equation() -> None:
 
 def test_misuse_of_attention() -> None:
     x = mg.ones(2, 3, 4)
-    with pytest.raises(ValueError, match="embed_dim 4 does not divide among 3 heads"):
+    with pytest.raises(
+        ValueError, match="expected embed_dim to be a multiple of num_heads, got 4 and 3"
+    ):
         nn.MultiheadAttention(4, 3)
-    with pytest.raises(TypeError, match="kdim"):
-        nn.MultiheadAttention(4, 2, kdim=3)
-    with pytest.raises(ValueError, match=r"query, key, value of shapes .* the last of size 4"):
-        nn.MultiheadAttention(4, 2)(x, x, mg.ones(2, 3, 5))
-    with pytest.raises(ValueError, match="give the mask too"):
+    nn.MultiheadAttention(4, 2, 0.0, True, False, False, None, 4, True, None, None)
+    for settings in ({"kdim": 3}, {"vdim": 5}, {"add_bias_kv": True}, {"add_zero_attn": True}):
+        (key,) = settings
+        with pytest.raises(
+            NotImplementedError, match=f"^MultiheadAttention: {key}=.* is not supported"
+        ):
+            nn.MultiheadAttention(4, 2, **settings)
+    attention = nn.MultiheadAttention(4, 2)  # x is (L,B,E) = (2,3,4)
+    mask = mg.zeros(1, 2) > 0
+    for call, words in (
+        (lambda: attention(x, x, mg.ones(2, 3, 5)), r"value of 3 dim.* size 4, got \(2, 3, 5\)"),
+        (lambda: attention(x, x[0], x[0]), r"key of 3 dimensions, .*, got \(3, 4\)"),
+        (
+            lambda: attention(x, x, x[:1]),
+            r"key and value of one shape, got \(2, 3, 4\) and \(1, 3, 4\)",
+        ),
+        (lambda: attention(x, x[:, :1], x[:, :1]), "query and key of one batch size, got 3 and 1"),
+        (lambda: attention(x, x, x, mask), r"key_padding_mask of shape \(3, 2\), got \(1, 2\)"),
+        (
+            lambda: attention(x, x, x, attn_mask=mask),
+            r"attn_mask of shape \(2, 2\) or \(6, 2, 2\), got \(1, 2\)",
+        ),
+        (
+            lambda: nn.AdditiveAttention(4, 4, 5)(x, x[:1]),
+            r"keys \(2, time, 4\) .*, got \(1, 3, 4\)",
+        ),
+        (lambda: nn.AdditiveAttention(4, 4, 5)(x, x, x[0]), r"values \(2, 3, size\), got \(3, 4\)"),
+        (lambda: nn.AttentionPooling(5)(x), r"h \(batch, time, 5\), got \(2, 3, 4\)"),
+    ):
+        with pytest.raises(ValueError, match=f"^[A-Z][A-Za-z]+: expected {words}"):
+            call()
+    for call, words in (
+        (
+            lambda: attention(x, x, x.double()),
+            "value of the parameters' dtype float32, got float64",
+        ),
+        (lambda: attention(x, x, x, attn_mask=mg.ones(2, 2).long()), "attn_mask of bool or floats"),
+        (lambda: nn.AttentionPooling(4)(x, mg.ones(2, 3)), "key_padding_mask of bool, True where"),
+        (lambda: attention([1.0], x, x), "a Tensor as query, got a list"),
+    ):
+        with pytest.raises(TypeError, match=f"^[A-Z][A-Za-z]+: expected {words}"):
+            call()
+    with pytest.raises(
+        ValueError, match="^MultiheadAttention: is_causal is a hint; pass attn_mask too"
+    ):
         nn.MultiheadAttention(4, 2)(x, x, x, is_causal=True)
     with pytest.raises(ValueError, match="expected attn_mask or is_causal, got both"):
         F.scaled_dot_product_attention(x, x, x, mg.ones(3, 3), is_causal=True)
@@ -224,16 +266,39 @@ def test_a_loader_collates_any_dataset() -> None:
         [mg.ones(n) for n in (1, 3)], 2, collate_fn=nn.utils.rnn.pad_sequence
     )
     assert [batch.tolist() for batch in ragged] == [[[1, 1], [0, 1], [0, 1]]]
+    (batch,) = nn.data.DataLoader([{"x": mg.ones(2), "word": w} for w in "ab"], 2)
+    assert batch["x"].tolist() == [[1, 1], [1, 1]] and batch["word"] == ["a", "b"]
 
 
 def test_misuse_of_data() -> None:
-    with pytest.raises(ValueError, match=r"lengths \[3, 2\]"):
+    with pytest.raises(
+        ValueError,
+        match=r"^TensorDataset: expected tensors of one length, got shapes \[\(3,\), \(2,\)\]",
+    ):
         nn.data.TensorDataset(mg.ones(3), mg.ones(2))
-    with pytest.raises(ValueError, match="batch_size is 1 or more, not 0"):
+    with pytest.raises(ValueError, match="^DataLoader: expected batch_size of at least 1, got 0"):
         nn.data.DataLoader([1], 0)
-    with pytest.raises(TypeError, match="num_workers"):
+    with pytest.raises(
+        NotImplementedError, match="^DataLoader: num_workers=2 is not supported; leave"
+    ):
         nn.data.DataLoader([1], num_workers=2)
-    with pytest.raises(ValueError, match="0 sequences"):
+    for settings in ({"sampler": [0]}, {"pin_memory": True}, {"generator": 1}, {"timeout": 2}):
+        (key,) = settings
+        with pytest.raises(NotImplementedError, match=f"^DataLoader: {key}=.* is not supported"):
+            nn.data.DataLoader([1], **settings)
+    with pytest.raises(
+        TypeError, match="expected a dataset with a length and items, got a generator"
+    ):
+        nn.data.DataLoader(i for i in range(3))
+    with pytest.raises(
+        ValueError, match=r"items of one shape, got \[\(1,\), \(2,\)\]; give a collate_fn"
+    ):
+        next(iter(nn.data.DataLoader([np.ones(1), np.ones(2)], 2)))
+    with pytest.raises(TypeError, match="expected items of tensors, .*, got a object; give a"):
+        next(iter(nn.data.DataLoader([object()])))
+    with pytest.raises(NotImplementedError, match="Dataset has no items"):
+        nn.data.Dataset()[0]
+    with pytest.raises(ValueError, match="^pad_sequence: expected at least one sequence, got none"):
         nn.utils.rnn.pad_sequence([])
 
 
@@ -257,7 +322,9 @@ def test_a_nesting_is_saved_and_loaded_as_it_was(tmp_path: Any) -> None:
 
 
 def test_misuse_of_files(tmp_path: Any) -> None:
-    with pytest.raises(TypeError, match="save: f is a function"):
+    with pytest.raises(TypeError, match="^save: expected dicts, .*, got a function as f"):
         nn.io.save({"f": lambda: 0}, tmp_path / "x")
-    with pytest.raises(ValueError, match=r"two tensors would have the key 'a\.b'"):
+    with pytest.raises(
+        ValueError, match=r"^save: expected a key for each tensor, got 'a\.b' twice"
+    ):
         nn.io.save({"a": {"b": mg.ones(1)}, "a.b": mg.ones(1)}, tmp_path / "x")

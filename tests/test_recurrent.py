@@ -1,5 +1,6 @@
-"""Laws of the recurrent cells and layers, with and without PyTorch: what a cell is, and what a run of it must keep."""
+"""Laws of the recurrent cells and layers: what a cell is, and what a run of it must keep."""
 
+import inspect
 from typing import Any
 
 import numpy as np
@@ -202,7 +203,7 @@ def test_a_layer_of_any_form_is_the_composition_of_its_steps(
     used: int,
     seed: int,
 ) -> None:
-    """Values and gradients, whichever of the outputs are used (bits of `used`: output, h_n, c_n)."""
+    """Values and gradients, whichever outputs are used (bits of `used`: output, h_n, c_n)."""
     T, B, rng, kind = 4, 3, np.random.default_rng(seed), name.split(",")[0]
     form = {"num_layers": layers, "bidirectional": both, "bias": bias, "batch_first": batch_first}
     layer = LAYERS[name][0](2, 3, **form).double()
@@ -332,46 +333,94 @@ def test_misuse_of_layers() -> None:
     for call, message in (
         (
             lambda: layer(mg.ones(2, 5, 4)),
-            r"LSTM: input of shape \(2, 5, 4\) came; wanted is \(batch, time, 3\)",
+            r"^LSTM: expected input \(batch, time, 3\), got \(2, 5, 4\)",
         ),
-        (lambda: layer(mg.ones(2, 0, 3)), "no size 0"),
+        (
+            lambda: layer(mg.ones(2, 0, 3)),
+            r"^LSTM: expected input of at least one time step, got \(2, 0, 3\)",
+        ),
         (
             lambda: layer(mg.ones(2, 5, 3), mg.ones(1, 2, 4)),
-            r"LSTM: states \[\(1, 2, 4\)\] came where",
+            r"^LSTM: expected hx \(h, c\) of float32\(1, 2, 4\) each, got float32\(1, 2, 4\)$",
         ),
         (
             lambda: layer(mg.ones(2, 5, 3), lengths=[5]),
-            r"lengths \[5\] came; wanted are 2 integers from 0 to 5",
+            r"^LSTM: expected lengths of 2 integers from 0 to 5, got \[5\]",
         ),
-        (lambda: layer(mg.ones(2, 5, 3), lengths=[5, 6]), r"lengths \[5, 6\] came"),
+        (lambda: layer(mg.ones(2, 5, 3), lengths=[5, 6]), r"lengths of .*, got \[5, 6\]"),
+        (lambda: layer(mg.ones(2, 5, 3), lengths=[5, -1]), r"lengths of .*, got \[5, -1\]"),
+        (lambda: layer(mg.ones(2, 5, 3), lengths=[5, 1.5]), r"lengths of .*, got \[5, 1.5\]"),
         (
             lambda: nn.RNN(3, 4, nonlinearity="sin"),
-            "nonlinearity: expected 'tanh' or 'relu', got 'sin'",
+            "^RNN: expected nonlinearity 'tanh' or 'relu', got 'sin'",
         ),
-        (lambda: nn.GRU(3, 0), "hidden_size 0"),
-        (lambda: nn.GRU(3, 4, 2, dropout=1.5), "dropout 1.5 a probability"),
+        (lambda: nn.GRU(3, 0), "^GRU: expected hidden_size of at least 1, got 0"),
+        (lambda: nn.GRU(3, 4, 2, dropout=1.5), "^GRU: expected dropout from 0 to 1, got 1.5"),
         (
             lambda: nn.LSTMCell(3, 4)(mg.ones(2, 4)),
-            r"LSTMCell: input \(2, 4\) came; one step is \(batch, 3\)",
+            r"^LSTMCell: expected input \(batch, 3\), which is one step, .*got \(2, 4\)",
         ),
         (
             lambda: nn.GRUCell(3, 4)(mg.ones(2, 3), mg.ones(2, 3)),
-            r"GRUCell: states \[\(2, 3\)\] came where \[\(2, 4\)\]",
+            r"^GRUCell: expected hx float32\(2, 4\), got float32\(2, 3\)",
         ),
-        (lambda: nn.unroll(nn.GRUCell(3, 4), mg.ones(5, 3)), r"unroll: input of shape \(5, 3\)"),
+        (
+            lambda: nn.unroll(nn.GRUCell(3, 4), mg.ones(5, 3)),
+            r"^unroll: expected input \(time, batch, size\) .*, got \(5, 3\)",
+        ),
+        (
+            lambda: nn.unroll(nn.GRUCell(3, 4), mg.ones(5, 1, 3), lengths=[9]),
+            r"^unroll: expected lengths of 1 integers from 0 to 5, got \[9\]",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             call()
     with pytest.raises(
-        TypeError, match=r"input is int64 and the parameters are float32; embed integers first"
+        TypeError, match=r"parameters' dtype float32, got int64; embed integers first"
     ):
         layer(mg.zeros(2, 5, 3, dtype=mg.int64))
-    with pytest.raises(TypeError, match=r"input is float64"):
+    with pytest.raises(TypeError, match=r"expected input of the .* float32, got float64"):
         layer(mg.zeros(2, 5, 3, dtype=mg.float64))
-    with pytest.raises(NotImplementedError, match="proj_size is not supported"):
+    with pytest.raises(NotImplementedError, match="^LSTM: proj_size=2 is not supported"):
         nn.LSTM(3, 4, proj_size=2)
-    with pytest.raises(TypeError, match="gates: RNN"):
+    with pytest.raises(TypeError, match="^gates: expected an LSTM or a GRU, got a RNN"):
         nn.gates(nn.RNN(3, 4), mg.ones(5, 2, 3))
-    with pytest.warns(UserWarning, match="num_layers=1 has no between"):
+    with pytest.warns(
+        UserWarning, match="dropout acts only between layers, and there is one layer"
+    ):
         nn.GRU(3, 4, dropout=0.5)
+    with pytest.raises(ValueError, match=r"got float64\(1, 2, 4\), float64\(1, 2, 4\)"):
+        layer(mg.ones(2, 5, 3), (mg.zeros(1, 2, 4).double(), mg.zeros(1, 2, 4).double()))
+    with pytest.raises(TypeError, match=r"^LSTM: expected a Tensor as input, got a list"):
+        layer([[[1.0, 2.0, 3.0]]])
     assert layer.flatten_parameters() is None
+
+
+def test_constructors_show_their_arguments() -> None:
+    """PyTorch's in its order, then our own by keyword; what is not supported is refused by name."""
+    sizes = ["input_size", "hidden_size", "num_layers"]
+    form = ["bias", "batch_first", "dropout", "bidirectional"]
+    place = ["device", "dtype"]
+    assert list(inspect.signature(nn.RNN).parameters) == [*sizes, "nonlinearity", *form, *place]
+    own = ["forget_bias", "chrono"]
+    assert list(inspect.signature(nn.LSTM).parameters) == [*sizes, *form, "proj_size", *place, *own]
+    own = ["reset_after", "chrono"]
+    assert list(inspect.signature(nn.GRU).parameters) == [*sizes, *form, *place, *own]
+    for kind in (nn.RNN, nn.LSTM, nn.GRU, nn.RNNCell, nn.LSTMCell, nn.GRUCell):
+        name = kind.__name__
+        kind(3, 4, device=None, dtype=None)
+        with pytest.raises(NotImplementedError, match=f"^{name}: device='cpu' is not supported"):
+            kind(3, 4, device="cpu")
+        with pytest.raises(NotImplementedError, match=rf"^{name}: dtype=.*{name}\(...\).to\("):
+            kind(3, 4, dtype=mg.float64)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_batch_of_no_rows_gives_no_rows(name: str) -> None:
+    layer = LAYERS[name][0](3, 4, num_layers=2, bidirectional=True)
+    output, state = layer(mg.zeros(5, 0, 3), lengths=[])
+    assert tuple(output.shape) == (5, 0, 8)
+    for part in state if isinstance(state, tuple) else (state,):
+        assert tuple(part.shape) == (4, 0, 4)
+    output.sum().backward()
+    assert all([not p.grad.numpy().any() for p in layer.parameters()])

@@ -5,21 +5,15 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterable
+from typing import Any
 
-from minigrad import Tensor, errors, tensor
-from minigrad.array import NAMESPACES
+from minigrad import Tensor, tensor
+from minigrad.array import NAMESPACES, Array
 
+from ..arguments import as_number, check_tensor, describe
 from . import rnn
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_", "rnn"]
-
-
-def with_gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    return [
-        p
-        for p in ([parameters] if isinstance(parameters, Tensor) else parameters)
-        if p.grad is not None
-    ]
 
 
 def clip_grad_norm_(
@@ -27,39 +21,31 @@ def clip_grad_norm_(
     max_norm: float,
     norm_type: float = 2.0,
     error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
-    """Scale all gradients, taken as one vector, by min(1, max_norm / (norm + 1e-6))    (Pascanu et al. 2013).
+    """Scale all gradients, taken as one vector, by min(1, max_norm / (norm + 1e-6)).
 
-    Returns the norm before: (Σ |g|^norm_type)^(1/norm_type), or max |g| for math.inf. Gradients below the limit stay
-    bit for bit. Raises RuntimeError where the norm is nan or infinite and `error_if_nonfinite`.
+    Returns the norm before: (Σ |g|^norm_type)^(1/norm_type), or max |g| for math.inf. Gradients
+    below the limit stay bit for bit. `foreach` is PyTorch's choice of an implementation and has no
+    effect. Raises ValueError where max_norm is below 0 or norm_type not above, RuntimeError where
+    the norm is nan or infinite and `error_if_nonfinite`. Source: Pascanu et al. 2013.
     """
-    if not (max_norm >= 0 and norm_type > 0):
+    name = "clip_grad_norm_"
+    params = with_gradients(name, parameters)
+    max_norm = as_number(name, "max_norm", max_norm)
+    norm_type = as_number(name, "norm_type", norm_type)
+    if not max_norm >= 0 or not norm_type > 0:
         raise ValueError(
-            f"clip_grad_norm_: max_norm {max_norm} and norm_type {norm_type} came; both must be positive"
+            f"{name}: expected max_norm of at least 0 and norm_type above 0, "
+            f"got {max_norm} and {norm_type}"
         )
-    params = with_gradients(parameters)
     if not params:
         return tensor(0.0)
     grads = [p.grad.array.reshape(-1) for p in params]
-    xp = NAMESPACES[type(grads[0])]
-    if norm_type == math.inf:
-        norm = functools.reduce(xp.maximum, [xp.amax(xp.abs(g)) for g in grads])
-    elif norm_type == 2:
-        norm = xp.sqrt(sum([xp.dot(g, g) for g in grads]))
-    else:
-        norm = sum([xp.sum(xp.abs(g) ** norm_type) for g in grads]) ** (1 / norm_type)
+    norm = norm_of(grads, norm_type)
     if error_if_nonfinite and not math.isfinite(norm):
-        bad = [
-            f"{i} of shape {tuple(p.shape)}"
-            for i, p in enumerate(params)
-            if not xp.all(xp.isfinite(p.grad.array))
-        ]
-        why = (
-            f"because of parameter {'; '.join(bad)}"
-            if bad
-            else "although each gradient is finite: it is too large"
-        )
-        raise RuntimeError(f"clip_grad_norm_: the norm is {float(norm)}, {why}")
+        raise RuntimeError(f"{name}: {reason_of_nonfinite(norm, params)}")
+    xp = NAMESPACES[type(grads[0])]
     scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
     for p in params:
         p.grad.array *= scale
@@ -67,13 +53,58 @@ def clip_grad_norm_(
     return Tensor(xp.asarray(norm))
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
-    """Bring every element of every gradient into [-clip_value, clip_value]."""
-    for p in with_gradients(parameters):
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
+    """Bring every element of every gradient into [-clip_value, clip_value].
+
+    `foreach` is PyTorch's choice of an implementation and has no effect.
+    """
+    params = with_gradients("clip_grad_value_", parameters)
+    limit = as_number("clip_grad_value_", "clip_value", clip_value)
+    for p in params:
         g = p.grad.array
         xp = NAMESPACES[type(g)]
-        xp.minimum(xp.maximum(g, -clip_value, out=g), clip_value, out=g)
+        xp.maximum(g, -limit, out=g)
+        xp.minimum(g, limit, out=g)
         p.grad.mark_changed()
 
 
-errors.name_all(globals(), helpers="with_gradients")
+def with_gradients(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Any]:
+    """Those of the parameters that have a gradient. Raises TypeError where one is no Tensor."""
+    if isinstance(parameters, Tensor):
+        parameters = [parameters]
+    if not isinstance(parameters, Iterable):
+        raise TypeError(
+            f"{name}: expected an iterable of parameters such as model.parameters(), "
+            f"got {describe(parameters)}"
+        )
+    found = []
+    for p in parameters:
+        check_tensor(name, "each parameter", p)
+        if p.grad is not None:
+            found.append(p)
+    return found
+
+
+def norm_of(grads: list[Array], norm_type: float) -> Any:
+    """The norm of flat gradients, taken as one vector, as an array of no dimensions."""
+    xp = NAMESPACES[type(grads[0])]
+    if norm_type == math.inf:
+        return functools.reduce(xp.maximum, [xp.amax(xp.abs(g)) for g in grads])
+    if norm_type == 2:
+        return xp.sqrt(sum([xp.dot(g, g) for g in grads]))
+    return sum([xp.sum(xp.abs(g) ** norm_type) for g in grads]) ** (1 / norm_type)
+
+
+def reason_of_nonfinite(norm: Any, params: list[Any]) -> str:
+    """Which gradients make the norm nan or infinite, in words."""
+    found = []
+    for i, p in enumerate(params):
+        g = p.grad.array
+        xp = NAMESPACES[type(g)]
+        if not xp.all(xp.isfinite(g)):
+            found.append(f"{i} of shape {tuple(p.shape)}")
+    if found:
+        return f"the norm is {float(norm)}, because of parameter {'; '.join(found)}"
+    return f"the norm is {float(norm)}, although each gradient is finite: it is too large"

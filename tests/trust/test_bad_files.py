@@ -131,13 +131,13 @@ def load_checkpoint_of(folder: Path, state: Any) -> str:
         ),
         (
             lambda s: {**s, "0.weight": mg.ones(2, 2).double()},
-            "0.weight is float64 where float32 is wanted",
+            "expected 0.weight of float32, got float64",
         ),
         (
             lambda s: {**s, "0.weight": mg.ones(2, 2).long()},
-            "0.weight is int64 where float32 is wanted",
+            "expected 0.weight of float32, got int64",
         ),
-        (lambda s: {**s, "0.weight": [1, 2]}, "0.weight is None where float32 is wanted"),
+        (lambda s: {**s, "0.weight": [1, 2]}, "expected 0.weight of float32, got None"),
         (lambda s: {k: v for k, v in s.items() if k != "0.bias"}, "missing 0.bias$"),
         (lambda s: {**s, "2.bias": mg.ones(2)}, "unexpected 2.bias$"),
         (

@@ -128,7 +128,7 @@ def fill(step):
         p.grad = mg.zeros_like(p)
     optimizer.step()
     for p in model.parameters():
-        p.data.fill(step)
+        p.data.fill_(step)
     for state in optimizer.state.values():
         state["exp_avg"].fill(step)
 try:
@@ -210,11 +210,11 @@ def test_the_last_ones_are_kept_and_the_last_is_taken(tmp_path: Path) -> None:
     assert load_checkpoint(path.with_name("model.v1-999999999.safetensors"))["step"] == 999_999_999
     with pytest.raises(
         ValueError,
-        match="is there already, and step 7 lies before it: another training writes there",
+        match="expected a step after 1000000000, .* exists, got 7: another training writes there",
     ):
         save_checkpoint(path, step=7, keep=2)
     save_checkpoint(path, step=3)
-    with pytest.raises(ValueError, match="are both there; move one away"):
+    with pytest.raises(ValueError, match="expected one checkpoint, got .*; move one away"):
         load_checkpoint(path)
 
 
@@ -317,11 +317,12 @@ def test_a_load_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 def test_no_checkpoint_and_no_part_are_said(tmp_path: Path) -> None:
     with pytest.raises(
-        FileNotFoundError, match="there is no .*model', with or without the number of a step"
+        FileNotFoundError,
+        match="expected a file .*model', with or without the number of a step, got none",
     ):
         load_checkpoint(tmp_path / "model")
     nn.io.save([1, 2], tmp_path / "list")
     with pytest.raises(ValueError, match="it holds no model, rng, step"):
         load_checkpoint(tmp_path / "list", model=nn.Linear(1, 1))
-    with pytest.raises(ValueError, match=r"keep=0 and step=3 came; give keep 1 or more"):
+    with pytest.raises(ValueError, match="^save_checkpoint: expected keep of at least 1, got 0"):
         save_checkpoint(tmp_path / "model", step=3, keep=0)

@@ -191,9 +191,9 @@ def test_a_write_that_stops_in_the_middle_leaves_what_was_there(tmp_path: Path) 
     run = [sys.executable, "-c", FILLER, str(tmp_path)]
     done = subprocess.run(run, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith("a file that stood there before is still whole"), (
-        done.stderr
-    )
+    assert done.stderr.splitlines()[-1].endswith(
+        "a file of that name from before is still whole"
+    ), done.stderr
     assert os.listdir(tmp_path) == ["model"]
     assert nn.io.load_checkpoint(tmp_path / "model", model=nn.Linear(10, 10))["step"] == 10
 
@@ -209,7 +209,7 @@ def test_the_demos_say_that_the_disk_is_full(tmp_path: Path) -> None:
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert (
-        "could not be written: File too large; a file that stood there before is still whole"
+        "could not be written: File too large; a file of that name from before is still whole"
         in done.stderr
     )
     assert "the same command goes on from here" in done.stderr

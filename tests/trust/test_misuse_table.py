@@ -68,6 +68,12 @@ def public() -> dict[str, Any]:
             "decayed",
             "collate",
             "with_gradients",
+            "norm_of",
+            "reason_of_nonfinite",
+            "check_sequences",
+            "generator_at",
+            "check_dataset",
+            "Dataset",
             "LRScheduler",
             "Optimizer",
         }

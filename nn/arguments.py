@@ -1,0 +1,104 @@
+"""Checks of arguments that several files of nn share: "name: expected X, got Y; way out".
+
+`name` is the class or function that the user called, as the message begins with it.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from minigrad import Tensor
+
+
+def describe(value: Any) -> str:
+    """A value in a message: `float32(2, 3)` for a tensor, a number or word itself, else a type."""
+    if isinstance(value, Tensor | np.ndarray):
+        return f"{value.dtype}{tuple(value.shape)}"
+    if value is None or isinstance(value, Real | str):
+        return repr(value)
+    return f"a {type(value).__name__}"
+
+
+def refuse_unsupported(name: str, way_out: str, **settings: Any) -> None:
+    """Raise NotImplementedError where a setting that only PyTorch has is not at its default.
+
+    The default of such a setting is None, False, 0 or "".
+    """
+    for key, value in settings.items():
+        is_default = value is None or (isinstance(value, Real | str) and not value)
+        if not is_default:
+            raise NotImplementedError(
+                f"{name}: {key}={describe(value)} is not supported; {way_out}"
+            )
+
+
+def refuse_placement(name: str, device: Any, dtype: Any) -> None:
+    """Raise NotImplementedError where a module should be built on a device or in a dtype."""
+    way_out = f"build the module and move it: {name}(...).to(device, dtype)"
+    refuse_unsupported(name, way_out, device=device, dtype=dtype)
+
+
+def check_integers(name: str, least: int, **sizes: Any) -> None:
+    """Raise TypeError where a size is no integer, ValueError where it is below `least`."""
+    for key, value in sizes.items():
+        if not isinstance(value, Integral):
+            raise TypeError(f"{name}: expected an integer as {key}, got {describe(value)}")
+        if value < least:
+            raise ValueError(f"{name}: expected {key} of at least {least}, got {value}")
+
+
+def as_number(name: str, key: str, value: Any) -> Any:
+    """A number, also from a tensor or array without dimensions. Raises TypeError otherwise."""
+    if isinstance(value, Tensor | np.ndarray) and value.ndim == 0:
+        return value.item()
+    if not isinstance(value, Real):
+        raise TypeError(f"{name}: expected a number as {key}, got {describe(value)}")
+    return value
+
+
+def check_probability(name: str, key: str, value: Any) -> None:
+    """Raise TypeError where the value is no number, ValueError where it is not from 0 to 1."""
+    p = as_number(name, key, value)
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: expected {key} from 0 to 1, got {p}")
+
+
+def check_tensor(name: str, key: str, value: Any) -> None:
+    """Raise TypeError where the value is no Tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name}: expected a Tensor as {key}, got {describe(value)}; "
+            "make one with minigrad.tensor(...)"
+        )
+
+
+def check_same_dtype(name: str, key: str, value: Tensor, param: Tensor) -> None:
+    """Raise TypeError where an input has another dtype than the parameters."""
+    if value.dtype != param.dtype:
+        raise TypeError(
+            f"{name}: expected {key} of the parameters' dtype {param.dtype}, got {value.dtype}; "
+            f"embed integers first, and cast floats: .to(minigrad.{param.dtype}) or layer.double()"
+        )
+
+
+def as_lengths(name: str, lengths: Any, T: int, B: int) -> np.ndarray[Any, Any] | None:
+    """Lengths (B,) of the rows of a padded batch as integers of NumPy; None stays None.
+
+    Raises ValueError where they are not B integers from 0 to T.
+    """
+    if lengths is None:
+        return None
+    values = lengths.tolist() if isinstance(lengths, Tensor) else lengths
+    try:
+        array = np.array(values)
+    except ValueError:  # a ragged nesting
+        array = np.array(None)
+    are_integers = array.dtype.kind in "iu" or array.size == 0
+    if array.shape != (B,) or not are_integers or any(array < 0) or any(array > T):
+        raise ValueError(
+            f"{name}: expected lengths of {B} integers from 0 to {T}, got {values!r:.60}"
+        )
+    return array.astype(np.int64)
