@@ -1,11 +1,13 @@
 """Recurrent cells as equations, one step at a time, and their unrolling over time.
 
-These are the definitions. `minigrad.byhand` has the same layers with their backward passes by hand, `minigrad.fast`
-has faster versions; both must give these numbers and gradients. Second derivatives are taken here.
+These are the definitions. `minigrad.byhand` has the same layers with their backward passes by hand,
+`minigrad.fast` has faster versions; both must give these numbers and gradients. Second derivatives
+are taken here.
 
-T time, B batch, I input size, H hidden size. x (B,I), h and c (B,H). The weights: w_ih (kH,I), w_hh (kH,H), b_ih and
-b_hh (kH,) or None, with k blocks of H rows: 1 for the RNN; 4 (i, f, g, o) for the LSTM; 3 (r, z, n) for the GRU, as in
-PyTorch. In the equations a weight is the block of its gate, and a next state has a prime: h', c'.
+T time, B batch, I input size, H hidden size. x (B,I), h and c (B,H). The weights: w_ih (kH,I),
+w_hh (kH,H), b_ih and b_hh (kH,) or None, with k blocks of H rows: 1 for the RNN; 4 (i, f, g, o) for
+the LSTM; 3 (r, z, n) for the GRU, as in PyTorch. In the equations a weight is the block of its
+gate, and a next state has a prime: h', c'.
 """
 
 from __future__ import annotations
@@ -40,7 +42,10 @@ def rnn_cell(
     *,
     nonlinearity: str = "tanh",
 ) -> Tensor:
-    """h' = tanh(w_ih x + b_ih + w_hh h + b_hh), or relu in place of tanh    (Elman 1990; Graves 2013, eq. 1)."""
+    """h' = tanh(w_ih x + b_ih + w_hh h + b_hh), or relu in place of tanh.
+
+    Elman 1990; Graves 2013, eq. 1. Raises ValueError for another nonlinearity.
+    """
     check_nonlinearity(nonlinearity)
     a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
     return tanh(a) if nonlinearity == "tanh" else relu(a)
@@ -49,7 +54,10 @@ def rnn_cell(
 def lstm_gates(
     x: Tensor, h: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Bias = None, b_hh: Bias = None
 ) -> States:
-    """i, f, g, o = σ, σ, tanh, σ of w_ih x + b_ih + w_hh h + b_hh: input gate, forget gate, candidate, output gate."""
+    """i, f, g, o = σ, σ, tanh, σ of w_ih x + b_ih + w_hh h + b_hh, each (B,H).
+
+    They are the input gate, the forget gate, the candidate and the output gate.
+    """
     a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)  # (B,4H)
     i, f, g, o = a.chunk(4, dim=-1)
     return sigmoid(i), sigmoid(f), tanh(g), sigmoid(o)
@@ -64,9 +72,10 @@ def lstm_cell(
     b_ih: Bias = None,
     b_hh: Bias = None,
 ) -> tuple[Tensor, Tensor]:
-    """c' = f c + i g,    h' = o tanh c'    (Graves 2013, eq. 7-11, without peepholes; Hochreiter & Schmidhuber 1997).
+    """c' = f c + i g,    h' = o tanh c'. Returns h', c'.
 
-    The cell is a sum: along the path c -> c' the derivative is f alone, and where f is near 1 nothing vanishes.
+    Hochreiter & Schmidhuber 1997; Graves 2013, eq. 7-11, without peepholes. The cell is a sum:
+    along the path c -> c' the derivative is f alone, and where f is near 1 nothing vanishes.
     """
     i, f, g, o = lstm_gates(x, h, w_ih, w_hh, b_ih, b_hh)
     c = f * c + i * g
@@ -83,10 +92,12 @@ def gru_gates(
     *,
     reset_after: bool = True,
 ) -> States:
-    """r, z = σ(w_ih x + b_ih + w_hh h + b_hh)    (Cho et al. 2014, eq. 5-6), and the candidate n of either GRU:
+    """r, z = σ(w_ih x + b_ih + w_hh h + b_hh), and the candidate n of either GRU, each (B,H):
 
-    reset_after=True   n = tanh(w_ih x + b_ih + r (w_hh h + b_hh))    PyTorch's and cuDNN's: one product for all blocks
-    reset_after=False  n = tanh(w_ih x + b_ih + w_hh (r h) + b_hh)    (Cho et al. 2014, eq. 8)
+    reset_after=True   n = tanh(w_ih x + b_ih + r (w_hh h + b_hh))    PyTorch and cuDNN
+    reset_after=False  n = tanh(w_ih x + b_ih + w_hh (r h) + b_hh)    Cho et al. 2014, eq. 5-8
+
+    With the first, w_hh h is one product for all blocks.
     """
     a_r, a_z, a_n = linear(x, w_ih, b_ih).chunk(3, dim=-1)
     w_r, w_z, w_n = w_hh.chunk(3)
@@ -116,7 +127,7 @@ def gru_cell(
 ) -> Tensor:
     """h' = z h + (1 - z) n    (Cho et al. 2014, eq. 7, and PyTorch): z near 1 keeps the state.
 
-    The lesson, like Chung et al. 2014, writes h' = (1 - z) h + z n: its z is the 1 - z of this function.
+    The lesson, like Chung et al. 2014, writes h' = (1 - z) h + z n: its z is the 1 - z of this.
     """
     _, z, n = gru_gates(x, h, w_ih, w_hh, b_ih, b_hh, reset_after=reset_after)
     return z * h + (1 - z) * n
@@ -125,20 +136,20 @@ def gru_cell(
 def unroll(
     step: Callable[..., States], x: Tensor, state: States, lengths: Lengths, reverse: bool
 ) -> States:
-    """Run `step(x_t, *state) -> state` over the rows x_t of x (T,B,I); the first tensor of the state is the output.
+    """Run `step(x_t, *state) -> state` over x (T,B,I); the state's first tensor is the output.
 
-    Returns (hs, *state): hs (T,B,H), where hs[t] is the output after reading x[t], and the last state.
-    With `lengths` (B,), row b ends after lengths[b] steps: from there its state stays as it is and hs is 0, so that a
-    padded row gives the same result as unpadded. With `reverse`, time runs from T - 1 to 0, and each row starts at
-    its own end.
+    Returns (hs, *state): hs (T,B,H), where hs[t] is the output after reading x[t], and the last
+    state. With `lengths` (B,), row b ends after lengths[b] steps: from there its state stays as it
+    is and hs is 0, so that a padded row gives the same result as unpadded. With `reverse`, time
+    runs from T - 1 to 0, and each row starts at its own end.
     """
     T = len(x)
     if T == 0:
         return state[0][None][:0], *state
     active = None
     if lengths is not None:
-        t = np.arange(T)[:, None, None]
-        active = t < np.asarray(lengths)[:, None]  # (T,B,1)
+        times = np.arange(T)[:, None, None]
+        active = times < np.asarray(lengths)[:, None]  # (T,B,1)
         x = where(x.new(active), x, 0.0)  # padding may hold NaN
     rows = x.unbind(0)
     hs: list[Any] = [None] * T

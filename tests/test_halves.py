@@ -1,5 +1,6 @@
-"""Two halves of a batch at once: what they cost, and what happens where one fails or the process forks. That they give
-what the whole gives is among the laws of test_recurrent_tiers.py."""
+"""Two halves of a batch at once: what they cost, and what happens where one fails or the process
+forks. That they give what the whole gives is among the laws of test_recurrent_tiers.py.
+"""
 
 import os
 import signal

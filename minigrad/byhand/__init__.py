@@ -1,4 +1,4 @@
-"""Ops differentiated by hand: each line is an equation, and each op names what it is composed of."""
+"""Ops differentiated by hand: each line is an equation, and each op names its composition."""
 
 from minigrad.byhand.gru import gru
 from minigrad.byhand.layer_norm import layer_norm

@@ -32,7 +32,8 @@ def lstm(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False):
                                                      ∂g = ∂c_t i,    ∂c_{t-1} = ∂c_t f
         h_t = o y with y = tanh c_t                  ∂o = ∂h_t y,    ∂c_t += ∂h_t o (1 - y²)
 
-    and ∂w_ih = Σ_t ∂a x_tᵀ,  ∂w_hh = Σ_t ∂a h_{t-1}ᵀ,  ∂b_ih = ∂b_hh = Σ_t ∂a, summed over the batch.
+    and ∂w_ih = Σ_t ∂a x_tᵀ,  ∂w_hh = Σ_t ∂a h_{t-1}ᵀ,  ∂b_ih = ∂b_hh = Σ_t ∂a,
+    summed over the batch.
 
     x (T,B,I), h0 and c0 (B,H), w_ih (4H,I), w_hh (4H,H), b_ih and b_hh (4H,) or None, in blocks
     i, f, g, o -> hs (T,B,H), h_n (B,H), c_n (B,H).

@@ -18,7 +18,8 @@ def rnn(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, nonli
         h_t = tanh a                                 ∂a = ∂h_t (1 - h_t²)
         h_t = max(a, 0) for nonlinearity="relu"      ∂a = ∂h_t where h_t > 0, else 0
 
-    and ∂w_ih = Σ_t ∂a x_tᵀ,  ∂w_hh = Σ_t ∂a h_{t-1}ᵀ,  ∂b_ih = ∂b_hh = Σ_t ∂a, summed over the batch.
+    and ∂w_ih = Σ_t ∂a x_tᵀ,  ∂w_hh = Σ_t ∂a h_{t-1}ᵀ,  ∂b_ih = ∂b_hh = Σ_t ∂a,
+    summed over the batch.
 
     x (T,B,I), h0 (B,H), w_ih (H,I), w_hh (H,H), b_ih and b_hh (H,) or None
     -> hs (T,B,H), h_n (B,H).

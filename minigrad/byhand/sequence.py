@@ -1,9 +1,9 @@
-"""What rnn, lstm and gru by hand share: the order in which a batch is read, and the gates' products.
+"""What rnn, lstm and gru by hand share: the order of reading, and the products of the gates.
 
 T time, B batch, I input size, H hidden size, k gates. Step t reads one row of every sequence in the
-batch. Without lengths that is x[t]. With lengths the sequences are sorted by falling length, so that
-those that still run at step t are the first `active_rows[t]` rows, and the finished ones are left as
-they are. `reverse` reads each sequence from its own end.
+batch. Without lengths that is x[t]. With lengths the sequences are sorted by falling length, so
+that those that still run at step t are the first `active_rows[t]` rows, and the finished ones are
+left as they are. `reverse` reads each sequence from its own end.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def check_sizes(
     K = blocks * H
     names = ["h0", "c0"][: len(states)] + ["w_ih", "w_hh"]
     arrays = [*states, w_ih, w_hh]
-    expected = [(B, H)] * len(states) + [(K, I), (K, H)]
+    expected: list[tuple[int, ...]] = [(B, H)] * len(states) + [(K, I), (K, H)]
     if b_ih is not None:
         names += ["b_ih", "b_hh"]
         arrays += [b_ih, b_hh]

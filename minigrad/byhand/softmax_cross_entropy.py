@@ -1,57 +1,66 @@
-"""Softmax and cross-entropy as one op: the difference of two logarithms whose gradient needs neither."""
+"""Softmax and cross-entropy as one op, whose gradient is softmax(x) - one_hot(t)."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from minigrad import ops
-from minigrad.array import XP, Array
-from minigrad.autograd import RuleResult, op
+from minigrad.autograd import op
 from minigrad.tensor import Tensor
 
 
 def softmax_cross_entropy_composed(
     logits: Tensor, targets: Tensor, *, ignore_index: int = -100, reduction: str = "none"
 ) -> Tensor:
-    """-log softmax(logits)[n, targets[n]] for each row, 0 for one to ignore; or their sum; or the mean of the rest."""
-    kept = targets != ignore_index
+    """-log softmax(logits)[n, targets[n]] of each row n, 0 where the target is ignore_index.
+
+    Or the sum of these; or their mean over the rows that count.
+    """
+    counted = targets != ignore_index
     rows = logits.new(np.arange(len(targets)))
-    losses = ops.where(kept, -logits.log_softmax(-1)[rows, ops.where(kept, targets, 0)], 0.0)
+    ids = ops.where(counted, targets, 0)
+    losses = ops.where(counted, -logits.log_softmax(-1)[rows, ids], 0.0)
     if reduction == "none":
         return losses
-    return losses.sum() if reduction == "sum" else losses.sum() / kept.sum().to(logits.dtype)
+    if reduction == "sum":
+        return losses.sum()
+    return losses.sum() / counted.sum().to(logits.dtype)
 
 
 @op(composed=softmax_cross_entropy_composed)
-def softmax_cross_entropy(
-    xp: XP, logits: Array, targets: Array, *, ignore_index: int = -100, reduction: str = "none"
-) -> RuleResult:
-    """y_n = log Σ_v e^{x_nv} - x_{n,t_n}, (N, V) (N) -> (N),    x' = g (softmax x - one-hot t).
+def softmax_cross_entropy(xp, logits, targets, *, ignore_index=-100, reduction="none"):
+    """y_n = log Σ_v e^{x_nv} - x_{n,t_n},    ∂x_nv = ∂y_n (softmax(x_n)_v - [v = t_n]).
 
-    reduction: "none"; "sum"; or "mean", over the rows whose target is not ignore_index. Both give a scalar.
+    logits (N,V), targets (N,) integers -> (N,); 0 where the target is ignore_index.
+    reduction: "none"; "sum"; or "mean", over the rows that count. Both give a scalar.
+    Raises IndexError for a target outside [0, V), ValueError for another reduction.
     """
     if reduction not in ("none", "sum", "mean"):
-        raise ValueError(f"reduction is 'none', 'sum' or 'mean', not {reduction!r}")
-    V = logits.shape[1]
+        raise ValueError(
+            f"softmax_cross_entropy: expected reduction 'none', 'sum' or 'mean', got {reduction!r}"
+        )
     if targets.dtype.kind != "i":
-        raise TypeError(f"targets must be integers, and {targets.dtype} came; use .long()")
-    kept = targets != ignore_index
-    ids = xp.where(kept, targets, 0)
+        raise TypeError(
+            f"softmax_cross_entropy: expected integer targets, got {targets.dtype}; use .long()"
+        )
+    N, V = logits.shape
+    counted = targets != ignore_index  # (N,)
+    ids = xp.where(counted, targets, 0)
     xp.check_bounds(ids, V, "targets", f"classes 0 to {V - 1}")
-    rows = xp.arange(len(ids))
-    m = xp.amax(logits.real, axis=1, keepdims=True)  # .real: the complex step has no order
-    z = logits - m
-    e = xp.exp(z)
-    total = xp.sum(e, axis=1)
-    y = xp.where(kept, xp.log(total) - z[rows, ids], 0.0)
-    share = (
-        1.0 if reduction != "mean" else xp.astype(1 / xp.sum(kept), y.real.dtype)
-    )  # of a row in the mean
+    rows = xp.arange(N)
+    largest = xp.amax(logits.real, axis=1, keepdims=True)  # .real: the complex step has no order
+    x = logits - largest  # e^x cannot overflow
+    e = xp.exp(x)
+    total = xp.sum(e, axis=1)  # (N,)
+    y = xp.where(counted, xp.log(total) - x[rows, ids], 0.0)
+    weight = 1.0  # of a row in the result
+    if reduction == "mean":
+        weight = xp.astype(1 / xp.sum(counted), y.real.dtype)
 
-    def pull(g: Array) -> Array:
-        g = xp.where(kept, g * share, 0.0)
-        gx = e * (g / total)[:, None]
-        gx[rows, ids] -= g
-        return gx
+    def dlogits(g):
+        dy = xp.where(counted, g * weight, 0.0)
+        dx = e * (dy / total)[:, None]
+        dx[rows, ids] -= dy
+        return dx
 
-    return y if reduction == "none" else xp.sum(y) * share, (pull, None)
+    return y if reduction == "none" else xp.sum(y) * weight, (dlogits, None)

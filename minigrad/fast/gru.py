@@ -1,7 +1,8 @@
-"""The GRU in chunks of steps. It must equal `minigrad.byhand.gru`; for the layout see `sequence`.
+"""The GRU in chunks of steps. It must equal `minigrad.byhand.gru`. Layout: `sequence`.
 
-u, r, z and n of one step lie under one another: U gives the first three (its columns [h; 1] of the inputs), V the last
-three ([1; x]), and each is one product. Without reset_after, r h takes the place of u.
+u, r, z and n of one step lie under one another: U gives the first three (its columns [h; 1] of the
+inputs), V the last three ([1; x]), and each is one product. Without reset_after, r h takes the
+place of u.
 """
 
 from __future__ import annotations
@@ -34,14 +35,15 @@ def gru_in_chunks(
     reverse: bool = False,
     reset_after: bool = True,
 ) -> RuleResult:
-    """r, z = σ(U h + V x), n = tanh(r u + V x) with u = U h;  h_t = n + z (h - n), where h is h_{t-1}.
+    """r, z = σ(U h + V x), n = tanh(r u + V x), u = U h;  h_t = n + z (h - n); h is h_{t-1}.
 
         ∂a_z = ∂h_t (h - n) z'     ∂a_n = ∂h_t (1 - z) n'     ∂a_r = ∂a_n u r'     ∂u = ∂a_n r
         ∂h = ∂h_t z + Uᵀ ∂(u, a_r, a_z)
 
-    where r' = r (1 - r), z likewise, and n' = 1 - n². Only ∂h_t depends on step t + 1; the rest is computed for a chunk
-    of steps first.
-    reset_after=False: n = tanh(U (r h) + V x), so ∂(r h) = Uᵀ ∂a_n, ∂a_r = ∂(r h) h r', and ∂h gets ∂(r h) r.
+    where r' = r (1 - r), z likewise, and n' = 1 - n². Only ∂h_t depends on step t + 1; the rest is
+    computed for a chunk of steps first.
+    reset_after=False: n = tanh(U (r h) + V x), so ∂(r h) = Uᵀ ∂a_n, ∂a_r = ∂(r h) h r', and
+    ∂(r h) r is added to ∂h.
     """
     H = h0.shape[1]
     zeros = xp.zeros(3 * H, dtype=w_hh.dtype)

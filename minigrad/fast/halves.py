@@ -1,7 +1,7 @@
 """The two halves of a large batch on two cores. It must equal the rule that it decorates.
 
-NumPy's products use both cores by themselves, its tanh and sums only one. Where halving pays was measured: see
-benchmarks/RESULTS.md, "Layouts of the recurrent layers".
+NumPy's products use both cores by themselves, its tanh and sums only one. Where halving pays was
+measured: see benchmarks/RESULTS.md, "Layouts of the recurrent layers".
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ MIN_HALVED_SIZE = (
 class Cores:
     """A second thread, and BLAS kept to one thread in each while both work.
 
-    threadpoolctl and concurrent.futures are imported at the first use: they take milliseconds, and many programs
-    never need them.
+    threadpoolctl and concurrent.futures are imported at the first use: they take milliseconds, and
+    many programs never need them.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class Cores:
         return ThreadPoolExecutor(1, "minigrad")
 
     def allowed(self) -> bool:
-        """Whether BLAS may use more than one core: OPENBLAS_NUM_THREADS=1 holds for the halves as well."""
+        """Whether BLAS may use more than one core: OPENBLAS_NUM_THREADS=1 is obeyed here too."""
         return any(library.num_threads > 1 for library in self.blas.lib_controllers)
 
     def run_both(self, work: Callable[[int], Any]) -> list[Any]:
@@ -70,8 +70,8 @@ if hasattr(os, "register_at_fork"):  # not on Windows
 def in_halves(name: str, blocks: int) -> Callable[..., Any]:
     """Decorate the rule of a recurrent layer: a large batch runs as two halves.
 
-    The rule is (xp, x, *states, four weights) -> (hs, *last states). name, blocks: for `check_sizes`, since a half
-    would not show what does not fit.
+    The rule is (xp, x, *states, four weights) -> (hs, *last states). name, blocks: for
+    `check_sizes`, since a half would not show what does not fit.
     """
 
     def decorate(rule: Callable[..., RuleResult]) -> Callable[..., RuleResult]:
@@ -79,7 +79,8 @@ def in_halves(name: str, blocks: int) -> Callable[..., Any]:
         def halved(xp: XP, *args: Array, lengths: Any = None, **settings: Any) -> RuleResult:
             x, *states = args[:-4]
             weights = args[-4:]
-            check_sizes(name, blocks, x, states, *weights, lengths)
+            w_ih, w_hh, b_ih, b_hh = weights
+            check_sizes(name, blocks, x, states, w_ih, w_hh, b_ih, b_hh, lengths)
             if is_worth_halving(x, states[0]):
                 return run_in_halves(rule, xp, x, states, weights, lengths, settings)
             return rule(xp, *args, lengths=lengths, **settings)

@@ -1,7 +1,8 @@
-"""The LSTM in chunks of steps. It must equal `minigrad.byhand.lstm`; for the layout and W see `sequence`.
+"""The LSTM in chunks of steps. It must equal `minigrad.byhand.lstm`.
 
-o, i, f, g and c_{t-1} of one step lie under one another, so that (i, f) times (g, c_{t-1}) is one call.
-σ(a) = ½ tanh(a/2) + ½ with the inner ½ in W: one tanh serves all four gates.
+For the layout and W see `sequence`. o, i, f, g and c_{t-1} of one step lie under one another, so
+that (i, f) times (g, c_{t-1}) is one call. σ(a) = ½ tanh(a/2) + ½ with the inner ½ in W: one tanh
+serves all four gates.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def lstm_in_chunks(
         ∂c_t += ∂h_t o (1 - y²)       ∂c_{t-1} = ∂c_t f
         ∂a_o = ∂h_t y o'     ∂a_i = ∂c_t g i'     ∂a_f = ∂c_t c_{t-1} f'     ∂a_g = ∂c_t i g'
 
-    where o' = o (1 - o), i and f likewise, and g' = 1 - g². Only ∂h_t and ∂c_t depend on step t + 1; the rest is
-    computed for a chunk of steps first.
+    where o' = o (1 - o), i and f likewise, and g' = 1 - g². Only ∂h_t and ∂c_t depend on step
+    t + 1; the rest is computed for a chunk of steps first.
     """
     H = h0.shape[1]
     W = xp.roll(pack_weights(xp, w_ih, w_hh, b_ih, b_hh), H, axis=0)  # i f g o -> o i f g

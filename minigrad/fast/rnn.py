@@ -1,4 +1,7 @@
-"""The RNN in chunks of steps. It must equal `minigrad.byhand.rnn`; for the layout and W see `sequence`."""
+"""The RNN in chunks of steps. It must equal `minigrad.byhand.rnn`.
+
+For the layout and W see `sequence`.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,10 @@ def rnn_in_chunks(
     reverse: bool = False,
     nonlinearity: str = "tanh",
 ) -> RuleResult:
-    """h_t = tanh(W s_t),    ∂a_t = ∂h_t (1 - h_t²); with "relu" h_t = max(W s_t, 0),    ∂a_t = ∂h_t where h_t > 0."""
+    """h_t = tanh(W s_t),    ∂a_t = ∂h_t (1 - h_t²).
+
+    With "relu", h_t = max(W s_t, 0),    ∂a_t = ∂h_t where h_t > 0, else 0.
+    """
     check_nonlinearity(nonlinearity)
     H = h0.shape[1]
     W = pack_weights(xp, w_ih, w_hh, b_ih, b_hh)

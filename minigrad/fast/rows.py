@@ -1,6 +1,7 @@
-"""Rows added to a matrix by number: the gradient of an embedding. It must equal `add_at` of minigrad.array.
+"""Rows added to a matrix by number: the gradient of an embedding.
 
-NumPy's ufunc.at takes one number at a time. Sorted by row number, all that goes to one row is one sum.
+It must equal `add_at` of minigrad.array. NumPy's ufunc.at takes one number at a time. Sorted by row
+number, all that goes to one row is one sum.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
 """A sequence laid out for products: what the fast rnn, gru and lstm share.
 
-T time, B batch, I input size, H hidden size; K = H + 1 + I. In PyTorch's layout a state is (B,H) and a gate is a
-strided slice of (B,kH). Here the batch comes last: a state is (H,B), and a gate is one contiguous block of (kH,B).
-What step t reads is a column for each row of the batch, and all of it goes into one product:
+T time, B batch, I input size, H hidden size; K = H + 1 + I. In PyTorch's layout a state is (B,H)
+and a gate is a strided slice of (B,kH). Here the batch comes last: a state is (H,B), and a gate is
+one contiguous block of (kH,B). What step t reads is a column for each row of the batch, and all of
+it goes into one product:
 
     s_t = [h_{t-1}; 1; x_t]  (K,B),     W = [w_hh  b  w_ih]  (kH,K) with b = b_ih + b_hh,
 
     a_t = W s_t,     ∂h_{t-1} = w_hhᵀ ∂a_t,     ∂x_t = w_ihᵀ ∂a_t,     ∂W = Σ_t ∂a_t s_tᵀ.
 
-Backward, only ∂a_t and ∂h_t wait for one another. All else is computed for a chunk of steps at once: as many as fit
-the cache, so that a small batch costs few calls, and a large one is still in the cache where it is used.
-What was measured is in benchmarks/RESULTS.md, "Layouts of the recurrent layers".
+Backward, only ∂a_t and ∂h_t wait for one another. All else is computed for a chunk of steps at
+once: as many as fit the cache, so that a small batch costs few calls, and a large one is still in
+the cache where it is used. See benchmarks/RESULTS.md, "Layouts of the recurrent layers".
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ CHUNK = 512  # columns of a chunk: one step at B = 512, 16 steps at B = 32
 class ColumnSequence(ReadingOrder):
     """A sequence in the order of reading, a column for each row of the batch.
 
-    inputs (T+1,K,B): s_t for each step; h0 and x are filled in, and h_t is to be written to `states[t + 1]`.
+    inputs (T+1,K,B): s_t for each step; h0 and x are filled in, and h_t is to be written to
+    `states[t + 1]`.
     """
 
     def __init__(self, xp: XP, x: Array, h0: Array, lengths: Lengths, reverse: bool, dtype: Any):
@@ -48,7 +50,7 @@ class ColumnSequence(ReadingOrder):
         self.chunk = max(1, min(T, CHUNK // max(1, B)))  # steps in a chunk
 
     def zero_finished(self, steps: Array, first: int = 0) -> None:
-        """Zeros in the columns that have ended, for consecutive steps (m,·,n) of which `first` is the first."""
+        """Zeros in the columns that have ended, for consecutive steps (m,·,n) from `first` on."""
         if self.has_lengths:
             for step, n in zip(steps, self.active_rows[first:]):
                 step[:, n:] = 0
@@ -61,7 +63,7 @@ class ColumnSequence(ReadingOrder):
         """The state (B,H) after the last step of each row, from the states (T+1,H,B)."""
         return self.last(self.xp.swapaxes(states, 1, 2))
 
-    # Backward. A column that has ended keeps the gradient of its last state until its own last step is reached.
+    # Backward. A column keeps the gradient of its last state until its own last step is reached.
 
     def read_state_gradient(self, g: Array) -> Array:
         """The gradient (B,H) of a last state as (H,B), to be written to; zeros for None."""
@@ -78,7 +80,7 @@ class ColumnSequence(ReadingOrder):
         return [g[t, :n].T for t, n in enumerate(self.active_rows)]
 
     def empty_dx(self, needed: bool) -> Array | None:
-        """Memory for ∂x (T,B,I) in the order of reading, 0 where a row has ended; None where it is not needed."""
+        """Memory for ∂x (T,B,I) in the order of reading, 0 where a row has ended; or None."""
         if not needed:
             return None
         shape = self.T, self.B, self.I

@@ -1,4 +1,4 @@
-"""Work arrays that are kept from one call to the next. It must equal `xp.empty`: only the time differs.
+"""Work arrays that are kept from one call to the next, in the place of `xp.empty`.
 
 Fresh memory is paid for with a page fault every 4 kB, which costs more than the arithmetic on it.
 """
@@ -21,8 +21,8 @@ MAX_IDLE_REQUESTS = 256  # an array that has served none of the last requests is
 class Workspace(threading.local):
     """Work arrays, kept from one call to the next. Each thread has its own.
 
-    Every view of an array holds a reference to it. So an array that only the pool refers to is free: neither a
-    pullback nor a result reads it.
+    Every view of an array holds a reference to it. So an array that only the pool refers to is
+    free: neither a pullback nor a result reads it.
     """
 
     def __init__(self) -> None:
