@@ -107,8 +107,13 @@ class Conversions(TensorBase):
     ) -> Any:
         """A copy of `data` as a tensor of this one's dtype, on its device."""
         values = data.array if isinstance(data, TensorBase) else data
-        values = np.array(array.to_numpy(values) if hasattr(values, "dtype") else values)
-        values = values.astype(self.dtype if dtype is None else as_dtype("new_tensor", dtype))
+        wanted = self.dtype if dtype is None else as_dtype("new_tensor", dtype)
+        try:
+            values = np.array(array.to_numpy(values) if hasattr(values, "dtype") else values)
+            values = values.astype(wanted)
+        except (ValueError, TypeError):
+            got = type(data).__name__
+            raise TypeError(f"new_tensor: expected numbers, got a {got} of others") from None
         target = self.device if device is None else array.device(device)
         t = TensorBase.tensor_class(array.to_device(values, target))
         return t.requires_grad_(requires_grad)

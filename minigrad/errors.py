@@ -87,6 +87,11 @@ def explain(op: Any, arrays: Sequence[Array], settings: Settings, error: Excepti
         found = check(name, arrays, settings)
         if found:
             return found
+    if isinstance(error, AttributeError):
+        return TypeError(
+            f"{name}: expected a tensor, got {error.obj!r}; make a tensor of it first, with "
+            "minigrad.tensor(...)"
+        )
     named = text if text.startswith(f"{name}: ") else f"{name}: {text}"
     found = with_text(type(error), named)
     given = [describe(a) for a in arrays]
@@ -98,7 +103,7 @@ def explain(op: Any, arrays: Sequence[Array], settings: Settings, error: Excepti
 def checks_of(op: Any) -> list[Check]:
     """What is checked of the arguments of an op, in this order."""
     name = op.__name__
-    checks: list[Check] = [one_device, dims_exist]
+    checks: list[Check] = [one_device, dims_exist, integers_in_a_row]
     if not op.composed:
         checks.insert(1, tensors_alone)  # an op by hand may do without some of its arrays
     if name in DTYPES:
@@ -172,12 +177,29 @@ def wrong_dims(name: str, key: str, dims: Sequence[Any], ndim: int, of: str) -> 
     """What is wrong with `dims` in a tensor of `ndim` dimensions, which the message calls `of`."""
     n = max(ndim, 1)  # PyTorch lets a 0-d tensor have the dims -1 and 0
     for d in dims:
-        if not hasattr(type(d), "__index__"):
-            return TypeError(f"{name}: expected {key} to be an integer, got {d!r}")
+        if not is_integer(d):
+            return TypeError(f"{name}: expected {key} to be an integer, got {describe(d)}")
         if not -n <= d < n:
             return IndexError(f"{name}: expected {key} from {-n} to {n - 1} for {of}, got {d}")
     if len({d % n for d in dims}) < len(dims):
         return ValueError(f"{name}: expected each {key} once for {of}, got {tuple(dims)}")
+    return None
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a setting is an integer, also NumPy's."""
+    return isinstance(value, (int, np.integer))
+
+
+def integers_in_a_row(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
+    """A shape, and dims in an order, are a tuple or a list of integers."""
+    for key in ("shape", "dims"):
+        value = settings.get(key, ())
+        if not isinstance(value, (tuple, list)) or not all(map(is_integer, value)):
+            given = [describe(v) for v in value] if isinstance(value, (tuple, list)) else value
+            return TypeError(
+                f"{name}: expected {key} to be a tuple of integers, got {describe(given)}"
+            )
     return None
 
 
@@ -240,6 +262,9 @@ def inner_sizes_agree(name: str, arrays: Sequence[Array], settings: Settings) ->
 
 def sizes_of_a_layer(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
     """linear: x (.., I), weight (O, I), bias (O)."""
+    if len(shapes_in(arrays[:2])) < 2:
+        given = " and ".join(map(describe, arrays[:2]))
+        return TypeError(f"linear: expected x and weight to be tensors, got {given}")
     x, weight, *bias = shapes_in(arrays)
     if len(weight) != 2:
         return ValueError(f"linear: expected a weight (out, in), got {weight}")
@@ -257,8 +282,6 @@ def elements_fill(name: str, arrays: Sequence[Array], settings: Settings) -> Fou
     (shape,) = shapes_in(arrays)
     n = math.prod(shape)
     target = tuple(settings["shape"])
-    if not all([hasattr(type(size), "__index__") for size in target]):
-        return TypeError(f"{name}: expected integers as a shape, got {target}")
     if target.count(-1) > 1:
         return ValueError(f"{name}: expected at most one -1, got {target}")
     return ValueError(f"{name}: expected a shape of {n} elements, got {target}")

@@ -117,7 +117,7 @@ def methods() -> dict[str, Any]:
     def method(name: str) -> Any:
         return lambda *args, **settings: getattr(X, name)(*args, **settings)
 
-    apart = {"kind", "new", "write"}  # inside matters
+    apart = {"tensor_class", "new", "assign", "values_to_hold", "html_page"}  # inside matters
     names = [
         n
         for n in dir(mg.Tensor)
