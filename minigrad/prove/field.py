@@ -14,12 +14,13 @@ da.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from minigrad.prove.exact import Arithmetic, ExactArray, exact
+from minigrad.prove.exact import Arithmetic, exact
 
 PRIME = 2**61 - 1
 
@@ -97,15 +98,11 @@ class Field(Arithmetic):
         """A random number of the field."""
         return self.random.randrange(PRIME)
 
-    def array(self, *shape: int, with_slope: bool = True) -> ExactArray:
+    def array(self, *shape: int, with_slope: bool = True) -> Any:
         """An array of random numbers, moving in a random direction."""
-        out = exact([0] * 0).reshape(0) if 0 in shape else None
-        if out is not None:
-            return out.reshape(shape)
-        count = 1
-        for n in shape:
-            count *= n
-        numbers = [Dual(self.draw(), self.draw() if with_slope else 0) for _ in range(count)]
+        numbers = [
+            Dual(self.draw(), self.draw() if with_slope else 0) for _ in range(math.prod(shape))
+        ]
         return exact(numbers).reshape(shape)
 
     def number(self, value: Any) -> Any:
