@@ -188,15 +188,17 @@ def op(
     made of a mixture of integers and float32 becomes float32 again.
 
     The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many
-    arrays it takes), `keywords` (its settings) and `required` (those without a default).
+    arrays it takes), `keywords` (its settings in order), `settable` (the set of them) and
+    `required` (those without a default).
     """
     if rule is None:
         return functools.partial(op, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
     name = rule.__name__
     parameters = list(inspect.signature(rule).parameters.values())[1:]  # without xp
-    settable = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-    keywords = [p.name for p in settable]
-    required = {p.name for p in settable if p.default is p.empty}
+    keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    keywords = [p.name for p in keyword_only]
+    settable = set(keywords)
+    required = {p.name for p in keyword_only if p.default is p.empty}
     is_variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     arity = sys.maxsize if is_variadic else len(parameters) - len(keywords)
     versions = versions_of(name)
@@ -226,7 +228,7 @@ def op(
         return tuple(outs) if is_tuple else outs[0]
 
     vars(apply).update(rule=rule, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
-    vars(apply).update(arity=arity, keywords=keywords, required=required)
+    vars(apply).update(arity=arity, keywords=keywords, settable=settable, required=required)
     vars(apply)["__signature__"] = call_signature(parameters)
     vars(apply).pop("__wrapped__")  # help() would show the rule's parameters
     OPS[name] = apply
@@ -293,31 +295,43 @@ def split_arguments(
     op: Op, args: tuple[Any, ...], settings: dict[str, Any]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arrays and the settings of a call, whichever way they were written."""
-    keywords = op.keywords
-    settings = {key: raw(value) for key, value in settings.items()}
-    if len(args) == op.arity and op.required <= settings.keys() <= set(keywords):
-        return args, settings
-    for theirs, ours in NUMPYS_NAMES.items():
-        if theirs in settings and theirs not in keywords:
-            settings[ours] = settings.pop(theirs)
-    for word in ("out", "dtype"):  # PyTorch's, accepted at their default
-        if word in settings and word not in keywords and settings.pop(word) is not None:
-            raise NotImplementedError(
-                f"{op.__name__}: {word}= is not supported; convert or copy what is returned"
-            )
-    if op.arity == sys.maxsize and args and isinstance(args[0], (list, tuple)):
+    arity = op.arity
+    if len(args) == arity and op.required <= settings.keys() <= op.settable:
+        return args, {key: raw(value) for key, value in settings.items()}
+    if arity == sys.maxsize and args and isinstance(args[0], (list, tuple)):
         arrays = tuple(args[0])  # cat([a, b], 1)
         extra = args[1:]
     else:
-        arrays = args[: op.arity]
-        extra = args[op.arity :]
-    by_position = {word: raw(value) for word, value in zip(keywords, extra, strict=False)}
-    given = by_position | settings
-    is_complete = len(arrays) == op.arity or (op.arity == sys.maxsize and arrays)
-    each_once = len(extra) <= len(keywords) and len(given) == len(by_position) + len(settings)
-    if is_complete and each_once and op.required <= given.keys() <= set(keywords):
-        return arrays, given
+        arrays = args[:arity]
+        extra = args[arity:]
+    given = dict(zip(op.keywords, extra, strict=False))
+    given.update(settings)
+    each_once = len(given) == len(extra) + len(settings)
+    is_complete = len(arrays) == arity or (arity == sys.maxsize and arrays)
+    if each_once and is_complete and op.required <= given.keys() <= op.settable:
+        return arrays, {key: raw(value) for key, value in given.items()}
+    renamed = without_foreign_names(op, settings)
+    if renamed.keys() != settings.keys():
+        return split_arguments(op, args, renamed)
     return bind_arguments(op, args, settings)
+
+
+def without_foreign_names(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` with NumPy's names replaced by PyTorch's, and without `out` and `dtype`.
+
+    Raises NotImplementedError where one of those two is given and is no setting of the op.
+    """
+    found = {}
+    for key, value in settings.items():
+        if key in op.settable:
+            found[key] = value
+        elif key not in ("out", "dtype"):
+            found[NUMPYS_NAMES.get(key, key)] = value
+        elif value is not None:
+            raise NotImplementedError(
+                f"{op.__name__}: {key}= is not supported; convert or copy what is returned"
+            )
+    return found
 
 
 def bind_arguments(
@@ -327,17 +341,20 @@ def bind_arguments(
 
     Raises TypeError where the call does not fit the op's signature.
     """
+    name = op.__name__
+    signature = inspect.signature(op)
     try:
-        given = inspect.signature(op).bind(*args, **settings).arguments
+        given = signature.bind(*args, **settings).arguments
     except TypeError as error:
-        raise TypeError(f"{op.__name__}: expected {errors.signature(op)}, {error}") from None
+        raise TypeError(f"{name}: expected {errors.signature(op)}, {error}") from None
     if op.arity == sys.maxsize:
-        raise TypeError(f"{op.__name__}: expected at least one tensor, got none")
-    names = list(inspect.signature(op).parameters)[: op.arity]
-    return (
-        tuple(given.get(name) for name in names),
-        {key: raw(value) for key, value in given.items() if key not in names},
-    )
+        raise TypeError(
+            f"{name}: expected {errors.signature(op)}, with at least one tensor and each setting "
+            "once"
+        )
+    names = list(signature.parameters)[: op.arity]
+    arrays = tuple([given.get(n) for n in names])
+    return arrays, {key: raw(value) for key, value in given.items() if key not in names}
 
 
 def raw(value: Any) -> Any:
