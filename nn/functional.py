@@ -8,8 +8,8 @@ elements), "sum" or "none".
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from numbers import Integral
+from collections.abc import Iterable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -461,6 +461,8 @@ def pad(
     check_tensors("pad", input=input)
     if mode != "constant":
         raise NotImplementedError(f"pad: mode={mode!r} is not supported; use mode='constant'")
+    if not isinstance(pad, (tuple, list)):
+        raise TypeError(f"pad: expected pad to be a tuple, got a {type(pad).__name__}")
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(
             f"pad: expected a pair (before, after) for at most {input.ndim} dimensions, "
@@ -534,8 +536,11 @@ def check_tensors(name: str, **tensors: Any) -> None:
             )
 
 
-def check_probability(name: str, p: float, argument: str = "p") -> float:
+def check_probability(name: str, p: Any, argument: str = "p") -> float:
     """Return p, which must lie between 0 and 1."""
+    is_number = isinstance(p, Real)
+    if not is_number:
+        raise TypeError(f"{name}: expected {argument} to be a number, got a {type(p).__name__}")
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: expected {argument} between 0 and 1, got {p!r}")
     return p
@@ -566,7 +571,10 @@ def normalized_sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     """The sizes of the dimensions to normalize over; one number is the last one's."""
     if isinstance(normalized_shape, Integral):
         return (int(normalized_shape),)
-    return tuple(normalized_shape)  # type: ignore[arg-type]
+    if not isinstance(normalized_shape, Iterable):
+        got = type(normalized_shape).__name__
+        raise TypeError(f"layer_norm: expected normalized_shape to be integers, got a {got}")
+    return tuple(normalized_shape)
 
 
 def check_reduction(
