@@ -18,6 +18,7 @@ TABLE = np.dtype(
     [("rows", np.int64, (MAX_ROWS, 7))]
 )  # for each parameter: size, number, the addresses of p, g and up to 3 states; see common.cuh
 
+ANY_DTYPE = np.dtype(np.float64)  # for a kernel without a T
 OUTSIDE = Kernel("checks.cu", "outside")
 NOT_FINITE = Kernel("checks.cu", "not_finite")
 
@@ -116,7 +117,8 @@ class Kernels:
             "the op is one before this line, since nobody waits for a GPU"
         )
         code = self.fault_code(IndexError, sentence)
-        self.launch(OUTSIDE, ids.dtype, ids.size, *self.fault_arguments(), ids, low, high, code)
+        arguments = *self.fault_arguments(), ids, low, high, code
+        self.launch(OUTSIDE, ANY_DTYPE, ids.size, *arguments)
 
     def check_bounds(self, ids: Array, size: int, name: str, limits: str) -> None:
         """Find ids outside [0, size)."""

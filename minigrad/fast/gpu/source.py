@@ -6,7 +6,7 @@ import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
-C_NAMES = {"float32": "float", "float64": "double", "int64": "long long"}
+C_NAMES = {"float32": "float", "float64": "double"}
 HERE = Path(__file__).parent
 
 
