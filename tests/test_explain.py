@@ -14,6 +14,7 @@ import pytest
 
 import minigrad as mg
 import nn
+from minigrad.convert import Conversions
 from minigrad.inspect.explain.fold import members, tree
 
 
@@ -328,6 +329,11 @@ def test_names_cannot_break_the_page() -> None:
     x = mg.tensor(1.0, requires_grad=True)
     page = mg.explain(x * x, names={"</script><b>": x}).html()
     assert "</script><b>" not in page
+
+
+def test_jupyter_shows_text_where_nothing_offers_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Conversions, "html_page", None)
+    assert product()[2]._repr_html_() is None
 
 
 def test_jupyter_shows_a_number_with_a_graph_and_a_module() -> None:

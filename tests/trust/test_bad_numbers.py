@@ -112,6 +112,22 @@ def test_the_time_step_of_a_fused_op_is_found(kind: Any, back: bool, reverse: bo
     )
 
 
+def test_an_op_of_ones_own_may_say_that_it_runs_over_time() -> None:
+    def reciprocals(xp: Any, x: Any) -> Any:
+        return 1 / x, (lambda g: -g / (x * x),)
+
+    x = mg.ones(4, 2, 3)
+    x[2, 1] = 0.0
+    try:
+        for over_time in (True, False):
+            op = mg.op(reciprocals, over_time=over_time)
+            with mg.detect_anomaly(), pytest.raises(FloatingPointError) as error:
+                op(x)
+            assert ("the first at time step 2 of 4" in str(error.value)) == over_time
+    finally:
+        del mg.OPS["reciprocals"]
+
+
 def test_a_gradient_is_found_in_the_module_that_made_its_op() -> None:
     model, first = Classifier(), Classifier.forward.__code__.co_firstlineno
     model.head[1].weight.array.fill(HUGE)
