@@ -41,22 +41,9 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
     kind: the kind of device whose faster versions serve its arrays, see minigrad.faster.
     """
 
-    def sum(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
-        return module.add.reduce(
-            x, axis=axis, keepdims=keepdims
-        )  # np.sum takes twice as long to call
-
-    def astype(x: Array, dtype: Any) -> Array:
-        return x.astype(dtype, copy=False)
-
-    def check_bounds(ids: Array, size: int, name: str, limits: str) -> None:
-        """Raise IndexError where an id lies outside [0, size)."""
-        if ids.size and not (0 <= int(ids.min()) and int(ids.max()) < size):
-            low, high = int(ids.min()), int(ids.max())
-            raise IndexError(f"{name}: expected {limits}, got values from {low} to {high}")
-
-    def check_index(index: Any, shape: tuple[int, ...]) -> None:
-        """Nothing: NumPy itself raises where an index is out of range."""
+    def sum_(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        # np.sum takes twice as long to call
+        return module.add.reduce(x, axis=axis, keepdims=keepdims)
 
     def add_at(out: Array, index: Any, g: Array) -> None:
         """out[index] += g, where a place that is named twice gets both."""
@@ -72,26 +59,35 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
         xp.add_at(out, index, g)
         return out
 
-    def move(x: Array, name: str) -> Array:
-        return to_device(x, device(name))
-
     xp = Namespace(**{word: getattr(module, word) for word in VOCABULARY})
-    vars(xp).update(
-        kind=kind,
-        ndarray=module.ndarray,
-        cat=module.concatenate,
-        permute=module.transpose,
-        clone=module.copy,
-        sum=sum,
-        astype=astype,
-        check_bounds=check_bounds,
-        check_index=check_index,
-        add_at=add_at,
-        scatter_add=scatter_add,
-        lazy_scatter=LazyScatter,
-        move=move,
-    )
+    vars(xp).update(kind=kind, ndarray=module.ndarray)
+    vars(xp).update(cat=module.concatenate, permute=module.transpose, clone=module.copy, sum=sum_)
+    vars(xp).update(add_at=add_at, scatter_add=scatter_add, lazy_scatter=LazyScatter)
+    vars(xp).update(astype=astype, move=move, check_bounds=check_bounds, check_index=check_index)
     return xp
+
+
+def astype(x: Array, dtype: Any) -> Array:
+    """x in another dtype; x itself where it has it already."""
+    return x.astype(dtype, copy=False)
+
+
+def move(x: Array, name: str) -> Array:
+    """x on the device of this name."""
+    return to_device(x, device(name))
+
+
+def check_bounds(ids: Array, size: int, name: str, limits: str) -> None:
+    """Raise IndexError where an id lies outside [0, size)."""
+    if ids.size == 0:
+        return
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high >= size:
+        raise IndexError(f"{name}: expected {limits}, got values from {low} to {high}")
+
+
+def check_index(index: Any, shape: tuple[int, ...]) -> None:
+    """Nothing: NumPy itself raises where an index is out of range. A GPU has another check."""
 
 
 class LazyScatter:
@@ -150,12 +146,14 @@ class Backend(SimpleNamespace):
 
 
 def open_cpu() -> Backend:
+    """NumPy."""
     return Backend(
         xp=namespace(np), upload=np.asarray, download=np.asarray, from_dlpack=np.from_dlpack
     )
 
 
 def open_cuda() -> Backend:
+    """CuPy. Raises RuntimeError where no GPU can be used."""
     from minigrad import cuda  # imported where it is needed: CuPy takes most of a second
 
     cupy = cuda.library()

@@ -169,6 +169,7 @@ def route(
 
 
 def requires_grad(a: Any) -> bool:
+    """Whether an argument of an op is a Tensor that requires a gradient."""
     return isinstance(a, TensorBase) and a.requires_grad
 
 

@@ -61,10 +61,12 @@ class Conversions(TensorBase):
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The type of the numbers, NumPy's."""
         return self.array.dtype
 
     @property
     def device(self) -> array.device:
+        """Where the numbers are."""
         return array.device_of(self.array)
 
     def to(self, *target: Any, dtype: Any = None, device: Any = None) -> Any:

@@ -204,10 +204,12 @@ def integers_in_a_row(name: str, arrays: Sequence[Array], settings: Settings) ->
 
 
 def shapes_in(arrays: Sequence[Array]) -> list[Shape]:
+    """The shapes of those that have one."""
     return [tuple(a.shape) for a in arrays if hasattr(a, "shape")]
 
 
 def listed(shapes: Sequence[Shape]) -> str:
+    """Shapes in a message."""
     return " and ".join(map(str, shapes))
 
 
@@ -217,6 +219,7 @@ def shapes_broadcast(name: str, arrays: Sequence[Array], settings: Settings) -> 
 
 
 def wrong_shapes(name: str, what: str, shapes: Sequence[Shape]) -> Found:
+    """A ValueError where `shapes`, called `what`, cannot be broadcast together."""
     if broadcast(shapes) is not None:
         return None
     return ValueError(
@@ -441,12 +444,3 @@ SHAPES: dict[str, Check] = {
     "argmin": something_to_reduce,
     "getitem": index_fits,
 }
-
-
-def name_all(module: Settings, helpers: str = "") -> None:
-    """Nothing; it is called where a file has not yet dropped it."""
-
-
-def named(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function itself; it is called where a file has not yet dropped it."""
-    return function

@@ -4,6 +4,7 @@ To repeat a failure run its test alone, `pytest "tests/test_ops.py::TEST[OP]"`: 
 smallest sample that it found, and tries that one first.
 """
 
+import inspect
 from typing import Any
 
 import hypothesis
@@ -206,3 +207,30 @@ def test_dtypes(name: str, data: Any) -> None:
 @each_op()
 def test_strict_device(name: str, data: Any) -> None:
     laws.strictness(mg.OPS[name], data.draw(TABLE[name].all), TABLE[name].looks)
+
+
+# What a user sees
+
+
+@pytest.mark.parametrize("name", sorted({*TABLE, *NONDIFFERENTIABLE}))
+def test_help_shows_a_call_and_says_something(name: str) -> None:
+    op = mg.OPS.get(name) or autograd.NONDIFFERENTIABLE[name]
+    assert op.__doc__ and "xp" not in inspect.signature(op).parameters
+    arrays = [p for p in inspect.signature(op).parameters if p not in op.keywords]
+    assert arrays == [*inspect.signature(op.rule).parameters][1 : 1 + len(arrays)]
+
+
+def test_arrays_and_settings_by_position_and_by_name() -> None:
+    x = mg.tensor([[1.0, 2.0], [3.0, 5.0]])
+    calls = [mg.sum(x, 1), mg.sum(x, dim=1), mg.sum(x=x, dim=1), mg.sum(x, axis=1, out=None)]
+    assert [y.tolist() for y in calls] == [[3, 8]] * 4
+    assert mg.add(b=x, a=1).tolist() == [[2, 3], [4, 6]]
+    assert mg.linear(x, x).tolist() == mg.linear(x, x, None).tolist()
+    assert mg.cat([x, x], axis=1).tolist() == mg.cat(x, x, dim=1).tolist()
+    with pytest.raises(NotImplementedError, match="sum: dtype= is not supported"):
+        mg.sum(x, dtype=mg.float64)
+    for wrong in (lambda: mg.cat([]), lambda: mg.cat([x, x], 0, dim=1)):
+        with pytest.raises(TypeError, match=r"cat: expected cat\(\*xs, dim=0\), with at least one"):
+            wrong()
+    with pytest.raises(TypeError, match=r"cumsum: expected cumsum\(x, dim\), missing .* 'dim'"):
+        mg.cumsum(x)
