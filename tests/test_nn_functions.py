@@ -1,5 +1,6 @@
 """Laws of losses, attention, batches and files, and what they say when they are misused."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -81,9 +82,7 @@ def test_misuse_of_losses() -> None:
         F.nll_loss(mg.ones(2, 4), mg.tensor([0, 4]))
     with pytest.raises(ValueError, match="expected reduction 'none', 'sum' or 'mean', got 'avg'"):
         mg.byhand.softmax_cross_entropy(mg.ones(2, 4), mg.tensor([0, 1]), reduction="avg")
-    with pytest.raises(
-        TypeError, match=r"expected integer targets, got float32; use \.long\(\)"
-    ):
+    with pytest.raises(TypeError, match=r"expected integer targets, got float32; use \.long\(\)"):
         mg.byhand.softmax_cross_entropy(mg.ones(2, 4), mg.ones(2))
     with pytest.raises(IndexError, match="expected classes 0 to 3, got values from -1 to 1"):
         F.cross_entropy(mg.ones(2, 4), mg.tensor([-1, 1]))
@@ -328,3 +327,37 @@ def test_misuse_of_files(tmp_path: Any) -> None:
         ValueError, match=r"^save: expected a key for each tensor, got 'a\.b' twice"
     ):
         nn.io.save({"a": {"b": mg.ones(1)}, "a.b": mg.ones(1)}, tmp_path / "x")
+
+
+# Clipping.
+
+
+def test_clipping_takes_a_generator_a_tensor_and_pytorchs_keywords() -> None:
+    params = [nn.Parameter([3.0]), nn.Parameter([4.0]), nn.Parameter([1.0])]
+    for p in params[:2]:
+        p.grad = p.detach().clone()
+    assert nn.utils.clip_grad_norm_((p for p in params), 2.5, foreach=False).item() == 5.0
+    assert [p.grad.item() for p in params[:2]] == pytest.approx([1.5, 2.0])
+    nn.utils.clip_grad_value_((p for p in params), mg.tensor(1.75), foreach=True)
+    assert [p.grad.item() for p in params[:2]] == pytest.approx([1.5, 1.75])
+    assert nn.utils.clip_grad_norm_(params[0], 9.0, math.inf).item() == pytest.approx(1.5)
+    assert params[2].grad is None
+
+
+def test_misuse_of_clipping() -> None:
+    p = nn.Parameter([1.0])
+    p.grad = mg.ones(1)
+    for settings, kind, words in (
+        ((3, 1.0), TypeError, "an iterable of parameters such as .*, got 3"),
+        (([1.0], 1.0), TypeError, "a Tensor as each parameter, got 1.0"),
+        ((p, "a"), TypeError, "a number as max_norm, got 'a'"),
+        ((p, -1.0), ValueError, "max_norm of at least 0 and norm_type above 0, got -1.0 and 2.0"),
+        (
+            (p, 1.0, 0.0),
+            ValueError,
+            "max_norm of at least 0 and norm_type above 0, got 1.0 and 0.0",
+        ),
+    ):
+        with pytest.raises(kind, match=f"^clip_grad_norm_: expected {words}"):
+            nn.utils.clip_grad_norm_(*settings)
+    assert p.grad.tolist() == [1.0]
