@@ -1,7 +1,7 @@
 """The two halves of a large batch on two cores. It must equal the rule that it decorates.
 
 NumPy's products use both cores by themselves, its tanh and sums only one. Where halving pays was
-measured: see benchmarks/RESULTS.md, "Layouts of the recurrent layers".
+measured: see benchmarks/LAYOUTS.md.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ it goes into one product:
 
 Backward, only ∂a_t and ∂h_t wait for one another. All else is computed for a chunk of steps at
 once: as many as fit the cache, so that a small batch costs few calls, and a large one is still in
-the cache where it is used. See benchmarks/RESULTS.md, "Layouts of the recurrent layers".
+the cache where it is used. See benchmarks/LAYOUTS.md for what was measured.
 """
 
 from __future__ import annotations
