@@ -91,14 +91,10 @@ class DataLoader:
         refuse_unsupported(name, "use minigrad.manual_seed(...)", generator=generator)
         refuse_unsupported(
             name,
-            "leave it out, batches are made on the CPU; move one with .to(...)",
+            "leave it out: batches are made in this process, on the CPU",
+            num_workers=num_workers,
             pin_memory=pin_memory,
             pin_memory_device=pin_memory_device,
-        )
-        refuse_unsupported(
-            name,
-            "leave it out, batches are made in this process",
-            num_workers=num_workers,
             timeout=timeout,
             worker_init_fn=worker_init_fn,
             multiprocessing_context=multiprocessing_context,
@@ -106,7 +102,7 @@ class DataLoader:
             persistent_workers=persistent_workers,
         )
         check_dataset(dataset)
-        check_integers("DataLoader", 1, batch_size=batch_size)
+        check_integers(name, 1, batch_size=batch_size)
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = bool(shuffle)
