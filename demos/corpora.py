@@ -38,7 +38,7 @@ def corpus(name: str, seed: int, count: int, train: str = "", test: str = "") ->
     chosen = np.random.default_rng(seed).permutation(len(sentences)).tolist()
     first, rest = chosen[: len(chosen) // 10 + 1], chosen[len(chosen) // 10 + 1 :]
     if len(rest) < 20:
-        raise SystemExit(f"{train}: {len(sentences)} sentences are in it; wanted are 30 or more.")
+        raise SystemExit(f"{train}: expected 30 or more sentences, got {len(sentences)}.")
     return Corpus([sentences[i] for i in rest], [sentences[i] for i in first], read_conll(test), [])
 
 
@@ -186,8 +186,8 @@ def from_python(seed: int, count: int) -> Corpus:
     files = sorted(folder.glob("*.py"))
     if len(files) < 50:
         raise SystemExit(
-            f"{folder}: it holds {len(files)} modules as source; this Python came without "
-            "its library."
+            f"{folder}: expected the sources of Python's library, got {len(files)} modules; "
+            "use a Python that has them."
         )
     random = np.random.default_rng(seed)
     order = iter(random.permutation(len(files)).tolist())

@@ -86,7 +86,7 @@ def script_name(text: str) -> str:
 
 def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is wanted, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
     return int(text)
 
 
@@ -94,11 +94,9 @@ def device(text: str) -> str:
     import minigrad as mg
 
     if text.split(":")[0] not in ("cpu", "cuda"):
-        raise argparse.ArgumentTypeError(f"a device is cpu, cuda or cuda:1, not {text!r}")
+        raise argparse.ArgumentTypeError(f"expected cpu, cuda or cuda:1, got {text!r}")
     if text != "cpu" and not mg.cuda.is_available():
-        raise argparse.ArgumentTypeError(
-            f"{text} is wanted, but CuPy finds no GPU here; leave the option out"
-        )
+        raise argparse.ArgumentTypeError(f"{text}: CuPy finds no GPU here; leave the option out")
     return text
 
 

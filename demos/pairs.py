@@ -142,9 +142,7 @@ def read_pairs(path: str | Path) -> list[Pair]:
     try:
         lines = Path(path).read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise SystemExit(
-            f"{path}: a text file in UTF-8 is wanted, but reading it says: {error}."
-        ) from None
+        raise SystemExit(f"{path}: expected a text file in UTF-8, got: {error}.") from None
     found: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         source, *rest = (part.strip() for part in line.split("\t"))
@@ -152,14 +150,12 @@ def read_pairs(path: str | Path) -> list[Pair]:
             continue
         if not (source and rest and rest[0]):
             raise SystemExit(
-                f"{path}, line {number}: a text, a tab and its translation are wanted, not "
+                f"{path}, line {number}: expected a text, a tab and its translation, got "
                 f"{line[:60]!r}."
             )
         found.setdefault(source, rest[0])
     if len(found) < LEAST:
-        raise SystemExit(
-            f"{path} holds {len(found)} different texts; at least {LEAST} pairs are wanted."
-        )
+        raise SystemExit(f"{path}: expected at least {LEAST} different texts, got {len(found)}.")
     return list(found.items())
 
 
@@ -178,8 +174,8 @@ def own_pairs(path: str | Path, random: np.random.Generator) -> tuple[list[Pair]
     kept = [pair for pair in pairs if max(len(split(text, name)) for text in pair) <= LONGEST]
     if len(kept) < LEAST:
         raise SystemExit(
-            f"{path}: {len(kept)} pairs have at most {LONGEST} {name} a side; at least "
-            f"{LEAST} are wanted."
+            f"{path}: expected at least {LEAST} pairs with at most {LONGEST} {name} a side, "
+            f"got {len(kept)}."
         )
     return kept, name
 

@@ -128,7 +128,7 @@ def publish(out: Path) -> None:
 
     results = load(out)
     if any(section["quick"] for section in results["sections"]):
-        sys.exit(f"{out} was made with --quick: nobody should quote it. Run the demos without it.")
+        sys.exit(f"{out} was made with --quick, with small versions; run the demos without it.")
     results["made"] = {
         "date": datetime.date.today().isoformat(),
         "seeds": min(section["seeds"] for section in results["sections"]),

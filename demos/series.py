@@ -80,25 +80,23 @@ def read_column(path: str, column: str | None) -> Array:
         with open(path, encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise SystemExit(
-            f"{path}: a CSV file in UTF-8 is wanted, but reading it says: {error}."
-        ) from None
+        raise SystemExit(f"{path}: expected a CSV file in UTF-8, got: {error}.") from None
     names = list(rows[0]) if rows else []
     if column not in names:
         raise SystemExit(
-            f"{path}: wanted is --column NAME, one of its columns "
-            f"({', '.join(map(str, names)) or 'it has no rows'}), not {column!r}."
+            f"{path}: expected --column NAME, one of its columns "
+            f"({', '.join(map(str, names)) or 'it has no rows'}), got {column!r}."
         )
     values = np.array([number(row[column]) for row in rows])
     if not np.isfinite(values).all():
         wrong = int(np.flatnonzero(~np.isfinite(values))[0])
         raise SystemExit(
-            f"{path}: row {wrong + 1} has {rows[wrong][column]!r} as {column}; wanted is a "
-            "number in every row."
+            f"{path}: expected a number as {column} in every row, got "
+            f"{rows[wrong][column]!r} in row {wrong + 1}."
         )
     if len(values) < 200 or np.ptp(values) == 0:
         raise SystemExit(
-            f"{path}: {column} has {len(values)} rows; wanted are 200 or more, not all alike."
+            f"{path}: expected 200 or more rows of {column}, not all alike, got {len(values)}."
         )
     return values
 

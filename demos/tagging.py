@@ -43,16 +43,14 @@ def read_conll(path: str) -> list[Sentence]:
         with open(path, encoding="utf-8") as file:
             lines = [*file, ""]
     except UnicodeDecodeError as error:
-        raise SystemExit(
-            f"{path}: a text file in UTF-8 is wanted, but reading it says: {error}."
-        ) from None
+        raise SystemExit(f"{path}: expected a text file in UTF-8, got: {error}.") from None
     for number, line in enumerate(lines, start=1):
         columns = line.split()
         if columns and columns[0] != "-DOCSTART-":
             if len(columns) < 2 or not (columns[-1] == "O" or columns[-1][:2] in ("B-", "I-")):
                 raise SystemExit(
-                    f"{path}: line {number} is {line.strip()!r}; wanted is a word and, last, "
-                    "O, B-KIND or I-KIND."
+                    f"{path}, line {number}: expected a word and, last, O, B-KIND or I-KIND, "
+                    f"got {line.strip()!r}."
                 )
             words.append(columns[0])
             tags.append(columns[-1])
@@ -60,9 +58,7 @@ def read_conll(path: str) -> list[Sentence]:
             sentences.append(Sentence(words, tags))
             words, tags = [], []
     if not sentences:
-        raise SystemExit(
-            f"{path}: there is no sentence in it; wanted is a word and its tag on each line."
-        )
+        raise SystemExit(f"{path}: expected a word and its tag on each line, got no sentence.")
     return sentences
 
 
@@ -100,8 +96,7 @@ def score(
     for row, (ours, theirs) in enumerate(zip(true, guessed, strict=True)):
         if len(ours) != len(theirs):
             raise ValueError(
-                f"sentence {row} has {len(ours)} tags and {len(theirs)} guesses; one for "
-                "each is wanted"
+                f"sentence {row}: expected a guess for each of {len(ours)} tags, got {len(theirs)}"
             )
         names, guesses = (
             {

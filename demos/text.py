@@ -60,12 +60,12 @@ def read(path: str = "") -> str:
         raise SystemExit(f"--text {path} is not UTF-8 ({error}); save it as UTF-8.") from None
     if len(text) < SHORTEST:
         raise SystemExit(
-            f"--text {path} has {len(text):,} characters; {SHORTEST:,} are wanted at least."
+            f"--text {path}: expected at least {SHORTEST:,} characters, got {len(text):,}."
         )
     if len(set(text)) > WIDEST:
         raise SystemExit(
-            f"--text {path} has {len(set(text)):,} different characters; {WIDEST:,} are "
-            "wanted at most."
+            f"--text {path}: expected at most {WIDEST:,} different characters, "
+            f"got {len(set(text)):,}."
         )
     return text
 

@@ -294,9 +294,9 @@ def test_list_names_every_demo() -> None:
         (["s99"], "there is no demo 's99'"),
         (["s6_copy_tusk"], "did you mean s6_copy_task?"),
         (["--quik"], "there is no option --quik: did you mean --quick?"),
-        (["--seeds", "0"], "--seeds: a whole number of at least 1 is wanted, not '0'"),
-        (["--jobs", "many"], "--jobs: a whole number of at least 1 is wanted, not 'many'"),
-        (["--device", "tpu"], "--device: a device is cpu, cuda or cuda:1, not 'tpu'"),
+        (["--seeds", "0"], "--seeds: expected a whole number of at least 1, got '0'"),
+        (["--jobs", "many"], "--jobs: expected a whole number of at least 1, got 'many'"),
+        (["--device", "tpu"], "--device: expected cpu, cuda or cuda:1, got 'tpu'"),
         (["--out", __file__], "is a file; name a folder"),
     ],
 )

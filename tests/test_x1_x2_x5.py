@@ -160,10 +160,10 @@ def test_the_parts_are_the_text() -> None:
     ("content", "sentence"),
     [
         (b"\xff\xfe" * 30_000, "is not UTF-8"),
-        (b"too short", "has 9 characters; 30,000 are wanted at least."),
+        (b"too short", "expected at least 30,000 characters, got 9."),
         (
             "".join(map(chr, range(0x4E00, 0x5300))).encode() * 30,
-            "different characters; 1,000 are wanted at most.",
+            "expected at most 1,000 different characters, got 1,280.",
         ),
     ],
 )

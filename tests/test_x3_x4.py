@@ -100,16 +100,28 @@ def test_skill_lag_and_the_test_of_two_forecasts() -> None:
 @pytest.mark.parametrize(
     ("content", "column", "sentence"),
     [
-        ("day,price\n1,2\n", "prize", r"one of its columns \(day, price\), not 'prize'"),
+        ("day,price\n1,2\n", "prize", r"one of its columns \(day, price\), got 'prize'"),
         ("", "price", "it has no rows"),
         (
             "day,price\n1,2\n2,high\n",
             "price",
-            "row 2 has 'high' as price; wanted is a number in every row",
+            "expected a number as price in every row, got 'high' in row 2",
         ),
-        ("day,price\n1,2\n2\n", "price", "row 2 has None as price"),
-        ("day,price\n1,2\n2,nan\n", "price", "row 2 has 'nan' as price"),
-        ("day,price\n1,2\n2,3\n", "price", "price has 2 rows; wanted are 200 or more"),
+        (
+            "day,price\n1,2\n2\n",
+            "price",
+            "expected a number as price in every row, got None in row 2",
+        ),
+        (
+            "day,price\n1,2\n2,nan\n",
+            "price",
+            "expected a number as price in every row, got 'nan' in row 2",
+        ),
+        (
+            "day,price\n1,2\n2,3\n",
+            "price",
+            "expected 200 or more rows of price, not all alike, got 2",
+        ),
         ("price\n" + "5\n" * 300, "price", "not all alike"),
     ],
 )
@@ -126,7 +138,7 @@ def test_bytes_that_are_no_text_get_one_sentence(tmp_path: Path) -> None:
     path = tmp_path / "bytes"
     path.write_bytes(b"\xff\xfe\x00")
     for read in (lambda: series.read_column(str(path), "a"), lambda: tagging.read_conll(str(path))):
-        with pytest.raises(SystemExit, match="file in UTF-8 is wanted, but reading it says: "):
+        with pytest.raises(SystemExit, match="expected a (CSV|text) file in UTF-8, got: "):
             read()
 
 
@@ -176,7 +188,7 @@ def test_only_whole_names_count() -> None:
         score(true, guessed, only_last)["f1"] == 1 and score(true, guessed, only_last)["names"] == 1
     )
     assert score([["O"]], [["O"]])["f1"] == 0
-    with pytest.raises(ValueError, match="sentence 1 has 2 tags and 1 guesses"):
+    with pytest.raises(ValueError, match="sentence 1: expected a guess for each of 2 tags, got 1"):
         score(true, [guessed[0], ["O"]])
 
 
@@ -196,9 +208,9 @@ def test_spans_cover_exactly_the_words_that_are_not_o(rows: list[list[str]]) -> 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("", "there is no sentence in it"),
-        ("Anna\n", "line 1 is 'Anna'; wanted is a word and, last, O, B-KIND or I-KIND"),
-        ("Anna B-PER\nsmiled VERB\n", "line 2 is 'smiled VERB'"),
+        ("", "expected a word and its tag on each line, got no sentence"),
+        ("Anna\n", "line 1: expected a word and, last, O, B-KIND or I-KIND, got 'Anna'"),
+        ("Anna B-PER\nsmiled VERB\n", "line 2: expected .*, got 'smiled VERB'"),
     ],
 )
 def test_a_bad_file_of_sentences_gets_one_sentence(
@@ -222,7 +234,7 @@ def test_files_in_conll_format_are_learned_from(tmp_path: Path) -> None:
         ["B-PER", "O"],
     )
     path.write_text("Anna B-PER\n")
-    with pytest.raises(SystemExit, match="1 sentences are in it; wanted are 30 or more"):
+    with pytest.raises(SystemExit, match="expected 30 or more sentences, got 1"):
         corpus("your files", 0, 0, str(path), str(path))
 
 

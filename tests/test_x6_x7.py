@@ -200,13 +200,13 @@ def test_words_where_words_come_again_else_letters(tmp_path: Path) -> None:
     [
         (
             [*LINES, "no tab here"],
-            "line 101: a text, a tab and its translation are wanted, not 'no tab here'.",
+            "line 101: expected a text, a tab and its translation, got 'no tab here'.",
         ),
-        ([*LINES, "text\t "], "line 101: a text, a tab and its translation are wanted"),
-        (LINES[:9], "holds 9 different texts; at least 60 pairs are wanted."),
+        ([*LINES, "text\t "], "line 101: expected a text, a tab and its translation, got"),
+        (LINES[:9], "expected at least 60 different texts, got 9."),
         (
             [f"{'x ' * 70}{line}" for line in LINES],
-            "0 pairs have at most 60 words a side; at least 60 are wanted.",
+            "expected at least 60 pairs with at most 60 words a side, got 0.",
         ),
     ],
 )
@@ -220,9 +220,7 @@ def test_a_bad_file_gets_one_sentence(lines: list[str], sentence: str, tmp_path:
 def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "latin.txt").write_bytes("été\tsummer\n".encode("latin-1"))
     for name in ("latin.txt", "absent.txt"):
-        with pytest.raises(
-            SystemExit, match=f"{name}: a text file in UTF-8 is wanted, but reading it says: "
-        ):
+        with pytest.raises(SystemExit, match=f"{name}: expected a text file in UTF-8, got: "):
             pairs.read_pairs(tmp_path / name)
 
 
