@@ -85,15 +85,19 @@ def contract(a: str, x: Tensor, b: str, y: Tensor, needed: str) -> tuple[str, Te
 
 
 def as_matrices(names: str, x: Tensor, groups: list[list[str]]) -> Tensor:
-    """x with the letters of each group as one dimension, summed over the letters in no group."""
-    order = [c for group in groups for c in group]
+    """x with the letters of each of three groups as one dimension, summed over the letters in no group."""
+    first, second, third = groups
+    order = first + second + third
     only_here = [d for d, c in enumerate(names) if c not in order]
     if only_here:
         x = ops.sum(x, dim=only_here)
         names = "".join([c for c in names if c in order])
     size = dict(zip(names, x.shape, strict=True))
     x = ops.permute(x, [names.index(c) for c in order])
-    return ops.reshape(x, [math.prod([size[c] for c in group]) for group in groups])
+    sizes = []
+    for group in groups:
+        sizes.append(math.prod([size[c] for c in group]))
+    return ops.reshape(x, sizes)
 
 
 def parse(equation: Any, ndims: list[int]) -> tuple[list[str], str]:
