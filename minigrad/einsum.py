@@ -85,7 +85,7 @@ def contract(a: str, x: Tensor, b: str, y: Tensor, needed: str) -> tuple[str, Te
 
 
 def as_matrices(names: str, x: Tensor, groups: list[list[str]]) -> Tensor:
-    """x with the letters of each of three groups as one dimension, summed over the letters in no group."""
+    """x with each of three groups of letters as one dimension, summed over the letters in none."""
     first, second, third = groups
     order = first + second + third
     only_here = [d for d, c in enumerate(names) if c not in order]
