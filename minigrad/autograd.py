@@ -221,10 +221,14 @@ def op(
         is_tuple = type(value) is tuple
         values = value if is_tuple else (value,)
         outs = [wrap(v, xp, arrays, args, sets_dtype) for v in values]
+        observer = mode.observer
         if pullback and mode.grad_enabled and any_requires_grad(args):
-            record(Node(apply, args, settings, pullback, is_tuple), outs)
-        if mode.observer:
-            mode.observer.on_value(apply, arrays, settings, [out.array for out in outs])
+            node = Node(apply, args, settings, pullback, is_tuple)
+            record(node, outs)
+            if observer:
+                observer.on_node(node)
+        if observer:
+            observer.on_value(apply, arrays, settings, [out.array for out in outs])
         return tuple(outs) if is_tuple else outs[0]
 
     vars(apply).update(rule=rule, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
@@ -268,8 +272,6 @@ def record(node: Node, outs: Sequence[TensorBase]) -> None:
             out.node = node
             out.index = i
             out.requires_grad = True
-    if mode.observer:
-        mode.observer.on_node(node)
 
 
 def nondifferentiable(value: Any) -> Any:
