@@ -285,7 +285,7 @@ def test_an_id_out_of_range_is_refused(pick: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def test_two_devices_are_named() -> None:
-    with pytest.raises(RuntimeError, match=r"on cpu and cuda; move one with \.to"):
+    with pytest.raises(RuntimeError, match=r"on one device, got cpu and cuda; move one with \.to"):
         mg.ones(3) + mg.ones(3, device="cuda")
 
 
