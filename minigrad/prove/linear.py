@@ -25,6 +25,7 @@ def is_linear(op: Any) -> bool:
 
 
 def case_is_linear(rule: Any, case: Case) -> bool:
+    """Whether every value of the rule, over the symbols of this case, is linear in its arrays."""
     symbols = Symbols()
     with arithmetic(symbols):
         args, settings = case(symbols)

@@ -78,6 +78,7 @@ def layers() -> list[LayerProof]:
 def prove_at_a_point(
     layer: str, tier: str, rule: Any, size: Any, seed: int, settings: dict[str, Any]
 ) -> LayerProof:
+    """`prove_layer` at the first seed whose random point has the square roots that it needs."""
     while True:
         try:
             return prove_layer(layer, tier, rule, size, seed, **settings)
@@ -154,10 +155,12 @@ def page(
 
 
 def mark(p: Proof) -> str:
+    """What the page shows behind the name of an op whose proof is open."""
     return "" if p.holds else " **open**"
 
 
 def row(p: Proof) -> str:
+    """One line of the page's table."""
     shapes = ", ".join(dict.fromkeys(p.shapes))
     identity = p.identity if len(p.identity) <= 90 else p.identity[:87] + "..."
     formula = identity.replace("|", "\\|")

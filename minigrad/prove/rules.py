@@ -54,6 +54,7 @@ def arithmetic(kind: exact.Arithmetic) -> Iterator[None]:
 
 
 def is_variable(a: Any) -> bool:
+    """Whether `a` is an array of exact numbers, with respect to which a rule is differentiated."""
     return isinstance(a, exact.ExactArray)
 
 
@@ -147,6 +148,7 @@ def prove_second_order(op: Any, cases: list[Case] | None = None) -> Proof:
 
 
 def prove_case_twice(op: Any, case: Case, proof: Proof) -> None:
+    """Prove the gradient of the gradient in one case, and note in `proof` what does not hold."""
     symbols = Symbols()
     with arithmetic(symbols):
         args, settings = case(symbols)
@@ -192,4 +194,5 @@ def as_constant(a: Any) -> Any:
 
 
 def arrays(tensors: list[Any]) -> list[Any]:
+    """The arrays of these tensors."""
     return [t.array for t in tensors]
