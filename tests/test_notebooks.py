@@ -46,7 +46,7 @@ def test_a_demo_runs_as_a_notebook(tmp_path: Path) -> None:
     text = "".join(out.text for out in outputs(notebook, "stream") if out.name == "stdout")
     assert "forget gate     (1, 20)" in text and "-> holds" in text
     assert not [out for out in outputs(notebook, "stream") if out.name == "stderr"]
-    figures = [out for out in outputs(notebook, "display_data") if "image/png" in out.array]
+    figures = [out for out in outputs(notebook, "display_data") if "image/png" in out.data]
     assert len(figures) == 1  # below the cell that draws it
     section = json.loads((tmp_path / "sections" / "s2.json").read_text("utf-8"))
     assert section["quick"] and (tmp_path / "figures" / "s2_lstm_cell.png").exists()
