@@ -170,10 +170,10 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_an_op_without_a_case_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(CASES, "tanh")
+    monkeypatch.delitem(CASES, "cumsum")
     monkeypatch.setattr(report, "SIZES", ())
     _, found = report.prove_all()
-    assert found == ["tanh: it has no case"]
+    assert found == ["cumsum: it has no case"]
 
 
 def test_half_is_exact() -> None:

@@ -7,6 +7,7 @@ take every order.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from itertools import permutations, product
 from typing import Any
@@ -14,10 +15,23 @@ from typing import Any
 import numpy as np
 import sympy
 
+from minigrad.autograd import OPS
 from minigrad.prove.symbols import POSITIVE, Symbols
 
 Case = Callable[[Symbols], tuple[list[Any], dict[str, Any]]]
-CASES: dict[str, list[Case]] = {}
+
+
+class Cases(dict[str, list[Case]]):
+    """The cases of each op. An op of one array, without settings, needs none of its own: it is
+    proved for a number of any sign."""
+
+    def __missing__(self, name: str) -> list[Case]:
+        if not has_case(name):
+            raise KeyError(name)
+        return [any_numbers]
+
+
+CASES = Cases()
 LINEAR: set[str] = set()  # ops declared linear in all of their arrays
 STRUCTURAL = {
     "astype": "exact numbers have one type, so it is the identity here; that the gradient comes "
@@ -38,6 +52,12 @@ def case(*names: str, linear: bool = False) -> Callable[[Case], Case]:
         return function
 
     return register
+
+
+def has_case(name: str) -> bool:
+    """Whether the op of this name has a case, its own or the one of every op of one array."""
+    arguments = list(inspect.signature(OPS[name].rule).parameters)
+    return name in CASES or len(arguments) == 2  # xp and the array
 
 
 # Elementwise

@@ -137,6 +137,13 @@ def is_sentence(text: str, name: str, target: Any) -> bool:
     return len(text) > 15 and bool(first or spoken) and "<lambda>" not in text
 
 
+def like(name: str) -> str:
+    """The entry of kinds.json for an op without one of its own: tanh's, if it takes one array."""
+    op = mg.OPS.get(name.split(".")[-1])
+    one_array = op and len(inspect.signature(op.rule).parameters) == 2
+    return name.replace(name.split(".")[-1], "tanh") if one_array else name
+
+
 refused: dict[str, int] = {}
 
 
@@ -160,7 +167,8 @@ def test_what_is_refused_is_refused_in_a_sentence(
                 assert is_sentence(str(error), name, target), f"{name}, {way}: {error!r}"
             assert (mode, dtype) == (mg.is_grad_enabled(), mg.get_default_dtype())
     assert found, f"{name} takes everything: {list(CALLS)}"
-    assert found == EXPECTED.get(name), f"{name}: tests/trust/kinds.json says {EXPECTED.get(name)}"
+    expected = EXPECTED.get(name) or EXPECTED.get(like(name))
+    assert found == expected, f"{name}: tests/trust/kinds.json says {expected}"
     refused[name] = sum(map(len, found.values()))
 
 
