@@ -66,62 +66,75 @@ def has_case(name: str) -> bool:
 @case("add", "sub", linear=True)
 @case("mul")
 def two_of_one_shape(s: Symbols) -> Any:
+    """a, b (2,3)."""
     return [s.array("a", 2, 3), s.array("b", 2, 3)], {}
 
 
 @case("add", "sub", linear=True)
 @case("mul")
 def two_that_broadcast(s: Symbols) -> Any:
+    """a (2,1), b (3,)."""
     return [s.array("a", 2, 1), s.array("b", 3)], {}
 
 
 @case("mul")
 def a_number_on_the_left(s: Symbols) -> Any:
+    """3 and b (2,)."""
     return [3, s.array("b", 2)], {}
 
 
 @case("div")
 def a_quotient(s: Symbols) -> Any:
+    """a (2,1), b (3,) positive."""
     return [s.array("a", 2, 1), s.array("b", 3, **POSITIVE)], {}
 
 
 @case("div")
 def a_quotient_by_negative_numbers(s: Symbols) -> Any:
+    """a (2,), b (2,) negative."""
     return [s.array("a", 2), s.array("b", 2, at=[-1, -2], negative=True)], {}
 
 
 @case("pow")
 def a_power(s: Symbols) -> Any:
+    """a (2,1) positive, b (2,)."""
     return [s.array("a", 2, 1, **POSITIVE), s.array("b", 2)], {}
 
 
 @case("pow")
 def a_whole_power_of_any_number(s: Symbols) -> Any:
+    """a (2,3), the exponent 3."""
     return [s.array("a", 2, 3), 3], {}
 
 
 @case("pow")
 def the_power_zero(s: Symbols) -> Any:
+    """a (2,) positive, the exponent 0."""
     return [s.array("a", 2, **POSITIVE), 0], {}
 
 
 @case("neg", "clone", linear=True)
 @case("exp", "expm1", "sin", "cos", "tanh", "sigmoid")
 def any_numbers(s: Symbols) -> Any:
+    """x (2,)."""
     return [s.array("x", 2)], {}
 
 
 @case("log", "log1p", "sqrt")
 def positive_numbers(s: Symbols) -> Any:
+    """x (2,) positive."""
     return [s.array("x", 2, **POSITIVE)], {}
 
 
 @case("abs", "relu")
 def both_signs(s: Symbols) -> Any:
+    """x (2,), one above and one below 0."""
     return [s.array("x", 2, at=[1, -1])], {}
 
 
 def each_greater(signs: tuple[int, ...]) -> Case:
+    """a, b (2,), the greater one by `signs`."""
+
     def ordered(s: Symbols) -> Any:
         return [s.array("a", 2, at=[0, 0]), s.array("b", 2, at=signs)], {}
 
@@ -134,6 +147,7 @@ for signs in product((1, -1), repeat=2):
 
 @case("where", linear=True)
 def a_choice(s: Symbols) -> Any:
+    """a (2,), b (1,) by a mask that has both."""
     return [np.array([True, False]), s.array("a", 2), s.array("b", 1)], {}
 
 
@@ -141,6 +155,8 @@ def a_choice(s: Symbols) -> Any:
 
 
 def along(**settings: Any) -> Case:
+    """x (2,3) with these settings."""
+
     def reduced(s: Symbols) -> Any:
         return [s.array("x", 2, 3)], settings
 
@@ -159,6 +175,8 @@ for dim in (0, 1, -1):
 
 
 def in_order(order: tuple[int, ...], **settings: Any) -> Case:
+    """x (1,3) in this order."""
+
     def ordered(s: Symbols) -> Any:
         return [s.array("x", 1, 3, at=order)], settings
 
@@ -172,6 +190,7 @@ for order in permutations(range(3)):
 
 @case("amax")
 def the_greatest_of_all(s: Symbols) -> Any:
+    """x (2,2), its maximum kept as (1,1)."""
     return [s.array("x", 2, 2, at=[3, 1, 4, 2])], {"dim": None, "keepdim": True}
 
 
@@ -179,6 +198,7 @@ def the_greatest_of_all(s: Symbols) -> Any:
 
 
 def shaped(**settings: Any) -> Case:
+    """x (2,3) with these settings."""
     return along(**settings)
 
 
@@ -190,26 +210,31 @@ case("expand_dims", linear=True)(shaped(dim=1))
 
 @case("permute", linear=True)
 def three_dims(s: Symbols) -> Any:
+    """x (2,1,3), its dims turned round."""
     return [s.array("x", 2, 1, 3)], {"dims": (2, 0, 1)}
 
 
 @case("broadcast_to", linear=True)
 def repeated(s: Symbols) -> Any:
+    """x (2,1) to (2,2,3)."""
     return [s.array("x", 2, 1)], {"shape": (2, 2, 3)}
 
 
 @case("cat", linear=True)
 def joined(s: Symbols) -> Any:
+    """x (2,1), y (2,2) side by side."""
     return [s.array("x", 2, 1), s.array("y", 2, 2)], {"dim": 1}
 
 
 @case("stack", linear=True)
 def stacked(s: Symbols) -> Any:
+    """x, y (2,2) along a new dim."""
     return [s.array("x", 2, 2), s.array("y", 2, 2)], {"dim": 1}
 
 
 @case("unbind", linear=True)
 def taken_apart(s: Symbols) -> Any:
+    """The columns of x (2,3)."""
     return [s.array("x", 2, 3)], {"dim": 1}
 
 
@@ -218,31 +243,37 @@ def taken_apart(s: Symbols) -> Any:
 
 @case("getitem", linear=True)
 def picked_twice(s: Symbols) -> Any:
+    """x (2,3), a row that is named twice."""
     return [s.array("x", 2, 3)], {"index": np.array([0, 0, 1])}
 
 
 @case("getitem", linear=True)
 def a_slice_backwards(s: Symbols) -> Any:
+    """x (2,3), every second column from the end."""
     return [s.array("x", 2, 3)], {"index": (slice(None), slice(None, None, -2))}
 
 
 @case("getitem", linear=True)
 def two_index_arrays(s: Symbols) -> Any:
+    """x (2,3), an element that is named twice."""
     return [s.array("x", 2, 3)], {"index": (np.array([0, 1, 0]), np.array([2, 2, 2]))}
 
 
 @case("scatter_add", linear=True)
 def added_twice(s: Symbols) -> Any:
+    """x (3,2) into (2,2), a row that is named twice."""
     return [s.array("x", 3, 2)], {"index": np.array([0, 0, 1]), "shape": (2, 2)}
 
 
 @case("embedding", linear=True)
 def rows_of_a_table(s: Symbols) -> Any:
+    """A table (3,2), an id that comes three times."""
     return [s.array("w", 3, 2), np.array([[0, 2], [0, 0]])], {}
 
 
 @case("embedding", linear=True)
 def rows_with_padding_that_are_not_padding(s: Symbols) -> Any:
+    """A table (3,2), a padding row that no id names."""
     return [s.array("w", 3, 2), np.array([0, 2, 0])], {"padding_idx": 1}
 
 
@@ -250,6 +281,8 @@ def rows_with_padding_that_are_not_padding(s: Symbols) -> Any:
 
 
 def of_shapes(*shapes: tuple[int, ...]) -> Case:
+    """a and b of these shapes."""
+
     def multiplied(s: Symbols) -> Any:
         return [s.array(name, *shape) for name, shape in zip("ab", shapes, strict=True)], {}
 
@@ -262,11 +295,13 @@ for shapes in (((2, 3), (3, 2)), ((2, 1), (1, 3)), ((2, 1, 2), (1, 2, 1)), ((2, 
 
 @case("linear")
 def an_affine_map(s: Symbols) -> Any:
+    """x (2,1,3), w (2,3), b (2,)."""
     return [s.array("x", 2, 1, 3), s.array("w", 2, 3), s.array("b", 2)], {}
 
 
 @case("linear")
 def without_a_bias(s: Symbols) -> Any:
+    """x (3,), w (2,3)."""
     return [s.array("x", 3), s.array("w", 2, 3), None], {}
 
 
@@ -275,17 +310,21 @@ def without_a_bias(s: Symbols) -> Any:
 
 @case("layer_norm")
 def normalized(s: Symbols) -> Any:
+    """x (1,2), w and b (2,)."""
     eps = sympy.Symbol("eps", positive=True)
     return [s.array("x", 1, 2), s.array("w", 2), s.array("b", 2)], {"eps": eps}
 
 
 @case("layer_norm")
 def normalized_alone(s: Symbols) -> Any:
+    """x (2,2) without weight and bias."""
     eps = sympy.Symbol("eps", positive=True)
     return [s.array("x", 2, 2), None, None], {"eps": eps}
 
 
 def classes(order: tuple[int, ...], **settings: Any) -> Case:
+    """Logits (2,2) in this order, classes 0 and 1."""
+
     def rows(s: Symbols) -> Any:
         logits = s.array("x", 2, 2, at=[*order, *order[::-1]])
         return [logits, np.array([0, 1])], settings
@@ -300,5 +339,6 @@ for reduction in ("none", "sum", "mean"):
 
 @case("softmax_cross_entropy")
 def a_row_to_ignore(s: Symbols) -> Any:
+    """Logits (2,2), the second row to be ignored."""
     logits = s.array("x", 2, 2, at=[0, 1, 3, 2])
     return [logits, np.array([0, -100])], {"reduction": "mean"}
