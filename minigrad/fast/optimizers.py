@@ -1,6 +1,7 @@
 """The optimizers' steps in place: what the definitions in nn.optim say, without new arrays for each
 term.
- A version takes lists with one array for each parameter, and writes into params and states. steps:
+
+A version takes lists with one array for each parameter, and writes into params and states. steps:
 the step t of each parameter, from 1. maximize: follow the gradient upwards.
 """
 
