@@ -345,3 +345,14 @@ def test_jupyter_shows_a_number_with_a_graph_and_a_module() -> None:
     assert z._repr_html_() is None  # its graph is gone
     shown = nn.Sequential(nn.Linear(3, 8), nn.Sequential(nn.Tanh()))._repr_html_()
     assert shown.count("<details") == shown.count("</details>") == 2 and "32 parameters" in shown
+
+
+def test_the_page_shows_the_derivative_as_derived_from_the_rule() -> None:
+    pytest.importorskip("sympy", reason="SymPy is not installed (the extra prove)")
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    page = mg.explain(mg.tanh(x).sum()).html()
+    data = json.loads(
+        re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1]
+    )
+    assert data["ops"]["tanh"]["derived"] == "∂y/∂x = 1 - tanh²(x)"
+    assert data["ops"]["sum"]["derived"] == ""

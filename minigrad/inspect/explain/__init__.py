@@ -6,10 +6,12 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minigrad import errors
-from minigrad.autograd import TensorBase
+from minigrad.autograd import OPS, TensorBase
 from minigrad.backward import initial_cotangents, slot
 from minigrad.convert import Conversions
 from minigrad.inspect.explain.description import GraphDescription
@@ -219,7 +221,7 @@ class explain:
             "nodes": self.nodes,
             "values": self.values,
             "tree": self.tree,
-            "ops": self.ops,
+            "ops": {op: facts | {"derived": derived(op)} for op, facts in self.ops.items()},
         }
         text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
         parts = {
@@ -273,6 +275,14 @@ def in_short(statistics: dict[str, Any]) -> str:
         return ""
     low, high = statistics["min"], statistics["max"]
     return low if low == high else f"{low} … {high}"
+
+
+def derived(name: str) -> str:
+    """The derivative of an elementwise op as its rule gives it over symbols; "" without SymPy."""
+    if name not in OPS or not (find_spec("sympy") and find_spec("minigrad.prove")):
+        return ""
+    formula = import_module("minigrad.prove.formula")
+    return str(formula.derived(OPS[name]))
 
 
 def read(name: str) -> str:

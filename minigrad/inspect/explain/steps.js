@@ -131,7 +131,8 @@ function ofOp(item) {
     ];
   });
   const nothing = `<p class="soft">${node.vjps ? "Not yet: press →." : "No gradient comes here."}</p>`;
-  return `<h2>${safe(node.op)} ${soft(settings)}</h2><pre class="formula">${safe(rule.formula)}</pre>${byHand}` +
+  const derived = rule.derived ? `<p class="soft">Derived from the rule: ${safe(rule.derived)}</p>` : "";
+  return `<h2>${safe(node.op)} ${soft(settings)}</h2><pre class="formula">${safe(rule.formula)}</pre>${derived}${byHand}` +
     part("Made at", origin(item)) + part("Forward", table(forward)) +
     part("Backward: gradient in", table(values.map(([name, v]) => [`∂ ${name}`, gradient(scope, v)]))) +
     part("Backward: gradients out, by the rule below", out.length ? table(out) : nothing) +
