@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -117,14 +118,15 @@ class Stream:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        Stream.recording = None
+        """A capture goes on until it is ended."""
 
     def begin_capture(self) -> None:
         Stream.recording = []
 
     def end_capture(self) -> "Graph":
         assert Stream.recording is not None
-        return Graph(Stream.recording)
+        calls, Stream.recording = Stream.recording, None
+        return Graph(calls)
 
 
 class Graph:
@@ -152,8 +154,87 @@ def refuse_capture(what: str) -> None:
         raise RuntimeError(f"operation not permitted when stream is capturing: {what}")
 
 
-def by_address(array: np.ndarray) -> np.ndarray:
-    """An array over the same memory that does not keep it: a graph knows only addresses."""
-    kind = ctypes.c_char * max(1, (array.size and array.nbytes))
-    flat = np.frombuffer(kind.from_address(array.ctypes.data), array.dtype, array.size)
-    return np.lib.stride_tricks.as_strided(flat, array.shape, array.strides)
+def refuse_cublas() -> None:
+    """CuPy calls no cuBLAS while a stream is captured, although cuBLAS would let it."""
+    if Stream.recording is not None:
+        raise NotImplementedError(
+            "calling cuBLAS API during stream capture is currently unsupported"
+        )
+
+
+# cuBLAS, as far as minigrad.fast.gpu.products calls it.
+
+
+class Cublas:
+    """A handle knows its stream and its workspace; setting a stream forgets the workspace."""
+
+    def __init__(self) -> None:
+        self.handles: list[dict[str, Any]] = []
+
+    def cublasCreate_v2(self, handle: Any) -> int:
+        refuse_capture("cublasCreate takes memory")
+        self.handles.append({})
+        handle._obj.value = len(self.handles)
+        return 0
+
+    def cublasSetStream_v2(self, handle: Any, stream: int) -> int:
+        self.handles[handle.value - 1] = {"stream": stream}
+        return 0
+
+    def cublasSetWorkspace_v2(self, handle: Any, address: int, size: int) -> int:
+        assert address and size > 0
+        self.handles[handle.value - 1]["workspace"] = address
+        return 0
+
+    def cublasSgemm_v2(self, *args: Any) -> int:
+        return self.gemm(np.float32, *args)
+
+    def cublasDgemm_v2(self, *args: Any) -> int:
+        return self.gemm(np.float64, *args)
+
+    def gemm(
+        self, dtype: Any, handle: Any, on_a: int, on_b: int, m: int, n: int, k: int, *matrices: Any
+    ) -> int:
+        """C (m,n) = alpha op(A) op(B) + beta C, all in the order of Fortran."""
+        alpha, a, lda, b, ldb, beta, c, ldc = matrices
+        found = self.handles[handle.value - 1]
+        assert found["stream"] == current_stream().ptr, "a product on another stream"
+        if "workspace" not in found:
+            refuse_capture("cuBLAS takes its workspace")
+        if lda < (k if on_a else m) or ldb < (n if on_b else k) or ldc < m:
+            return 7  # CUBLAS_STATUS_INVALID_VALUE
+        left = matrix(dtype, a, lda, m if not on_a else k, k if not on_a else m)
+        right = matrix(dtype, b, ldb, k if not on_b else n, n if not on_b else k)
+        out = matrix(dtype, c, ldc, m, n)
+        scale, kept = alpha._obj.value, beta._obj.value
+        assert scale == 1 and kept == 0, "only a plain product is emulated"
+
+        def call() -> None:
+            np.matmul((right.T if on_b else right).T, (left.T if on_a else left).T, out=out.T)
+
+        if not captured(call):
+            call()
+        return 0
+
+
+def matrix(dtype: Any, address: int, leading: int, rows: int, columns: int) -> np.ndarray:
+    """A matrix in the order of Fortran over memory that it does not keep: a graph knows only
+    addresses."""
+    size = leading * (columns - 1) + rows
+    memory = (ctypes.c_char * (size * np.dtype(dtype).itemsize)).from_address(address)
+    flat = np.frombuffer(memory, dtype, size)
+    return np.lib.stride_tricks.as_strided(
+        flat, (rows, columns), (flat.itemsize, flat.itemsize * leading)
+    )
+
+
+def current_stream() -> SimpleNamespace:
+    """The stream in use: 0 is the default one, which is never captured."""
+    return SimpleNamespace(ptr=int(Stream.recording is not None))
+
+
+def alloc(size: int) -> SimpleNamespace:
+    """Memory of a size in bytes."""
+    refuse_capture("new memory")
+    memory = np.empty(size, np.uint8)
+    return SimpleNamespace(ptr=memory.ctypes.data, memory=memory)

@@ -14,7 +14,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from emulated_kernel import COMPILER, RawKernel, Stream, by_address, captured, refuse_capture
+from emulated_kernel import (
+    COMPILER,
+    Cublas,
+    RawKernel,
+    Stream,
+    alloc,
+    current_stream,
+    refuse_capture,
+    refuse_cublas,
+)
 
 from minigrad import array, faster
 
@@ -26,6 +35,7 @@ METHODS = """
     all any argmax argmin argsort astype conj copy cumsum dot fill flatten max mean min nonzero prod
     ravel repeat reshape round searchsorted std sum swapaxes take transpose var view
 """.split()
+PRODUCTS = {"dot", "einsum", "inner", "matmul", "tensordot", "vdot"}  # through cuBLAS
 COUNTING = {"argwhere", "flatnonzero", "nonzero", "unique"}  # how many there are decides the shape
 METHOD_KEYWORDS = {"axis", "keepdims", "dtype", "out", "kind", "shape", "copy", "casting", "order"}
 KEYWORDS = {
@@ -221,14 +231,8 @@ class Word:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         operands = [unwrap(a, operand=isinstance(self.function, np.ufunc)) for a in args]
-        if self.name == "matmul" and "out" in options:
-            held = [*operands, options["out"].held]
-            a, b, out = map(by_address, held)
-            if captured(lambda: np.matmul(a, b, out=out)):
-                assert all(x.flags.c_contiguous or x.flags.f_contiguous for x in held), (
-                    "CuPy would copy this operand"
-                )
-                return options["out"]
+        if self.name in PRODUCTS:
+            refuse_cublas()
         refuse_capture(self.name)
         result = self.function(*operands, **checked(self.name, options))
         if isinstance(options.get("out"), StrictArray):
@@ -246,7 +250,12 @@ class StrictModule:
 
     ndarray = StrictArray
     RawKernel = RawKernel
-    cuda = SimpleNamespace(Device=lambda: SimpleNamespace(synchronize=lambda: None), Stream=Stream)
+    cuda = SimpleNamespace(
+        Device=lambda: SimpleNamespace(synchronize=lambda: None),
+        Stream=Stream,
+        get_current_stream=current_stream,
+        alloc=alloc,
+    )
     asnumpy = staticmethod(StrictArray.get)
     from_dlpack = None
 
@@ -289,7 +298,7 @@ def open_strict() -> array.Backend:
     if HAS_KERNELS:
         from minigrad.fast.gpu import extend
 
-        extend(backend, np.zeros(1, np.int64))
+        extend(backend, np.zeros(1, np.int64), Cublas())
     return backend
 
 

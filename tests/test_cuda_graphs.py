@@ -1,23 +1,27 @@
 """Sequences of launches become CUDA graphs: when, for how long, and that nothing else changes."""
 
+import sys
 import threading
 import warnings
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from emulated_kernel import COMPILER, Graph
+from emulated_kernel import COMPILER, Graph, Stream
 from strict_device import NAME, StrictModule
 
 import minigrad as mg
 import nn
-from minigrad.fast.gpu import graphs
+from minigrad.fast.gpu import graphs, products
 from minigrad.fast.gpu.dropout import DRAW_MASK
+from minigrad.fast.gpu.products import Products, load_cublas
 from nn import optim
 
 pytestmark = pytest.mark.skipif(
     not COMPILER, reason="the kernels are compiled with g++ or clang++, and neither is here"
 )
+CALLED = ["cublasSetStream_v2", "cublasSetWorkspace_v2", *products.FUNCTIONS.values()]
 
 
 def test_a_loop_becomes_a_graph_the_second_time(kernels: Any) -> None:
@@ -26,7 +30,7 @@ def test_a_loop_becomes_a_graph_the_second_time(kernels: Any) -> None:
 
     def body() -> None:
         calls.append(len(calls))
-        kernels.cupy.matmul(a, a, out=b)
+        kernels.products.multiply(a, a, b)
         kernels.launch(DRAW_MASK, a.dtype, a.size, a, 1, 0.5, 2.0)
 
     captures, launches = Graph.captures, Graph.launches
@@ -48,7 +52,7 @@ def test_a_graph_does_what_the_loop_does(kernels: Any) -> None:
 
     def body() -> None:
         for source, target in ((a, b), (b, a)):
-            kernels.cupy.matmul(source, source, out=target)
+            kernels.products.multiply(source, source, target)
 
     for power in (4, 16, 64, 256):
         kernels.graphs.run_captured("square", [a, b], body)
@@ -79,7 +83,78 @@ def test_where_nothing_can_be_captured_the_loop_runs_and_it_is_said_once(kernels
         kernels.graphs.run_captured("loop", [a], body)
         kernels.graphs.run_captured("other", [a], body)
         kernels.graphs.run_captured("other", [a], body)
-    assert len(calls) == 5
+    assert len(calls) == 5 and Stream.recording is None
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_without_cublas_the_loop_runs_and_it_is_said_once(
+    kernels: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CuPy's own product is refused under capture: the layer is right, and the stream clean."""
+    layer = getattr(nn, kind)(4, 5).to(NAME)
+    x = mg.randn(6, 3, 4, device=NAME)
+    want = layer(x)[0].cpu().detach().numpy()
+    monkeypatch.setattr(kernels.products, "cublas", None)
+    kept: list[Any] = []  # so that memory is the same the next time
+
+    def run(key: Any, arrays: Any, body: Any) -> None:
+        kept.append(arrays)
+        body_of_graphs(key, [], body)  # the loop is known by its key alone
+
+    body_of_graphs = kernels.graphs.run_captured
+    monkeypatch.setattr(kernels.graphs, "run_captured", run)
+    found = [layer(x)[0]]
+    captures = Graph.captures
+    with pytest.warns(UserWarning, match="no CUDA graph could be captured.*: calling cuBLAS API"):
+        found.append(layer(x)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found.append(layer(x)[0])
+        found[-1].sum().backward()
+    assert Stream.recording is None and not kernels.graphs.enabled
+    assert Graph.captures <= captures + 1  # the one that was given up, which is not launched
+    for y in found:
+        np.testing.assert_allclose(y.cpu().detach().numpy(), want, atol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_a_product_is_cupys(kernels: Any, dtype: Any, transposed: bool) -> None:
+    """Through cuBLAS and without it, for matrices of any shape, rows of another one included."""
+    rng = np.random.default_rng(0)
+    for rows, inner, columns in ((3, 5, 4), (1, 1, 1), (2, 1, 3), (4, 3, 1), (2, 3, 0)):
+        x, w = rng.standard_normal((7, inner)), rng.standard_normal((inner, columns))
+        want = (x[:rows].astype(dtype) @ w.astype(dtype)).astype(dtype)
+        left = StrictModule.array(x.astype(dtype))[:rows]
+        right = StrictModule.array(np.ascontiguousarray(w.T if transposed else w).astype(dtype))
+        for cublas in (kernels.products.cublas, None):
+            out = StrictModule.array(np.full((7, columns), np.nan, dtype))
+            Products(kernels.cupy, cublas).multiply(left, right, out[:rows], transposed)
+            tolerance = 1e-12 if dtype == np.float64 else 1e-6
+            np.testing.assert_allclose(out.get()[:rows], want, atol=tolerance)
+            assert np.isnan(out.get()[rows:]).all()
+
+
+def test_a_product_that_cublas_refuses_is_said(kernels: Any) -> None:
+    cublas = SimpleNamespace(cublasCreate_v2=lambda handle: 3)
+    a = StrictModule.array(np.ones((2, 2)))
+    with pytest.raises(RuntimeError, match="cuBLAS: cublasCreate_v2: expected status 0, got 3"):
+        Products(kernels.cupy, cublas).multiply(a, a, a)
+
+
+def test_a_library_that_cannot_be_loaded_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(name: str) -> Any:
+        assert name == "cublas"
+        return SimpleNamespace(abs_path="no such library")
+
+    pathfinder: Any = ModuleType("cuda.pathfinder")
+    pathfinder.load_nvidia_dynamic_lib = load
+    monkeypatch.setitem(sys.modules, "cuda", ModuleType("cuda"))
+    monkeypatch.setitem(sys.modules, "cuda.pathfinder", pathfinder)
+    assert load_cublas() is None
+    library: Any = SimpleNamespace(**{name: SimpleNamespace() for name in CALLED})
+    monkeypatch.setattr(products.ctypes, "CDLL", lambda path: library)
+    assert load_cublas() is library and library.cublasDgemm_v2.argtypes == products.PARAMETERS
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])

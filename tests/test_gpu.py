@@ -7,6 +7,7 @@ the host, and against PyTorch on the same device, to which tensors go by DLPack 
 import os
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,25 @@ def test_graphs_are_used_and_nothing_is_said() -> None:
             layer.zero_grad()
             layer(x)[0].sum().backward()
     assert kernels.graphs.enabled and any(kernels.graphs.kept().values())
+
+
+def test_a_capture_that_cupy_refuses_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without cuBLAS of our own the layer gives the same, and the next capture is a clean one."""
+    kernels = array.backend("cuda").xp.kernels
+    layer, x = nn.LSTM(8, 16).to("cuda"), mg.randn(20, 4, 8, device="cuda")
+    want = here(layer(x)[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(kernels.products, "cublas", None)
+        patch.setattr(kernels.graphs, "local", threading.local())
+        patch.setattr(kernels.graphs, "enabled", True)
+        with pytest.warns(UserWarning, match="no CUDA graph could be captured.*capture") as found:
+            for _ in range(8):
+                layer.zero_grad()
+                y = layer(x)[0]
+                y.sum().backward()
+        assert len(found) == 1 and not kernels.graphs.enabled
+    np.testing.assert_allclose(here(y), want, atol=1e-6)
+    test_graphs_are_used_and_nothing_is_said()
 
 
 LAYERS = {

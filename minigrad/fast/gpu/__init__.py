@@ -1,17 +1,20 @@
 """CUDA: the kernels (*.cu), what launches them, and the faster versions that they are part of.
- `extend` is called where device="cuda" is first used. What CuPy does differently from NumPy, and
+
+`extend` is called where device="cuda" is first used. What CuPy does differently from NumPy, and
 who meets it:
 
-    an index out of range wraps                     Kernels.check_index finds it, and it is raised
-    later of places named twice in x[i] += g one wins     `add_at` in minigrad.array: add.at, by
-    atomic additions float(x), a mask as an index, nonzero wait      none of them in a training
-    step; a test counts them a reduction gives an array, also of 0-d         rules take both: on a
-    CPU it is a number arrays of the host are no operands              minigrad.errors names both
-    devices, and .to(...) an array is no index of a list, no range        Tensor.__index__ brings it
-    to the host np.asarray(x) is refused                        `to_numpy` in minigrad.array is the
-    way to the host Generator lacks normal, permutation, shuffle    minigrad.random draws on the
-    host; dropout.cu masks errstate is missing, and nothing ever warns     no rule divides by 0 on
-    purpose results may be in another order in memory       kernels are given contiguous arrays
+- An index out of range wraps: `Kernels.check_index` finds it, and it is raised later.
+- Of places named twice in x[i] += g one wins: `add_at` in minigrad.array adds by atomic additions.
+- float(x), a mask as an index and nonzero wait: none is in a training step; a test counts them.
+- A reduction gives an array, also of 0-d, on a CPU a number: rules take both.
+- Arrays of the host are no operands: minigrad.errors names both devices, and .to(...).
+- An array is no index of a list and no range: Tensor.__index__ brings it to the host.
+- np.asarray(x) is refused: `to_numpy` in minigrad.array is the way to the host.
+- Generator lacks normal, permutation and shuffle: minigrad.random draws on the host; dropout.cu
+  draws masks.
+- errstate is missing, and nothing ever warns: no rule divides by 0 on purpose.
+- Results may be in another order in memory: kernels are given contiguous arrays.
+- matmul is refused while a graph is captured: `Products` calls cuBLAS itself.
 """
 
 from __future__ import annotations
@@ -19,23 +22,26 @@ from __future__ import annotations
 from typing import Any
 
 
-def extend(backend: Any, host_fault: Any = None) -> None:
+def extend(backend: Any, host_fault: Any = None, cublas: Any = None) -> None:
     """Let a device that CuPy opened run kernels, and find out-of-range ids without waiting for it.
 
     host_fault: one integer in memory that host and device share; made here if None.
+    cublas: the library; loaded here, if it can be, where `host_fault` is None.
     """
     # Imported here, since minigrad.fast is imported also where no GPU is used.
     import numpy as np
 
     from minigrad.fast.gpu import dropout, gru, lstm, optimizers, rnn
     from minigrad.fast.gpu.kernels import Kernels
+    from minigrad.fast.gpu.products import load_cublas
 
     if host_fault is None:
         import cupyx
 
         # Addresses are unified: a kernel writes to it as the host does.
         host_fault = cupyx.zeros_pinned(1, np.int64)
-    kernels = Kernels(backend.module, host_fault)
+        cublas = load_cublas()
+    kernels = Kernels(backend.module, host_fault, cublas)
     backend.download = kernels.download
     vars(backend.xp).update(
         kernels=kernels, check_bounds=kernels.check_bounds, check_index=kernels.check_index

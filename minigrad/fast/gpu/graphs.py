@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import warnings
 from collections import OrderedDict
@@ -34,7 +35,7 @@ class Graphs:
         waits.
 
         key: what else decides what `body` launches. The first time it runs as it is, so that
-        kernels are compiled and cuBLAS takes its workspace; the second time it is captured.
+        kernels are compiled and cuBLAS has its workspace; the second time it is captured.
         """
         kept = self.kept()
         key = key, *[(a.data.ptr, a.shape, a.dtype) for a in arrays]
@@ -55,7 +56,11 @@ class Graphs:
             # the default stream cannot be captured
             with self.cupy.cuda.Stream(non_blocking=True) as stream:
                 stream.begin_capture()
-                body()
+                try:
+                    body()
+                except Exception:
+                    self.abandon(stream)
+                    raise
                 return stream.end_capture()
         except Exception as error:
             self.enabled = False
@@ -65,3 +70,9 @@ class Graphs:
             )
             body()
             return None
+
+    def abandon(self, stream: Any) -> None:
+        """End a capture that failed, so that the stream is no longer in it."""
+        # CUDA may refuse to make a graph of it, which is not what went wrong.
+        with contextlib.suppress(Exception):
+            stream.end_capture()

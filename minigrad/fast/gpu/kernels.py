@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.fast.gpu.graphs import Graphs
+from minigrad.fast.gpu.products import Products
 from minigrad.fast.gpu.source import Kernel
 
 Array = Any  # cupy.ndarray
@@ -34,11 +35,13 @@ class Kernels:
     learns from one.
 
     host_fault: one integer in memory that host and device share.
+    cublas: the library, or None where it cannot be loaded.
     """
 
-    def __init__(self, cupy: Any, host_fault: Array):
+    def __init__(self, cupy: Any, host_fault: Array, cublas: Any):
         self.cupy = cupy
         self.graphs = Graphs(cupy)
+        self.products = Products(cupy, cublas)
         self.compiled: dict[Any, Any] = {}
         self.host_fault = host_fault
         self.device_fault = cupy.zeros(1, np.int64)

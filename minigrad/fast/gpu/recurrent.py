@@ -10,7 +10,7 @@ run at a step are contiguous.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
@@ -87,13 +87,6 @@ class GpuScan:
         """`a` in one piece and in the layer's dtype, as a kernel takes it."""
         return self.kernels.cupy.ascontiguousarray(a, self.dtype)
 
-    def run_captured(self, key: Any, arrays: list[Array], body: Callable[[], None]) -> None:
-        """Run `body`, as one graph unless H = 1, where CuPy's product takes memory."""
-        if self.H > 1:
-            self.kernels.graphs.run_captured(key, arrays, body)
-        else:
-            body()
-
     def step_arrays(self, t: int) -> tuple[Array, list[Array]]:
         """u of step t, and the states before and after it."""
         before = [path[t] for path in self.states]
@@ -102,16 +95,18 @@ class GpuScan:
 
     def forward(self, step: Kernel, settings: tuple[int, ...]) -> None:
         """Fill in the states h_1 ... h_T, and make the gates of z."""
+        products = self.kernels.products
 
         def body() -> None:
             for t, n in enumerate(self.active_rows):
                 u, states = self.step_arrays(t)
-                self.xp.matmul(self.states[0][t, :n], self.w_hh.T, out=u[:n])
+                h_before = self.states[0][t, :n]
+                products.multiply(h_before, self.w_hh, u[:n], transpose_w=True)
                 arguments = [self.z[t], u, self.b_ih, self.b_hh, *states, self.H, *settings]
                 self.kernels.launch(step, self.dtype, n * self.H, *arguments)
 
         arrays = [self.z, self.u, self.w_hh, self.b_ih, self.b_hh, *self.states]
-        self.run_captured((step.name, *self.active_rows, *settings), arrays, body)
+        self.kernels.graphs.run_captured((step.name, *self.active_rows, *settings), arrays, body)
 
     def values(self) -> tuple[Array, ...]:
         """hs in the order of time, and the last states."""
@@ -121,6 +116,7 @@ class GpuScan:
     def backward(self, back: Kernel, settings: tuple[int, ...], gs: Any, needs: Any) -> list[Any]:
         """The gradients of x, the states and the weights."""
         xp = self.xp
+        products = self.kernels.products
         state_shape = self.B, self.H
         dz = self.new((self.T, self.B, self.K), dtype=self.dtype)
         du = self.new((self.T, self.B, self.K), dtype=self.dtype) if self.is_gru else dz
@@ -138,24 +134,31 @@ class GpuScan:
                 dh = dhs[0][t] if dhs else 0
                 arguments = [self.z[t], u, *states, dh, dh_from_next, *dstates, self.H, *settings]
                 self.kernels.launch(back, self.dtype, n * self.H, dz[t], du[t], *arguments)
-                xp.matmul(du[t, :n], self.w_hh, out=dh_from_next[:n])
+                products.multiply(du[t, :n], self.w_hh, dh_from_next[:n])
 
         arrays = [self.z, self.u, self.w_hh, dz, du, dh_from_next, *self.states, *dstates, *dhs]
-        self.run_captured((back.name, *self.active_rows, *settings), arrays, body)
+        self.kernels.graphs.run_captured((back.name, *self.active_rows, *settings), arrays, body)
         dstates[0] += dh_from_next
         dstates = [self.order.write_state(dstate) for dstate in dstates]
-        dx = self.order.write(xp.matmul(dz, self.w_ih)) if needs[0] else None
+        dx = self.input_gradient(dz) if needs[0] else None
         return [dx, *dstates, *self.weight_gradients(dz, du)]
+
+    def input_gradient(self, dz: Array) -> Array:
+        """∂x = ∂z w_ih, in the order of time."""
+        flat_dz = self.xp.reshape(dz, (self.T * self.B, self.K))
+        dx = self.xp.matmul(flat_dz, self.w_ih)
+        return self.order.write(self.xp.reshape(dx, (self.T, self.B, self.I)))
 
     def weight_gradients(self, dz: Array, du: Array) -> list[Array | None]:
         """∂w_ih = ∂zᵀ x,  ∂w_hh = ∂uᵀ h_{t-1},  and the biases' sums, or None without a bias."""
         xp = self.xp
+        sum_rows = self.kernels.products.sum_rows
         rows = self.T * self.B
         flat_dz = xp.reshape(dz, (rows, self.K))
         flat_du = xp.reshape(du, (rows, self.K))
         h_before = xp.reshape(self.states[0][: self.T], (rows, self.H))
         dw_ih = xp.matmul(flat_dz.T, self.flat_x)
         dw_hh = xp.matmul(flat_du.T, h_before)
-        db_ih = xp.sum(flat_dz, axis=0) if self.has_biases[0] else None
-        db_hh = xp.sum(flat_du, axis=0) if self.has_biases[1] else None
+        db_ih = sum_rows(flat_dz) if self.has_biases[0] else None
+        db_hh = sum_rows(flat_du) if self.has_biases[1] else None
         return [dw_ih, dw_hh, db_ih, db_hh]
