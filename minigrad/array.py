@@ -90,6 +90,27 @@ def check_index(index: Any, shape: tuple[int, ...]) -> None:
     """Nothing: NumPy itself raises where an index is out of range. A GPU has another check."""
 
 
+def refuse_masked(name: str, data: Any) -> None:
+    """Raise TypeError for an array with a mask, which a tensor has not."""
+    if isinstance(data, np.ma.MaskedArray):
+        raise TypeError(
+            f"{name}: expected an array without a mask, got a masked array; use .filled(...) first"
+        )
+
+
+def in_native_order(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A host array with this machine's order of bytes: itself or a copy."""
+    if values.dtype.isnative:
+        return values
+    return values.astype(np.dtype(values.dtype.type))
+
+
+def writable(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """A host array that can be written to, in native order: itself or a copy."""
+    native = in_native_order(values)
+    return native if native.flags.writeable else native.copy()
+
+
 class LazyScatter:
     """zeros(shape) with `g` added at `index`, not yet carried out.
 

@@ -34,7 +34,7 @@ from contextlib import ContextDecorator
 from typing import Any
 
 from minigrad import errors
-from minigrad.array import NAMESPACES, NUMPY, XP, Array, float64, get_default_dtype
+from minigrad.array import NAMESPACES, NUMPY, XP, Array, device_of, float64, get_default_dtype
 from minigrad.faster import choose, versions_of
 
 RuleResult = tuple[Any, Any]  # what a rule returns: its value (or a tuple of them), its pullbacks
@@ -76,7 +76,36 @@ class set_grad_enabled(ContextDecorator):
     def __call__(self, function: Any) -> Any:
         if self.immediately:
             mode.grad_enabled = self.before[0]  # it is switched when the function runs
+        if inspect.isgeneratorfunction(function):
+            return self.around_each_step(function)
         return super().__call__(function)
+
+    def around_each_step(self, function: Any) -> Any:
+        """The generator function with the switch set while its own lines run, and only then."""
+
+        @functools.wraps(function)
+        def stepwise(*args: Any, **kwargs: Any) -> Any:
+            with self._recreate_cm():
+                steps = function(*args, **kwargs)
+            resume = functools.partial(next, steps)
+            while True:
+                try:
+                    with self._recreate_cm():
+                        value = resume()
+                except StopIteration as stop:
+                    return stop.value
+                try:
+                    sent = yield value
+                except GeneratorExit:
+                    with self._recreate_cm():
+                        steps.close()
+                    raise
+                except BaseException as error:
+                    resume = functools.partial(steps.throw, error)
+                else:
+                    resume = functools.partial(steps.send, sent)
+
+        return stepwise
 
     def _recreate_cm(self) -> set_grad_enabled:
         # one object for each call, so that threads inside one decorated function stay apart
@@ -91,8 +120,16 @@ class set_grad_enabled(ContextDecorator):
         mode.grad_enabled = self.before.pop()
 
 
-no_grad = functools.partial(set_grad_enabled, False, immediately=False)
-enable_grad = functools.partial(set_grad_enabled, True, immediately=False)
+def no_grad(function: Any = None) -> Any:
+    """Record nothing: within `with no_grad():`, or in a function under `@no_grad()`, `@no_grad`."""
+    switch = set_grad_enabled(False, immediately=False)
+    return switch if function is None else switch(function)
+
+
+def enable_grad(function: Any = None) -> Any:
+    """Record again, inside no_grad; used as no_grad is."""
+    switch = set_grad_enabled(True, immediately=False)
+    return switch if function is None else switch(function)
 
 
 def is_grad_enabled() -> bool:
@@ -106,8 +143,8 @@ class TensorBase:
     Tensor adds the arithmetic.
     """
 
-    requires_grad: bool = False
-    grad: Any = None
+    wants_grad: bool = False  # what requires_grad says; the engine reads it here, without a check
+    leaf_grad: Any = None  # what grad says
     node: Node | None = None  # the op that made it; None for a leaf
     index: int = 0  # which of that op's values it is
     tensor_class: Any  # the class of what ops return: tensor.py puts Tensor here
@@ -117,6 +154,60 @@ class TensorBase:
         self.version = [0]  # the tick of the last change in place; views share the list
 
     shape = property(lambda self: self.array.shape)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient may be asked for. Raises RuntimeError where integers are to have one,
+        or a tensor with a graph is to have none.
+        """
+        return self.wants_grad
+
+    @requires_grad.setter
+    def requires_grad(self, on: bool) -> None:
+        dtype = self.array.dtype
+        if on and dtype.kind not in "fcO":
+            raise RuntimeError(
+                f"requires_grad: expected floats, since {dtype} has no gradient; use .float()"
+            )
+        if self.node is not None and not on:
+            raise RuntimeError(
+                "requires_grad_: only a leaf can stop requiring a gradient; use .detach()"
+            )
+        self.wants_grad = bool(on)
+
+    @property
+    def grad(self) -> Any:
+        """The gradient that backward has added up here, or None. Raises TypeError for another kind
+        of object, RuntimeError for a tensor of another shape, dtype or device.
+        """
+        return self.leaf_grad
+
+    @grad.setter
+    def grad(self, gradient: Any) -> None:
+        if gradient is not None:
+            check_gradient(self, gradient)
+        self.leaf_grad = gradient
+
+
+def check_gradient(t: TensorBase, gradient: Any) -> None:
+    """Raise where `gradient` is no tensor like t."""
+    if not isinstance(gradient, TensorBase):
+        raise TypeError(f"grad: expected a tensor or None, got a {type(gradient).__name__}")
+    if gradient.array.shape != t.array.shape:
+        raise RuntimeError(
+            f"grad: expected a gradient of shape {tuple(t.array.shape)}, "
+            f"got {tuple(gradient.array.shape)}; reshape it, or sum it to that shape"
+        )
+    if gradient.array.dtype != t.array.dtype:
+        raise RuntimeError(
+            f"grad: expected a gradient of {t.array.dtype}, got {gradient.array.dtype}; "
+            "convert it with .to(...)"
+        )
+    if type(gradient.array) is not type(t.array):
+        raise RuntimeError(
+            f"grad: expected a gradient on {device_of(t.array)}, "
+            f"got one on {device_of(gradient.array)}; move it with .to(...)"
+        )
 
 
 class Node:
@@ -259,7 +350,7 @@ def namespace_of(arrays: Sequence[Any]) -> XP:
 def any_requires_grad(args: Sequence[Any]) -> bool:
     """Whether a gradient may be asked for at one of the arguments."""
     for a in args:
-        if isinstance(a, TensorBase) and a.requires_grad:
+        if isinstance(a, TensorBase) and a.wants_grad:
             return True
     return False
 
@@ -271,7 +362,7 @@ def record(node: Node, outs: Sequence[TensorBase]) -> None:
         if out.array.dtype.kind in "fcO":  # O: exact numbers, see minigrad.prove
             out.node = node
             out.index = i
-            out.requires_grad = True
+            out.wants_grad = True
 
 
 def nondifferentiable(value: Any) -> Any:

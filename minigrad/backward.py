@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence, ValuesView
 from typing import Any
 
 from minigrad import errors
-from minigrad.array import NAMESPACES, XP, Array, LazyScatter, device_of
+from minigrad.array import NAMESPACES, XP, Array, LazyScatter, device_of, refuse_masked
 from minigrad.autograd import OPS, Node, TensorBase, mode, set_grad_enabled, tensor_xp
 
 Slot = Any  # where a gradient is collected
+ACCUMULATING = threading.RLock()  # .grad is read, added to and written by one thread at a time
 
 
 def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list[Node]:
@@ -170,7 +172,7 @@ def route(
 
 def requires_grad(a: Any) -> bool:
     """Whether an argument of an op is a Tensor that requires a gradient."""
-    return isinstance(a, TensorBase) and a.requires_grad
+    return isinstance(a, TensorBase) and a.wants_grad
 
 
 def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
@@ -229,8 +231,9 @@ def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any
 
 
 def as_list(tensors: Any) -> list[Any]:
-    """A Tensor or a sequence of them as a list."""
-    return list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
+    """A Tensor, or a sequence, generator or dict's values of them, as a list."""
+    is_several = isinstance(tensors, (list, tuple, Iterator, ValuesView))
+    return list(tensors) if is_several else [tensors]
 
 
 def weights_of(name: str, outputs: list[Any], given: Any) -> list[Any]:
@@ -274,6 +277,7 @@ def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> A
 
 def given_cotangent(name: str, xp: XP, g: Any) -> Array:
     """The array of a gradient that the caller gave: a Tensor, an array or a number."""
+    refuse_masked(name, g)
     array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
     if type(array) is not xp.ndarray:
         raise RuntimeError(
@@ -360,4 +364,5 @@ def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
     g = None if t is None else gradients.tensor(t)
     if t is None or g is None:
         return
-    t.grad = g if t.grad is None else t.grad + g
+    with ACCUMULATING:
+        t.leaf_grad = g if t.leaf_grad is None else t.leaf_grad + g

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from functools import partialmethod
 from typing import Any
@@ -54,6 +55,7 @@ class Conversions(TensorBase):
     # A function that gives what Jupyter shows of a tensor, as HTML, or None for its text.
     # minigrad.inspect offers one.
     html_page: Callable[[Any], str | None] | None = None
+    copies_grad = True  # whether deepcopy takes .grad along; not that of a Parameter, as in PyTorch
 
     def _repr_html_(self) -> str | None:
         html_page = Conversions.html_page
@@ -109,6 +111,7 @@ class Conversions(TensorBase):
     ) -> Any:
         """A copy of `data` as a tensor of this one's dtype, on its device."""
         values = data.array if isinstance(data, TensorBase) else data
+        array.refuse_masked("new_tensor", values)
         wanted = self.dtype if dtype is None else as_dtype("new_tensor", dtype)
         try:
             values = np.array(array.to_numpy(values) if hasattr(values, "dtype") else values)
@@ -204,7 +207,15 @@ class Conversions(TensorBase):
                 "deepcopy: this tensor has a graph behind it; copy .detach() of it, or a leaf"
             )
         t = memo[id(self)] = type_(self).__new__(type_(self))
-        t.__dict__.update(self.__dict__, array=self.array.copy(), version=[0], grad=None)
+        t.__dict__.update(self.__dict__, array=self.array.copy(), version=[0], leaf_grad=None)
+        if self.copies_grad:
+            t.grad = copy.deepcopy(self.grad, memo)
+        return t
+
+    def __copy__(self) -> Any:
+        """Another name for the same memory: a change of one is a change of both."""
+        t = type_(self).__new__(type_(self))
+        t.__dict__.update(self.__dict__)
         return t
 
     def __reduce__(self) -> Any:

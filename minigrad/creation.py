@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import array, errors
-from minigrad.array import get_default_dtype, int64, to_device, to_numpy
+from minigrad.array import get_default_dtype, int64, refuse_masked, to_device, to_numpy
 from minigrad.autograd import TensorBase
 from minigrad.functional import as_input, as_integer, as_number, as_sizes
 from minigrad.random import generator
@@ -142,6 +142,7 @@ def tensor(
         if values.dtype == np.float64 and not has_arrays(raw):
             values = values.astype(get_default_dtype())
     check_numbers("tensor", values, data)
+    values = array.in_native_order(values)
     is_unsigned = values.dtype.kind == "u"
     if is_unsigned and values.size and values.max() > LARGEST:
         raise ValueError(
@@ -182,14 +183,6 @@ def check_numbers(name: str, values: np.ndarray[Any, Any], data: Any) -> None:
         raise TypeError(f"{name}: expected numbers, got {values.dtype} from a {got}")
 
 
-def refuse_masked(name: str, data: Any) -> None:
-    """Raise TypeError for an array with a mask, which a tensor has not."""
-    if isinstance(data, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name}: expected an array without a mask, got a masked array; use .filled(...) first"
-        )
-
-
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where it can be had. Raises what tensor() raises."""
     if isinstance(data, Tensor):
@@ -200,7 +193,10 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 
 def from_numpy(values: Any) -> Tensor:
-    """A tensor that shares the memory of a NumPy array. Raises TypeError for anything else."""
+    """A tensor that shares the memory of a NumPy array; of a read-only one it has a copy.
+
+    Raises TypeError for anything else.
+    """
     if not isinstance(values, np.ndarray):
         got = type(values).__name__
         raise TypeError(f"from_numpy: expected a numpy.ndarray, got a {got}; use tensor(...)")
@@ -210,11 +206,12 @@ def from_numpy(values: Any) -> Tensor:
 def plain_array(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """An array of a subclass (matrix, memmap) as a plain one with the same memory.
 
-    Raises TypeError for one with a mask, or without numbers.
+    One that is read-only, or whose bytes are in another order than this machine's, is copied, for a
+    tensor can be written to. Raises TypeError for one with a mask, or without numbers.
     """
     refuse_masked(name, values)
     check_numbers(name, values, values)
-    return np.asarray(values)
+    return array.writable(np.asarray(values))
 
 
 def from_dlpack(source: Any) -> Tensor:

@@ -42,6 +42,15 @@ IN_PLACE = (
     "{}: a tensor that requires a gradient can neither be changed in place nor be written into "
     "another; build a new one with where, cat or stack, or change it under minigrad.no_grad()"
 )
+LEAF_IN_PLACE = (
+    "{}: expected a tensor without a gradient of its own, got a leaf that requires one, which "
+    "cannot be changed in place while ops are recorded; do it under minigrad.no_grad(), or write "
+    "x = x + y, which makes a new tensor"
+)
+SHARED_IN_PLACE = (
+    "{}: expected memory of its own for a change that is recorded, got a tensor that is a view or "
+    "has views, which would not see it; write x = x + y, which makes a new tensor"
+)
 NO_LEAF = (
     "{}: input {} of shape {} does not require a gradient; set requires_grad=True before it is used"
 )

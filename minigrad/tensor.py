@@ -5,6 +5,7 @@ Its methods carry PyTorch's names; the mathematics is in ops and functional.
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections.abc import Iterator
 from functools import partialmethod
@@ -77,14 +78,6 @@ class Tensor(Conversions):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for a gradient of this leaf. Raises RuntimeError for integers, which have none."""
-        if requires_grad and self.dtype.kind not in "fc":
-            raise RuntimeError(
-                f"requires_grad: expected floats, since {self.dtype} has no gradient; use .float()"
-            )
-        if self.node is not None and not requires_grad:
-            raise RuntimeError(
-                "requires_grad_: only a leaf can stop requiring a gradient; use .detach()"
-            )
         self.requires_grad = requires_grad
         return self
 
@@ -139,8 +132,9 @@ class Tensor(Conversions):
                 f"convert it first with .to({self.dtype})"
             )
         self.mark_changed()  # for the views of the old memory
-        self.array = values
-        self.version = source.version if isinstance(source, TensorBase) else [0]
+        self.array = array.writable(values) if type(values) is np.ndarray else values
+        is_shared = isinstance(source, TensorBase) and self.array is values
+        self.version = source.version if is_shared else [0]
         self.mark_changed()
 
     # Changes in place: only of tensors without history, and never unseen
@@ -161,15 +155,15 @@ class Tensor(Conversions):
         values = self.values_to_hold(name, value)
         try:
             array.NAMESPACES[type(self.array)].check_index(index, self.array.shape)
-            self.array[index] = array.to_device(values, self.device)
+            self.write(name, index, array.to_device(values, self.device))
         except (ValueError, IndexError, TypeError) as error:
             raise errors.wrong_assignment(name, self.array, index, values) or error from error
-        self.mark_changed()
         return self
 
     def values_to_hold(self, name: str, value: Any) -> Any:
         """`value` as an array that can be written into this one without a loss."""
         values = value.array if isinstance(value, TensorBase) else value
+        array.refuse_masked(name, values)
         if not hasattr(values, "dtype"):
             try:
                 values = np.asarray(values)
@@ -177,14 +171,98 @@ class Tensor(Conversions):
                 raise ValueError(f"{name}: expected lists of equal length, got {value!r}") from None
         if values.dtype.kind not in "fibuc":
             raise TypeError(f"{name}: expected numbers, got {value!r}")
-        if np.can_cast(values.dtype, self.dtype, "same_kind"):
+        are_integers = values.dtype.kind in "iu" and self.dtype.kind in "iu"
+        if np.can_cast(values.dtype, self.dtype, "safe" if are_integers else "same_kind"):
             return values
-        if not (values == values.astype(self.dtype)).all():
+        with np.errstate(invalid="ignore"):  # NaN as an integer
+            held = values.astype(self.dtype)
+        if not (values == held).all():
             raise TypeError(
                 f"{name}: expected values that {self.dtype} can hold, got {values.dtype}; "
                 "convert them first"
             )
         return values
+
+    def update(self, sign: str, op: Any, other: Any) -> Tensor:
+        """self with the values of op(self, other), for an augmented operator such as `+=`.
+
+        Without a graph they are written into the memory, which views and other names see. Where it
+        is recorded, self becomes the value of the op. Raises RuntimeError for a leaf that requires
+        a gradient and for a recorded change of shared memory, TypeError where self's dtype cannot
+        hold the values, ValueError where the shape would change.
+        """
+        is_recorded = mode.grad_enabled and (self.requires_grad or requires_grad(other))
+        if is_recorded and self.requires_grad and self.node is None:
+            raise RuntimeError(errors.LEAF_IN_PLACE.format(sign))
+        if is_recorded and self.shares_memory():
+            raise RuntimeError(errors.SHARED_IN_PLACE.format(sign))
+        before = self.as_before() if is_recorded else self
+        result = op(before, before if other is self else other)
+        self.check_update(sign, result)
+        if result.requires_grad:
+            self.become(result.to(self.dtype))
+        else:
+            self.write(sign, ..., result.array)
+        return self
+
+    def as_before(self) -> Tensor:
+        """What self is now, for the graph of the change that comes."""
+        before = Tensor(self.array)
+        before.version = self.version
+        before.node = self.node
+        before.index = self.index
+        before.requires_grad = self.requires_grad
+        return before
+
+    def become(self, result: Tensor) -> None:
+        """Be the value `result` of an op. Ops that used self before can't be differentiated now."""
+        if self.node is not None and self.node.retained.pop(self.index, None):
+            result.node.retained[result.index] = weakref.ref(self)
+        self.array = result.array
+        self.version = result.version
+        self.version[0] = result.node.birth
+        self.node = result.node
+        self.index = result.index
+        self.requires_grad = True
+
+    def shares_memory(self) -> bool:
+        """Whether another tensor, or an array of the caller's, may show this one's memory."""
+        if self.node is not None:  # of the version know: self, the node, and the call
+            return sys.getrefcount(self.version) > 3
+        if sys.getrefcount(self.version) > 2 or sys.getrefcount(self.array) > 2:
+            return True
+        return self.array.base is not None and sys.getrefcount(self.array.base) > 2
+
+    def check_update(self, sign: str, result: Any) -> None:
+        """Raise where `result` cannot take self's place."""
+        if result.array.shape != self.array.shape:
+            raise ValueError(
+                f"{sign}: expected a value that broadcasts to {tuple(self.array.shape)}, got one "
+                f"that makes it {tuple(result.array.shape)}; write x = x + y, which makes a new "
+                "tensor"
+            )
+        is_logical = sign in ("&=", "|=") and self.dtype.kind != "b"
+        if is_logical or not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise TypeError(
+                f"{sign}: expected a value that {self.dtype} can hold, got {result.dtype}; "
+                "convert the tensor first, with .to(...)"
+            )
+
+    def is_writable(self) -> bool:
+        """Whether each element has memory of its own, which is not read-only."""
+        pairs = zip(self.array.strides, self.array.shape, strict=True)
+        is_repeated = any([stride == 0 and size > 1 for stride, size in pairs])
+        return not is_repeated and bool(getattr(self.array.flags, "writeable", True))
+
+    def write(self, name: str, index: Any, values: Any) -> None:
+        """array[index] = values, a change that no gradient misses."""
+        if not self.is_writable():
+            raise RuntimeError(
+                f"{name}: expected memory that can be written to, got an expanded tensor or a "
+                "read-only array; write into a .clone()"
+            )
+        self.array[index] = values
+        self.mark_changed()
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.assign("[]=", copied_index(index), value)
@@ -213,8 +291,18 @@ class Tensor(Conversions):
     __rmatmul__: Any = lambda self, other: functional.matmul(other, self)
     __neg__ = ops.neg
     __abs__ = ops.abs
-    __eq__ = ops.eq
-    __ne__ = ops.ne
+
+    def __eq__(self, other: Any) -> Any:
+        return False if is_never_equal(other) else ops.eq(self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        return True if is_never_equal(other) else ops.ne(self, other)
+
+    def __contains__(self, element: Any) -> bool:
+        if is_never_equal(element):
+            raise TypeError(f"in: expected a number or a tensor, got a {type(element).__name__}")
+        return bool(ops.eq(self, element).any())
+
     __lt__ = ops.lt
     __le__ = ops.le
     __gt__ = ops.gt
@@ -222,6 +310,30 @@ class Tensor(Conversions):
     __and__ = ops.logical_and
     __or__ = ops.logical_or
     __invert__ = ops.logical_not
+
+    __iadd__: Any = lambda self, other: self.update("+=", ops.add, other)
+    __isub__: Any = lambda self, other: self.update("-=", ops.sub, other)
+    __imul__: Any = lambda self, other: self.update("*=", ops.mul, other)
+    __itruediv__: Any = lambda self, other: self.update("/=", ops.div, other)
+    __ipow__: Any = lambda self, other: self.update("**=", ops.pow, other)
+    __iand__: Any = lambda self, other: self.update("&=", ops.logical_and, other)
+    __ior__: Any = lambda self, other: self.update("|=", ops.logical_or, other)
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """self += alpha * other."""
+        return self.update("add_", ops.add, other if alpha == 1 else ops.mul(other, alpha))
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
+        """self -= alpha * other."""
+        return self.update("sub_", ops.sub, other if alpha == 1 else ops.mul(other, alpha))
+
+    def mul_(self, other: Any) -> Tensor:
+        """self *= other."""
+        return self.update("mul_", ops.mul, other)
+
+    def div_(self, other: Any) -> Tensor:
+        """self /= other."""
+        return self.update("div_", ops.div, other)
 
     def __getitem__(self, index: Any) -> Any:
         return ops.getitem(self, index=copied_index(index))
@@ -256,6 +368,16 @@ class Tensor(Conversions):
     def contiguous(self) -> Any:
         """self where its memory is in order, else a copy."""
         return self if self.array.flags.c_contiguous else ops.clone(self)
+
+
+def requires_grad(value: Any) -> bool:
+    """Whether `value` is a tensor that requires a gradient."""
+    return isinstance(value, TensorBase) and value.requires_grad
+
+
+def is_never_equal(other: Any) -> bool:
+    """Whether `other` is compared as an object, to False, and not element by element."""
+    return other is None or isinstance(other, (str, bytes))
 
 
 # The other methods are the functions of the same name, with self as the first argument.

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from minigrad import Tensor, as_tensor, zeros
+from minigrad.array import refuse_masked
 from minigrad.autograd import mode
 
 from . import printing
@@ -28,8 +29,12 @@ class Parameter(Tensor):
     True
     """
 
+    copies_grad = False
+
     def __init__(self, data: Any = None, requires_grad: bool = True):
         source = zeros(0) if data is None else as_tensor(data)
+        if not source.is_writable():
+            source = source.detach().clone()  # an optimizer could not change it
         super().__init__(source.array)
         self.version = source.version  # a change of `data` is a change of the parameter
         self.requires_grad_(requires_grad)
@@ -424,6 +429,7 @@ def move_in_place(tensor: Tensor, *args: Any, **kwargs: Any) -> None:
 
 def as_array(value: Any) -> np.ndarray[Any, Any]:
     """A tensor of minigrad or PyTorch, on any device, or an array, as a NumPy array."""
+    refuse_masked("load_state_dict", value)
     return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
 
 

@@ -237,12 +237,15 @@ def test_writing_in_place(device: str) -> None:
     assert ids.tolist() == [3, 4] and ids.dtype == mg.int64
 
 
-def test_augmented_assignment_makes_a_new_tensor() -> None:
-    x = y = mg.ones(2, requires_grad=True)
-    x *= 3
-    x += 1
-    x.sum().backward()
-    assert y.tolist() == [1, 1] and y.grad.tolist() == [3, 3]
+def test_augmented_assignment_changes_the_tensor_itself() -> None:
+    x = mg.ones(2, requires_grad=True)
+    y = z = x * 1
+    z *= 3
+    z += 1
+    z.sum().backward()
+    assert y is z and z.tolist() == [4, 4] and x.tolist() == [1, 1] and x.grad.tolist() == [3, 3]
+    with pytest.raises(RuntimeError, match=r"\*=: .* leaf that requires one.*minigrad\.no_grad"):
+        x *= 3
 
 
 # t.data
