@@ -216,12 +216,13 @@ class Tensor(Conversions):
 
     def become(self, result: Tensor) -> None:
         """Be the value `result` of an op. Ops that used self before can't be differentiated now."""
-        if self.node is not None and self.node.retained.pop(self.index, None):
-            result.node.retained[result.index] = weakref.ref(self)
+        node: Any = result.node
+        if self.node is not None and self.index in self.node.retained:
+            node.retained[result.index] = self.node.retained.pop(self.index)
         self.array = result.array
         self.version = result.version
-        self.version[0] = result.node.birth
-        self.node = result.node
+        self.version[0] = node.birth
+        self.node = node
         self.index = result.index
         self.requires_grad = True
 
