@@ -139,7 +139,7 @@ def tensor(
         values = np.array(to_numpy(raw))
     else:
         values = array_of("tensor", raw)
-        if values.dtype == np.float64 and not has_arrays(raw):
+        if dtype is None and values.dtype == np.float64 and not has_arrays(raw):
             values = values.astype(get_default_dtype())
     check_numbers("tensor", values, data)
     values = array.in_native_order(values)
