@@ -403,23 +403,56 @@ def split_arguments(
     is_complete = len(arrays) == arity or (arity == sys.maxsize and arrays)
     if each_once and is_complete and op.required <= given.keys() <= op.settable:
         return arrays, {key: raw(value) for key, value in given.items()}
+    changed = {key for key in CHANGES_FIRST.get(op.__name__, ()) if key in settings}
+    if changed:
+        rest = {key: value for key, value in settings.items() if key not in changed}
+        arrays, found = split_arguments(op, args, rest)
+        return changed_first(arrays, settings), found
+    if arity == sys.maxsize and not args and "tensors" in settings:  # cat(tensors=[a, b])
+        rest = dict(settings)
+        return split_arguments(op, (rest.pop("tensors"),), rest)
     renamed = without_foreign_names(op, settings)
     if renamed.keys() != settings.keys():
         return split_arguments(op, args, renamed)
     return bind_arguments(op, args, settings)
 
 
-def without_foreign_names(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
-    """`settings` with NumPy's names replaced by PyTorch's, and without `out` and `dtype`.
+# PyTorch's keywords that change an array before the op: the first is cast, the second multiplied
+CHANGES_FIRST = {
+    "add": ("alpha",),
+    "sub": ("alpha",),
+    "cumsum": ("dtype",),
+    "softmax": ("dtype",),
+    "sum": ("dtype",),
+}
 
-    Raises NotImplementedError where one of those two is given and is no setting of the op.
+
+def changed_first(arrays: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
+    """The arrays of a call, changed as `dtype` and `alpha` say."""
+    first, *others = arrays
+    if settings.get("dtype") is not None:
+        first = TensorBase.tensor_class(raw(first)) if type(first) in NAMESPACES else first
+        first = first.to(dtype=settings["dtype"])
+    alpha = settings.get("alpha", 1)
+    if isinstance(alpha, TensorBase) or alpha != 1:
+        others = [OPS["mul"](b, alpha) if isinstance(b, TensorBase) else b * alpha for b in others]
+    return first, *others
+
+
+def without_foreign_names(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` with the names of NumPy and of PyTorch replaced by ours, without `out`, `dtype`.
+
+    PyTorch calls the first two arrays `input` and `other`. Raises NotImplementedError where `out`
+    or `dtype` is given and is no setting of the op.
     """
+    arrays = list(inspect.signature(op).parameters)[: op.arity]
+    ours = {**NUMPYS_NAMES, **dict(zip(("input", "other"), arrays, strict=False))}
     found = {}
     for key, value in settings.items():
         if key in op.settable:
             found[key] = value
         elif key not in ("out", "dtype"):
-            found[NUMPYS_NAMES.get(key, key)] = value
+            found[ours.get(key, key)] = value
         elif value is not None:
             raise NotImplementedError(
                 f"{op.__name__}: {key}= is not supported; convert or copy what is returned"

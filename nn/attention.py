@@ -142,7 +142,7 @@ class MultiheadAttention(Module):
             if mask.ndim == 3:
                 mask = mask.reshape(B, self.num_heads, *mask.shape[1:])
         if key_padding_mask is not None:
-            keys = additive(key_padding_mask.reshape(B, 1, 1, -1))
+            keys = additive(key_padding_mask.reshape(B, 1, 1, key_padding_mask.shape[-1]))
             mask = keys if mask is None else mask + keys
         return mask
 

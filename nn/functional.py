@@ -185,9 +185,12 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """y = log σ(x) = -log(e⁰ + e⁻ˣ), which cannot overflow and has no kink."""
+    """y = log σ(x) = -log(e⁰ + e⁻ˣ), which cannot overflow and has no kink; x itself at -∞."""
     check_tensors("logsigmoid", input=input)
-    return -mg.logsumexp(mg.stack([mg.zeros_like(input), -input]), dim=0)
+    is_finite = input != -math.inf
+    finite = mg.where(is_finite, input, 0.0)
+    y = -mg.logsumexp(mg.stack([mg.zeros_like(input), -finite]), dim=0)
+    return mg.where(is_finite, y, input)
 
 
 def softmax(
@@ -302,7 +305,8 @@ def nll_loss(
     check_classes("nll_loss", classes, input.shape[dim])
     picked = input.take_along_dim(classes.unsqueeze(dim), dim).squeeze(dim)  # (B,...)
     weights = target_weights(input, target, weight, ignore_index)  # (B,...)
-    return reduced_by_weight(-weights * picked, weights, reduction)
+    losses = mg.where(target != ignore_index, -weights * picked, 0.0)
+    return reduced_by_weight(losses, weights, reduction)
 
 
 def cross_entropy(
@@ -347,7 +351,8 @@ def cross_entropy(
     losses = weights * losses
     if s:
         uniform = -(w * mg.log_softmax(input, dim)).sum(dim)  # (B,...)
-        losses = (1 - s) * losses + s / C * uniform * (target != ignore_index)
+        uniform = mg.where(target != ignore_index, uniform, 0.0)
+        losses = (1 - s) * losses + s / C * uniform
     return reduced_by_weight(losses, weights, reduction)
 
 
@@ -377,7 +382,7 @@ def target_weights(
     counted = target != ignore_index
     if weight is None:
         return counted.to(input.dtype)
-    return weight[mg.where(counted, target, 0)] * counted
+    return mg.where(counted, weight[mg.where(counted, target, 0)], 0.0)
 
 
 # Attention
@@ -424,7 +429,7 @@ def attend(
 ) -> tuple[Tensor, Tensor]:
     """`scaled_dot_product_attention` (..., L, F) and its weights (..., L, S)."""
     if scale is None:
-        scale = 1 / math.sqrt(query.shape[-1])
+        scale = 1 / math.sqrt(max(query.shape[-1], 1))
     scores = query * scale @ key.transpose(-2, -1)  # (...,L,S)
     allowed = mask
     if mask is not None and mask.dtype.kind == "f":
@@ -439,9 +444,12 @@ def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
 
     A row without one is 0, and so is its gradient.
     """
-    if allowed is not None:
-        scores = mg.where(allowed, scores, -math.inf)
-    return mg.softmax(scores, -1)
+    if allowed is None:
+        return mg.softmax(scores, -1)
+    has_place = mg.any(allowed, dim=-1, keepdim=True)
+    scores = mg.where(allowed, scores, -math.inf)
+    scores = mg.where(has_place, scores, 0.0)  # softmax of -∞ alone would be NaN
+    return mg.where(has_place, mg.softmax(scores, -1), 0.0)
 
 
 # Padding

@@ -106,6 +106,8 @@ def kaiming_uniform_(
         raise ValueError(
             f"kaiming_uniform_: expected mode 'fan_in' or 'fan_out', got {describe(mode)}"
         )
+    if not tensor.numel():
+        return tensor
     fan = fan_in if mode == "fan_in" else fan_out
     b = calculate_gain(nonlinearity, a) * math.sqrt(3 / fan)
     return uniform_(tensor, -b, b)
@@ -119,6 +121,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Te
     check_arguments("orthogonal_", tensor, generator)
     gain = as_number("orthogonal_", "gain", gain)
     fans("orthogonal_", tensor)
+    if not tensor.numel():
+        return tensor
     rows = len(tensor)
     columns = tensor.numel() // rows
     random = default_generator().standard_normal((max(rows, columns), min(rows, columns)))

@@ -298,6 +298,7 @@ TABLE = {
     "tanh": Row(one(), word("tanh")),
     "sigmoid": Row(one(), word("sigmoid")),
     "relu": Row(one("nonzero"), word("relu"), kinks=one("few"), analytic=False),
+    "sign": Row(one("nonzero"), word("sign"), kinks=one("few"), analytic=False),
     "maximum": Row(two_distinct(), word("maximum"), kinks=two_with_ties(), analytic=False),
     "where": Row(three(), word("where")),
     "astype": Row(casts(), lambda t, x, dtype: x.double(), analytic=False),

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minigrad as mg
+from nn.functional import masked_softmax
 
 INF, NAN = math.inf, math.nan
 
@@ -141,14 +142,24 @@ def test_softmax_is_a_distribution_and_its_gradient_sums_to_0(values: list[float
     np.testing.assert_allclose(np.exp(x.log_softmax(0).array), y.array, atol=1e-12)
 
 
-def test_a_row_masked_whole_is_0_and_poisons_nothing() -> None:
-    x = mg.tensor(np.array([[-INF, -INF], [0.0, 1.0]]), requires_grad=True)
-    y = x.softmax(1)
+def test_a_row_masked_whole_is_0_in_attention_and_poisons_nothing() -> None:
+    x = mg.tensor(np.array([[7.0, -INF], [0.0, 1.0]]), requires_grad=True)
+    allowed = mg.tensor(np.array([[False, False], [True, True]]))
+    y = masked_softmax(x, allowed)
     (y * mg.tensor(np.array([[1.0, 2.0], [3.0, 5.0]]))).sum().backward()
     alone = mg.tensor(np.array([0.0, 1.0]), requires_grad=True)
     (alone.softmax(0) * mg.tensor(np.array([3.0, 5.0]))).sum().backward()
     assert y[0].tolist() == [0, 0] and x.grad[0].tolist() == [0, 0]
     np.testing.assert_array_equal(x.grad[1].array, alone.grad.array)
+
+
+def test_softmax_of_a_row_of_minus_infinities_is_nan_as_in_pytorch_and_poisons_no_other() -> None:
+    x = mg.tensor(np.array([[-INF, -INF], [0.0, 1.0]]), requires_grad=True)
+    with np.errstate(all="ignore"):
+        y = x.softmax(1)
+        (y * mg.tensor(np.array([[1.0, 2.0], [3.0, 5.0]]))).sum().backward()
+    assert np.isnan(y[0].detach().numpy()).all() and np.isnan(x.grad[0].numpy()).all()
+    assert np.isfinite(y[1].detach().numpy()).all() and np.isfinite(x.grad[1].numpy()).all()
 
 
 @pytest.mark.parametrize("ties", [1, 7, 70_000])

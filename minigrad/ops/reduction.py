@@ -62,11 +62,12 @@ def cumsum(xp, x, *, dim):
 
 @op
 def softmax(xp, x, *, dim):
-    """y = eˣ / Σ eˣ along `dim` (0 for a slice that is all -∞),    ∂x = y (∂y - Σ ∂y y)."""
+    """y = eˣ / Σ eˣ along `dim` (NaN for a slice that is all -∞),    ∂x = y (∂y - Σ ∂y y)."""
+    if 0 in x.shape:
+        return xp.clone(x), (lambda g: g,)
     m = xp.amax(x, axis=dim, keepdims=True)
-    e = xp.exp(x - xp.where(xp.isfinite(m), m, 0.0))  # shifted by the maximum, exp cannot overflow
-    total = xp.sum(e, axis=dim, keepdims=True)
-    y = e / xp.where(total == 0, 1.0, total)
+    e = xp.exp(x - m)  # shifted by the maximum, exp cannot overflow
+    y = e / xp.sum(e, axis=dim, keepdims=True)
     return y, (lambda g: y * (g - xp.sum(g * y, axis=dim, keepdims=True)),)
 
 

@@ -42,20 +42,32 @@ def broadcast_to(xp, x, *, shape):
 @op
 def cat(xp, *xs, dim=0):
     """y = the xs one after the other along `dim`,    each ∂x is its own slice of ∂y."""
-    y = xp.cat(xs, axis=dim)
+    parts = with_equal_ndim(xp, xs, dim)
+    y = xp.cat(parts, axis=dim)
 
     def pullback(gs, needs):
         (g,) = gs
         lead = whole_dims(dim, g)
         found = []
         start = 0
-        for x in xs:
-            end = start + x.shape[dim]
-            found.append(g[(*lead, slice(start, end))])
+        for x, part in zip(xs, parts, strict=True):
+            end = start + part.shape[dim]
+            dx = g[(*lead, slice(start, end))]
+            found.append(dx if part is x else xp.reshape(dx, x.shape))
             start = end
         return found
 
     return y, pullback
+
+
+def with_equal_ndim(xp, xs, dim):
+    """The xs; where some are of shape (0,), which PyTorch lets join anything, with more dims."""
+    others = [x for x in xs if x.shape != (0,)]
+    if not others or len(others) == len(xs):
+        return xs
+    shape = list(others[0].shape)
+    shape[dim] = 0
+    return [xp.reshape(x, tuple(shape)) if x.shape == (0,) else x for x in xs]
 
 
 @op
@@ -74,6 +86,8 @@ def stack(xp, *xs, dim=0):
 @op
 def unbind(xp, x, *, dim=0):
     """y_i = the i-th slice of x along `dim`,    ∂x = the ∂y_i stacked (0 where one is not used)."""
+    if not x.shape:
+        raise IndexError("unbind: expected a tensor of at least 1 dimension, got a 0-d tensor")
     n = x.shape[dim]
     lead = whole_dims(dim, x)
     ys = tuple([x[(*lead, i)] for i in range(n)])

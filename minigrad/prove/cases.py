@@ -126,7 +126,7 @@ def positive_numbers(s: Symbols) -> Any:
     return [s.array("x", 2, **POSITIVE)], {}
 
 
-@case("abs", "relu")
+@case("abs", "relu", "sign")
 def both_signs(s: Symbols) -> Any:
     """x (2,), one above and one below 0."""
     return [s.array("x", 2, at=[1, -1])], {}

@@ -91,7 +91,8 @@ def norm_of(grads: list[Array], norm_type: float) -> Any:
     """The norm of flat gradients, taken as one vector, as an array of no dimensions."""
     xp = NAMESPACES[type(grads[0])]
     if norm_type == math.inf:
-        return functools.reduce(xp.maximum, [xp.amax(xp.abs(g)) for g in grads])
+        largest = [xp.amax(xp.abs(g)) for g in grads if g.size]
+        return functools.reduce(xp.maximum, largest, xp.zeros((), grads[0].dtype))
     if norm_type == 2:
         return xp.sqrt(sum([xp.dot(g, g) for g in grads]))
     return sum([xp.sum(xp.abs(g) ** norm_type) for g in grads]) ** (1 / norm_type)
