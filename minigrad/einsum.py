@@ -6,9 +6,11 @@ import math
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from minigrad import ops
 from minigrad.creation import ones
-from minigrad.functional import as_input, check_one_device
+from minigrad.functional import as_input, check_one_device, movedim, placed_like
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -21,8 +23,10 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     dimensions, which broadcast. Without "->" the result has the letters that stand once, in
     alphabetical order. operands: tensors, or one list of them.
 
+    A letter twice in one operand is its diagonal: "ii->" is the trace.
+
     Raises TypeError where an operand is no tensor, ValueError where the equation does not fit the
-    operands, NotImplementedError for a letter twice in one operand (a diagonal).
+    operands.
 
     >>> import minigrad as mg
     >>> einsum("bij,bjk->bik", mg.ones(2, 3, 4), mg.ones(2, 4, 5)).shape
@@ -33,6 +37,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     tensors = [as_input("einsum", x) for x in operands]
     check_one_device("einsum", *tensors)
     subscripts, output = parse(equation, [x.ndim for x in tensors])
+    for k, x in enumerate(tensors):
+        subscripts[k], tensors[k] = diagonal(subscripts[k], x)
     size = sizes_of(subscripts, tensors)
 
     letters = ""
@@ -42,6 +48,24 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         needed = output + "".join(subscripts[k + 1 :])
         letters, result = contract(letters, result, names, x, needed)
     return ops.permute(result, [letters.index(c) for c in output])
+
+
+def diagonal(names: str, x: Tensor) -> tuple[str, Tensor]:
+    """x with one dimension for each letter: where two have the same one, their diagonal."""
+    for letter in sorted(set(names)):
+        while names.count(letter) > 1:
+            first, second = names.index(letter), names.rindex(letter)
+            n = x.shape[first]
+            if x.shape[second] != n:
+                raise ValueError(
+                    f"einsum: expected one size for each letter, got letter {letter!r} "
+                    f"for {n} and for {x.shape[second]}"
+                )
+            places = placed_like(x, np.arange(n))
+            x = ops.getitem(movedim(x, (first, second), (0, 1)), (places, places))
+            others = names[:first] + names[first + 1 : second] + names[second + 1 :]
+            names = letter + others
+    return names, x
 
 
 def sizes_of(subscripts: list[str], operands: list[Tensor]) -> dict[str, int]:
@@ -146,9 +170,4 @@ def check_subscript(names: str, ndim: int) -> None:
         raise ValueError(
             f"einsum: expected a letter for each of the {ndim} dimensions of an operand, "
             f"got {names!r}"
-        )
-    if len(set(letters)) < len(letters):
-        raise NotImplementedError(
-            f"einsum: a letter that repeats, as in {names!r}, is a diagonal, which is not "
-            "supported; multiply with eye(n) first"
         )

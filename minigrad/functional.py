@@ -241,28 +241,28 @@ def placed_like(x: Tensor, values: Any) -> Array:
 # Element by element
 
 
-def square(x: Tensor, *, out: None = None) -> Tensor:
+def square(input: Tensor, *, out: None = None) -> Tensor:
     """x², in the shape of x."""
-    x = as_input("square", x, out=out)
+    x = as_input("square", input, out=out)
     return x * x
 
 
-def reciprocal(x: Tensor, *, out: None = None) -> Tensor:
+def reciprocal(input: Tensor, *, out: None = None) -> Tensor:
     """1/x, in the shape of x."""
-    x = as_input("reciprocal", x, out=out)
+    x = as_input("reciprocal", input, out=out)
     return 1.0 / x
 
 
-def rsqrt(x: Tensor, *, out: None = None) -> Tensor:
+def rsqrt(input: Tensor, *, out: None = None) -> Tensor:
     """1/√x, in the shape of x."""
-    x = as_input("rsqrt", x, out=out)
+    x = as_input("rsqrt", input, out=out)
     return 1.0 / ops.sqrt(x)
 
 
-def minimum(a: Any, b: Any, *, out: None = None) -> Tensor:
+def minimum(input: Any, other: Any, *, out: None = None) -> Tensor:
     """The smaller of a and b, which broadcast; at a tie each gets half of the gradient."""
     refuse_out("minimum", out)
-    a, b = as_operands("minimum", a, b)
+    a, b = as_operands("minimum", input, other)
     if any_unsigned(a, b):
         return ops.where(ops.le(a, b), a, b)
     return -ops.maximum(-a, -b)
@@ -273,13 +273,13 @@ def any_unsigned(*operands: Any) -> bool:
     return any([a.dtype.kind in "bu" for a in operands if hasattr(a, "dtype")])
 
 
-def clamp(x: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> Tensor:
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> Tensor:
     """x kept within [min, max], numbers or tensors that broadcast; the gradient passes inside, the
     ends included.
 
     Raises ValueError where neither is given.
     """
-    x = as_input("clamp", x, out=out)
+    x = as_input("clamp", input, out=out)
     if min is None and max is None:
         raise ValueError("clamp: expected min, max or both, got neither; give at least one")
     if min is not None:
@@ -291,12 +291,12 @@ def clamp(x: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> T
     return x
 
 
-def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
+def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
     """`value` where the mask holds, x elsewhere; x, mask and value broadcast.
 
     Raises TypeError for a mask of numbers.
     """
-    x = as_input("masked_fill", x)
+    x = as_input("masked_fill", input)
     x, mask, value = as_operands("masked_fill", x, mask, value)
     if getattr(mask, "dtype", np.dtype(type(mask))) != np.dtype(bool):
         raise TypeError(
@@ -305,30 +305,30 @@ def masked_fill(x: Tensor, mask: Any, value: Any) -> Tensor:
     return ops.where(mask, value, x)
 
 
-def where(condition: Any, a: Any = None, b: Any = None, *, out: None = None) -> Tensor:
-    """a where the condition holds, else b; the three broadcast.
+def where(condition: Any, input: Any = None, other: Any = None, *, out: None = None) -> Tensor:
+    """input where the condition holds, else other; the three broadcast.
 
     Raises NotImplementedError for PyTorch's where(condition), the indices where it holds.
     """
     refuse_out("where", out)
-    if a is None and b is None and isinstance(condition, TensorBase):
+    if input is None and other is None and isinstance(condition, TensorBase):
         raise NotImplementedError(
-            "where: expected where(condition, a, b), got the condition alone, which is not "
+            "where: expected where(condition, input, other), got the condition alone, which is not "
             "supported; use condition.numpy().nonzero()"
         )
-    condition, a, b = as_operands("where", condition, a, b)
+    condition, a, b = as_operands("where", condition, input, other)
     return ops.where(condition, a, b)
 
 
 # Reductions. dim: one dimension, several, or None for all; keepdim: those stay, with size 1.
 
 
-def amin(x: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = None) -> Tensor:
+def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = None) -> Tensor:
     """The minimum over `dim`; ties share the gradient evenly.
 
     Raises ValueError where there is no element.
     """
-    x = as_input("amin", x, out=out)
+    x = as_input("amin", input, out=out)
     check_not_empty("amin", x, dim)
     if any_unsigned(x):
         return amin(x.long(), dim, keepdim).to(dtype=x.dtype)
@@ -336,10 +336,10 @@ def amin(x: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = None)
 
 
 def mean(
-    x: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, out: None = None
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, out: None = None
 ) -> Tensor:
     """Σ x / n over `dim`, NaN where n is 0. Raises TypeError for integers, as var and std do."""
-    x = as_input("mean", x, dtype, out)
+    x = as_input("mean", input, dtype, out)
     if x.dtype.kind not in "fc":
         raise TypeError(
             f"mean: expected floats, got {x.dtype}, which has no mean of its own kind; "
@@ -350,7 +350,7 @@ def mean(
 
 
 def var(
-    x: Tensor,
+    input: Tensor,
     dim: Dim = None,
     correction: float = 1,
     keepdim: bool = False,
@@ -362,11 +362,11 @@ def var(
 
     unbiased: PyTorch's older word for correction=1 (True) or 0 (False).
     """
-    return variance("var", as_input("var", x, out=out), dim, correction, keepdim, unbiased)
+    return variance("var", as_input("var", input, out=out), dim, correction, keepdim, unbiased)
 
 
 def std(
-    x: Tensor,
+    input: Tensor,
     dim: Dim = None,
     correction: float = 1,
     keepdim: bool = False,
@@ -375,7 +375,7 @@ def std(
     out: None = None,
 ) -> Tensor:
     """√var; where it is 0 its gradient is 0. The arguments are those of var."""
-    variances = variance("std", as_input("std", x, out=out), dim, correction, keepdim, unbiased)
+    variances = variance("std", as_input("std", input, out=out), dim, correction, keepdim, unbiased)
     # √0 has an infinite slope: there take √1 and give 0, so that the gradient is 0
     is_zero = variances == 0
     return ops.where(is_zero, 0.0, ops.sqrt(ops.where(is_zero, 1.0, variances)))
@@ -387,6 +387,8 @@ def variance(
     """var on behalf of `name`."""
     if x.dtype.kind not in "fc":
         raise TypeError(f"{name}: expected floats, got {x.dtype}; use .float() first")
+    if isinstance(dim, bool):  # PyTorch's var(x, False)
+        dim, unbiased = None, dim
     if unbiased is not None:
         correction = 1 if unbiased else 0
     n = reduced_size(name, x, dim) - as_number(name, "correction", correction)
@@ -395,7 +397,7 @@ def variance(
 
 
 def norm(
-    x: Tensor,
+    input: Tensor,
     p: float | str = "fro",
     dim: Dim = None,
     keepdim: bool = False,
@@ -407,7 +409,7 @@ def norm(
     p: 1, 2 (also "fro"), any other number, or ±∞. Raises NotImplementedError for p = 0 and "nuc",
     TypeError for integers in x.
     """
-    x = as_input("norm", x, dtype, out)
+    x = as_input("norm", input, dtype, out)
     p = 2 if p == "fro" else p
     if p in ("nuc", 0):
         raise NotImplementedError(
@@ -424,42 +426,57 @@ def norm(
     reduced_dims("norm", x, dim)
     if p == 1:
         return ops.sum(ops.abs(x), dim=dim, keepdim=keepdim)
-    power = ops.sum(x * x if p == 2 else ops.abs(x) ** p, dim=dim, keepdim=keepdim)
+    powers = x * x if p == 2 else power_of_magnitude(x, p)
+    power = ops.sum(powers, dim=dim, keepdim=keepdim)
     # the root of 0 has an infinite slope: take the root of 1 and give 0, so that the gradient is 0
     is_zero = power == 0
     return ops.where(is_zero, 0.0, ops.where(is_zero, 1.0, power) ** (1 / p))
 
 
-def logsumexp(x: Tensor, dim: Dim, keepdim: bool = False, *, out: None = None) -> Tensor:
-    """log Σ eˣ over `dim`, shifted by the maximum so that nothing overflows."""
-    return shifted_logsumexp("logsumexp", as_input("logsumexp", x, out=out), dim, keepdim)
+def power_of_magnitude(x: Tensor, p: float) -> Tensor:
+    """|x|ᵖ, with the gradient 0 at 0, where it is infinite for p < 1."""
+    magnitude = ops.abs(x)
+    if p >= 1:
+        return magnitude**p
+    is_zero = magnitude == 0
+    at_zero = 0.0 if p > 0 else math.inf
+    return ops.where(is_zero, at_zero, ops.where(is_zero, 1.0, magnitude) ** p)
 
 
-def log_softmax(x: Tensor, dim: int, *, dtype: Any = None, out: None = None) -> Tensor:
-    """x - log Σ eˣ along `dim`, in the shape of x."""
-    x = as_input("log_softmax", x, dtype, out)
-    normalize_dim("log_softmax", x, dim)
-    return x - shifted_logsumexp("log_softmax", x, dim, keepdim=True)
-
-
-def shifted_logsumexp(name: str, x: Tensor, dim: Dim, keepdim: bool) -> Tensor:
-    """logsumexp on behalf of `name`."""
+def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False, *, out: None = None) -> Tensor:
+    """log Σ eˣ over `dim`, shifted by the maximum so that nothing overflows; -∞ of no elements."""
+    x = as_input("logsumexp", input, out=out)
     if dim is None:
-        raise TypeError(f"{name}: expected dim to be one or several dimensions, got None")
-    check_not_empty(name, x, dim)
-    largest = ops.amax(x.detach(), dim=dim, keepdim=True)
-    largest = ops.where(ops.isfinite(largest), largest, 0.0)
+        raise TypeError("logsumexp: expected dim to be one or several dimensions, got None")
+    largest: Any = 0.0
+    if reduced_size("logsumexp", x, dim):
+        largest = ops.amax(x.detach(), dim=dim, keepdim=True)
+        largest = ops.where(ops.isfinite(largest), largest, 0.0)
     y = ops.log(ops.sum(ops.exp(x - largest), dim=dim, keepdim=True)) + largest
-    return y if keepdim else squeeze(y, dim)
+    return y if keepdim else squeeze(y, tuple(reduced_dims("logsumexp", x, dim)))
 
 
-def prod(x: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int, *, dtype: Any = None, out: None = None) -> Tensor:
+    """x - log Σ eˣ along `dim`, in the shape of x; NaN for a slice that is all -∞ or holds ∞."""
+    x = as_input("log_softmax", input, dtype, out)
+    normalize_dim("log_softmax", x, dim)
+    if not x.numel():
+        return ops.clone(x)
+    shifted = x - ops.amax(x.detach(), dim=dim, keepdim=True)  # e^x cannot overflow
+    return shifted - ops.log(ops.sum(ops.exp(shifted), dim=dim, keepdim=True))
+
+
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
     """Π x over one `dim`, or over all elements.
 
     It is taken by halves: log n multiplications, whose gradient is right also where an element is
     0.
     """
-    x = as_input("prod", x, dtype)
+    x = as_input("prod", input, dtype)
+    if dtype is None and x.dtype.kind in "bui":
+        x = x.long()
     ndim = x.ndim
     if dim is None:
         x = ops.reshape(x, (-1,))
@@ -487,20 +504,26 @@ def product_of_last_dim(x: Tensor) -> Tensor:
     return x
 
 
-def max(x: Tensor, dim: Any = None, keepdim: bool = False, *, out: None = None) -> Any:
+def max(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: None = None
+) -> Any:
     """The maximum; along a `dim` (values, indices), where the gradient goes to the first of equal
     ones.
 
-    dim: None for all elements, one dimension, or a second tensor: then the larger one element by
-    element. Raises ValueError where there is no element.
+    dim: None for all elements, one dimension, or a second tensor, PyTorch's `other`: then the
+    larger one element by element. Raises ValueError where there is no element.
     """
-    x = as_input("max", x, out=out)
+    x = as_input("max", input, out=out)
+    dim = dim if other is None else other
     return min_or_max("max", x, dim, keepdim, ops.amax, ops.argmax, ops.maximum)
 
 
-def min(x: Tensor, dim: Any = None, keepdim: bool = False, *, out: None = None) -> Any:
+def min(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: None = None
+) -> Any:
     """The minimum; the arguments and the rest are those of max."""
-    x = as_input("min", x, out=out)
+    x = as_input("min", input, out=out)
+    dim = dim if other is None else other
     return min_or_max("min", x, dim, keepdim, amin, ops.argmin, minimum)
 
 
@@ -528,7 +551,7 @@ def min_or_max(
 
 
 def gather(
-    x: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: None = None
+    input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False, out: None = None
 ) -> Tensor:
     """y[i, j, ..] = x[i, index[i, j, ..], ..]: along `dim` by `index`, elsewhere by position; in
     the index's shape.
@@ -536,7 +559,7 @@ def gather(
     index: integers from 0, with as many dimensions as x; it may be smaller than x in the others.
     Raises IndexError where one lies outside of x.
     """
-    x = as_input("gather", x, out=out)
+    x = as_input("gather", input, out=out)
     if sparse_grad:
         raise NotImplementedError("gather: sparse_grad=True is not supported; leave it out")
     dim = normalize_dim("gather", x, dim)
@@ -561,13 +584,13 @@ def pick_along(x: Tensor, dim: int, index: Tensor) -> Tensor:
 
 
 def take_along_dim(
-    x: Tensor, indices: Tensor, dim: int | None = None, *, out: None = None
+    input: Tensor, indices: Tensor, dim: int | None = None, *, out: None = None
 ) -> Tensor:
     """gather, with the other dimensions broadcast; along the flattened tensor if `dim` is None.
 
     Raises IndexError where an index lies outside of x.
     """
-    x = as_input("take_along_dim", x, out=out)
+    x = as_input("take_along_dim", input, out=out)
     if dim is None:
         check_index("take_along_dim", indices, getattr(indices, "ndim", 1))
         x = ops.reshape(x, (-1,))
@@ -577,6 +600,8 @@ def take_along_dim(
     check_index("take_along_dim", indices, x.ndim)
     check_one_device("take_along_dim", x, indices)
     check_bounds("take_along_dim", indices, x, dim)
+    if not x.ndim:
+        return ops.clone(x)
     others = [(*t.shape[:dim], 1, *t.shape[dim + 1 :]) for t in (x, indices)]
     shape = list(broadcast_shape("take_along_dim", *others))
 
@@ -587,58 +612,62 @@ def take_along_dim(
     return pick_along(spread(x), dim, spread(indices))
 
 
-def index_select(x: Tensor, dim: int, index: Tensor, *, out: None = None) -> Tensor:
+def index_select(input: Tensor, dim: int, index: Tensor, *, out: None = None) -> Tensor:
     """The slices of x along `dim` that the 1-d `index` names.
 
     Raises IndexError where one lies outside of x.
     """
-    x = as_input("index_select", x, out=out)
+    x = as_input("index_select", input, out=out)
     dim = normalize_dim("index_select", x, dim)
+    if isinstance(index, TensorBase) and not index.shape:
+        index = ops.reshape(index, (1,))
     check_index("index_select", index, 1)
     check_one_device("index_select", x, index)
     check_bounds("index_select", index, x, dim)
+    if not x.ndim:
+        return ops.clone(x)
     return ops.getitem(x, (slice(None),) * dim + (index.array.copy(),))
 
 
 # Shapes
 
 
-def squeeze(x: Tensor, dim: Dim = None) -> Tensor:
+def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
     """x without its dimensions of size 1, or without those of `dim` that are of size 1."""
-    x = as_input("squeeze", x)
+    x = as_input("squeeze", input)
     dims = range(x.ndim) if dim is None else as_dims("squeeze", x, dim)
     return ops.reshape(x, tuple([n for d, n in enumerate(x.shape) if n != 1 or d not in dims]))
 
 
-def unsqueeze(x: Tensor, dim: int) -> Tensor:
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """x with a new dimension of size 1 at `dim`, from -x.ndim - 1 to x.ndim."""
-    x = as_input("unsqueeze", x)
+    x = as_input("unsqueeze", input)
     return ops.expand_dims(x, normalize_dim("unsqueeze", x, dim, new=1))
 
 
-def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """x with two dimensions exchanged."""
-    x = as_input("transpose", x)
+    x = as_input("transpose", input)
     dim0 = normalize_dim("transpose", x, dim0)
     dim1 = normalize_dim("transpose", x, dim1)
     return ops.swapaxes(x, dim0, dim1) if x.ndim else ops.reshape(x, ())
 
 
-def flip(x: Tensor, dims: Any) -> Tensor:
+def flip(input: Tensor, dims: Any) -> Tensor:
     """x read backwards along `dims`, one dimension or several."""
-    x = as_input("flip", x)
+    x = as_input("flip", input)
     backwards = as_dims("flip", x, dims)
     step = [-1 if d in backwards else 1 for d in range(x.ndim)]
     return ops.getitem(x, tuple([slice(None, None, s) for s in step]))
 
 
-def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """x turned round by `shifts` along `dims`; what leaves at one end comes in at the other.
 
     Without `dims` the flattened tensor is turned. Raises ValueError where there is not one shift
     for each of them.
     """
-    x = as_input("roll", x)
+    x = as_input("roll", input)
     if dims is None:
         return ops.reshape(roll(ops.reshape(x, (-1,)), shifts, 0), x.shape)
     shifts = shifts if isinstance(shifts, (list, tuple)) else [shifts]
@@ -658,11 +687,11 @@ def roll(x: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     return x
 
 
-def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
     """x with the dimension `source` at place `destination`, the others in order; or several, as
     tuples.
     """
-    x = as_input("movedim", x)
+    x = as_input("movedim", input)
     sources = as_dims("movedim", x, source)
     destinations = as_dims("movedim", x, destination)
     if len(sources) != len(destinations):
@@ -677,12 +706,12 @@ def movedim(x: Tensor, source: Any, destination: Any) -> Tensor:
     return ops.permute(x, order)
 
 
-def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """x with the dimensions from start_dim to end_dim made one.
 
     Raises ValueError where they are in the wrong order.
     """
-    x = as_input("flatten", x)
+    x = as_input("flatten", input)
     first = normalize_dim("flatten", x, start_dim)
     last = normalize_dim("flatten", x, end_dim)
     if first > last:
@@ -695,13 +724,13 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def split(
-    x: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
+    tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
     """Pieces of x along `dim`: of one size (the last may be smaller), or of the sizes given.
 
     Raises ValueError where the sizes do not add up to that of the dimension.
     """
-    x = as_input("split", x)
+    x = as_input("split", tensor)
     dim = normalize_dim("split", x, dim)
     if not x.ndim:
         raise ValueError("split: expected a tensor of at least 1 dimension, got a 0-d tensor")
@@ -734,9 +763,9 @@ def sections_of(n: int, given: Any) -> list[int]:
     return [*whole, n % size] if n % size else whole
 
 
-def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of x along `dim`, all of one size but perhaps the last."""
-    x = as_input("chunk", x)
+    x = as_input("chunk", input)
     dim = normalize_dim("chunk", x, dim)
     chunks = as_integer("chunk", "chunks", chunks)
     if chunks < 1 or not x.ndim:
@@ -748,14 +777,14 @@ def chunk(x: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(x, -(-n // chunks) if n else [0] * chunks, dim)
 
 
-def tril(x: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
+def tril(input: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
     """(.., m, n) with 0 above the `diagonal`, counted from the main one: 1 is the next above it."""
-    return keep_triangle("tril", as_input("tril", x, out=out), diagonal, operator.le)
+    return keep_triangle("tril", as_input("tril", input, out=out), diagonal, operator.le)
 
 
-def triu(x: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
+def triu(input: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
     """(.., m, n) with 0 below the `diagonal`, counted from the main one: 1 is the next above it."""
-    return keep_triangle("triu", as_input("triu", x, out=out), diagonal, operator.ge)
+    return keep_triangle("triu", as_input("triu", input, out=out), diagonal, operator.ge)
 
 
 def keep_triangle(name: str, x: Tensor, diagonal: int, keep: Any) -> Tensor:
@@ -770,21 +799,21 @@ def keep_triangle(name: str, x: Tensor, diagonal: int, keep: Any) -> Tensor:
     return ops.where(placed_like(x, outside), False, x)  # False is 0 in the dtype of x
 
 
-def tile(x: Tensor, dims: Any) -> Tensor:
+def tile(input: Tensor, dims: Any) -> Tensor:
     """dims[d] copies of x next to one another along each dimension; fewer numbers than dimensions
     mean the last ones.
     """
-    x = as_input("tile", x)
+    x = as_input("tile", input)
     return repeated("tile", x, as_sizes("tile", (dims,)))
 
 
-def repeat(x: Tensor, *repeats: Any) -> Tensor:
+def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """repeats[d] copies of x next to one another along each dimension; more numbers than dimensions
     add leading ones.
 
     Raises ValueError where there are fewer.
     """
-    x = as_input("repeat", x)
+    x = as_input("repeat", input)
     times = as_sizes("repeat", repeats)
     if len(times) < x.ndim:
         raise ValueError(
@@ -810,12 +839,12 @@ def repeated(name: str, x: Tensor, times: tuple[int, ...]) -> Tensor:
     return ops.reshape(x, tuple([t * n for t, n in zip(times, shape, strict=True)]))
 
 
-def expand(x: Tensor, *shape: Any) -> Tensor:
+def expand(input: Tensor, *shape: Any) -> Tensor:
     """x with its dimensions of size 1 repeated to `shape`, without a copy; -1 keeps a size.
 
     Raises ValueError where another size than 1 would have to change.
     """
-    x = as_input("expand", x)
+    x = as_input("expand", input)
     given = as_sizes("expand", shape)
     sizes = list(given)
     lead = len(sizes) - x.ndim
@@ -832,14 +861,14 @@ def expand(x: Tensor, *shape: Any) -> Tensor:
 
 
 def repeat_interleave(
-    x: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+    input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
     """Each slice of x along `dim` `repeats` times in a row; each element of the flattened tensor if
     None.
 
     repeats: one integer, or a 1-d tensor with one for each slice. output_size is not needed.
     """
-    x = as_input("repeat_interleave", x)
+    x = as_input("repeat_interleave", input)
     if dim is None:
         x = ops.reshape(x, (-1,))
         dim = 0
@@ -863,14 +892,14 @@ def repeat_interleave(
 # Products
 
 
-def matmul(a: Tensor, b: Tensor, *, out: None = None) -> Tensor:
+def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
     """(.., m, k) (.., k, n) -> (.., m, n); a vector on the left is a row, on the right a column,
     and leaves again.
 
     Raises ValueError for a 0-d tensor and where the inner sizes differ.
     """
-    a = as_input("matmul", a, out=out)
-    b = as_input("matmul", b)
+    a = as_input("matmul", input, out=out)
+    b = as_input("matmul", other)
     if not (len(a.shape) and len(b.shape)):
         raise ValueError(
             f"matmul: expected tensors of at least 1 dimension, got {tuple(a.shape)} and "
@@ -885,24 +914,24 @@ def matmul(a: Tensor, b: Tensor, *, out: None = None) -> Tensor:
     return ops.matmul(a, b)
 
 
-def mm(a: Tensor, b: Tensor, *, out: None = None) -> Tensor:
+def mm(input: Tensor, mat2: Tensor, *, out: None = None) -> Tensor:
     """(m, k) (k, n) -> (m, n)."""
-    return matmul_of_ndims("mm", as_input("mm", a, out=out), b, 2, 2)
+    return matmul_of_ndims("mm", as_input("mm", input, out=out), mat2, 2, 2)
 
 
-def bmm(a: Tensor, b: Tensor, *, out: None = None) -> Tensor:
+def bmm(input: Tensor, mat2: Tensor, *, out: None = None) -> Tensor:
     """(B, m, k) (B, k, n) -> (B, m, n)."""
-    return matmul_of_ndims("bmm", as_input("bmm", a, out=out), b, 3, 3)
+    return matmul_of_ndims("bmm", as_input("bmm", input, out=out), mat2, 3, 3)
 
 
-def mv(a: Tensor, b: Tensor, *, out: None = None) -> Tensor:
+def mv(input: Tensor, vec: Tensor, *, out: None = None) -> Tensor:
     """(m, k) (k,) -> (m,)."""
-    return matmul_of_ndims("mv", as_input("mv", a, out=out), b, 2, 1)
+    return matmul_of_ndims("mv", as_input("mv", input, out=out), vec, 2, 1)
 
 
-def dot(a: Tensor, b: Tensor, *, out: None = None) -> Tensor:
+def dot(input: Tensor, tensor: Tensor, *, out: None = None) -> Tensor:
     """(k,) (k,) -> (): Σ a b."""
-    return matmul_of_ndims("dot", as_input("dot", a, out=out), b, 1, 1)
+    return matmul_of_ndims("dot", as_input("dot", input, out=out), tensor, 1, 1)
 
 
 def matmul_of_ndims(name: str, a: Tensor, b: Tensor, m: int, n: int) -> Tensor:
@@ -927,10 +956,10 @@ def matmul_of_ndims(name: str, a: Tensor, b: Tensor, m: int, n: int) -> Tensor:
     return matmul(a, b)
 
 
-def outer(a: Tensor, b: Tensor, *, out: None = None) -> Tensor:
+def outer(input: Tensor, vec2: Tensor, *, out: None = None) -> Tensor:
     """(m,) (n,) -> (m, n): every product of an element of a with one of b."""
-    a = as_input("outer", a, out=out)
-    b = as_input("outer", b)
+    a = as_input("outer", input, out=out)
+    b = as_input("outer", vec2)
     check_one_device("outer", a, b)
     if (a.ndim, b.ndim) != (1, 1):
         raise ValueError(
@@ -943,20 +972,20 @@ def outer(a: Tensor, b: Tensor, *, out: None = None) -> Tensor:
 # Comparisons of whole tensors
 
 
-def equal(a: Tensor, b: Tensor) -> bool:
+def equal(input: Tensor, other: Tensor) -> bool:
     """Whether a and b have one shape and the same elements."""
-    a = as_input("equal", a)
-    b = as_input("equal", b)
+    a = as_input("equal", input)
+    b = as_input("equal", other)
     check_one_device("equal", a, b)
     return tuple(a.shape) == tuple(b.shape) and bool(ops.all(a == b))
 
 
 def allclose(
-    a: Tensor, b: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether |a - b| ≤ atol + rtol |b| everywhere; with equal_nan also where both are NaN."""
-    a = as_input("allclose", a).detach()
-    b = as_input("allclose", b).detach()
+    a = as_input("allclose", input).detach()
+    b = as_input("allclose", other).detach()
     a, b = as_operands("allclose", a, b)
     rtol = as_number("allclose", "rtol", rtol)
     atol = as_number("allclose", "atol", atol)

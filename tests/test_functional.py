@@ -61,7 +61,7 @@ x.where(x > 0, y); x.clamp(-0.5, 0.5); x.clamp(min=0.0); x.clamp(max=1.0)
 t.clamp(x, min=-1.0, max=0.2); t.maximum(x, y); t.minimum(x, y); x.maximum(y); x.minimum(y)
 x.square(); x.reciprocal(); (x * x + 1).rsqrt(); t.square(x); x.abs(); abs(x); x.neg(); -x
 x.exp(); x.expm1(); x.abs().log(); x.abs().log1p(); x.abs().sqrt(); x.sin(); x.cos(); x.tanh()
-x.sigmoid(); x.relu(); x.detach().sign(); x.isnan(); x.isfinite(); x.add(y); x.sub(y); x.mul(y)
+x.sigmoid(); x.relu(); x.sign(); x.isnan(); x.isfinite(); x.add(y); x.sub(y); x.mul(y)
 x.div(y); x.abs().pow(y); x.pow(3); x**2; 2 + x; 2 - x; 2 * x; 2 / x; 2**x; x / 3; x - 1; x.eq(x)
 x == y; x != y; x < y; x.le(y); x.gt(0); x.ge(y); ~(x > 0); (x > 0) & (y > 0); (x > 0) | (y > 0)
 x @ v; v @ w; y @ c[0]; v @ c[0]; b @ c; b @ c[0]; y @ c; v @ c; x[0] @ v; b @ v; x.matmul(v)

@@ -1,0 +1,293 @@
+"""Programs as strangers write them: at infinities, of nothing, of 0-d tensors, in PyTorch's words.
+
+Each call below is run by both libraries: values, dtypes, shapes and gradients must be the same, NaN
+where PyTorch has NaN.
+"""
+
+import math
+from typing import Any
+
+import laws
+import numpy as np
+import pytest
+
+import minigrad as mg
+import nn
+import nn.functional as our_functional
+
+INF = math.inf
+
+ARRAYS: dict[str, Any] = {
+    "zero": [[0.0, 0.0, 0.0], [3.0, 0.0, 4.0]],
+    "constant": [[1.0, 1.0, 1.0], [1.0, 2.0, 4.0]],
+    "low": [[-INF, -INF], [0.5, -INF]],
+    "high": [[INF, 0.5], [1.0, 2.0]],
+    "ends": [-INF, -1.0, 0.0, 2.0, INF],
+    "x": [[0.3, -1.2, 2.0], [1.1, 0.7, -0.4]],
+    "other": [[1.5, -0.2, 0.6], [0.1, -2.0, 0.9]],
+    "logits": [[0.3, -1.2, 2.0], [1.1, 0.7, -0.4]],
+    "forbidden": [[-INF, -1.2, 2.0], [1.1, 0.7, -0.4]],
+    "s": 2.5,
+    "cube": [[[1.0, 2.0], [3.0, 5.0]], [[-1.0, 0.5], [2.5, 4.0]]],
+}
+INTEGERS: dict[str, Any] = {
+    "padding": [-100, -100],
+    "half": [-100, 2],
+    "y": [2, 1],
+    "at": [0],
+    "at0": 0,
+    "two": [[1, 2], [3, 4]],
+}
+
+WEIGHTS = [0.5, 2.0, 1.5]  # `w`, without a gradient: PyTorch has none of weights of classes
+
+NUMBERS = """
+constant.std(1); constant.var(1); constant.std(1, keepdim=True) + 1e-5; zero.norm(dim=1)
+zero.norm(3, dim=1); zero.norm(0.5, dim=1); zero.norm(-1, dim=1); zero.norm(-2); zero.norm(1.5, 1)
+zero.norm(math.inf, 1); zero.norm(-math.inf, 1); zero[0].norm(); zero[0].std(); s.norm()
+low.logsumexp(1); low.logsumexp(0); low[0].logsumexp(0); high.logsumexp(1); high.logsumexp(0)
+low.logsumexp((0, 1)); low.softmax(1); low.softmax(0); high.softmax(1); low.log_softmax(0)
+low.log_softmax(1); high.log_softmax(1); F.logsigmoid(ends); F.softmax(low, -1)
+F.softplus(ends); ends.sigmoid(); ends.tanh(); F.elu(ends); F.relu(ends)
+F.cross_entropy(logits, padding); F.cross_entropy(logits, padding, label_smoothing=0.1)
+F.cross_entropy(logits, padding, w); F.cross_entropy(logits, padding, w, label_smoothing=0.1)
+F.cross_entropy(logits, half); F.cross_entropy(logits, half, label_smoothing=0.1)
+F.cross_entropy(logits, half, w, label_smoothing=0.1); F.cross_entropy(logits, y, w)
+F.cross_entropy(logits, y, w, label_smoothing=0.2); F.nll_loss(logits, padding)
+F.cross_entropy(logits, y, w, label_smoothing=0.2, reduction="sum")
+F.cross_entropy(logits, half, w, label_smoothing=0.2, reduction="none")
+F.nll_loss(logits, padding, w); F.nll_loss(logits, half, w); F.nll_loss(forbidden, half)
+F.nll_loss(logits, padding, reduction="sum"); F.cross_entropy(forbidden, half)
+F.cross_entropy(forbidden, half, label_smoothing=0.1, reduction="none")
+F.cross_entropy(low, padding); F.cross_entropy(low, padding, label_smoothing=0.1)
+F.cross_entropy(logits, logits.softmax(1), w, label_smoothing=0.1)
+F.scaled_dot_product_attention(x, x, x, attn_mask=x[:, :2] > 5)
+F.scaled_dot_product_attention(x, x, x, attn_mask=t.tensor([[True, False], [False, False]]))
+"""
+
+NOTHING = """
+x[[]]; x[:, []]; x[[], []]; x[:, :0].softmax(1); x[:, :0].softmax(0); x[:0].softmax(1)
+x[:, :0].log_softmax(1); x[:, :0].logsumexp(1); x[:0].logsumexp(0); x[:0].logsumexp((0, 1))
+x[:, :0].sum(1); x[:0].mean(); x[:0].std(); x[:0].var(0); x[:0].norm(); x[:0].prod()
+x[:, :0].prod(1); x[:0].cumsum(0); x[:, :0].amax(0); (x[:0] > 0).all(); (x[:0] > 0).any()
+x[:0].chunk(3); x[:0].chunk(2, 1); x[:, :0].split(2, 1); x[:0].split(1); x[:, :0].unbind(1)
+t.cat([x[0, :0], x]); t.cat([x, x[0, :0]], 1); t.cat([x[0, :0], x[0, :0]]); t.cat([x[:0], x])
+t.cat([x[0, :0], cube], -1); t.cat([x[0, :0], x, x[1, :0], other], 0); x[:0] @ x.T
+x[:, :0] @ x.T[:0]; t.einsum("ij,jk->ik", x[:, :0], x.T[:0]); x[:0].flip(0); x[:0].roll(1, 0)
+x[:0].repeat(2, 1); x[:0].flatten(); x[:0].gather(0, two[:0]); x.index_select(0, at[:0])
+F.scaled_dot_product_attention(cube[:0], cube[:0], cube[:0]); x[:0].masked_fill(x[:0] > 0, 1.0)
+F.scaled_dot_product_attention(cube, cube[:, :0], cube[:, :0])
+F.scaled_dot_product_attention(cube[:, :0], cube, cube)
+F.cross_entropy(logits[:0], y[:0]); F.cross_entropy(logits[:0], y[:0], reduction="sum")
+F.nll_loss(logits[:0], y[:0]); F.mse_loss(x[:0], other[:0]); F.pad(x[:0], (1, 1))
+F.layer_norm(x[:0], (3,)); F.linear(x[:0], other); F.embedding(y[:0], x); x[:0].tril()
+"""
+
+NUMBERS_WITHOUT_DIMS = """
+s.gather(0, at0); s.gather(-1, at0); s.index_select(0, at); s.index_select(-1, at0); s.sum(0)
+x.index_select(1, at0); s.transpose(0, -1); s.movedim(0, -1); s.logsumexp(0); s.logsumexp(-1, True)
+s.amax(0); s.amin(-1); s.amax(0, keepdim=True); s.prod(0); s.prod(-1, keepdim=True); s.softmax(0)
+s.log_softmax(-1); s.cumsum(0); s.squeeze(0); s.squeeze(-1); s.unsqueeze(0); s.mean(0); s.var(0)
+s.std(-1, correction=0); s.norm(dim=0); s.norm(1, 0); s.norm(math.inf, 0); s.max(0); s.min(-1)
+s.argmax(0); s.argmin(-1, keepdim=True); (s > 0).any(0); (s > 0).all(-1); s.flip(0); s.flatten()
+s.roll(1); s.sum(0, keepdim=True); s.expand(2, 2); s.repeat(3); t.stack([s, s])
+s.permute(()); s.reshape(1, 1); t.where(s > 0, s, x); s[None]; s[...]
+t.einsum(",i->i", s, w); s.clamp(0, 1); s.masked_fill(s > 0, 1.0); t.outer(s[None], w)
+"""
+
+FORMS = """
+constant.std(1, unbiased=False); constant.var(0, unbiased=True); x.var(False); x.std(False)
+x.std(1, True); x.add(other, alpha=2); x.sub(other, alpha=0.5); t.add(x, other, alpha=-1)
+t.sub(x, 1.0, alpha=3); t.add(x, s, alpha=2); two.add(two, alpha=3); x.sum(dtype=t.float32)
+x.sum(1, dtype=t.float32); t.sum(x, 0, True, dtype=t.float32); t.softmax(x, 1, dtype=t.float32)
+x.softmax(-1, dtype=t.float32); x.cumsum(1, dtype=t.float32); two.cumsum(0, dtype=t.float64)
+two.sum(dtype=t.float64); x.sum(dtype=None); two.int().sum(); two.int().prod()
+two.int().cumsum(0); (x > 0).prod(1); (x > 0).cumsum(0); F.softmax(x, 1, dtype=t.float32)
+t.movedim(cube, [0, 1], [2, 0]); cube.movedim([-1], [0]); t.einsum("ii->i", x[:, :2])
+t.einsum("ii", x[:, :2])
+t.einsum("ii->", x[:, 1:]); t.einsum("iij->ij", cube); t.einsum("iji->j", cube)
+t.einsum("iii->i", cube); t.einsum("...ii->...i", cube); t.einsum("ii,ij->j", x[:, :2], x)
+t.einsum("iij,jj->i", cube, cube[0]); x.sign(); zero.sign(); x * x.sign(); t.square(input=x)
+t.add(input=x, other=other); t.tanh(input=x); t.sub(x, other=other); t.exp(input=x, out=None)
+t.sum(input=x, dim=1); t.softmax(input=x, dim=0); t.matmul(input=x, other=other.T)
+t.mm(input=x, mat2=other.T); t.mv(input=x, vec=w); t.outer(input=w, vec2=w)
+t.dot(input=w, tensor=w); t.maximum(input=x, other=other)
+t.minimum(input=x, other=other)
+t.max(x, other=other); t.min(input=x, other=other); t.where(x > 0, input=x, other=other)
+t.split(tensor=x, dim=1, split_size_or_sections=2)
+t.clamp(input=x, min=0)
+t.gather(input=x, dim=0, index=two[:1] * 0)
+t.eq(input=x, other=other); t.mul(input=x, other=2.0); t.div(input=x, other=other)
+t.cumsum(x, 1)
+t.logsumexp(input=x, dim=1); t.flatten(input=x); t.norm(input=x); t.std(input=x, dim=1)
+t.cat(tensors=[x, other], dim=1); t.stack(tensors=(x, other)); t.abs(input=x); t.sign(input=x)
+"""
+
+
+def calls_of(lines: str) -> list[str]:
+    """The calls of a block, one after the other."""
+    return lines.strip().replace("\n", "; ").split("; ")
+
+
+def run(call: str, library: Any, functional: Any) -> tuple[list[Any], list[Any]]:
+    """The tensors that a call gives, and the gradients of the leaves, None where there is none."""
+    leaves = {}
+    for name, values in ARRAYS.items():
+        leaves[name] = library.tensor(values, dtype=library.float64, requires_grad=True)
+    names = {name: library.tensor(values) for name, values in INTEGERS.items()}
+    names["w"] = library.tensor(WEIGHTS, dtype=library.float64)
+    known = {"t": library, "F": functional, "math": math}
+    with np.errstate(all="ignore"):
+        outputs = laws.as_list(eval(call, known, {**leaves, **names}))
+        loss = library.tensor(0.0, dtype=library.float64)
+        for y in outputs:
+            if y.requires_grad:
+                weights = library.arange(1, y.numel() + 1).reshape(tuple(y.shape))
+                loss = loss + (y * weights).sum()
+        if loss.requires_grad:
+            loss.backward()
+    return outputs, [leaf.grad for leaf in leaves.values()]
+
+
+def check_against_pytorch(call: str) -> None:
+    """Raise where a call gives another value, dtype or gradient than PyTorch's."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    theirs, their_grads = run(call, torch, torch.nn.functional)
+    ours, our_grads = run(call, mg, our_functional)
+    rtol = 1e-5 if any(y.dtype == mg.float32 for y in ours) else 1e-9
+    for y, want in zip(ours, theirs, strict=True):
+        assert str(want.dtype) == f"torch.{y.dtype}" and y.requires_grad == want.requires_grad
+        assert tuple(y.shape) == tuple(want.shape)
+        np.testing.assert_allclose(y.detach().numpy(), want.detach().numpy(), rtol, 1e-14)
+    for name, g, want in zip(ARRAYS, our_grads, their_grads, strict=True):
+        got = np.zeros(()) if g is None else g.numpy()
+        expected = np.zeros(()) if want is None else want.numpy()
+        np.testing.assert_allclose(
+            *np.broadcast_arrays(got, expected), rtol, 1e-14, err_msg=f"the gradient of {name}"
+        )
+
+
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom:UserWarning")
+@pytest.mark.parametrize("call", calls_of(NUMBERS))
+def test_a_number_at_the_edge_is_that_of_pytorch(call: str) -> None:
+    check_against_pytorch(call)
+
+
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom:UserWarning")
+@pytest.mark.parametrize("call", calls_of(NOTHING))
+def test_nothing_is_what_it_is_in_pytorch(call: str) -> None:
+    check_against_pytorch(call)
+
+
+@pytest.mark.filterwarnings("ignore:.*degrees of freedom:UserWarning")
+@pytest.mark.parametrize("call", calls_of(NUMBERS_WITHOUT_DIMS))
+def test_a_number_may_be_named_a_dim_of_as_in_pytorch(call: str) -> None:
+    check_against_pytorch(call)
+
+
+@pytest.mark.parametrize("call", calls_of(FORMS))
+def test_a_form_of_the_arguments_means_what_it_means_in_pytorch(call: str) -> None:
+    check_against_pytorch(call)
+
+
+# Refused by both
+
+REFUSED = {
+    "unbind of a number": (lambda: mg.tensor(1.0).unbind(), IndexError, "unbind: .* 0-d"),
+    "cat of numbers": (lambda: mg.cat([mg.tensor(1.0)] * 2), ValueError, "cat: .*one dimension"),
+    "stack of nothing": (lambda: mg.stack([]), TypeError, "stack: .*at least one tensor"),
+    "cat of nothing": (lambda: mg.cat([]), TypeError, "cat: .*at least one tensor"),
+    "amax of nothing": (lambda: mg.zeros(0).amax(), ValueError, "amax: .*at least one element"),
+    "argmax of nothing": (lambda: mg.zeros(2, 0).argmax(1), ValueError, "argmax: .*one element"),
+    "a repeated letter in the result": (
+        lambda: mg.einsum("i->ii", mg.ones(2)),
+        ValueError,
+        "einsum: .*each once, got 'ii'",
+    ),
+    "a diagonal of a rectangle": (
+        lambda: mg.einsum("ii", mg.ones(2, 3)),
+        ValueError,
+        "einsum: .*for 2 and for 3",
+    ),
+    "an index below 0": (
+        lambda: mg.arange(200).gather(0, mg.tensor([-100])),
+        IndexError,
+        "gather: .*from -100",
+    ),
+    "index_select below 0": (
+        lambda: mg.arange(3).index_select(0, mg.tensor([-1])),
+        IndexError,
+        "index_select: .*from -1",
+    ),
+    "another index of a number": (
+        lambda: mg.tensor(1.0).gather(0, mg.tensor(1)),
+        IndexError,
+        "gather: .*indices 0 to 0",
+    ),
+    "dtype= of add": (
+        lambda: mg.add(mg.ones(2), 1, dtype=mg.float64),
+        NotImplementedError,
+        "add: dtype= is not supported",
+    ),
+}
+
+
+@pytest.mark.parametrize("f, kind, sentence", REFUSED.values(), ids=REFUSED)
+def test_what_has_no_value_is_refused_by_a_sentence(f: Any, kind: Any, sentence: str) -> None:
+    with pytest.raises(kind, match=sentence):
+        f()
+
+
+# Modules and tools
+
+
+def test_gradients_without_an_element_are_clipped_to_themselves() -> None:
+    p = nn.Parameter(mg.zeros(0, 3))
+    q = nn.Parameter(mg.tensor([3.0, -4.0]))
+    p.grad = mg.zeros(0, 3)
+    for norm_type in (1.0, 2.0, INF):
+        assert nn.utils.clip_grad_norm_([p], 1.0, norm_type).item() == 0
+    q.grad = mg.tensor([3.0, -4.0])
+    assert nn.utils.clip_grad_norm_([p, q], 10.0, INF).item() == 4
+    nn.utils.clip_grad_value_([p, q], 1.0)
+    assert q.grad.tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("B, L, S", [(0, 2, 3), (2, 0, 3), (2, 2, 0)])
+def test_attention_to_nothing(B: int, L: int, S: int) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    ours = nn.MultiheadAttention(4, 2, batch_first=True)
+    theirs = torch.nn.MultiheadAttention(4, 2, batch_first=True)
+    theirs.load_state_dict({k: torch.tensor(v.numpy()) for k, v in ours.state_dict().items()})
+    query, keys = np.ones((B, L, 4), "f4"), np.ones((B, S, 4), "f4")
+    mask = np.zeros((B, S), bool)
+    y, weights = ours(*map(mg.tensor, (query, keys, keys)), mg.tensor(mask))
+    want, want_weights = theirs(*map(torch.tensor, (query, keys, keys)), torch.tensor(mask))
+    np.testing.assert_allclose(y.detach().numpy(), want.detach().numpy(), 1e-5)
+    np.testing.assert_allclose(weights.detach().numpy(), want_weights.detach().numpy(), 1e-5)
+    y.sum().backward()
+    assert all(np.isfinite(p.grad.numpy()).all() for p in ours.parameters() if p.grad is not None)
+
+
+def test_initial_values_of_an_empty_tensor_are_none() -> None:
+    for init in (nn.init.kaiming_uniform_, nn.init.orthogonal_):
+        for shape in ((0, 3), (3, 0), (0, 0)):
+            assert tuple(init(mg.zeros(*shape)).shape) == shape
+
+
+def test_sign_has_a_gradient_of_0_to_any_order() -> None:
+    x = mg.tensor([-2.0, 0.0, 3.0], requires_grad=True)
+    (g,) = mg.grad((x.sign() * x * x).sum(), [x], create_graph=True)
+    assert g.tolist() == [4, 0, 6]
+    (h,) = mg.grad(g.sum(), [x])
+    assert h.tolist() == [-2, 0, 2]
+
+
+def test_a_number_has_one_dim_to_pick_along() -> None:
+    s, first = mg.tensor(2.5), mg.tensor(0)
+    assert s.take_along_dim(first, 0).item() == 2.5 and s.roll(1, 0).item() == 2.5
+
+
+def test_a_number_written_in_float64_is_not_rounded_on_the_way() -> None:
+    assert mg.tensor(0.1, dtype=mg.float64).item() == 0.1
+    assert mg.tensor([[0.1, 1 / 3]], dtype=mg.float64).tolist() == [[0.1, 1 / 3]]
