@@ -74,6 +74,11 @@ class set_grad_enabled(ContextDecorator):
             mode.grad_enabled = on
 
     def __call__(self, function: Any) -> Any:
+        if not callable(function):
+            raise TypeError(
+                f"no_grad: expected nothing, or a function to decorate, got {function!r}; "
+                "set_grad_enabled(True) takes a mode"
+            )
         if self.immediately:
             mode.grad_enabled = self.before[0]  # it is switched when the function runs
         if inspect.isgeneratorfunction(function):
@@ -187,6 +192,10 @@ class TensorBase:
         if gradient is not None:
             check_gradient(self, gradient)
         self.leaf_grad = gradient
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.leaf_grad = None
 
 
 def check_gradient(t: TensorBase, gradient: Any) -> None:

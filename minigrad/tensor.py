@@ -199,6 +199,8 @@ class Tensor(Conversions):
         before = self.as_before() if is_recorded else self
         result = op(before, before if other is self else other)
         self.check_update(sign, result)
+        if result.requires_grad and not is_recorded:  # by an argument of op other than `other`
+            raise RuntimeError(errors.IN_PLACE.format(sign))
         if result.requires_grad:
             self.become(result.to(self.dtype))
         else:
@@ -228,11 +230,18 @@ class Tensor(Conversions):
 
     def shares_memory(self) -> bool:
         """Whether another tensor, or an array of the caller's, may show this one's memory."""
-        if self.node is not None:  # of the version know: self, the node, and the call
-            return sys.getrefcount(self.version) > 3
-        if sys.getrefcount(self.version) > 2 or sys.getrefcount(self.array) > 2:
-            return True
-        return self.array.base is not None and sys.getrefcount(self.array.base) > 2
+        if self.node is None:  # self and the call know of them
+            if sys.getrefcount(self.version) > 2 or sys.getrefcount(self.array) > 2:
+                return True
+            return self.array.base is not None and sys.getrefcount(self.array.base) > 2
+        holders = 3  # who knows of the version: the call, self and its node
+        node: Any = self.node
+        while node.args and getattr(node.args[0], "version", None) is self.version:
+            if node.args[0].node is None or sys.getrefcount(node.args[0]) > 2:
+                return True  # of a view: the caller holds the tensor that it is a view of
+            holders += 2
+            node = node.args[0].node
+        return sys.getrefcount(self.version) > holders
 
     def check_update(self, sign: str, result: Any) -> None:
         """Raise where `result` cannot take self's place."""
@@ -335,6 +344,16 @@ class Tensor(Conversions):
     def div_(self, other: Any) -> Tensor:
         """self /= other."""
         return self.update("div_", ops.div, other)
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
+        """Bring every element into [min, max]."""
+        return self.update("clamp_", lambda x, _: functional.clamp(x, min, max), None)
+
+    def masked_fill_(self, mask: Any, value: Any) -> Tensor:
+        """Make the elements `value` where the mask holds."""
+        return self.update(
+            "masked_fill_", lambda x, _: functional.masked_fill(x, mask, value), None
+        )
 
     def __getitem__(self, index: Any) -> Any:
         return ops.getitem(self, index=copied_index(index))

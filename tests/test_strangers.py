@@ -148,6 +148,54 @@ y = x * x
 x += 1
 y.sum().backward()
 found = w.grad.tolist(),""",
+        # a view of a value that has no other name
+        """
+w = t.tensor([1.0, 2.0], requires_grad=True)
+x = (w * 3).reshape(2, 1).T
+x += w
+x *= 2
+x.sum().backward()
+found = x.tolist(), w.grad.tolist()""",
+        """
+w = t.tensor([1.0, 2.0], requires_grad=True)
+x = w.reshape(2, 1)
+x += 1
+found = x.tolist(),""",
+        """
+w = t.tensor([1.0, 2.0], requires_grad=True)
+x = w.reshape(2, 1)
+with t.no_grad():
+    x += 1
+found = x.tolist(), w.tolist()""",
+        """
+w = t.tensor([1.0, 2.0], requires_grad=True)
+a, b = (w * 2).chunk(2)
+a += 1
+found = a.tolist(),""",
+        """
+w = t.tensor([[1.0, 2.0], [3.0, 4.0]])
+for row in w:
+    row *= 2
+found = w.tolist(),""",
+        """
+w = t.tensor([1.0, -2.0], requires_grad=True)
+w.data.clamp_(-1, 0.5)
+w.data.masked_fill_(w > 0, 7.0)
+x = (w * 3).clamp_(0)
+x.sum().backward()
+found = w.tolist(), x.tolist(), w.grad.tolist()""",
+        """
+w = t.tensor([1.0, 2.0], requires_grad=True)
+x = w * 3
+x.retain_grad()
+x += 1
+(x * x).sum().backward()
+found = x.grad.tolist(), w.grad.tolist()""",
+        """
+w = t.tensor([1.0, 2.0], requires_grad=True)
+(w * w).sum().backward()
+del w.grad
+found = w.grad is None,""",
         """
 w = t.tensor([1.0, 2.0], requires_grad=True)
 w.grad = t.ones(2)
