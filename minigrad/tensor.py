@@ -351,9 +351,11 @@ class Tensor(Conversions):
 
     def masked_fill_(self, mask: Any, value: Any) -> Tensor:
         """Make the elements `value` where the mask holds."""
-        return self.update(
-            "masked_fill_", lambda x, _: functional.masked_fill(x, mask, value), None
-        )
+
+        def fill(x: Any, v: Any) -> Any:
+            return functional.masked_fill(x, mask, v)
+
+        return self.update("masked_fill_", fill, value)
 
     def __getitem__(self, index: Any) -> Any:
         return ops.getitem(self, index=copied_index(index))

@@ -193,6 +193,12 @@ x += 1
 found = x.grad.tolist(), w.grad.tolist()""",
         """
 w = t.tensor([1.0, 2.0], requires_grad=True)
+x = w * 3
+x.sum().backward()
+x += 1
+found = x.tolist(),""",
+        """
+w = t.tensor([1.0, 2.0], requires_grad=True)
 (w * w).sum().backward()
 del w.grad
 found = w.grad is None,""",
