@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,6 +49,15 @@ class TensorDataset(Dataset):
 
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple([tensor[index] for tensor in self.tensors])
+
+
+@dataclass
+class Epoch:
+    """One pass over the data; its order follows from the generator's state before it."""
+
+    rng_state: Any
+    batches_done: int = 0
+    was_left: bool = False  # its loop ended before its batches did
 
 
 class DataLoader:
@@ -108,23 +120,29 @@ class DataLoader:
         self.shuffle = bool(shuffle)
         self.drop_last = drop_last
         self.collate_fn = collate_fn
-        self.rng_state: Any = None  # of the generator before the current epoch; None between epochs
-        self.batches_done = 0  # in the current epoch
-        self.resuming = False  # whether the next epoch is the rest of one
+        self.epoch: Epoch | None = None  # the current one; None between epochs
+        self.resuming = False  # whether the next loop gives the rest of that epoch
 
     def __len__(self) -> int:
         whole, rest = divmod(len(self.dataset), self.batch_size)
         return whole if self.drop_last or not rest else whole + 1
 
     def __iter__(self) -> Iterator[Any]:
-        source = self.begin_epoch()
+        epoch, source = self.begin_epoch()
         count = len(self.dataset)
         order = source.permutation(count) if self.shuffle else np.arange(count)
-        for batch in range(self.batches_done, len(self)):
-            self.batches_done += 1
-            start = batch * self.batch_size
-            yield self.make_batch(order[start : start + self.batch_size])
-        self.rng_state = None
+        try:
+            for number in range(epoch.batches_done, len(self)):
+                start = number * self.batch_size
+                batch = self.make_batch(order[start : start + self.batch_size])
+                epoch.batches_done = number + 1  # not before: a batch that failed is still to come
+                self.epoch = epoch  # of several loops that of the last batch
+                yield batch
+        except GeneratorExit:
+            epoch.was_left = True
+            raise
+        if self.epoch is epoch:
+            self.epoch = None
 
     def make_batch(self, indices: np.ndarray[Any, Any]) -> Any:
         """The items of these numbers, as one batch."""
@@ -136,19 +154,29 @@ class DataLoader:
     # Resuming: an epoch is its order, which follows from the state of the random generator before
     # it, and the number of batches that it has given.
 
-    def begin_epoch(self) -> np.random.Generator:
-        """The generator of the epoch's order: minigrad's own, or as it was in a resumed epoch."""
-        if self.resuming:
-            self.resuming = False
-            return generator_at(self.rng_state)
+    def begin_epoch(self) -> tuple[Epoch, np.random.Generator]:
+        """The next epoch, or the rest of a resumed one, and the generator of its order."""
         source = default_generator()
-        self.rng_state = source.bit_generator.state
-        self.batches_done = 0
-        return source
+        state = source.bit_generator.state
+        if self.epoch is None or not self.resuming:
+            self.epoch = Epoch(state)
+        elif state != self.epoch.rng_state:  # the order was drawn before, or by another loader
+            source = generator_at(self.epoch.rng_state)
+        self.resuming = False
+        return self.epoch, source
 
     def state_dict(self) -> dict[str, Any]:
-        """Which batches of the current epoch are still to come."""
-        return {"random": self.rng_state, "given": self.batches_done, **self.sizes()}
+        """Which batches of the current epoch are still to come; between epochs, all of the next.
+
+        A loop that was left, by `break` or by a glance at the first batch, has ended its epoch. One
+        that a Ctrl-C ended goes on where the state is loaded, if it is taken in `except
+        KeyboardInterrupt`; so does one that ended since a batch could not be made.
+        """
+        epoch = self.epoch
+        is_interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+        if epoch is None or (epoch.was_left and not is_interrupted):
+            epoch = Epoch(default_generator().bit_generator.state)
+        return {"random": epoch.rng_state, "given": epoch.batches_done, **self.sizes()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on in the epoch in which `state_dict` was taken: the next one gives its other batches.
@@ -166,9 +194,8 @@ class DataLoader:
             )
         if rng_state is not None:
             generator_at(rng_state)  # raises where it is none
-        self.rng_state = rng_state
-        self.batches_done = batches_done
         self.resuming = rng_state is not None
+        self.epoch = Epoch(rng_state, batches_done) if self.resuming else None
 
     def sizes(self) -> dict[str, int]:
         """What a state must agree with."""
@@ -187,26 +214,25 @@ def generator_at(state: Any) -> np.random.Generator:
 
 
 def collate(items: Sequence[Any]) -> Any:
-    """A list of items as one batch: tensors stacked, numbers and arrays made tensors.
+    """A list of items as one batch, as PyTorch does: tensors stacked, numbers and arrays too.
 
-    Tuples and lists are taken part by part, dicts key by key, strings stay a list. Raises
-    ValueError where shapes differ, TypeError for anything else.
+    Tuples and lists are taken part by part into a list, named tuples and dicts into one of their
+    kind; strings stay as they are. Raises ValueError where shapes, lengths or keys differ,
+    TypeError for anything else.
     """
     first = items[0]
     if isinstance(first, Tensor):
         return stack(list(items))
     if isinstance(first, str | bytes):
-        return list(items)
-    if isinstance(first, dict):
-        return {key: collate([item[key] for item in items]) for key in first}
+        return items
+    if isinstance(first, Mapping):
+        return collate_mappings(items)
     if isinstance(first, tuple | list):
-        return [collate(part) for part in zip(*items, strict=True)]
-    shapes = [np.shape(item) for item in items]
-    if len(set(shapes)) > 1:
-        raise ValueError(
-            f"DataLoader: expected items of one shape, got {shapes!r:.60}; give a collate_fn, "
-            "nn.utils.rnn.pad_sequence for example"
-        )
+        check_equal("one length", [len(item) for item in items])
+        parts = [collate(part) for part in zip(*items, strict=True)]
+        is_named = hasattr(first, "_fields")
+        return type(first)(*parts) if is_named else parts
+    check_equal("one shape", [np.shape(item) for item in items])
     values = np.asarray(items)
     if values.dtype.kind not in "fiub":
         raise TypeError(
@@ -214,6 +240,27 @@ def collate(items: Sequence[Any]) -> Any:
             f"got {describe(first)}; give a collate_fn"
         )
     return as_tensor(values)
+
+
+def collate_mappings(items: Sequence[Any]) -> Any:
+    """Dicts of the same keys as one of the first's kind, key by key."""
+    first = items[0]
+    check_equal("the same keys", [sorted(item, key=str) for item in items])
+    batch = {key: collate([item[key] for item in items]) for key in first}
+    if type(first) is dict or not isinstance(first, MutableMapping):
+        return batch
+    same_kind = copy(first)  # a defaultdict, say, with its default
+    same_kind.update(batch)
+    return same_kind
+
+
+def check_equal(what: str, values: Sequence[Any]) -> None:
+    """Raise ValueError where the items of a batch differ in this."""
+    if any([value != values[0] for value in values]):
+        raise ValueError(
+            f"DataLoader: expected items of {what}, got {values!r:.60}; give a collate_fn, "
+            "nn.utils.rnn.pad_sequence for example"
+        )
 
 
 def check_dataset(dataset: Any) -> None:

@@ -32,6 +32,7 @@ from .module import as_array
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 CHECKSUM_AND_TREE = re.compile(r"[0-9a-f]{64}\[")  # how the entry of `save` in the metadata starts
+MOST_LEVELS = 100  # of a nesting; far below what Python's own stack allows
 STALE_SECONDS = 3600  # the age at which a draft was left by a process that was killed
 
 
@@ -40,8 +41,10 @@ def save(obj: Any, path: str | PathLike[str]) -> None:
 
     It may hold tensors, arrays, numbers and strings. The key of a tensor is its path in the
     nesting, joined by dots: a state_dict keeps its own keys. The nesting itself is a JSON tree in
-    the file's metadata. Raises TypeError for anything else in it, ValueError where two tensors have
-    one key, OSError where the file cannot be written; one of that name stays whole.
+    the file's metadata. A number of NumPy's comes back as one of Python's, a named tuple, a shape
+    or another subclass as a plain tuple, list or dict. Raises TypeError for anything else in it,
+    ValueError where two tensors have one key or the nesting is deeper than 100 levels, OSError
+    where the file cannot be written; one of that name stays whole.
 
     >>> import tempfile, os
     >>> path = os.path.join(tempfile.mkdtemp(), "some.safetensors")
@@ -126,20 +129,34 @@ def dict_of_unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
     return found
 
 
-def pack(obj: Any, path: str, arrays: Arrays) -> Any:
+def pack(obj: Any, path: str, arrays: Arrays, level: int = 0) -> Any:
     """`obj` as JSON, [kind, content] for what JSON lacks; its arrays go into `arrays`."""
+    if level > MOST_LEVELS:
+        raise ValueError(
+            f"save: expected at most {MOST_LEVELS} levels, got more at {path[:40]!r}...; "
+            "does something hold itself?"
+        )
+    if isinstance(obj, np.generic) and obj.dtype.kind in "fiub":
+        obj = obj.item()
     if obj is None or isinstance(obj, bool | int | float | str):
         return obj
     if isinstance(obj, dict):
         pairs = []
         for key, value in obj.items():
-            packed_value = pack(value, join_path(path, key), arrays)
-            pairs.append([pack(key, path, arrays), packed_value])
+            packed_value = pack(value, join_path(path, key), arrays, level + 1)
+            pairs.append([pack(key, path, arrays, level + 1), packed_value])
         return ["dict", pairs]
     if isinstance(obj, list | tuple):
-        items = [pack(item, join_path(path, i), arrays) for i, item in enumerate(obj)]
+        items = []
+        for i, item in enumerate(obj):
+            items.append(pack(item, join_path(path, i), arrays, level + 1))
         return ["list" if isinstance(obj, list) else "tuple", items]
-    if isinstance(obj, Tensor | np.ndarray | np.generic) and obj.dtype.kind in "fiub":
+    if isinstance(obj, Tensor | np.ndarray) and obj.dtype.kind in "fiub":
+        if path == "__metadata__":
+            raise ValueError(
+                "save: expected another key than '__metadata__', which safetensors keeps for "
+                "itself; rename it"
+            )
         if path in arrays:
             raise ValueError(
                 f"save: expected a key for each tensor, got {path!r} twice; rename one"
@@ -191,7 +208,8 @@ def write(path: str | PathLike[str], content: bytes) -> None:
     """
     path = Path(path)
     remove_stale_drafts(path.parent)
-    draft = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.draft")
+    start = cut_to_bytes(path.name, 100)
+    draft = path.with_name(f".{start}.{uuid.uuid4().hex}.draft")
     try:
         with open(draft, "wb") as file:
             file.write(content)
@@ -206,7 +224,13 @@ def write(path: str | PathLike[str], content: bytes) -> None:
             "a file of that name from before is still whole",
         ) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that led here is the one to be told
+            draft.unlink(missing_ok=True)
+
+
+def cut_to_bytes(name: str, count: int) -> str:
+    """The start of a name in at most so many bytes of UTF-8: a system counts bytes, up to 255."""
+    return name.encode("utf-8", "ignore")[:count].decode("utf-8", "ignore")
 
 
 def remove_stale_drafts(folder: Path) -> None:

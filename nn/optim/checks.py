@@ -4,12 +4,14 @@ begin with it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad import Tensor
+
+from ..arguments import describe
 
 WAYS_OUT = {
     "amsgrad": "use AdamW or RMSprop",
@@ -59,8 +61,11 @@ def check_group_keys(name: str, group: Any, defaults: dict[str, Any]) -> None:
         raise TypeError(f"{name}: expected settings among {expected}, got {got}")
 
 
-def check_setting(name: str, key: str, value: Any) -> None:
-    """Raise where a setting is no number, or betas no pair of them, or out of range."""
+def as_setting(name: str, key: str, value: Any) -> Any:
+    """A setting as a number of Python's, betas as a pair of them; NumPy's are taken, too.
+
+    Raises where it is no number, or no pair, or out of range.
+    """
     if isinstance(value, Tensor):
         way_out = f"pass a number, {key}.item()"
         raise NotImplementedError(f"{name}: {key} as a tensor is not supported; {way_out}")
@@ -72,6 +77,8 @@ def check_setting(name: str, key: str, value: Any) -> None:
         raise ValueError(f"{name}: betas: expected numbers from 0 to below 1, got {value!r}")
     if not np.min(value) >= 0:
         raise ValueError(f"{name}: {key}: expected a number of at least 0, got {value!r}")
+    plain = np.asarray(value).tolist()
+    return tuple(plain) if is_pair else plain
 
 
 def has_numbers(value: Any) -> bool:
@@ -96,6 +103,28 @@ def check_params(name: str, params: Sequence[Any], known: set[Tensor]) -> None:
         if p in known:
             raise ValueError(f"{expected}, got the same one of shape {shape} twice")
         known.add(p)
+
+
+# What a step refuses, before it writes to any parameter.
+
+
+def check_step(name: str, p: Tensor, numbers: Callable[[list[Tensor]], list[int]]) -> None:
+    """Raise where a step could not write p, or its gradient has another shape, dtype or device.
+
+    numbers: gives the places of parameters among all of the optimizer.
+    """
+    array = p.array
+    g: Any = getattr(p.grad, "array", None)
+    if type(g) is not type(array) or g.shape != array.shape or g.dtype != array.dtype:
+        raise ValueError(
+            f"{name}: parameter {numbers([p])[0]}: expected a gradient like it, "
+            f"{p.dtype}{tuple(p.shape)} on {p.device}, got {describe(p.grad)}"
+        )
+    if isinstance(array, np.ndarray) and not array.flags.writeable:
+        raise ValueError(
+            f"{name}: parameter {numbers([p])[0]}: expected an array that can be written to, got a "
+            "read-only one; make the parameter of a copy, nn.Parameter(array.copy())"
+        )
 
 
 # What load_state_dict refuses.

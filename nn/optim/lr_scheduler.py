@@ -7,9 +7,12 @@ As in PyTorch each next lr comes from the present one, so that several schedules
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from minigrad import Tensor
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -26,9 +29,14 @@ class LRScheduler:
         check_last_epoch(type(self).__name__, last_epoch)
         self.optimizer = optimizer
         self.last_epoch = last_epoch
-        groups = checked_groups(self)
-        self.base_lrs = [group.setdefault("initial_lr", group["lr"]) for group in groups]
+        checked_groups(self)
+        self.base_lrs: list[float] = []
         self.step()
+
+    def take_new_groups(self) -> None:
+        """Keep the lr of step 0 of each group, also of those that were added since."""
+        for group in self.optimizer.param_groups[len(self.base_lrs) :]:
+            self.base_lrs.append(group.setdefault("initial_lr", group["lr"]))
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
         """The lr of step t. lr: that of step t - 1; base: that of step 0."""
@@ -36,6 +44,7 @@ class LRScheduler:
 
     def step(self) -> None:
         """Set the lr of the next epoch."""
+        self.take_new_groups()
         self.last_epoch += 1
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
             group["lr"] = self.next_lr(group["lr"], base, self.last_epoch)
@@ -46,7 +55,8 @@ class LRScheduler:
 
     def state_dict(self) -> dict[str, Any]:
         """Its numbers; the learning rates themselves are in the optimizer's state_dict."""
-        return {key: value for key, value in vars(self).items() if key != "optimizer"}
+        self.take_new_groups()
+        return deepcopy({key: value for key, value in vars(self).items() if key != "optimizer"})
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it
@@ -65,7 +75,8 @@ class LRScheduler:
                     f"{name}: load_state_dict: {key}: expected numbers as in {own[key]!r}, "
                     f"got {value!r}"
                 )
-        vars(self).update(state_dict)
+        for key, value in state_dict.items():
+            setattr(self, key, value.tolist() if isinstance(value, Tensor) else deepcopy(value))
 
 
 def checked_groups(scheduler: Any) -> list[dict[str, Any]]:
@@ -84,10 +95,8 @@ class StepLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
     ):
-        check_count("StepLR", "step_size", step_size)
-        check_number("StepLR", "gamma", gamma)
-        self.step_size = step_size
-        self.gamma = gamma
+        self.step_size = as_count("StepLR", "step_size", step_size)
+        self.gamma = as_number("StepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
     def next_lr(self, lr: float, base: float, t: int) -> float:
@@ -100,7 +109,7 @@ class ExponentialLR(StepLR):
     """lr · gamma at every step."""
 
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
-        check_number("ExponentialLR", "gamma", gamma)
+        gamma = as_number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer, 1, gamma, last_epoch)
 
 
@@ -115,9 +124,9 @@ class LinearLR(LRScheduler):
         total_iters: int = 5,
         last_epoch: int = -1,
     ):
-        check_number("LinearLR", "start_factor", start_factor)
-        check_number("LinearLR", "end_factor", end_factor)
-        check_count("LinearLR", "total_iters", total_iters)
+        start_factor = as_number("LinearLR", "start_factor", start_factor)
+        end_factor = as_number("LinearLR", "end_factor", end_factor)
+        total_iters = as_count("LinearLR", "total_iters", total_iters)
         if not 0 < start_factor <= 1:
             raise ValueError(
                 f"LinearLR: start_factor: expected above 0, up to 1, got {start_factor}"
@@ -150,10 +159,8 @@ class CosineAnnealingLR(LRScheduler):
     def __init__(
         self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
     ):
-        check_count("CosineAnnealingLR", "T_max", T_max)
-        check_number("CosineAnnealingLR", "eta_min", eta_min)
-        self.T_max = T_max
-        self.eta_min = eta_min
+        self.T_max = as_count("CosineAnnealingLR", "T_max", T_max)
+        self.eta_min = as_number("CosineAnnealingLR", "eta_min", eta_min)
         super().__init__(optimizer, last_epoch)
 
     def height(self, t: int) -> float:
@@ -199,26 +206,25 @@ class ReduceLROnPlateau(LRScheduler):
             raise ValueError(
                 f"{name}: threshold_mode: expected 'rel' or 'abs', got {threshold_mode!r}"
             )
-        numbers = {"factor": factor, "patience": patience, "threshold": threshold}
-        numbers |= {"cooldown": cooldown, "min_lr": min_lr, "eps": eps}
-        for key, value in numbers.items():
-            check_number(name, key, value)
-        if factor >= 1:
+        self.factor = as_number(name, "factor", factor)
+        self.patience = as_number(name, "patience", patience)
+        self.threshold = as_number(name, "threshold", threshold)
+        self.cooldown = as_number(name, "cooldown", cooldown)
+        self.min_lr = as_number(name, "min_lr", min_lr)
+        self.eps = as_number(name, "eps", eps)
+        if self.factor >= 1:
             raise ValueError(f"{name}: factor: expected below 1, got {factor}")
         self.optimizer = optimizer
         checked_groups(self)
         self.sign = 1 if mode == "min" else -1
-        self.factor = factor
-        self.patience = patience
-        self.threshold = threshold
         self.relative = threshold_mode == "rel"
-        self.cooldown = cooldown
-        self.min_lr = min_lr
-        self.eps = eps
         self.best = self.sign * math.inf
         self.last_epoch = 0
         self.num_bad_epochs = 0
         self.cooldown_counter = 0
+
+    def take_new_groups(self) -> None:
+        """Nothing: each cut is of the present lr, and no other is kept."""
 
     def step(self, metrics: Any) -> None:  # type: ignore[override]
         """Count `metrics`, a number or a tensor of one, and cut the lr where it is time to."""
@@ -260,14 +266,18 @@ def check_last_epoch(name: str, last_epoch: Any) -> None:
         )
 
 
-def check_number(name: str, key: str, value: Any) -> None:
-    """Raise TypeError where value is not one number."""
+def as_number(name: str, key: str, value: Any) -> Any:
+    """One number, NumPy's as Python's own. Raises TypeError where it is none."""
+    if isinstance(value, Tensor):
+        value = value.item() if value.ndim == 0 else value.tolist()
     if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "fiub":
         raise TypeError(f"{name}: {key}: expected a number, got {value!r}")
+    return np.asarray(value).item()
 
 
-def check_count(name: str, key: str, value: Any) -> None:
-    """Raise TypeError where value is not a number, ValueError where it is not at least 1."""
-    check_number(name, key, value)
-    if not value >= 1:
+def as_count(name: str, key: str, value: Any) -> Any:
+    """A number of at least 1. Raises TypeError where it is no number, ValueError where below."""
+    number = as_number(name, key, value)
+    if not number >= 1:
         raise ValueError(f"{name}: {key}: expected at least 1, got {value!r}")
+    return number

@@ -35,6 +35,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
+        self.is_mid_step = False  # also after a step that a Ctrl-C or an error ended
         for group in checks.as_groups(type(self).__name__, params):
             self.add_param_group(group)
 
@@ -53,10 +54,12 @@ class Optimizer:
         self.param_groups.append(group)
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Raise TypeError or ValueError where settings or parameters of a group are wrong."""
+        """Make the settings of a group numbers of Python's. Raises TypeError or ValueError where
+        they, or the parameters, are wrong.
+        """
         name = type(self).__name__
         for key in self.defaults:
-            checks.check_setting(name, key, group[key])
+            group[key] = checks.as_setting(name, key, group[key])
         checks.check_params(name, group["params"], set(self.parameters()))
 
     def initial_value(self, name: str, group: dict[str, Any]) -> float | None:
@@ -75,24 +78,34 @@ class Optimizer:
         """Update every parameter that has a gradient. Returns the value of `closure`, which
         computes the loss anew.
 
-        Raises FloatingPointError, and changes nothing, where a gradient is not finite. On a GPU
-        that is raised later, by a step or where a value is read, and the step counts have advanced.
+        All parameters are looked at before one is changed. Raises FloatingPointError where a
+        gradient is not finite; on a GPU later, by a step or where a value is read, and the step
+        counts have advanced. Raises ValueError where a parameter is read-only, or its gradient has
+        another shape. A step that a Ctrl-C ends is half done: `state_dict` then refuses.
         """
         loss = None if closure is None else enable_grad()(closure)()
         ready = [[p for p in g["params"] if p.grad is not None] for g in self.param_groups]
-        self.check_gradients([p for params in ready for p in params])
-        for params, group in zip(ready, self.param_groups):
-            for xp, own in by_namespace(params):
-                self.update_params(xp, own, group)
+        parts = [by_namespace(params) for params in ready]
+        everything = (
+            parts[0] if len(parts) == 1 else by_namespace([p for own in ready for p in own])
+        )
+        for xp, params in everything:
+            self.check_gradients(xp, params)
+        self.is_mid_step = True
+        for group, own in zip(self.param_groups, parts):
+            for xp, params in own:
+                self.update_params(xp, params, group)
+        self.is_mid_step = False
         return loss
 
-    def check_gradients(self, ready: list[Tensor]) -> None:
-        """Raise FloatingPointError where a gradient is not finite; on a GPU later."""
+    def check_gradients(self, xp: XP, params: list[Tensor]) -> None:
+        """Raise where a gradient is not finite, on a GPU later, or a step could not be written."""
         name = type(self).__name__
-        for xp, params in by_namespace(ready):
-            grads = [p.grad.array for p in params]
-            check = choose(CHECK_FINITE, check_finite, xp.kind, grads)
-            check(xp, grads, name=name, numbers=partial(self.numbers_of, params))
+        for p in params:
+            checks.check_step(name, p, self.numbers_of)
+        grads = [p.grad.array for p in params]
+        check = choose(CHECK_FINITE, check_finite, xp.kind, grads)
+        check(xp, grads, name=name, numbers=partial(self.numbers_of, params))
 
     def numbers_of(self, params: Sequence[Tensor]) -> list[int]:
         """The places of these parameters among all of the optimizer."""
@@ -146,14 +159,23 @@ class Optimizer:
                     array[...] = value
 
     def state_dict(self) -> dict[str, Any]:
-        """All that `load_state_dict` needs to go on later; a parameter is named by its number."""
+        """All that `load_state_dict` needs to go on later; a parameter is named by its number.
+
+        It is a copy, which later steps leave alone. Raises RuntimeError after a step that was ended
+        by a Ctrl-C or an error, since some parameters have it and others not.
+        """
+        if self.is_mid_step:
+            raise RuntimeError(
+                f"{type(self).__name__}: state_dict: expected a whole step, got one that was ended "
+                "half-way; load the last checkpoint, or go on with another step"
+            )
         index_of = {p: i for i, p in enumerate(self.parameters())}
         groups = []
         for group in self.param_groups:
             groups.append({**group, "params": [index_of[p] for p in group["params"]]})
         states = {}
         for p, state in self.state.items():
-            arrays = {key: Tensor(value) for key, value in state.items() if key != "step"}
+            arrays = {key: Tensor(value.copy()) for key, value in state.items() if key != "step"}
             states[index_of[p]] = {"step": state["step"], **arrays}
         return {"state": states, "param_groups": groups}
 
@@ -177,6 +199,7 @@ class Optimizer:
         for group, loaded in zip(self.param_groups, other.param_groups, strict=True):
             group.update(loaded)
         self.state = other.state
+        self.is_mid_step = False
 
     def load_state(self, index: int, saved: dict[str, Any]) -> None:
         """Copy the saved state of parameter `index` to the parameter's device and dtype."""
