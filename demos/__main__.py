@@ -32,6 +32,7 @@ def main() -> None:
         for number, name in enumerate(names, start=1):
             print(f"\n[{number} of {len(names)}]", end="")
             runpy.run_path(str(options.SCRIPTS[name]), run_name="__main__")
+        print(report.write(chosen.out))
     except KeyboardInterrupt:
         sys.exit("\nStopped. Every finished run is kept: the same command goes on from here.")
     except OSError as error:
@@ -41,7 +42,6 @@ def main() -> None:
             f"\n{error}. Every finished run is kept: with room there, the same command goes "
             "on from here."
         )
-    print(report.write(chosen.out))
     print(f"Done in {time.perf_counter() - began:.0f} s.")
 
 

@@ -196,7 +196,7 @@ def from_python(seed: int, count: int) -> Corpus:
         known = {tuple(sentence.words) for sentence in parts[0]} if parts else set()
         part: list[Sentence] = []
         while len(part) < wanted:
-            lines = statements(files[next(order)].read_text("utf-8"))
+            lines = statements(files[next(order)].read_text("utf-8-sig"))
             part += [line for line in lines if tuple(line.words) not in known]
         parts.append(part[:wanted])
     evidence = [

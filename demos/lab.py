@@ -86,6 +86,7 @@ class Lab:
             self.options.device,
             self.options.out,
         )
+        store.check_out(self.out)
         self.title, _, self.intro = (
             ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         ).partition("\n\n")
@@ -120,7 +121,7 @@ class Lab:
         missing = [
             (chosen, path)
             for chosen, path in zip(combinations, paths, strict=True)
-            if not path.exists()
+            if not store.is_run(path)
         ]
         jobs = -1 if self.options.backend == "dask" else min(self.options.jobs, len(missing))
         calls = (

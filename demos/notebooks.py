@@ -13,7 +13,7 @@ import jupytext
 import nbclient
 import nbformat
 
-from demos import options
+from demos import options, store
 
 FIRST = """\
 # The cells of demos/{script}. The list holds the arguments of `python -m demos {name}`.
@@ -29,13 +29,32 @@ def cells_of(script: Path, words: list[str]) -> Any:
     notebook = jupytext.read(script)
     title, _, text = (ast.get_docstring(ast.parse(notebook.cells[0].source)) or "").partition("\n")
     name = script.stem.split("_")[0]
-    first = FIRST.format(script=script.name, name=name, words=str(words).replace("'", '"'))
+    first = FIRST.format(script=script.name, name=name, words=repr(words))
     notebook.cells[:1] = [
         nbformat.v4.new_markdown_cell(f"# {title}\n{text}"),
         nbformat.v4.new_code_cell(first),
     ]
     notebook.metadata = {}
     return notebook
+
+
+def words_for(name: str, chosen: options.Options) -> list[str]:
+    """The command line of one demo: what it takes of the options, and files by their whole path.
+
+    A notebook runs in its own folder, which lies in --out.
+    """
+    default = options.Options()
+    words = ["--quick"] if chosen.quick else []
+    for option in ("seeds", "jobs", "device", "backend", "scheduler"):
+        value = getattr(chosen, option)
+        if value != getattr(default, option):
+            words += [f"--{option}", str(value)]
+    for option, (users, *_) in options.DATA.items():
+        value = getattr(chosen, option)
+        if name in users and value is not None:
+            is_file = isinstance(value, Path)
+            words.append(f"--{option}={value.resolve() if is_file else value}")
+    return [*words, "--out", ".."]
 
 
 def execute(notebook: Any, path: Path) -> None:
@@ -58,20 +77,17 @@ def execute(notebook: Any, path: Path) -> None:
 
 def main() -> None:
     chosen = options.parse(sys.argv[1:], "python -m demos.notebooks", with_names=True)
-    known = {word for name, script in options.SCRIPTS.items() for word in (name, script.stem)}
-    words = [word for word in sys.argv[1:] if Path(word).stem not in known]
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(options.HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
     os.environ["TQDM_DISABLE"] = "1"  # a bar would leave a line of output for each of its steps
+    store.check_out(chosen.out)
     folder = chosen.out / "notebooks"
     for name in chosen.names or options.SCRIPTS:
         began, script = time.perf_counter(), options.SCRIPTS[name]
         path = folder / f"{script.stem}.ipynb"
         try:
-            execute(
-                cells_of(script, [*words, "--out", ".."]), path
-            )  # it runs in its own folder, which lies in --out
+            execute(cells_of(script, words_for(name, chosen)), path)
         except nbclient.exceptions.CellExecutionError as error:
             sys.exit(
                 f"{path}: a cell failed; the notebook shows it, with what ran before it.\n{error}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,11 @@ VERDICTS = {"holds": "✓", "holds only if": "◐", "does not hold": "✗", "can
 
 def write(out: Path) -> str:
     """Gather the sections in `out` into results.json and report.html; returns where they are."""
-    sections = [store.load(path) for path in sorted((out / "sections").glob("*.json"), key=order)]
+    paths = sorted((out / "sections").glob("[sx][0-9]*.json"), key=order)
+    try:
+        sections = [store.load(path) for path in paths]
+    except ValueError as error:
+        sys.exit(f"A section of the report cannot be read: {error} and run its demo again.")
     ledger = [
         block for section in sections for block in section["blocks"] if block["type"] == "claim"
     ]

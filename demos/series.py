@@ -63,8 +63,28 @@ def google() -> dict[str, Array]:
 def own(path: str, column: str) -> dict[str, Array]:
     """A column of a CSV file, the change from row to row, and the size of that change."""
     values = read_column(path, column)
-    change = changes(values)
-    return {"value": values[1:], "change": change, "size": abs(change)}
+    with np.errstate(over="ignore"):
+        change = changes(values)
+        series = {"value": values[1:], "change": change, "size": abs(change)}
+        for name, one in series.items():
+            check_scale(path, column, name, one)
+    return series
+
+
+def check_scale(path: str, column: str, name: str, values: Array) -> None:
+    """End the program where a series cannot be scaled, or not be scored.
+
+    The first 60 % are the training part, the last 20 % the test part: see `by_time`.
+    """
+    count = len(values)
+    for part in (values[: count * 6 // 10], values[count * 8 // 10 :]):
+        deviation = part.std()
+        if not 1e-100 < deviation < 1e100:
+            what = "values" if name == "value" else "changes from row to row"
+            raise SystemExit(
+                f"{path}: expected {what} of {column} that vary at the start and at the end, of "
+                f"an ordinary size, got a {name} of deviation {deviation:.3g}."
+            )
 
 
 def changes(values: Array) -> Array:
@@ -76,23 +96,21 @@ def changes(values: Array) -> Array:
 def read_column(path: str, column: str | None) -> Array:
     """The numbers in a column of a CSV file whose first line names the columns; ends the program
     where it cannot."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SystemExit(f"{path}: expected a CSV file in UTF-8, got: {error}.") from None
-    names = list(rows[0]) if rows else []
-    if column not in names:
+    header, rows = read_rows(path)
+    if header.count(column or "") != 1:
+        names = ", ".join(header) if rows else "it has no rows"
         raise SystemExit(
-            f"{path}: expected --column NAME, one of its columns "
-            f"({', '.join(map(str, names)) or 'it has no rows'}), got {column!r}."
+            f"{path}: expected --column NAME, one of its columns ({names}), got {column!r}"
+            f"{', which is there twice' if column in header else ''}."
         )
-    values = np.array([number(row[column]) for row in rows])
+    place = header.index(column or "")
+    texts = [row[place] for row in rows]
+    values = np.array([number(text) for text in texts])
     if not np.isfinite(values).all():
         wrong = int(np.flatnonzero(~np.isfinite(values))[0])
         raise SystemExit(
             f"{path}: expected a number as {column} in every row, got "
-            f"{rows[wrong][column]!r} in row {wrong + 1}."
+            f"{texts[wrong]!r} in row {wrong + 1}."
         )
     if len(values) < 200 or np.ptp(values) == 0:
         raise SystemExit(
@@ -101,9 +119,32 @@ def read_column(path: str, column: str | None) -> Array:
     return values
 
 
-def number(text: str | None) -> float:
+def read_rows(path: str) -> tuple[list[str], list[list[str]]]:
+    """The names in the first line of a CSV file, and the cells of the others; empty lines are left
+    out. Ends the program where a line has more or fewer cells than the first.
+    """
+    header: list[str] = []
+    rows = []
     try:
-        return float(text or "")
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            for row in reader:
+                if row and len(row) != len(header):
+                    raise SystemExit(
+                        f"{path}, line {reader.line_num}: expected {len(header)} cells, as in the "
+                        f"first line, got {len(row)}; put a cell with a comma in quotes."
+                    )
+                if row:
+                    rows.append(row)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SystemExit(f"{path}: expected a CSV file in UTF-8, got: {error}.") from None
+    return header, rows
+
+
+def number(text: str) -> float:
+    try:
+        return float(text)
     except ValueError:
         return math.nan
 

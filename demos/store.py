@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -23,9 +24,28 @@ ROOT = Path(__file__).parent.parent
 
 def write(path: Path, content: str | bytes) -> Path:
     """Write a whole file or nothing: see nn.io.write."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     nn.io.write(path, content.encode() if isinstance(content, str) else content)
     return path
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those it lies in. Raises OSError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        text = f"the folder {str(folder)!r} could not be written: {error.strerror}"
+        raise type(error)(error.errno, text) from error
+
+
+def check_out(out: Path) -> None:
+    """Make the folder of --out; ends the program where no file can be written there."""
+    try:
+        make_folder(out)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        sys.exit(f"--out {out}: expected a folder that can be written to, got: {error.strerror}.")
 
 
 def plain(value: Any) -> Any:
@@ -91,7 +111,7 @@ def key(code: str, arguments: Mapping[str, Any]) -> str:
     words = "-".join(f"{name}={value}" for name, value in arguments.items())
     text = to_json(arguments) + code
     safe = "".join(letter if letter.isalnum() or letter in "=-._" else "_" for letter in words)
-    return f"{safe[:100]}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{nn.io.cut_to_bytes(safe, 100)}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def perform(
@@ -107,4 +127,18 @@ def perform(
 
 
 def load(path: Path) -> dict[str, Any]:
-    return dict(json.loads(path.read_text("utf-8")))
+    """What `write` wrote there. Raises ValueError, which names the file, where it is damaged."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} is damaged: {error}; remove it") from error
+
+
+def is_run(path: Path) -> bool:
+    """Whether a run is kept there; one that is damaged is not, and is done again."""
+    try:
+        record = load(path)
+    except (OSError, ValueError):
+        return False
+    are_dicts = all([isinstance(record.get(name), dict) for name in ("arguments", "result")])
+    return are_dicts and isinstance(record.get("seconds"), int | float)

@@ -40,7 +40,7 @@ def read_conll(path: str) -> list[Sentence]:
     """
     sentences, words, tags = [], [], []
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             lines = [*file, ""]
     except UnicodeDecodeError as error:
         raise SystemExit(f"{path}: expected a text file in UTF-8, got: {error}.") from None

@@ -55,7 +55,7 @@ def read(path: str = "") -> str:
     if not path:
         return help_texts()
     try:
-        text = Path(path).read_text("utf-8")
+        text = Path(path).read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SystemExit(f"--text {path} is not UTF-8 ({error}); save it as UTF-8.") from None
     if len(text) < SHORTEST:

@@ -40,7 +40,7 @@ def test_a_demo_runs_as_a_notebook(tmp_path: Path) -> None:
     nbformat.validate(notebook)
     assert (
         notebook.cells[0].source.startswith("# 2. The LSTM cell\n")
-        and '"--quick"' in notebook.cells[1].source
+        and "'--quick'" in notebook.cells[1].source
     )
     assert all(cell.execution_count for cell in notebook.cells if cell.cell_type == "code")
     text = "".join(out.text for out in outputs(notebook, "stream") if out.name == "stdout")

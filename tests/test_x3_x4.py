@@ -110,7 +110,17 @@ def test_skill_lag_and_the_test_of_two_forecasts() -> None:
         (
             "day,price\n1,2\n2\n",
             "price",
-            "expected a number as price in every row, got None in row 2",
+            "line 3: expected 2 cells, as in the first line, got 1; put a cell with a comma in",
+        ),
+        (
+            'day,price\n1,"1,009.42"\n2,1,009.42\n',
+            "price",
+            "line 3: expected 2 cells, as in the first line, got 3; put a cell with a comma in",
+        ),
+        (
+            "price,price\n1,2\n",
+            "price",
+            r"expected --column NAME, .* \(price, price\), got 'price', which is there twice",
         ),
         (
             "day,price\n1,2\n2,nan\n",
