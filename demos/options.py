@@ -101,16 +101,15 @@ def device(text: str) -> str:
 
 
 def file(text: str) -> Path:
-    if not Path(text).is_file():
+    if not os.path.isfile(text):
         raise argparse.ArgumentTypeError(f"there is no file {text}")
     return Path(text)
 
 
 def folder(text: str) -> Path:
-    path = Path(text)
-    if path.exists() and not path.is_dir():
+    if os.path.exists(text) and not os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"{text} is a file; name a folder")
-    return path
+    return Path(text)
 
 
 def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Options:

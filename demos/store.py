@@ -41,7 +41,7 @@ def make_folder(folder: Path) -> None:
 def check_out(out: Path) -> None:
     """Make the folder of --out; ends the program where no file can be written there."""
     try:
-        make_folder(out)
+        out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
     except OSError as error:

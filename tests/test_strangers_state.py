@@ -3,7 +3,10 @@
 Loaders, optimizers, schedules and files go on from what they gave, or say a sentence.
 """
 
+import ast
 import collections
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +19,8 @@ from nn import optim
 from nn.data import DataLoader, TensorDataset
 from nn.io import load, load_checkpoint, save, save_checkpoint
 from nn.optim import lr_scheduler
+
+ROOT = Path(__file__).resolve().parent.parent
 
 # A loader goes on where it is.
 
@@ -386,3 +391,95 @@ def test_a_name_that_is_too_long_or_below_a_file_is_said(tmp_path: Path) -> None
     for path in (tmp_path / ("a" * 300), tmp_path / "file" / "c"):
         with pytest.raises(OSError, match="could not be written: .*; a file of that name"):
             save([1], path)
+
+
+# Readers' files and folders.
+
+
+@pytest.mark.parametrize("out", ["file/below", "link", "a" * 300])
+def test_an_out_that_cannot_be_made_is_one_sentence(out: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "not there" / "z")
+    words = ["s2", "--quick", "--jobs", "1", "--out", str(tmp_path / out)]
+    done = command("demos", *words)
+    assert done.returncode == 1
+    assert done.stderr.startswith("--out ") and done.stderr.count("\n") == 1
+
+
+def command(module: str, *words: str) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("matplotlib", reason="the demos need the extra demos")
+    run = [sys.executable, "-m", module, *words]
+    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def test_a_damaged_run_is_not_there(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the demos need the extra demos")
+    from demos import store
+
+    _, whole = store.perform(dict, {"a": 1}, tmp_path / "run.json")
+    store.write(tmp_path / "run.json", whole)
+    assert store.is_run(tmp_path / "run.json")
+    for damaged in (whole[:20], "", "[]", "{}", "null", whole.replace("seconds", "minutes")):
+        store.write(tmp_path / "run.json", damaged)
+        assert not store.is_run(tmp_path / "run.json")
+    assert not store.is_run(tmp_path / "none.json")
+    with pytest.raises(ValueError, match=r"none\.json' is damaged|run\.json' is damaged: "):
+        store.write(tmp_path / "run.json", "{")
+        store.load(tmp_path / "run.json")
+
+
+def test_the_words_of_a_notebook_are_no_code_and_reach_its_demo_alone(tmp_path: Path) -> None:
+    pytest.importorskip("jupytext", reason="notebooks need the extra notebooks")
+    pytest.importorskip("nbclient", reason="notebooks need the extra notebooks")
+    from demos import notebooks, options
+
+    name = "a'+str(__import__('os').system('id'))+'b\".csv"
+    chosen = options.Options(quick=True, csv=Path(name), column="price", text=Path("s1.txt"))
+    words = notebooks.words_for("x3", chosen)
+    whole_path = str(Path.cwd() / name)
+    assert words == ["--quick", f"--csv={whole_path}", "--column=price", "--out", ".."]
+    assert notebooks.words_for("s5", chosen) == ["--quick", "--out", ".."]
+    assert notebooks.words_for("x2", chosen)[1] == f"--text={Path.cwd() / 's1.txt'}"
+    first = notebooks.cells_of(options.SCRIPTS["x3"], words).cells[1].source
+    (call,) = [
+        node
+        for node in ast.walk(ast.parse(first.replace("%matplotlib inline", "")))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "parse"
+    ]
+    assert ast.literal_eval(call.args[0]) == words
+
+
+def test_a_byte_order_mark_is_no_letter(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the demos need the extra demos")
+    from demos import pairs, series, tagging, text
+
+    file = tmp_path / "file"
+    file.write_text("-DOCSTART- O\n\nCairo B-LOC\n", "utf-8-sig")
+    assert [sentence.words for sentence in tagging.read_conll(str(file))] == [["Cairo"]]
+    file.write_text("letters " * text.SHORTEST, "utf-8-sig")
+    assert text.read(str(file)).startswith("letters")
+    file.write_text("".join(f"word{n}\tmot{n}\n" for n in range(100)), "utf-8-sig")
+    assert pairs.read_pairs(file)[0] == ("word0", "mot0")
+    file.write_text("price\n" + "".join(f"{n % 9}\n" for n in range(300)), "utf-8-sig")
+    assert series.read_column(str(file), "price")[1] == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        lambda n: n - 100,
+        lambda n: n % 2,
+        lambda n: 5 if n < 250 else n % 7,
+        lambda n: 1e300 * (n % 7),
+        lambda n: 1e-310 * (n % 7),
+        lambda n: 0 if n > 200 else n % 5,
+    ],
+    ids=["a line", "0 and 1", "flat at first", "huge", "tiny", "flat at last"],
+)
+def test_a_series_that_cannot_be_scaled_is_refused(value: Any, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="the demos need the extra demos")
+    from demos import series
+
+    (tmp_path / "t.csv").write_text("price\n" + "".join(f"{value(n)}\n" for n in range(300)))
+    with pytest.raises(SystemExit, match=r"t\.csv: expected .* of price that vary at the start"):
+        series.own(str(tmp_path / "t.csv"), "price")
