@@ -170,6 +170,8 @@ class TensorBase:
     @requires_grad.setter
     def requires_grad(self, on: bool) -> None:
         dtype = self.array.dtype
+        if not isinstance(on, bool):
+            raise TypeError(f"requires_grad: expected True or False, got {on!r}")
         if on and dtype.kind not in "fcO":
             raise RuntimeError(
                 f"requires_grad: expected floats, since {dtype} has no gradient; use .float()"
@@ -178,7 +180,7 @@ class TensorBase:
             raise RuntimeError(
                 "requires_grad_: only a leaf can stop requiring a gradient; use .detach()"
             )
-        self.wants_grad = bool(on)
+        self.wants_grad = on
 
     @property
     def grad(self) -> Any:
@@ -202,6 +204,8 @@ def check_gradient(t: TensorBase, gradient: Any) -> None:
     """Raise where `gradient` is no tensor like t."""
     if not isinstance(gradient, TensorBase):
         raise TypeError(f"grad: expected a tensor or None, got a {type(gradient).__name__}")
+    if gradient is t:
+        raise RuntimeError("grad: expected another tensor, got this one itself; use a .clone()")
     if gradient.array.shape != t.array.shape:
         raise RuntimeError(
             f"grad: expected a gradient of shape {tuple(t.array.shape)}, "
@@ -316,7 +320,7 @@ def op(
             chosen = choose(versions, rule, xp.kind, *arrays, **settings)
         try:
             value, pullback = chosen(xp, *arrays, **settings)
-        except (ValueError, IndexError, TypeError, AttributeError) as error:
+        except (ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
             raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
         values = value if is_tuple else (value,)

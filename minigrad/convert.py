@@ -175,6 +175,8 @@ class Conversions(TensorBase):
     def __int__(self) -> Any:
         if self.array.size != 1:
             return self.item()  # which refuses
+        if not np.isfinite(array.to_numpy(self.array)).all():
+            raise ValueError(f"int: expected a finite number, got {self.item()}")
         return array.to_numpy(self.array).astype(np.int64).item()
 
     def __index__(self) -> Any:

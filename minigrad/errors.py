@@ -112,7 +112,7 @@ def explain(op: Any, arrays: Sequence[Array], settings: Settings, error: Excepti
 def checks_of(op: Any) -> list[Check]:
     """What is checked of the arguments of an op, in this order."""
     name = op.__name__
-    checks: list[Check] = [one_device, dims_exist, integers_in_a_row]
+    checks: list[Check] = [one_device, dims_exist, integers_in_a_row, numbers_fit]
     if not op.composed:
         checks.insert(1, tensors_alone)  # an op by hand may do without some of its arrays
     if name in DTYPES:
@@ -164,6 +164,20 @@ def tensors_alone(name: str, arrays: Sequence[Array], settings: Settings) -> Fou
     )
 
 
+def numbers_fit(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
+    """Each Python integer can be held by the integers of the arrays."""
+    limits = [np.iinfo(a.dtype) for a in arrays if getattr(a, "dtype", DEFAULT).kind in "iu"]
+    for a in arrays:
+        for limit in limits:
+            if type(a) is int and not limit.min <= a <= limit.max:
+                return ValueError(
+                    f"{name}: expected a number that {limit.dtype} can hold, got {a}; "
+                    "convert the tensor first, with .to(...)"
+                )
+    return None
+
+
+DEFAULT = np.dtype(float)  # of a number that has no dtype
 DIMS_ADDED = {"stack": 1, "expand_dims": 1}  # ops whose dims count in the result
 
 

@@ -5,6 +5,7 @@ Its methods carry PyTorch's names; the mathematics is in ops and functional.
 
 from __future__ import annotations
 
+import numbers
 import sys
 import weakref
 from collections.abc import Iterator
@@ -398,8 +399,10 @@ def requires_grad(value: Any) -> bool:
 
 
 def is_never_equal(other: Any) -> bool:
-    """Whether `other` is compared as an object, to False, and not element by element."""
-    return other is None or isinstance(other, (str, bytes))
+    """Whether `other` is an object with no elements to compare, such as None, a text, a marker."""
+    if isinstance(other, (TensorBase, numbers.Number, np.ndarray, np.generic, list, tuple)):
+        return False
+    return type(other) not in array.NAMESPACES
 
 
 # The other methods are the functions of the same name, with self as the first argument.

@@ -357,6 +357,11 @@ def test_an_integer_is_held_or_refused() -> None:
             x[:] = value
     x[0] = np.int64(-(2**31))
     assert x.tolist() == [-(2**31), 0]
+    with pytest.raises(ValueError, match="add: expected a number that int32 can hold"):
+        x += 2**40
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="int: expected a finite number"):
+            int(mg.tensor(value))
 
 
 # Threads
@@ -396,6 +401,9 @@ def test_threads_that_share_a_leaf_lose_nothing() -> None:
         "x = t.ones(2); x.grad = 1.0; found = 1,",
         "x = t.ones(2); x.grad = np.ones(2, 'f4'); found = 1,",
         "x = t.ones(2); x.grad = t.ones(2); x.grad = None; found = 1,",
+        "x = t.ones(2); x.grad = x; found = 1,",
+        "x = t.ones(2); x.requires_grad = 'yes'; found = 1,",
+        "x = t.ones(2); x.requires_grad = None; found = 1,",
     ],
 )
 def test_what_a_leaf_takes(program: str) -> None:
@@ -439,7 +447,7 @@ def test_a_generator_of_leaves() -> None:
 def test_equality_with_objects() -> None:
     x = mg.ones(2)
     assert (x == None) is False and (x != None) is True  # noqa: E711
-    assert (x == "x") is False and x not in [None, "x"] and x in [None, x]
+    assert (x == "x") is False and x not in [None, "x", object()] and x in [None, x]
 
 
 @pytest.mark.parametrize("element", ["3", "7", "2.5", "t.tensor(4)", "t.tensor([0, 1, 9])"])
