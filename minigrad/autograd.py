@@ -394,7 +394,15 @@ def nondifferentiable(value: Any) -> Any:
     return NONDIFFERENTIABLE[name]
 
 
-NUMPYS_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+FOREIGN_NAMES = {  # NumPy's and PyTorch's for ours
+    "axis": "dim",
+    "keepdims": "keepdim",
+    "axis0": "dim0",
+    "axis1": "dim1",
+    "size": "shape",
+}
+PLACES = {"input": 0, "other": 1, "exponent": 1}  # PyTorch's names of the first and second array
+UNSUPPORTED = {"out", "dtype", "rounding_mode", "memory_format"}  # accepted where they are None
 
 
 def split_arguments(
@@ -453,22 +461,25 @@ def changed_first(arrays: tuple[Any, ...], settings: dict[str, Any]) -> tuple[An
 
 
 def without_foreign_names(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
-    """`settings` with the names of NumPy and of PyTorch replaced by ours, without `out`, `dtype`.
+    """`settings` with the names of NumPy and of PyTorch replaced by ours, without what is None.
 
-    PyTorch calls the first two arrays `input` and `other`. Raises NotImplementedError where `out`
-    or `dtype` is given and is no setting of the op.
+    Raises NotImplementedError where one that is not supported is given.
     """
     arrays = list(inspect.signature(op).parameters)[: op.arity]
-    ours = {**NUMPYS_NAMES, **dict(zip(("input", "other"), arrays, strict=False))}
+    ours = dict(FOREIGN_NAMES)
+    for word, place in PLACES.items():
+        if place < len(arrays):
+            ours[word] = arrays[place]
     found = {}
     for key, value in settings.items():
         if key in op.settable:
             found[key] = value
-        elif key not in ("out", "dtype"):
+        elif key not in UNSUPPORTED:
             found[ours.get(key, key)] = value
         elif value is not None:
+            given = f"{key}={errors.describe(value)}"
             raise NotImplementedError(
-                f"{op.__name__}: {key}= is not supported; convert or copy what is returned"
+                f"{op.__name__}: {given} is not supported; convert what is returned"
             )
     return found
 
