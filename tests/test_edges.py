@@ -142,7 +142,7 @@ def test_softmax_is_a_distribution_and_its_gradient_sums_to_0(values: list[float
     np.testing.assert_allclose(np.exp(x.log_softmax(0).array), y.array, atol=1e-12)
 
 
-def test_a_row_masked_whole_is_0_in_attention_and_poisons_nothing() -> None:
+def test_a_row_masked_whole_is_0_and_poisons_nothing() -> None:
     x = mg.tensor(np.array([[7.0, -INF], [0.0, 1.0]]), requires_grad=True)
     allowed = mg.tensor(np.array([[False, False], [True, True]]))
     y = masked_softmax(x, allowed)

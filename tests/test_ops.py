@@ -227,7 +227,7 @@ def test_arrays_and_settings_by_position_and_by_name() -> None:
     assert mg.linear(x, x).tolist() == mg.linear(x, x, None).tolist()
     assert mg.cat([x, x], axis=1).tolist() == mg.cat(x, x, dim=1).tolist()
     assert mg.sum(input=x, dim=1, dtype=mg.float64).dtype == mg.float64
-    with pytest.raises(NotImplementedError, match="mul: dtype= is not supported"):
+    with pytest.raises(NotImplementedError, match="mul: dtype=.* is not supported"):
         mg.mul(x, x, dtype=mg.float64)
     for wrong in (lambda: mg.cat([]), lambda: mg.cat([x, x], 0, dim=1)):
         with pytest.raises(TypeError, match=r"cat: expected cat\(\*xs, dim=0\), with at least one"):

@@ -85,7 +85,8 @@ F.layer_norm(x[:0], (3,)); F.linear(x[:0], other); F.embedding(y[:0], x); x[:0].
 
 NUMBERS_WITHOUT_DIMS = """
 s.gather(0, at0); s.gather(-1, at0); s.index_select(0, at); s.index_select(-1, at0); s.sum(0)
-x.index_select(1, at0); s.transpose(0, -1); s.movedim(0, -1); s.logsumexp(0); s.logsumexp(-1, True)
+x.index_select(1, at0); s.transpose(0, -1); s.swapaxes(0, -1)
+s.movedim(0, -1); s.logsumexp(0); s.logsumexp(-1, True)
 s.amax(0); s.amin(-1); s.amax(0, keepdim=True); s.prod(0); s.prod(-1, keepdim=True); s.softmax(0)
 s.log_softmax(-1); s.cumsum(0); s.squeeze(0); s.squeeze(-1); s.unsqueeze(0); s.mean(0); s.var(0)
 s.std(-1, correction=0); s.norm(dim=0); s.norm(1, 0); s.norm(math.inf, 0); s.max(0); s.min(-1)
@@ -120,7 +121,9 @@ t.gather(input=x, dim=0, index=two[:1] * 0)
 t.eq(input=x, other=other); t.mul(input=x, other=2.0); t.div(input=x, other=other)
 t.cumsum(x, 1)
 t.logsumexp(input=x, dim=1); t.flatten(input=x); t.norm(input=x); t.std(input=x, dim=1)
-t.cat(tensors=[x, other], dim=1); t.stack(tensors=(x, other)); t.abs(input=x); t.sign(input=x)
+t.cat(tensors=[x, other], dim=1); t.stack(tensors=(x, other)); t.pow(input=x, exponent=2)
+t.swapaxes(input=x, axis0=0, axis1=1); t.broadcast_to(input=x, size=(2, 2, 3)); x.div(2.0)
+x.div(other, rounding_mode=None); x.clone(memory_format=None); t.abs(input=x); t.sign(input=x)
 """
 
 
@@ -224,10 +227,20 @@ REFUSED = {
         IndexError,
         "gather: .*indices 0 to 0",
     ),
+    "rounding": (
+        lambda: mg.ones(2).div(2, rounding_mode="floor"),
+        NotImplementedError,
+        "div: rounding_mode='floor' is not supported",
+    ),
+    "a dim that a number has not": (
+        lambda: mg.tensor(1.0).swapaxes(0, 1),
+        IndexError,
+        "swapaxes: .*dim1",
+    ),
     "dtype= of add": (
         lambda: mg.add(mg.ones(2), 1, dtype=mg.float64),
         NotImplementedError,
-        "add: dtype= is not supported",
+        "add: dtype=.* is not supported",
     ),
 }
 
@@ -236,6 +249,13 @@ REFUSED = {
 def test_what_has_no_value_is_refused_by_a_sentence(f: Any, kind: Any, sentence: str) -> None:
     with pytest.raises(kind, match=sentence):
         f()
+
+
+def test_a_difference_of_sums_of_unsigned_integers_does_not_wrap() -> None:
+    x = mg.from_numpy(np.array([200, 100], np.uint8))
+    y = mg.from_numpy(np.array([255, 255], np.uint8))
+    assert x.sum().dtype == x.cumsum(0).dtype == x.prod().dtype == mg.int64
+    assert (x.sum() - y.sum()).item() == -210 and x.cumsum(0).tolist() == [200, 300]
 
 
 # Modules and tools

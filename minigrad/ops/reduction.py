@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigrad.array import int64
 from minigrad.autograd import nondifferentiable, op
 
 Dim = int | tuple[int, ...] | None  # which dimensions to reduce: None is all of them
@@ -21,11 +22,16 @@ def restore_dims(xp, g, dim, keepdim):
     return xp.expand_dims(g, dim)
 
 
+def as_signed(xp, y):
+    """A sum as int64 where NumPy makes it unsigned, so that a difference of sums cannot wrap."""
+    return xp.astype(y, int64) if y.dtype.kind == "u" else y
+
+
 @op
 def sum(xp, x, *, dim=None, keepdim=False):
     """y = Σ x over `dim`,    ∂x = ∂y, repeated along `dim`."""
     dim = as_dims(dim)
-    y = xp.sum(x, axis=dim, keepdims=keepdim)
+    y = as_signed(xp, xp.sum(x, axis=dim, keepdims=keepdim))
     if not x.shape:
         dim = None  # a 0-d tensor may be summed over its dim 0, and has none to restore
     return y, (lambda g: xp.broadcast_to(restore_dims(xp, g, dim, keepdim), x.shape),)
@@ -50,7 +56,7 @@ def amax(xp, x, *, dim=None, keepdim=False):
 @op
 def cumsum(xp, x, *, dim):
     """y_t = Σ_{s ≤ t} x_s,    ∂x_s = Σ_{t ≥ s} ∂y_t."""
-    y = xp.cumsum(x, axis=dim)  # (1,) where x is 0-d
+    y = as_signed(xp, xp.cumsum(x, axis=dim))  # (1,) where x is 0-d
     reverse = (*[slice(None)] * (dim % len(y.shape)), slice(None, None, -1))
 
     def pull(g):

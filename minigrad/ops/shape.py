@@ -24,6 +24,8 @@ def permute(xp, x, *, dims):
 @op
 def swapaxes(xp, x, *, dim0, dim1):
     """y = x with two dimensions exchanged,    ∂x = ∂y with them exchanged."""
+    if not x.shape and {dim0, dim1} <= {0, -1}:  # a 0-d tensor may be said to have a dim 0
+        return xp.reshape(x, ()), (lambda g: xp.reshape(g, ()),)
     return xp.swapaxes(x, dim0, dim1), (lambda g: xp.swapaxes(g, dim0, dim1),)
 
 
