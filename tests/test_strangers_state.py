@@ -241,8 +241,8 @@ def test_half_a_step_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     whole = (tmp_path / "c").read_bytes()
     write = optimizer.update_params
 
-    def interrupted(xp: Any, own: Any, group: Any) -> None:
-        write(xp, own, group)
+    def interrupted(part: Any) -> None:
+        write(part)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(optimizer, "update_params", interrupted)

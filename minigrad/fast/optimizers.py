@@ -16,7 +16,7 @@ from minigrad.faster import faster
 
 def squares_are_finite(grads: Sequence[Array]) -> bool:
     """Whether the sum of all squared gradients is finite, which takes one pass and no memory."""
-    flat = [g.reshape(-1) for g in grads]
+    flat = [g.ravel() for g in grads]
     return bool(sum([g.dot(g) for g in flat]) < math.inf)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import Tensor
+from minigrad.array import XP
 
 from ..arguments import describe
 
@@ -106,6 +107,19 @@ def check_params(name: str, params: Sequence[Any], known: set[Tensor]) -> None:
 
 
 # What a step refuses, before it writes to any parameter.
+
+
+def are_alike(arrays: Sequence[Any], grads: Sequence[Any]) -> bool:
+    """Whether each gradient is an array of its parameter's device, shape and dtype."""
+    for a, g in zip(arrays, grads):
+        if type(g) is not type(a) or g.shape != a.shape or g.dtype != a.dtype:
+            return False
+    return True
+
+
+def are_writable(xp: XP, arrays: Sequence[Any]) -> bool:
+    """Whether all arrays can be written to; on a GPU there are no others."""
+    return xp.kind != "cpu" or all([a.flags.writeable for a in arrays])
 
 
 def check_step(name: str, p: Tensor, numbers: Callable[[list[Tensor]], list[int]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from minigrad import Tensor, as_tensor, enable_grad
 from minigrad.array import NAMESPACES, XP, Array
@@ -15,6 +15,16 @@ from ..module import zero_gradients
 from . import checks
 
 Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+
+
+class Part(NamedTuple):
+    """Parameters of one group on one device that have gradients, and the arrays of both."""
+
+    group: dict[str, Any]
+    xp: XP
+    params: list[Tensor]
+    arrays: list[Array]
+    grads: list[Array]
 
 
 class Optimizer:
@@ -84,26 +94,22 @@ class Optimizer:
         another shape. A step that a Ctrl-C ends is half done: `state_dict` then refuses.
         """
         loss = None if closure is None else enable_grad()(closure)()
-        ready = [[p for p in g["params"] if p.grad is not None] for g in self.param_groups]
-        parts = [by_namespace(params) for params in ready]
-        everything = (
-            parts[0] if len(parts) == 1 else by_namespace([p for own in ready for p in own])
-        )
-        for xp, params in everything:
-            self.check_gradients(xp, params)
+        parts = [part for group in self.param_groups for part in parts_of(group)]
+        for part in parts:
+            self.check_part(part)
         self.is_mid_step = True
-        for group, own in zip(self.param_groups, parts):
-            for xp, params in own:
-                self.update_params(xp, params, group)
+        for part in parts:
+            self.update_params(part)
         self.is_mid_step = False
         return loss
 
-    def check_gradients(self, xp: XP, params: list[Tensor]) -> None:
+    def check_part(self, part: Part) -> None:
         """Raise where a gradient is not finite, on a GPU later, or a step could not be written."""
+        _, xp, params, arrays, grads = part
         name = type(self).__name__
-        for p in params:
-            checks.check_step(name, p, self.numbers_of)
-        grads = [p.grad.array for p in params]
+        if not checks.are_alike(arrays, grads) or not checks.are_writable(xp, arrays):
+            for p in params:
+                checks.check_step(name, p, self.numbers_of)
         check = choose(CHECK_FINITE, check_finite, xp.kind, grads)
         check(xp, grads, name=name, numbers=partial(self.numbers_of, params))
 
@@ -112,14 +118,13 @@ class Optimizer:
         index_of = {p: i for i, p in enumerate(self.parameters())}
         return [index_of[p] for p in params]
 
-    def update_params(self, xp: XP, params: list[Tensor], group: dict[str, Any]) -> None:
+    def update_params(self, part: Part) -> None:
         """One step of parameters on one device, by a faster version of `update` if there is one."""
-        arrays = [p.array for p in params]
-        grads = [p.grad.array for p in params]
+        group, xp, params, arrays, grads = part
         states = [self.state.setdefault(p, {"step": 0}) for p in params]
-        for state in states:
-            state["step"] += 1
-        steps = [state["step"] for state in states]
+        steps = [state["step"] + 1 for state in states]
+        for state, step in zip(states, steps):
+            state["step"] = step
         columns = [self.state_arrays(xp, name, arrays, states, group) for name in self.state_names]
         settings = {key: group[key] for key in self.defaults}
         update_all = choose(versions_of(self.update.__name__), self.update_each, xp.kind)
@@ -214,12 +219,17 @@ class Optimizer:
         self.state[p] = state
 
 
-def by_namespace(params: list[Tensor]) -> list[tuple[XP, list[Tensor]]]:
-    """The parameters of each device, with its namespace."""
+def parts_of(group: dict[str, Any]) -> list[Part]:
+    """The parameters of a group that have a gradient, those of each device apart."""
+    params = [p for p in group["params"] if p.grad is not None]
     kinds = {type(p.array) for p in params}
-    if len(kinds) == 1:
-        return [(NAMESPACES[kinds.pop()], params)]
-    return [(NAMESPACES[kind], [p for p in params if type(p.array) is kind]) for kind in kinds]
+    parts = []
+    for kind in kinds:
+        own = params if len(kinds) == 1 else [p for p in params if type(p.array) is kind]
+        arrays = [p.array for p in own]
+        grads = [getattr(p.grad, "array", None) for p in own]
+        parts.append(Part(group, NAMESPACES[kind], own, arrays, grads))
+    return parts
 
 
 def check_finite(
