@@ -417,7 +417,7 @@ def wrong_part(name: str, part: Any, dim: int, shape: Shape) -> Found:
 
 
 def no_booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
-    """neg, sub: of numbers."""
+    """neg, sign, sub: of numbers."""
     if not any([getattr(a, "dtype", np.dtype(float)).kind == "b" for a in arrays]):
         return None
     return TypeError(f"{name}: expected numbers, got bool; convert it with .float() or .int()")
@@ -446,6 +446,7 @@ def floats_for_negative_powers(name: str, arrays: Sequence[Array], settings: Set
 Check = Callable[[str, Sequence[Array], Settings], Found]
 DTYPES: dict[str, Check] = {
     "neg": no_booleans,
+    "sign": no_booleans,
     "pow": floats_for_negative_powers,
     "sub": no_booleans,
     "logical_and": booleans,

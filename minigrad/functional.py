@@ -81,7 +81,26 @@ def as_operands(name: str, *operands: Any) -> list[Any]:
     check_one_device(name, *operands)
     shapes = [tuple(a.shape) for a in operands if hasattr(a, "shape")]
     broadcast_shape(name, *shapes)
+    check_held(name, *operands)
     return list(operands)
+
+
+def check_held(name: str, *operands: Any) -> None:
+    """Raise ValueError where a Python integer is out of the range of the tensors of integers."""
+    numbers = [a for a in operands if type(a) is int]
+    if not numbers:
+        return
+    kinds = [a.dtype for a in operands if hasattr(a, "dtype")]
+    limits = [np.iinfo(dtype) for dtype in kinds if dtype.kind in "iu"]
+    if not limits or any([dtype.kind in "fc" for dtype in kinds]):
+        return
+    widest = builtins.max(limits, key=lambda limit: limit.bits)
+    for n in numbers:
+        if not widest.min <= n <= widest.max:
+            raise ValueError(
+                f"{name}: expected a number that {widest.dtype} can hold, got {n}; "
+                "convert the tensor first, with .to(...)"
+            )
 
 
 def check_one_device(name: str, *operands: Any) -> None:
@@ -292,11 +311,18 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
 
 
 def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
-    """`value` where the mask holds, x elsewhere; x, mask and value broadcast.
+    """`value` where the mask holds, x elsewhere, in x's dtype; x, mask and value broadcast.
 
-    Raises TypeError for a mask of numbers.
+    Of a fraction an integer x takes the whole part. Raises TypeError for a mask of numbers.
     """
     x = as_input("masked_fill", input)
+    if x.dtype.kind in "iu" and isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(
+                f"masked_fill: expected a number that {x.dtype} can hold, got {value}; "
+                "convert the tensor first, with .to(...)"
+            )
+        value = int(value)
     x, mask, value = as_operands("masked_fill", x, mask, value)
     if getattr(mask, "dtype", np.dtype(type(mask))) != np.dtype(bool):
         raise TypeError(

@@ -124,6 +124,8 @@ t.logsumexp(input=x, dim=1); t.flatten(input=x); t.norm(input=x); t.std(input=x,
 t.cat(tensors=[x, other], dim=1); t.stack(tensors=(x, other)); t.pow(input=x, exponent=2)
 t.swapaxes(input=x, axis0=0, axis1=1); t.broadcast_to(input=x, size=(2, 2, 3)); x.div(2.0)
 x.div(other, rounding_mode=None); x.clone(memory_format=None); t.abs(input=x); t.sign(input=x)
+two.masked_fill(two > 1, 0.5); two.int().masked_fill(two > 1, 7); two.masked_fill(two > 1, -2.7)
+two.int().clamp(0, 2); t.where(two > 1, two.int(), 3); t.where(two > 1, 2**40, two)
 """
 
 
@@ -236,6 +238,26 @@ REFUSED = {
         lambda: mg.tensor(1.0).swapaxes(0, 1),
         IndexError,
         "swapaxes: .*dim1",
+    ),
+    "a number that is too large to be filled in": (
+        lambda: mg.tensor([1], dtype=mg.int32).masked_fill(mg.tensor([True]), 2**40 + 7),
+        ValueError,
+        "masked_fill: expected a number that int32 can hold, got 1099511627783",
+    ),
+    "a number that is too large to be chosen": (
+        lambda: mg.where(mg.tensor([True]), 2**40, mg.tensor([1], dtype=mg.int32)),
+        ValueError,
+        "where: expected a number that int32 can hold",
+    ),
+    "infinity among integers": (
+        lambda: mg.tensor([1]).masked_fill(mg.tensor([True]), -INF),
+        ValueError,
+        "masked_fill: expected a number that int64 can hold, got -inf",
+    ),
+    "the sign of booleans": (
+        lambda: mg.tensor([True]).sign(),
+        TypeError,
+        "sign: expected numbers, got bool",
     ),
     "dtype= of add": (
         lambda: mg.add(mg.ones(2), 1, dtype=mg.float64),
