@@ -445,8 +445,9 @@ def norm(
         raise TypeError(f"norm: expected p to be a number or 'fro', got {p!r}")
     if x.dtype.kind not in "fc":
         raise TypeError(f"norm: expected floats, got {x.dtype}; use .float() first")
-    if math.isinf(p):
+    if math.isinf(p) or p < 0:
         check_not_empty("norm", x, dim)
+    if math.isinf(p):
         extreme = ops.amax if p > 0 else amin
         return extreme(ops.abs(x), dim=dim, keepdim=keepdim)
     reduced_dims("norm", x, dim)
@@ -589,6 +590,8 @@ def gather(
     if sparse_grad:
         raise NotImplementedError("gather: sparse_grad=True is not supported; leave it out")
     dim = normalize_dim("gather", x, dim)
+    if not x.ndim and getattr(index, "ndim", 0) == 1:
+        x = ops.reshape(x, (1,))
     check_index("gather", index, x.ndim)
     check_one_device("gather", x, index)
     for d in range(x.ndim):
@@ -651,6 +654,11 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: None = None) ->
     check_one_device("index_select", x, index)
     check_bounds("index_select", index, x, dim)
     if not x.ndim:
+        if index.numel() != 1:
+            raise ValueError(
+                f"index_select: expected 1 index of a 0-d tensor, got {index.numel()}; "
+                "use .expand(...)"
+            )
         return ops.clone(x)
     return ops.getitem(x, (slice(None),) * dim + (index.array.copy(),))
 

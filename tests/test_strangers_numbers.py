@@ -84,7 +84,10 @@ F.layer_norm(x[:0], (3,)); F.linear(x[:0], other); F.embedding(y[:0], x); x[:0].
 """
 
 NUMBERS_WITHOUT_DIMS = """
-s.gather(0, at0); s.gather(-1, at0); s.index_select(0, at); s.index_select(-1, at0); s.sum(0)
+s.gather(0, at0); s.gather(0, at); s.gather(0, at[[0, 0, 0]]); s.sum((0,)); s.amax((-1,), True)
+s.logsumexp((0,)); s.mean([-1]); s.norm(dim=(0,)); s.std((0,), correction=0); s.sum(())
+s.amin((0,)); s.squeeze((0,)); (s > 0).all(0)
+s.gather(-1, at0); s.index_select(0, at); s.index_select(-1, at0); s.sum(0)
 x.index_select(1, at0); s.transpose(0, -1); s.swapaxes(0, -1)
 s.movedim(0, -1); s.logsumexp(0); s.logsumexp(-1, True)
 s.amax(0); s.amin(-1); s.amax(0, keepdim=True); s.prod(0); s.prod(-1, keepdim=True); s.softmax(0)
@@ -223,6 +226,16 @@ REFUSED = {
         lambda: mg.arange(3).index_select(0, mg.tensor([-1])),
         IndexError,
         "index_select: .*from -1",
+    ),
+    "the least of no norms": (
+        lambda: mg.zeros(0, 3).norm(-1),
+        ValueError,
+        "norm: .*at least one element",
+    ),
+    "two indices of a number": (
+        lambda: mg.tensor(1.0).index_select(0, mg.tensor([0, 0])),
+        ValueError,
+        "index_select: expected 1 index",
     ),
     "another index of a number": (
         lambda: mg.tensor(1.0).gather(0, mg.tensor(1)),

@@ -8,11 +8,14 @@ from minigrad.autograd import nondifferentiable, op
 Dim = int | tuple[int, ...] | None  # which dimensions to reduce: None is all of them
 
 
-def as_dims(dim):
+def as_dims(dim, x):
     """`dim` as NumPy takes it, also from a list; () is all of them, as in PyTorch."""
-    if isinstance(dim, (list, tuple)):
-        return tuple(dim) or None
-    return dim
+    if not isinstance(dim, (list, tuple)):
+        return dim
+    dims = tuple(dim)
+    if not x.shape and dims in ((0,), (-1,)):  # a 0-d tensor may be said to have a dim 0
+        return None
+    return dims or None
 
 
 def restore_dims(xp, g, dim, keepdim):
@@ -30,7 +33,7 @@ def as_signed(xp, y):
 @op
 def sum(xp, x, *, dim=None, keepdim=False):
     """y = Σ x over `dim`,    ∂x = ∂y, repeated along `dim`."""
-    dim = as_dims(dim)
+    dim = as_dims(dim, x)
     y = as_signed(xp, xp.sum(x, axis=dim, keepdims=keepdim))
     if not x.shape:
         dim = None  # a 0-d tensor may be summed over its dim 0, and has none to restore
@@ -40,7 +43,7 @@ def sum(xp, x, *, dim=None, keepdim=False):
 @op
 def amax(xp, x, *, dim=None, keepdim=False):
     """y = max x over `dim`,    ∂x = ∂y at the maximum, shared evenly among ties."""
-    dim = as_dims(dim)
+    dim = as_dims(dim, x)
     y = xp.amax(x, axis=dim, keepdims=True)
 
     def pull(g):
@@ -95,10 +98,10 @@ def argmin(xp, x, *, dim=None, keepdim=False):
 @nondifferentiable
 def any(xp, x, *, dim=None, keepdim=False):
     """y = whether an element along `dim` is not 0."""
-    return xp.any(x, axis=as_dims(dim), keepdims=keepdim)
+    return xp.any(x, axis=as_dims(dim, x), keepdims=keepdim)
 
 
 @nondifferentiable
 def all(xp, x, *, dim=None, keepdim=False):
     """y = whether no element along `dim` is 0."""
-    return xp.all(x, axis=as_dims(dim), keepdims=keepdim)
+    return xp.all(x, axis=as_dims(dim, x), keepdims=keepdim)
