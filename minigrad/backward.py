@@ -232,6 +232,8 @@ def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any
 
 def as_list(tensors: Any) -> list[Any]:
     """A Tensor, or a sequence, generator or dict's values of them, as a list."""
+    if isinstance(tensors, TensorBase):
+        return [tensors]  # asking for an Iterator takes longer than the rest of this function
     is_several = isinstance(tensors, (list, tuple, Iterator, ValuesView))
     return list(tensors) if is_several else [tensors]
 
@@ -277,7 +279,8 @@ def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> A
 
 def given_cotangent(name: str, xp: XP, g: Any) -> Array:
     """The array of a gradient that the caller gave: a Tensor, an array or a number."""
-    refuse_masked(name, g)
+    if not isinstance(g, TensorBase):
+        refuse_masked(name, g)
     array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
     if type(array) is not xp.ndarray:
         raise RuntimeError(
