@@ -359,6 +359,9 @@ class Tensor(Conversions):
         return self.update("masked_fill_", fill, value)
 
     def __getitem__(self, index: Any) -> Any:
+        parts = index if isinstance(index, tuple) else (index,)
+        if len(parts) == self.array.ndim and all([type(part) is int for part in parts]):
+            return ops.getitem(self, index=(*parts, ...))  # a view of the element, and no copy
         return ops.getitem(self, index=copied_index(index))
 
     # Methods whose arguments are not those of the function of that name

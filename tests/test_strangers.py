@@ -5,6 +5,8 @@ Each gives PyTorch's value, or is refused by a sentence. One section for each ki
 
 import copy
 import pickle
+import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,6 +150,13 @@ y = x * x
 x += 1
 y.sum().backward()
 found = w.grad.tolist(),""",
+        # one element is a view, too
+        """
+w = t.tensor([[1.0, 2.0], [3.0, 4.0]])
+first, last = w[0][0], w[1, -1]
+first += 10
+last.zero_()
+found = w.tolist(), first.item()""",
         # a view of a value that has no other name
         """
 w = t.tensor([1.0, 2.0], requires_grad=True)
@@ -220,6 +229,69 @@ found = w.tolist(), w.requires_grad""",
 )
 def test_a_program_that_writes_in_place(program: str) -> None:
     same_as_pytorch(program)
+
+
+LEAVES = """
+x0 = t.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+x1 = t.tensor([[2.0, 1.0], [0.5, 3.0]])
+x2 = t.tensor([1.0, -2.0], requires_grad=True)
+x3 = t.tensor([0.5, 2.0])
+"""
+NEW = "a[0]; a[1]; a.T; a.reshape(1, -1); a.detach(); a; a + b; a - b; a * b; a.sigmoid(); a.tanh()"
+CHANGES = (
+    "a += b; a -= b; a *= b; a += 2.0; a *= 0.5; a[0] *= b; a[0] = 2.0; a.zero_(); a.data += 0.5"
+)
+
+
+def random_lines(draw: random.Random) -> Iterator[str]:
+    """Lines that make x4, x5 .. of the leaves and of each other, or change one in place."""
+    for i in range(4, draw.randint(7, 13)):
+        template = f"x{i} = " + draw.choice(NEW.split("; "))
+        if draw.random() < 0.5:
+            template = draw.choice(CHANGES.split("; "))
+        a, b = (f"x{draw.randrange(i)}" for _ in range(2))
+        line = re.sub(r"\ba\b", a, re.sub(r"\bb\b", b, template))
+        yield f"with t.no_grad(): {line}" if draw.random() < 0.25 else line
+
+
+def takes(names: dict[str, Any], line: str) -> bool:
+    """Run one line; whether it was taken."""
+    try:
+        exec(line, names)
+    except (*REFUSED, IndexError, NameError):
+        return False
+    return True
+
+
+def gradients(names: dict[str, Any]) -> Any:
+    """Those of the sum of all squares; None where backward refuses."""
+    values = [value for name, value in names.items() if re.fullmatch(r"x\d+", name)]
+    try:
+        sum([(value * value).sum() for value in values]).backward()
+    except RuntimeError:
+        return None
+    return [names["x0"].grad.numpy(), names["x2"].grad.numpy()]
+
+
+@pytest.mark.filterwarnings("ignore:The use of `x.T`")
+@pytest.mark.parametrize("seed", range(300))
+def test_random_programs_with_changes_in_place(seed: int) -> None:
+    """Wherever both libraries take a program, they agree; a refused line has changed nothing."""
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    ours: dict[str, Any] = {"t": mg}
+    theirs: dict[str, Any] = {"t": torch}
+    exec(LEAVES, ours)
+    exec(LEAVES, theirs)
+    for line in random_lines(random.Random(seed)):
+        if takes(ours, line) != takes(theirs, line):
+            return
+    for name in [name for name in theirs if re.fullmatch(r"x\d+", name)]:
+        our, their = ours[name].detach().numpy(), theirs[name].detach().numpy()
+        np.testing.assert_allclose(our, their, rtol=1e-4, strict=True)
+    our, their = gradients(ours), gradients(theirs)
+    if our is not None and their is not None:
+        np.testing.assert_allclose(our[0], their[0], rtol=1e-3)
+        np.testing.assert_allclose(our[1], their[1], rtol=1e-3)
 
 
 def test_a_recorded_change_of_shared_memory_is_refused() -> None:
