@@ -34,6 +34,10 @@ from demos.series import (
 from demos.style import BLUE, GREEN, INK, ORANGE, PURPLE, SOFT, label_ends, panels
 
 lab = Lab(__file__)
+given = str(lab.options.csv or "")
+column = lab.options.column or ""
+if given:
+    own(given, column)  # what is wrong there is said before the work
 RATES = [0.01] if lab.quick else [0.003, 0.01]
 ORDERS = [1, 2, 3, 5, 10, 20, 30, 50]
 SHADES = {
@@ -193,8 +197,6 @@ lab.show(
 
 # %%
 T = 20
-given = str(lab.options.csv or "")
-column = lab.options.column or ""
 content = hashlib.sha256(lab.options.csv.read_bytes()).hexdigest()[:12] if given else ""
 
 

@@ -222,7 +222,7 @@ for y, kind in enumerate(order):
         ax.plot(
             middle, y, marker, color=SHADES[model], markersize=8, label=model if y == 0 else None
         )
-ax.set_yticks(range(len(order)), order)
+ax.set_yticks(range(len(order)), order, parse_math=False)
 ax.set(xlabel="F1 of whole names", xlim=(-0.02, 1.02))
 ax.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
 ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncol=3)
@@ -244,8 +244,9 @@ def telling(name: str, count: int = 2) -> list[int]:
     ours, theirs = (on[name][model].rows[0]["examples"] for model in ("BiLSTM", "LSTM"))
     found: dict[str, int] = {}  # the kind of the name that the example begins with -> its place
     for i, ((words, true, both), (_, _, forward)) in enumerate(zip(ours, theirs)):
-        if both == true != forward and len(" ".join(words)) < LETTERS:
-            found.setdefault(spans(true)[0][2], i)
+        names = spans(true)
+        if names and both == true != forward and len(" ".join(words)) < LETTERS:
+            found.setdefault(names[0][2], i)
     return [*found.values(), 0][:count]
 
 
@@ -273,6 +274,7 @@ for ax, (name, i) in zip(axes[:, 0], pictured):
                 va="center",
                 fontsize=10,
                 family="DejaVu Sans Mono",
+                parse_math=False,
             )
         for begin, end, kind in spans(tags):
             wrong = (begin, end, kind) not in spans(true)
@@ -293,6 +295,7 @@ for ax, (name, i) in zip(axes[:, 0], pictured):
                 va="center",
                 fontsize=7,
                 color=SOFT,
+                parse_math=False,
             )
     ax.set(xlim=(-1, LETTERS + 2), ylim=(-2.5, 0.5))
     ax.set_yticks([0, -1, -2], [*rows])

@@ -16,7 +16,7 @@ import numpy as np
 import minigrad as mg
 from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
 from demos.models import size
-from demos.pairs import DATES, NUMBERS, OWN, Corpus, date_parts, joined
+from demos.pairs import DATES, NUMBERS, OWN, Corpus, date_parts, joined, own_pairs
 from demos.seq2seq import (
     PADDING,
     Ids,
@@ -45,6 +45,8 @@ OWN_FILE = str(lab.options.pairs) if lab.options.pairs else ""
 DIGEST = (
     hashlib.sha256(lab.options.pairs.read_bytes()).hexdigest()[:12] if lab.options.pairs else ""
 )
+if OWN_FILE:
+    own_pairs(OWN_FILE, np.random.default_rng(0))  # what is wrong there is said before the work
 TASKS = [NUMBERS] * bool(find_spec("num2words")) + [DATES] + [OWN] * bool(OWN_FILE)
 if NUMBERS not in TASKS:
     lab.say(
@@ -331,8 +333,10 @@ for ax, of in zip(axes[:, 0], shown):
     turned = (
         {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if of["into"] == "words" else {}
     )
-    ax.set_xticks(range(weights.shape[1]), [*source, "end"][: weights.shape[1]], **turned)
-    ax.set_yticks(range(len(target)), target)
+    ax.set_xticks(
+        range(weights.shape[1]), [*source, "end"][: weights.shape[1]], parse_math=False, **turned
+    )
+    ax.set_yticks(range(len(target)), target, parse_math=False)
     ax.grid(False)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, labelsize=8.5)

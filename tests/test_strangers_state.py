@@ -483,3 +483,23 @@ def test_a_series_that_cannot_be_scaled_is_refused(value: Any, tmp_path: Path) -
     (tmp_path / "t.csv").write_text("price\n" + "".join(f"{value(n)}\n" for n in range(300)))
     with pytest.raises(SystemExit, match=r"t\.csv: expected .* of price that vary at the start"):
         series.own(str(tmp_path / "t.csv"), "price")
+
+
+def test_dollars_and_sentences_without_names_are_drawn(tmp_path: Path) -> None:
+    with_names = "Paris B-$^$\nsmiled O\n$^$ O\n\n" * 7
+    sentences = (with_names + "Paris O\nsold O\n\n" * 3) * 10
+    for name in ("train", "test"):
+        (tmp_path / name).write_text(sentences)
+    files = ["--train", str(tmp_path / "train"), "--test", str(tmp_path / "test")]
+    done = command("demos", "x4", "--quick", "--jobs", "1", "--out", str(tmp_path / "o"), *files)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("option", ["pairs", "csv"])
+def test_a_readers_file_is_read_before_the_work(option: str, tmp_path: Path) -> None:
+    (tmp_path / "bad").write_text("a b\n" * 300)
+    words = [f"--{option}", str(tmp_path / "bad"), "--out", str(tmp_path / "o")]
+    demo = {"pairs": ["x7"], "csv": ["x3", "--column", "c"]}[option]
+    done = command("demos", *demo, *words)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "expected" in done.stderr
+    assert not (tmp_path / "o" / "runs").exists()
