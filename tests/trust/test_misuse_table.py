@@ -106,7 +106,10 @@ def methods() -> dict[str, Any]:
     def method(name: str) -> Any:
         return lambda *args, **settings: getattr(X, name)(*args, **settings)
 
-    apart = {"tensor_class", "new", "assign", "values_to_hold", "html_page"}  # inside matters
+    apart = set(  # inside matters
+        "tensor_class new assign values_to_hold html_page as_before become check_update is_writable "
+        "shares_memory update write".split()
+    )
     names = [
         n
         for n in dir(mg.Tensor)
