@@ -276,6 +276,9 @@ def sizes_agree_elsewhere(name: str, arrays: Sequence[Array], settings: Settings
 
 def inner_sizes_agree(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
     """matmul: two matrices, (.., m, k) and (.., k, n)."""
+    if len(shapes_in(arrays)) < 2:
+        given = " and ".join(map(describe, arrays))
+        return TypeError(f"matmul: expected two matrices, got {given}")
     a, b = shapes_in(arrays)
     if len(a) < 2 or len(b) < 2:
         return ValueError(f"matmul: expected two matrices, got {listed([a, b])}")

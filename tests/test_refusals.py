@@ -1,0 +1,425 @@
+"""The sentence of each refusal of the engine, word for word where it names what it was given."""
+
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import strict_device  # noqa: F401  (device="strict")
+
+import minigrad as mg
+from minigrad import array, byhand, cells, cuda, errors, ops
+
+X = mg.ones(2, 3)
+EMPTY = mg.zeros(0, 3)
+IDS = mg.tensor([1, 2])
+FLAGS = mg.tensor([True, False])
+THREE_FLAGS = mg.tensor([True, False, True])
+LEAF = mg.ones(2, requires_grad=True)
+WEIGHT = mg.ones(4, 3)
+
+Refusal = tuple[str, Callable[[], Any], type[Exception], str]
+
+
+REFUSALS: list[Refusal] = [
+    (
+        "matmul of a number",
+        lambda: ops.matmul(1.0, X),
+        TypeError,
+        "matmul: expected two matrices, got 1.0 and float32(2, 3)",
+    ),
+    (
+        "matmul of a vector",
+        lambda: ops.matmul(X, mg.ones(4)),
+        ValueError,
+        "matmul: expected two matrices, got (2, 3) and (4,)",
+    ),
+    (
+        "matmul, inner sizes",
+        lambda: ops.matmul(X, X),
+        ValueError,
+        "matmul: expected equal inner sizes, got (2, 3) and (2, 3): 3 and 2",
+    ),
+    (
+        "matmul, leading sizes",
+        lambda: ops.matmul(mg.ones(2, 2, 3), mg.ones(3, 3, 2)),
+        ValueError,
+        "matmul: expected leading dimensions that broadcast, got (2,) and (3,)",
+    ),
+    (
+        "linear, a number as weight",
+        lambda: ops.linear(X, 1.0),
+        TypeError,
+        "linear: expected x and weight to be tensors, got float32(2, 3) and 1.0",
+    ),
+    (
+        "linear, weight of one dimension",
+        lambda: ops.linear(X, mg.ones(3)),
+        ValueError,
+        "linear: expected a weight (out, in), got (3,)",
+    ),
+    (
+        "linear, inner sizes",
+        lambda: ops.linear(X, mg.ones(4, 4)),
+        ValueError,
+        "linear: expected equal inner sizes, got x (2, 3) and weight (4, 4): the last of both",
+    ),
+    (
+        "linear, bias",
+        lambda: ops.linear(X, WEIGHT, mg.ones(5)),
+        ValueError,
+        "linear: expected a bias (4,), got (5,)",
+    ),
+    (
+        "a dim twice",
+        lambda: ops.sum(X, dim=(0, 0)),
+        ValueError,
+        "sum: expected each dim once for shape (2, 3), got (0, 0)",
+    ),
+    (
+        "reshape, -1 twice",
+        lambda: ops.reshape(X, (-1, -1)),
+        ValueError,
+        "reshape: expected at most one -1, got (-1, -1)",
+    ),
+    (
+        "reshape, too few elements",
+        lambda: ops.reshape(X, (5,)),
+        ValueError,
+        "reshape: expected a shape of 6 elements, got (5,)",
+    ),
+    (
+        "permute, a dimension twice",
+        lambda: ops.permute(X, (0, 0)),
+        ValueError,
+        "permute: expected each of the 2 dimensions once, got dims (0, 0)",
+    ),
+    (
+        "permute, no such dimension",
+        lambda: ops.permute(X, (0, 5)),
+        IndexError,
+        "permute: expected dims from -2 to 1 for shape (2, 3), got 5",
+    ),
+    (
+        "broadcast_to",
+        lambda: ops.broadcast_to(X, (4, 3)),
+        ValueError,
+        "broadcast_to: expected a shape that (2, 3) broadcasts to, got (4, 3)",
+    ),
+    (
+        "cat",
+        lambda: ops.cat([X, mg.ones(2)]),
+        ValueError,
+        "cat: expected equal shapes of at least one dimension, but for the size at dim 0, got",
+    ),
+    (
+        "amax of nothing",
+        lambda: ops.amax(EMPTY),
+        ValueError,
+        "amax: expected at least one element, got shape (0, 3)",
+    ),
+    (
+        "too many indices",
+        lambda: X[0, 0, 0],
+        IndexError,
+        "getitem: expected at most 2 indices for shape (2, 3), got 3",
+    ),
+    (
+        "an index after others",
+        lambda: X[None, True, 0:1, 3],
+        IndexError,
+        "getitem: expected an index from -3 to 2 at dim 1 of shape (2, 3), got 3",
+    ),
+    (
+        "an index below",
+        lambda: X[1, -4],
+        IndexError,
+        "getitem: expected an index from -3 to 2 at dim 1 of shape (2, 3), got -4",
+    ),
+    (
+        "an index after ...",
+        lambda: X[..., 3],
+        IndexError,
+        "getitem: expected an index from -3 to 2 at dim 1 of shape (2, 3), got 3",
+    ),
+    (
+        "an index after a mask",
+        lambda: X[FLAGS, 7],
+        IndexError,
+        "getitem: expected an index from -3 to 2 at dim 1 of shape (2, 3), got 7",
+    ),
+    (
+        "an index of nothing",
+        lambda: EMPTY[0],
+        IndexError,
+        "getitem: expected no index at dim 0 of shape (0, 3), got 0",
+    ),
+    (
+        "a mask of another size",
+        lambda: X[THREE_FLAGS],
+        IndexError,
+        "getitem: expected a mask of shape (2,), got (3,)",
+    ),
+    (
+        "a float as index",
+        lambda: X[1.5],
+        IndexError,
+        "getitem: expected integers, slices, ..., None or masks as an index, got float64",
+    ),
+    (
+        "index arrays",
+        lambda: X[[0, 1], [0, 1, 1]],
+        IndexError,
+        "getitem: expected index arrays that broadcast, got (2,) and (3,)",
+    ),
+    (
+        "lists of unequal length",
+        lambda: X[[[0], [0, 1]]],
+        IndexError,
+        "getitem: expected lists of equal length as an index, got [[0], [0, 1]]",
+    ),
+    (
+        "assignment at no place",
+        lambda: mg.ones(2, 3).__setitem__(5, 1.0),
+        IndexError,
+        "expected an index from -2 to 1 at dim 0 of shape (2, 3), got 5",
+    ),
+    (
+        "assignment of another shape",
+        lambda: mg.ones(2, 3).__setitem__(0, mg.ones(2)),
+        ValueError,
+        "expected values that broadcast to (3,), got shape (2,)",
+    ),
+    (
+        "logical_and of floats",
+        lambda: ops.logical_and(FLAGS, mg.ones(2)),
+        TypeError,
+        "logical_and: expected booleans, got float32; compare first",
+    ),
+    (
+        "logical_and, shapes",
+        lambda: ops.logical_and(FLAGS, THREE_FLAGS),
+        ValueError,
+        "logical_and: expected shapes that broadcast, got (2,) and (3,)",
+    ),
+    (
+        "neg of booleans",
+        lambda: ops.neg(FLAGS),
+        TypeError,
+        "neg: expected numbers, got bool; convert it with .float() or .int()",
+    ),
+    (
+        "a negative power",
+        lambda: ops.pow(IDS, -1),
+        ValueError,
+        "pow: expected floats for a negative power, got integers; use .float()",
+    ),
+    (
+        "negative powers",
+        lambda: ops.pow(IDS, mg.tensor([-1, 2])),
+        ValueError,
+        "pow: expected floats for a negative power, got integers; use .float()",
+    ),
+    (
+        "pow of integers, shapes",
+        lambda: ops.pow(IDS, mg.tensor([1, 2, 3])),
+        ValueError,
+        "pow: expected shapes that broadcast, got (2,) and (3,)",
+    ),
+    (
+        "pow of floats, shapes",
+        lambda: ops.pow(X, IDS),
+        ValueError,
+        "pow: expected shapes that broadcast, got (2, 3) and (2,)",
+    ),
+    (
+        "a mode for no_grad",
+        lambda: mg.no_grad()(3),
+        TypeError,
+        "no_grad: expected nothing, or a function to decorate, got 3",
+    ),
+    (
+        "an output that is a number",
+        lambda: mg.grad(3.0, LEAF),
+        TypeError,
+        "grad: expected tensors as outputs, got a float",
+    ),
+    (
+        "grad, batched",
+        lambda: mg.grad(LEAF.sum(), LEAF, is_grads_batched=True),
+        NotImplementedError,
+        "grad: is_grads_batched=True is not supported; call grad once for each of grad_outputs",
+    ),
+    (
+        "a gradient on another device",
+        lambda: mg.grad(LEAF * 2, LEAF, mg.ones(2, device="strict")),
+        RuntimeError,
+        "grad: expected a gradient on the device of the output, got one on strict",
+    ),
+    (
+        "a gradient of words",
+        lambda: mg.grad(LEAF * 2, LEAF, [["a", "b"]]),
+        TypeError,
+        "grad: expected numbers as a gradient, got ['a', 'b']",
+    ),
+    (
+        "nonlinearity",
+        lambda: cells.check_nonlinearity("sin"),
+        ValueError,
+        "nonlinearity: expected 'tanh' or 'relu', got 'sin'",
+    ),
+    (
+        "int of several",
+        lambda: int(X),
+        ValueError,
+        "item: a tensor of shape (2, 3) is not one number",
+    ),
+    (
+        "int of infinity",
+        lambda: int(mg.tensor(float("inf"))),
+        ValueError,
+        "int: expected a finite number, got inf",
+    ),
+    (
+        "a dtype of objects",
+        lambda: mg.zeros(2, dtype="O"),
+        TypeError,
+        "zeros: expected a dtype of numbers, got object",
+    ),
+    (
+        "a value that does not fit",
+        lambda: mg.full((2,), 2**70, dtype=mg.int64),
+        ValueError,
+        f"full: expected a value that int64 can hold, got {2**70}",
+    ),
+    (
+        "an integer above int64",
+        lambda: mg.tensor(np.array([2**63], np.uint64)),
+        ValueError,
+        f"tensor: expected integers up to {2**63 - 1}, which int64 holds, got {2**63}; use floats",
+    ),
+    (
+        "a digit in an equation",
+        lambda: mg.einsum("i1->i", X),
+        ValueError,
+        "einsum: expected letters and one '...', got 'i1'",
+    ),
+    (
+        "nuclear norm",
+        lambda: mg.norm(X, "nuc"),
+        NotImplementedError,
+        "norm: p='nuc' is not supported; use another number, inf, -inf or 'fro'",
+    ),
+    (
+        "norm of integers",
+        lambda: mg.norm(IDS),
+        TypeError,
+        "norm: expected floats, got int64; use .float() first",
+    ),
+    (
+        "gather, sparse",
+        lambda: mg.gather(X, 0, mg.tensor([[0]]), sparse_grad=True),
+        NotImplementedError,
+        "gather: sparse_grad=True is not supported; leave it out",
+    ),
+    (
+        "movedim, one destination",
+        lambda: mg.movedim(X, (0, 1), (0,)),
+        ValueError,
+        "movedim: expected one destination for each source, got (0, 1) and (0,)",
+    ),
+    (
+        "split of a scalar",
+        lambda: mg.split(mg.tensor(1.0), 1),
+        ValueError,
+        "split: expected a tensor of at least 1 dimension, got a 0-d tensor",
+    ),
+    (
+        "clamp_ by a bound with a gradient",
+        lambda: mg.ones(2).clamp_(min=LEAF),
+        RuntimeError,
+        "clamp_: a tensor that requires a gradient can neither be changed in place",
+    ),
+    (
+        "a word in a tensor",
+        lambda: "a" in X,
+        TypeError,
+        "in: expected a number or a tensor, got a str",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    "call, kind, sentence", [row[1:] for row in REFUSALS], ids=[row[0] for row in REFUSALS]
+)
+def test_refused_with_this_sentence(
+    call: Callable[[], Any], kind: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(sentence)):
+        call()
+
+
+def test_nothing_wrong_is_found_where_nothing_is() -> None:
+    """The checks answer None, and the caller keeps the error that it has."""
+    values = np.ones((2, 3), np.float32)
+    flags = np.array([True, False])
+    assert errors.wrong_index("getitem", (flags, -3), (2, 3)) is None
+    assert errors.wrong_index("getitem", (np.array([], int), 2), (2, 3)) is None
+    assert errors.wrong_assignment("setitem", values, 0, np.ones(3)) is None
+    assert errors.shape_can_grow("broadcast_to", [values], {"shape": (4, 2, 3)}) is None
+    assert errors.sizes_agree_elsewhere("stack", [values, values], {}) is None
+    assert errors.sizes_agree_elsewhere("cat", [values, values[:1]], {}) is None
+    assert errors.sizes_of_a_layer("linear", [values, values, np.ones(2)], {}) is None
+    assert errors.sizes_of_a_layer("linear", [values, values], {}) is None
+    assert errors.booleans("logical_and", [flags, 1], {}) is None
+    assert errors.floats_for_negative_powers("pow", [np.array([2]), 3], {}) is None
+    assert errors.no_booleans("neg", [values], {}) is None
+
+
+def test_an_op_of_a_number_alone_is_computed_by_numpy() -> None:
+    assert ops.add(1, 2).item() == 3
+
+
+def test_small_integers_become_int64() -> None:
+    small = mg.tensor(np.array([-3, 4], np.int8))
+    assert small.dtype == mg.int64
+    assert small.tolist() == [-3, 4]
+
+
+def test_a_composed_op_may_do_without_some_arrays() -> None:
+    """byhand.layer_norm fails on its shapes; that a weight is None is no part of the sentence."""
+    with pytest.raises(ValueError, match="layer_norm: ") as caught:
+        byhand.layer_norm(X, None, mg.ones(7))
+    assert "expected a tensor" not in str(caught.value)
+
+
+def test_a_scalar_has_no_dimension_to_move() -> None:
+    assert mg.movedim(mg.tensor(5.0), 0, -1).item() == 5.0
+
+
+def test_backward_passes_over_an_input_without_a_path() -> None:
+    x = mg.ones(2, requires_grad=True)
+    other = mg.ones(2, requires_grad=True)
+    (x * 3).sum().backward(inputs=[x, other])
+    assert x.grad.tolist() == [3.0, 3.0]
+    assert other.grad is None
+
+
+def test_an_extension_is_called_with_the_backend_that_is_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CuPy, imitated by NumPy: its functions are the backend's, and fast/ may replace words."""
+    library = SimpleNamespace(**vars(np), asnumpy=np.array)
+    extended: list[Any] = []
+    monkeypatch.setattr(cuda, "library", lambda: library)
+    monkeypatch.setattr(array, "BACKENDS", {})
+    monkeypatch.setattr(array, "NAMESPACES", {})
+    monkeypatch.setattr(array, "DEVICE_OF", {})
+    monkeypatch.setattr(array, "EXTENSIONS", {"cuda": extended.append})
+    opened = array.backend("cuda")
+    assert extended == [opened]
+    assert opened.download is np.array
+    assert opened.module is library
+    assert array.DEVICE_OF == {np.ndarray: "cuda"}
