@@ -2,6 +2,7 @@
 forks. That they give what the whole gives is among the laws of test_recurrent_tiers.py.
 """
 
+import importlib.util
 import os
 import signal
 import time
@@ -100,3 +101,11 @@ def test_a_forked_process_starts_a_second_thread_of_its_own() -> None:
         signal.alarm(20)
         os._exit(halves.cores.run_both(lambda which: which) != [0, 1])
     assert os.waitpid(child, 0)[1] == 0, "it waits for a thread that only its parent has"
+
+
+def test_without_fork_the_module_is_the_same(monkeypatch):
+    monkeypatch.delattr(os, "register_at_fork")  # as on Windows
+    spec = importlib.util.spec_from_file_location("minigrad.fast.halves", halves.__file__)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.cores.run_both(lambda half: half + 1) == [1, 2]

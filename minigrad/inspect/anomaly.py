@@ -41,15 +41,14 @@ class detect_anomaly(Observer):
         self, op: Op, arrays: Sequence[Any], settings: dict[str, Any], values: Sequence[Array]
     ) -> None:
         infinities = not any([has_nonfinite(a) for a in arrays])  # else they were given to the op
-        if not any([has_nonfinite(value, infinities) for value in values]):
+        bad_values = [value for value in values if has_nonfinite(value, infinities)]
+        if not bad_values:
             return
         for i, a in enumerate(arrays):
             if has_nonfinite(a, infinities=False):
                 raise anomaly(op, f"its argument {i}", a, self.origin())
         time_step = first_bad_step(op, settings, values[0])
-        for value in values:
-            if has_nonfinite(value, infinities):
-                raise anomaly(op, "the value", value, self.origin(), time_step)
+        raise anomaly(op, "the value", bad_values[0], self.origin(), time_step)
 
     def on_backward(self, node: Node, gs: Sequence[Any], argument_gs: Sequence[Any]) -> None:
         for g in gs:

@@ -169,10 +169,8 @@ class explain:
 
     def first_value(self, node: int) -> dict[str, Any]:
         """The first value of a node that something reads."""
-        for number in self.nodes[node]["outs"]:
-            if number is not None:
-                return self.values[number]
-        return {"name": "", "shape": ""}
+        numbers = [number for number in self.nodes[node]["outs"] if number is not None]
+        return self.values[numbers[0]]
 
     def dot(self) -> str:
         """The graph in the language of Graphviz: `dot -Tsvg` draws it."""

@@ -1,0 +1,219 @@
+"""What the layers, losses, optimizers and files refuse, by which sentence; rare paths by value."""
+
+import importlib
+import importlib.util
+import os
+
+import numpy as np
+import pytest
+
+import minigrad as mg
+import nn
+import nn.functional as F
+from nn import io
+from nn.data import DataLoader
+from nn.optim import SGD, Adam
+from nn.optim.lr_scheduler import LinearLR, ReduceLROnPlateau, StepLR
+from nn.utils.rnn import pad_sequence
+
+
+def an_optimizer():
+    return SGD([nn.Parameter(mg.zeros(2))], lr=0.1)
+
+
+def load_floats_into_integers():
+    module = nn.Module()
+    module.register_buffer("count", mg.tensor([1, 2]))
+    module.load_state_dict({"count": mg.tensor([1.5, 2.5])})
+
+
+def attend_to_a_query_of_another_size():
+    nn.AdditiveAttention(3, 4, 5)(mg.zeros(2, 7), mg.zeros(2, 6, 4))
+
+
+def load_a_state_of_text():
+    scheduler = StepLR(an_optimizer(), 2)
+    scheduler.load_state_dict(scheduler.state_dict() | {"gamma": "half"})
+
+
+REFUSED = [
+    (TypeError, "dropout: expected floats, got int64", lambda: F.dropout(mg.tensor([1, 2]))),
+    (ValueError, r"pad: expected a pair \(before, after\)", lambda: F.pad(mg.zeros(2), (1,))),
+    (
+        ValueError,
+        r"expected input \(batch, classes, ...\) or \(classes,\), got \(\)",
+        lambda: F.cross_entropy(mg.tensor(1.0), mg.tensor(0)),
+    ),
+    (
+        ValueError,
+        r"expected embeddings \(num_embeddings, embedding_dim\), got \(3,\)",
+        lambda: nn.Embedding.from_pretrained(mg.zeros(3)),
+    ),
+    (
+        ValueError,
+        r"LockedDropout: expected input \(time, batch, size\) or \(time, size\), got \(3,\)",
+        lambda: nn.LockedDropout()(mg.zeros(3)),
+    ),
+    (
+        ValueError,
+        r"LockedDropout: expected input \(batch, time, size\)",
+        lambda: nn.LockedDropout(batch_first=True)(mg.zeros(3)),
+    ),
+    (
+        ValueError,
+        r"lengths of 2 integers from 0 to 5, got \[1, \[2, 3\]\]",
+        lambda: nn.LSTM(3, 4)(mg.zeros(5, 2, 3), lengths=[1, [2, 3]]),
+    ),
+    (
+        ValueError,
+        r"AdditiveAttention: expected query \(batch, 3\) or \(batch, queries, 3\), got \(2, 7\)",
+        attend_to_a_query_of_another_size,
+    ),
+    (RuntimeError, "expected count of int64, got float32", load_floats_into_integers),
+    (
+        TypeError,
+        r"Adam: betas: expected a pair of numbers, got \(0.9, \(0.9, 0.9\)\)",
+        lambda: Adam([nn.Parameter(mg.zeros(2))], betas=(0.9, (0.9, 0.9))),
+    ),
+    (
+        ValueError,
+        "StepLR: load_state_dict: gamma: expected numbers as in 0.1, got 'half'",
+        load_a_state_of_text,
+    ),
+    (
+        ValueError,
+        "LinearLR: end_factor: expected from 0 to 1, got 2",
+        lambda: LinearLR(an_optimizer(), end_factor=2.0),
+    ),
+    (
+        ValueError,
+        "ReduceLROnPlateau: threshold_mode: expected 'rel' or 'abs', got 'both'",
+        lambda: ReduceLROnPlateau(an_optimizer(), threshold_mode="both"),
+    ),
+    (
+        ValueError,
+        "pad_sequence: expected padding_side 'left' or 'right', got 'up'",
+        lambda: pad_sequence([mg.zeros(2)], padding_side="up"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "sentence", "call"), REFUSED)
+def test_is_refused(kind, sentence, call):
+    with pytest.raises(kind, match=sentence):
+        call()
+
+
+def test_one_hot_of_nothing_has_no_classes():
+    assert F.one_hot(mg.tensor([]).long()).shape == (0, 0)
+
+
+def test_a_shared_child_is_named_once():
+    shared = nn.Linear(2, 2)
+    assert [name for name, _ in nn.Sequential(shared, nn.Tanh(), shared).named_children()] == [
+        "0",
+        "1",
+    ]
+
+
+def test_keys_without_a_partner_are_printed():
+    layer = nn.Linear(2, 2)
+    state = layer.state_dict()
+    assert repr(layer.load_state_dict(state)) == "<All keys matched successfully>"
+    del state["bias"]
+    found = layer.load_state_dict(state, strict=False)
+    assert repr(found) == "IncompatibleKeys(missing_keys=['bias'], unexpected_keys=[])"
+
+
+def test_of_two_loops_the_first_to_end_leaves_the_other_current():
+    loader = DataLoader([0, 1, 2, 3], batch_size=2)
+    first, second = iter(loader), iter(loader)
+    next(first), next(first), next(second)
+    assert next(first, None) is None
+    assert loader.state_dict()["given"] == 1
+
+
+def test_a_state_without_random_numbers_begins_an_epoch():
+    loader = DataLoader([0, 1, 2, 3], batch_size=2)
+    loader.load_state_dict(loader.state_dict() | {"random": None})
+    assert [batch.tolist() for batch in loader] == [[0, 1], [2, 3]]
+
+
+def test_nn_gives_io_when_it_is_asked_for():
+    assert nn.__getattr__("io") is io
+
+
+def test_nn_has_no_summary_without_minigrad_inspect(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    spec = importlib.util.spec_from_file_location("nn", nn.__file__)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert "summary" not in module.__all__
+    assert not hasattr(module, "summary")
+
+
+def test_a_file_with_metadata_of_others_is_a_dict(tmp_path):
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "a.safetensors"
+    save_file({"a": np.array([1.0, 2.0])}, path, metadata={"format": "np"})
+    assert {key: t.tolist() for key, t in io.load(path).items()} == {"a": [1.0, 2.0]}
+
+
+def test_a_file_is_saved_where_a_folder_cannot_be_synced(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "O_DIRECTORY")
+    io.save({"a": mg.tensor([1.0])}, tmp_path / "a.safetensors")
+    assert io.load(tmp_path / "a.safetensors")["a"].tolist() == [1.0]
+
+
+def test_no_checkpoint_is_in_a_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(FileNotFoundError, match="load_checkpoint: expected a file"):
+        io.load_checkpoint(tmp_path / "missing" / "a.safetensors")
+
+
+class Interrupted:
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        if not self.loaded:
+            self.loaded = True
+            raise KeyboardInterrupt
+
+    loaded = False
+
+
+def test_an_interrupted_load_changes_nothing(tmp_path):
+    layer, part = nn.Linear(2, 2), Interrupted()
+    path = io.save_checkpoint(tmp_path / "a.safetensors", layer=layer, part=part, step=1)
+    other = nn.Linear(2, 2)
+    before = other.weight.tolist()
+    with pytest.raises(KeyboardInterrupt):
+        io.load_checkpoint(path, layer=other, part=part)
+    assert other.weight.tolist() == before
+
+
+def test_a_checkpoint_removed_while_it_is_looked_for(tmp_path, monkeypatch):
+    path = tmp_path / "a.safetensors"
+    saved = io.save_checkpoint(path, step=1, keep=2, best=0.5)
+    load, calls = io.load, []
+
+    def load_late(file):
+        calls.append(file)
+        if len(calls) == 1:
+            io.save_checkpoint(path, step=2, keep=1, best=0.7)
+        return load(file)
+
+    monkeypatch.setattr(io, "load", load_late)
+    assert io.load_checkpoint(path) == {"step": 2, "best": 0.7}
+    assert calls[0] == saved
+    assert len(calls) == 2
+
+
+def test_a_gradient_of_another_dtype_is_refused():
+    p = nn.Parameter(mg.zeros(2))
+    p.grad = mg.ones(2)
+    optimizer = SGD([p], lr=0.1)
+    p.data = p.data.double()
+    with pytest.raises(ValueError, match="SGD: parameter 0: expected a gradient like it"):
+        optimizer.step()
