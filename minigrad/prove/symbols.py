@@ -72,33 +72,8 @@ class Symbols(Arithmetic):
         return getattr(sympy, name)(value)
 
 
-FUNCTIONS = (sympy.tanh, sympy.sin, sympy.cos, sympy.log, sympy.exp)
-
-
 def is_zero(expression: Any) -> bool:
-    """Whether an expression is 0 for all values of its symbols, as an identity.
-
-    First as a polynomial whose indeterminates are the symbols and the functions of equal arguments;
-    then as a quotient of such polynomials; then by SymPy's simplification.
-    """
+    """Whether an expression is 0 for all values of its symbols, as an identity: as a polynomial in
+    them and in functions of them, else by SymPy's simplification."""
     expression = sympy.expand(expression)
-    if expression == 0:
-        return True
-    free = without_functions(expression, {})
-    if sympy.expand(free) == 0:
-        return True
-    numerator, _ = sympy.fraction(sympy.together(free))
-    if sympy.expand(numerator) == 0:
-        return True
-    return bool(sympy.simplify(expression) == 0)
-
-
-def without_functions(expression: Any, names: dict[Any, Any]) -> Any:
-    """The expression with a fresh symbol in the place of each function of an argument."""
-    if not expression.args:
-        return expression
-    args = [without_functions(a, names) for a in expression.args]
-    if isinstance(expression, FUNCTIONS):
-        key = (expression.func, sympy.expand(args[0]))
-        return names.setdefault(key, sympy.Symbol(f"φ{len(names)}"))
-    return expression.func(*args)
+    return bool(expression == 0 or sympy.simplify(expression) == 0)
