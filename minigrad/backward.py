@@ -199,7 +199,8 @@ def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
     if callable(pullback):
         found = pullback(gs, needs)
         return [g if need else None for g, need in zip(found, needs, strict=True)]
-    return [pull(gs[0]) if need else None for pull, need in zip(pullback, needs, strict=True)]
+    pairs = zip(pullback, needs, strict=True)
+    return [pull(gs[0]) if need and pull else None for pull, need in pairs]
 
 
 def check_unchanged(node: Node) -> None:

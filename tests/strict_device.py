@@ -233,6 +233,8 @@ class Word:
         operands = [unwrap(a, operand=isinstance(self.function, np.ufunc)) for a in args]
         if self.name in PRODUCTS:
             refuse_cublas()
+        if self.name == "where" and not isinstance(args[0], StrictArray):
+            raise AttributeError("'bool' object has no attribute 'astype'")  # as CuPy's where
         refuse_capture(self.name)
         result = self.function(*operands, **checked(self.name, options))
         if isinstance(options.get("out"), StrictArray):

@@ -5,6 +5,8 @@ The engine undoes broadcasting, so no rule here mentions shapes.
 
 from __future__ import annotations
 
+import math
+
 from minigrad.array import device_of
 from minigrad.autograd import nondifferentiable, op
 
@@ -46,7 +48,14 @@ def pow(xp, a, b):
             return g * 0.0
         return g * (b * a ** (b - 1))
 
-    return y, (pull_base, lambda g: g * y * xp.log(xp.where(a == 0, 1.0, a)))
+    def pull_exponent(g):
+        if not isinstance(a, (int, float)):
+            return g * y * xp.log(xp.where(a == 0, 1.0, a))
+        if a == 0:
+            return g * 0.0
+        return g * y * (math.log(a) if a > 0 else math.nan)
+
+    return y, (pull_base, pull_exponent)
 
 
 @op

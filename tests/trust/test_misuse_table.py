@@ -107,8 +107,8 @@ def methods() -> dict[str, Any]:
         return lambda *args, **settings: getattr(X, name)(*args, **settings)
 
     apart = set(  # inside matters
-        "tensor_class new assign values_to_hold html_page as_before become check_update is_writable "
-        "shares_memory update write".split()
+        "tensor_class new assign values_to_hold html_page as_before become check_update "
+        "is_writable shares_memory update write".split()
     )
     names = [
         n
