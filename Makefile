@@ -42,7 +42,7 @@ lint: $(call with,dev)  ## check style, formatting and types
 	$(python) -m ruff format --check .
 	$(python) -m mypy
 
-bench: $(call with,demos)  ## time minigrad (EXTRAS="torch bench" puts others beside it, ONLY=layers takes a part)
+bench: $(call with,demos)  ## time minigrad (EXTRAS="torch bench" adds others, ONLY=layers takes a part)
 	$(python) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 clean:  ## remove the environment and every cache, keep what the demos wrote

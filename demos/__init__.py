@@ -1,4 +1,4 @@
-"""The lesson on LSTM and GRU networks as experiments: one script a section, each claim beside what
+"""The lesson on LSTM and GRU networks as experiments: one script a section, each claim next to what
 was measured.
 
     python -m demos               run all of them; figures, results.json and report.html go to out/

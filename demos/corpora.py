@@ -140,7 +140,7 @@ def from_templates(seed: int, count: int) -> Corpus:
 def composed(
     random: np.random.Generator, known: dict[str, list[str]]
 ) -> tuple[Sentence, list[str]]:
-    """A sentence, and for each word of a name on which side of the name stands what tells its
+    """A sentence, and for each word of a name on which side of the name is what tells its
     kind."""
     words: list[str] = []
     tags: list[str] = []
@@ -180,7 +180,7 @@ INTRODUCED = [
 
 
 def from_python(seed: int, count: int) -> Corpus:
-    """Whole modules go to one part or another; a line that also stands in the training part is not
+    """Whole modules go to one part or another; a line that is also in the training part is not
     tested on."""
     folder = Path(sysconfig.get_path("stdlib"))
     files = sorted(folder.glob("*.py"))
@@ -323,7 +323,7 @@ def named(
 
 
 def outside_strings(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a syntax tree, parents before children, without what stands in f-strings."""
+    """The nodes of a syntax tree, parents before children, without what is in f-strings."""
     yield tree
     for child in ast.iter_child_nodes(tree):
         if type(child).__name__ not in ("JoinedStr", "TemplateStr"):

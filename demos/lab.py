@@ -196,7 +196,7 @@ class Lab:
         unit: str = "{:.3g}",
         experiment: str = "",
     ) -> None:
-        """One row of the ledger: the lesson's claim in our words, and what came out.
+        """One row of the ledger: the lesson's claim in our words, and the result.
 
         where: section of the lesson. measured: a number, or one for each independent run, of which
         the median and the range are reported. baseline: what it is to be compared with, and its

@@ -2,7 +2,7 @@
 
 The first symbol of a sequence is to be named at its end, after noise. The lesson trains on 500
 fixed sequences and concludes that gated networks remember and the vanilla RNN does not. Here this
-is run as written, with the accuracy on those 500 beside it; and then with fresh noise at every
+is run as written, with the accuracy on those 500 next to it; and then with fresh noise at every
 step, where nothing can be learned by heart, from several starts of the forget gate.
 """
 

@@ -2,8 +2,8 @@
 
 Two or three telling words among neutral ones, shuffled, and a bidirectional LSTM that names the
 side. As written, the id that fills up short rows is also the word "good". Here that is run as
-written and put right, and what it costs is measured, beside a model that does not look at the order
-of words at all.
+written and put right, and what it costs is measured, next to a model that does not look at the
+order of words at all.
 """
 
 # %%

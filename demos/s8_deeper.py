@@ -1,6 +1,6 @@
 """8. Deeper, and with attention
 
-Three bidirectional layers with dropout and LayerNorm, counted and trained beside a single one; and
+Three bidirectional layers with dropout and LayerNorm, counted and trained next to a single one; and
 attention over the states of a sentence. The lesson draws the attention of an untrained model. Here
 it is trained, and where it looks is counted over a thousand sentences, before and after.
 """

@@ -51,7 +51,7 @@ class TensorNamespace:
         return rows
 
     def tokens(self, row: Sequence[int] | Ids) -> list[str]:
-        """What stands before END."""
+        """The ids before END."""
         row = list(row)
         return [
             self.names[i] for i in (row[: row.index(END)] if END in row else row) if i != PADDING
@@ -184,7 +184,7 @@ def beam_search(
         if ended.all():
             break
         state = reorder(state, (row * width + parent).reshape(-1))
-    return ids[:, 0, 1:], total[:, 0]  # the most probable stands first
+    return ids[:, 0, 1:], total[:, 0]  # the most probable first
 
 
 def translate(

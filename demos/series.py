@@ -297,7 +297,7 @@ def skill(actual: Array, guess: Array, reference: Array | float) -> float:
 
 
 class Judged:
-    """Forecasts of one series, one value ahead, held to what came.
+    """Forecasts of one series, one value ahead, compared with what followed.
 
     guesses: name -> (runs,N), a row for each run; forecasts without a network have one.
     """
@@ -310,7 +310,8 @@ class Judged:
         return np.array([rmse(self.actual, guess) for guess in self.guesses[name]])
 
     def r2(self, name: str) -> Array:
-        """R² of each run: the skill against the mean of what came, which no forecast could know."""
+        """R² of each run: the skill against the mean of what followed, which no forecast could
+        know."""
         return np.array(
             [skill(self.actual, guess, self.actual.mean()) for guess in self.guesses[name]]
         )

@@ -2,7 +2,7 @@
 
 Which character comes next? An LSTM, a GRU and a vanilla RNN of equal size learn it from English
 text, and what they save is measured in bits per character on a part of the text that nothing has
-seen; beside them stand n-gram models, which only count. Then the LSTM writes, and its gates are
+seen; next to them are n-gram models, which only count. Then the LSTM writes, and its gates are
 shown while it reads.
 """
 

@@ -1,7 +1,7 @@
 """Exercise 3. Time series
 
 The lesson asks for an LSTM that continues sine waves and predicts share prices. Here it does,
-always beside forecasts that need no network: what was last seen, what was seen a period ago, and a
+always next to forecasts that need no network: what was last seen, what was seen a period ago, and a
 line through the last values, fitted by least squares. A forecast is worth its trouble only where it
 beats those.
 """

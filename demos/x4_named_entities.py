@@ -1,9 +1,9 @@
 """Exercise 4. Named entities
 
-The lesson asks for a tagger of names that reads in both directions. Here it is, beside one of equal
-size that reads forwards only, and beside taggers without a network. What makes a name a person's or
-a firm's often stands to its right, where the forward one has not been: so names are counted by the
-side on which their kind is told.
+The lesson asks for a tagger of names that reads in both directions. Here it is, next to one of
+equal size that reads forwards only, and next to taggers without a network. What makes a name a
+person's or a firm's is often to its right, where the forward one has not been: so names are counted
+by the side on which their kind is told.
 """
 
 # %%
@@ -189,7 +189,7 @@ lab.show(
     figure,
     "sides",
     f"""F1 of names by the side on which their kind is told ({RUNS}); the three LSTMs have equally
-    many parameters. What stands to the right is out of a forward LSTM's sight.""",
+    many parameters. What is to the right is out of a forward LSTM's sight.""",
 )
 
 # %%

@@ -252,7 +252,7 @@ lab.show(
     figure,
     "says",
     f"""How probable each network holds a spike at each step. It is to send one {FAR} steps after
-    the one that came in (dashed; {RUNS}).""",
+    the one in the input (dashed; {RUNS}).""",
 )
 
 # %%
@@ -314,7 +314,7 @@ lab.claim(
 )
 lab.say(f"""No output gate hides a GRU's state: its gates see it without peepholes. After {FAR}
     steps it sends its spike in {ranged(gru[far])} of the sequences, at the same number of
-    parameters, beside {ranged(plain[far])} with the LSTM and {ranged(peep[far])} with
+    parameters, next to {ranged(plain[far])} with the LSTM and {ranged(peep[far])} with
     peepholes.""")
 levels = {column: [float(np.median(of[column])) for of in (gru, plain)] for column in COLUMNS}
 telling = next((column for column in (far, *COLUMNS) if max(levels[column]) > 0.1), far)

@@ -240,7 +240,7 @@ for task in TASKS:
     lab.say(
         f"""{task.capitalize()}: {of.rows[0]["pairs"]:,} pairs, split into {into}; without a
         network, token for token by a dictionary of the pairs to learn from:
-        {in_words(of["word for word"])} are exact. Held out, and what came with attention: """
+        {in_words(of["word for word"])} are exact. Held out, and the output with attention: """
         + "; ".join(
             " → ".join((a, c)) + ("" if b == c else f" (for {b})")
             for a, b, c in of.rows[0]["examples"][:3]
@@ -346,7 +346,7 @@ lab.show(
     figure,
     "attention",
     """Held-out pairs: for each token written (a row) the weight on each token read (a column), from
-    none (white) to all (dark). The weights are learned from pairs alone; nobody said which token
+    none (white) to all (dark). The weights are learned from pairs alone; no label says which token
     goes with which.""",
 )
 
@@ -436,7 +436,7 @@ if DATES in TASKS:
         else FAILS
         if np.median(of["on its part"]) < 0.5
         else only_if(
-            "the states are meant, which also know their neighbours: weight falls beside the "
+            "the states are meant, which also know their neighbours: weight falls next to the "
             "part, too"
         ),
     )
