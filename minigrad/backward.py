@@ -265,7 +265,7 @@ def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> A
 
     An array; with `create_graph` a Tensor.
     """
-    if not y.requires_grad:
+    if not y.wants_grad:
         raise RuntimeError(errors.NO_GRAPH.format(name, tuple(y.shape)))
     if g is None and y.array.size != 1:
         raise RuntimeError(errors.NOT_SCALAR.format(name, tuple(y.shape)))

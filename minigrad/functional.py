@@ -934,15 +934,15 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
     """
     a = as_input("matmul", input, out=out)
     b = as_input("matmul", other)
-    if not (len(a.shape) and len(b.shape)):
+    if not (a.ndim and b.ndim):
         raise ValueError(
             f"matmul: expected tensors of at least 1 dimension, got {tuple(a.shape)} and "
             f"{tuple(b.shape)}; a 0-d tensor is no matrix, multiply with *"
         )
-    if len(a.shape) == 1:
+    if a.ndim == 1:
         row = ops.reshape(a, (1, -1))
-        return squeeze(matmul(row, b), -2 if len(b.shape) > 1 else 0)
-    if len(b.shape) == 1:
+        return squeeze(matmul(row, b), -2 if b.ndim > 1 else 0)
+    if b.ndim == 1:
         column = ops.reshape(b, (-1, 1))
         return squeeze(ops.matmul(a, column), -1)
     return ops.matmul(a, b)
