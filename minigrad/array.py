@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
-Array = (
-    Any  # numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
-)
+# numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
+Array = Any
 
 VOCABULARY = """
     abs add all amax any arange argmax argmin array asarray broadcast_to concatenate cos cumsum
@@ -141,9 +140,8 @@ class device(str):
     ('cuda', 1)
     """
 
-    type = property(
-        lambda self: str(self.partition(":")[0])
-    )  # partition may return the device itself
+    # partition may return the device itself
+    type = property(lambda self: str(self.partition(":")[0]))
     index = property(lambda self: int(self.partition(":")[2]) if ":" in self else None)
 
     def __new__(cls, name: str = "cpu", index: int | None = None) -> device:
@@ -189,9 +187,8 @@ def open_cuda() -> Backend:
 
 DEVICES: dict[str, Callable[[], Backend]] = {"cpu": open_cpu, "cuda": open_cuda}
 BACKENDS: dict[str, Backend] = {}  # the devices opened so far, by name
-EXTENSIONS: dict[
-    str, Callable[[Backend], None]
-] = {}  # device -> called with its backend when opened
+# device -> called with its backend when opened
+EXTENSIONS: dict[str, Callable[[Backend], None]] = {}
 NAMESPACES: dict[type, Namespace] = {}  # array type -> the namespace that serves it
 DEVICE_OF: dict[type, str] = {}
 

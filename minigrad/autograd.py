@@ -266,9 +266,8 @@ class TensorNamespace:
 
 
 tensor_xp = TensorNamespace()
-NONDIFFERENTIABLE: dict[
-    str, Callable[..., Any]
-] = {}  # words without a derivative: comparisons, zeros ...
+# words without a derivative: comparisons, zeros ...
+NONDIFFERENTIABLE: dict[str, Callable[..., Any]] = {}
 
 
 def op(

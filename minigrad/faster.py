@@ -23,9 +23,8 @@ class Version(NamedTuple):
     when: Condition | None
 
 
-VERSIONS: dict[
-    str, list[Version]
-] = {}  # name of the plain function -> its faster versions, the first that fits wins
+# name of the plain function -> its faster versions, the first that fits wins
+VERSIONS: dict[str, list[Version]] = {}
 
 
 def versions_of(name: str) -> list[Version]:

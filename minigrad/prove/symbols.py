@@ -27,9 +27,8 @@ class Symbols(Arithmetic):
 
     def __init__(self) -> None:
         self.point: dict[Any, Any] = {}
-        self.conditions: dict[
-            str, None
-        ] = {}  # the outcomes of comparisons so far: where the proof holds
+        # the outcomes of comparisons so far: where the proof holds
+        self.conditions: dict[str, None] = {}
 
     def array(self, name: str, *shape: int, at: Any = None, **assumptions: bool) -> ExactArray:
         """Symbols name₀₀, name₀₁ ...; `at`: their values at the sample point."""
