@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import numbers
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -165,18 +166,28 @@ def tensors_alone(name: str, arrays: Sequence[Array], settings: Settings) -> Fou
 
 
 def numbers_fit(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
-    """Each Python integer can be held by the integers of the arrays."""
-    limits = [np.iinfo(a.dtype) for a in arrays if getattr(a, "dtype", DEFAULT).kind in "iu"]
-    for a in arrays:
-        for limit in limits:
-            if type(a) is int and not limit.min <= a <= limit.max:
+    """Each Python integer can be held by the dtypes of the arrays."""
+    dtypes = [a.dtype for a in arrays if getattr(a, "dtype", DEFAULT).kind in "iu"]
+    limits = [(dtype, int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)) for dtype in dtypes]
+    limits.append((DEFAULT, -LARGEST_FLOAT, LARGEST_FLOAT))
+    for number in arrays:
+        for dtype, low, high in limits:
+            if type(number) is int and not low <= number <= high:
                 return ValueError(
-                    f"{name}: expected a number that {limit.dtype} can hold, got {a}; "
-                    "convert the tensor first, with .to(...)"
+                    f"{name}: expected a number that {dtype} can hold, got {in_short(number)}; "
+                    "convert the tensor first, with .to(...), or give a float"
                 )
     return None
 
 
+def in_short(number: int) -> str:
+    """An integer, or of a long one its size: Python refuses to write the longest ones."""
+    if abs(number) < 10**30:
+        return str(number)
+    return f"an integer of {number.bit_length()} bits"
+
+
+LARGEST_FLOAT = int(sys.float_info.max)
 DEFAULT = np.dtype(float)  # of a number that has no dtype
 DIMS_ADDED = {"stack": 1, "expand_dims": 1}  # ops whose dims count in the result
 

@@ -8,10 +8,12 @@ checkpoint fix the masks there too.
 
 from __future__ import annotations
 
+import os
 import threading
 
 import numpy as np
 
+from minigrad import errors
 from minigrad.array import NAMESPACES, Array, device_of, to_device
 from minigrad.faster import choose, versions_of
 
@@ -24,9 +26,28 @@ def generator() -> np.random.Generator:
 
 
 def manual_seed(seed: int | None = None) -> np.random.Generator:
-    """Start this thread's random numbers again from `seed`; from OS entropy if None."""
+    """Start this thread's random numbers again from `seed`, an integer; from OS entropy if None.
+
+    A process made by fork does not repeat its parent: it starts from OS entropy, as Python's
+    `random` does; give it a seed of its own for numbers that can be repeated. Raises TypeError for
+    what is no integer, ValueError below 0.
+    """
+    if seed is not None:
+        if not errors.is_integer(seed):
+            raise TypeError(f"manual_seed: expected an integer or None, got {seed!r}")
+        if seed < 0:
+            raise ValueError(f"manual_seed: expected an integer of at least 0, got {seed}")
     local.generator = np.random.default_rng(seed)
     return generator()
+
+
+def forget_generator() -> None:
+    """Let this thread's next random number come from OS entropy."""
+    local.__dict__.clear()
+
+
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=forget_generator)
 
 
 def dropout_mask(x: Array, shape: tuple[int, ...], p: float) -> Array:

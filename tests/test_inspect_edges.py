@@ -123,3 +123,13 @@ def test_where_no_gradient_arrives_none_goes_back(monkeypatch):
         "second_only": True,
         "sum": True,
     }
+
+
+@pytest.mark.parametrize("kind", [mg.detect_anomaly, mg.explain.trace])
+def test_one_observer_entered_twice_ends_where_it_began(kind):
+    settings, observer = np.geterr(), kind()
+    with observer:
+        with observer:
+            pass
+        assert autograd.mode.observer is observer
+    assert autograd.mode.observer is None and np.geterr() == settings

@@ -28,14 +28,18 @@ class detect_anomaly(Observer):
     FloatingPointError: div: the value has 1 NaN among its 2 numbers (..., line 2, in <module>)
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.numpy_settings: list[Any] = []  # how NumPy warned before each `with` that is open
+
     def __enter__(self) -> Self:
-        self.numpy_warnings_off = np.errstate(all="ignore")  # what NumPy would warn of is an error
-        self.numpy_warnings_off.__enter__()
+        # Here what NumPy would warn of is an error.
+        self.numpy_settings.append(np.seterr(all="ignore"))
         return super().__enter__()
 
     def __exit__(self, *exception: Any) -> None:
         super().__exit__(*exception)
-        self.numpy_warnings_off.__exit__(*exception)
+        np.seterr(**self.numpy_settings.pop())
 
     def on_value(
         self, op: Op, arrays: Sequence[Any], settings: dict[str, Any], values: Sequence[Array]

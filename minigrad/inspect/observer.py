@@ -48,14 +48,17 @@ class Observer:
     subclass overrides what it wants to look at.
     """
 
-    def __enter__(self) -> Self:
-        self.before = mode.observer
+    def __init__(self) -> None:
+        self.before: list[Any] = []  # who observed before each `with` that is open
         self.running: list[RunningModule] = []  # the modules whose forward runs, outermost first
+
+    def __enter__(self) -> Self:
+        self.before.append(mode.observer)
         mode.observer = self
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        mode.observer = self.before
+        mode.observer = self.before.pop()
 
     @contextmanager
     def module_scope(self, module: Any) -> Iterator[None]:

@@ -131,6 +131,7 @@ class OutputObserver(Observer):
     """Keeps the shapes and the bytes of what each module outputs."""
 
     def __init__(self, model: Any, memory: Memory):
+        super().__init__()
         self.memory = memory
         self.shapes = dict.fromkeys(model.modules(), "")  # of the last call
         self.bytes = dict.fromkeys(model.modules(), 0)  # of all calls

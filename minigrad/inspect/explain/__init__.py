@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -14,7 +15,7 @@ from minigrad import errors
 from minigrad.autograd import OPS, TensorBase
 from minigrad.backward import initial_cotangents, slot
 from minigrad.convert import Conversions
-from minigrad.inspect.explain.description import GraphDescription
+from minigrad.inspect.explain.description import GraphDescription, printable
 from minigrad.inspect.explain.fold import Item, members, tree
 from minigrad.inspect.observer import Observer
 from minigrad.tensor import Tensor
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 HERE = os.path.dirname(__file__)
 SCRIPTS = ["layout.js", "page.js", "steps.js", "keys.js"]
+MOST_LETTERS_IN_A_NOTEBOOK = 1_000_000  # for a page; each display adds them to the file
+MOST_LINES_IN_A_NOTEBOOK = 1000  # of the text instead
 
 
 class Row(NamedTuple):
@@ -37,13 +40,21 @@ class Row(NamedTuple):
 
 
 class Template(NamedTuple):
-    """How a drawing language writes a node, a leaf, a wire, and a group's start and end."""
+    """How a drawing language writes a node, a leaf, a wire, a group's start and end, and a text.
+
+    letters: what the language reads as its own in a text, and how the same is written as a letter.
+    """
 
     node: str
     leaf: str
     wire: str
     opens: str
     closes: str
+    letters: Mapping[int, str]
+
+    def text(self, text: str) -> str:
+        """A text such that no letter of it ends the label or begins a command."""
+        return text.translate(self.letters)
 
 
 GRAPHVIZ = Template(
@@ -52,6 +63,7 @@ GRAPHVIZ = Template(
     wire="{} -> n{}",
     opens='subgraph cluster_{} {{ label="{}"',
     closes="}",
+    letters=str.maketrans({'"': '\\"', "\\": "\\\\"}),
 )
 MERMAID = Template(
     node='n{}["{}<br>{}"]',
@@ -59,6 +71,7 @@ MERMAID = Template(
     wire="{} --> n{}",
     opens='subgraph g{}["{}"]',
     closes="end",
+    letters=str.maketrans({letter: f"#{ord(letter)};" for letter in "\"'#&;<>`\\[](){}|"}),
 )
 
 
@@ -107,7 +120,7 @@ class explain:
         given = None if cotangent is None else [cotangent]
         cotangents = initial_cotangents("explain", [output], given, create_graph=False)
         description = GraphDescription([output], cotangents, name_at, ops={})
-        self.name = name_at.get(slot(output), "the output")
+        self.name = printable(name_at.get(slot(output), "the output"))
         self.ops = description.ops
         self.nodes = description.nodes
         self.values = description.values
@@ -187,9 +200,9 @@ class explain:
             if row.node is not None:
                 op, value = self.nodes[row.node]["op"], self.first_value(row.node)
                 title = f"{value['name']} = {op}" if value["name"] else op
-                lines.append(template.node.format(row.node, title, value["shape"]))
+                lines.append(template.node.format(row.node, template.text(title), value["shape"]))
             elif row.name:
-                lines.append(template.opens.format(number, row.name))
+                lines.append(template.opens.format(number, template.text(row.name)))
             else:
                 lines.append(template.closes)
         wires: dict[str, None] = {}  # a set that keeps its order
@@ -206,7 +219,8 @@ class explain:
             return [template.wire.format(f"n{self.shown_as[value['node']]}", shown)]
         if shown != node:
             return []
-        leaf = template.leaf.format(a, value["name"] or "constant", value["shape"])
+        name = template.text(value["name"] or "constant")
+        leaf = template.leaf.format(a, name, value["shape"])
         return [leaf, template.wire.format(f"v{a}", node)]
 
     def html(self) -> str:
@@ -225,24 +239,49 @@ class explain:
         parts = {
             "title": escape(self.name),
             "css": read("page.css"),
-            "data": text.replace("</", "<\\/"),  # "</script>" in a name would end the data
+            "data": text.replace(
+                "<", "\\u003c"
+            ),  # "</script>" would end the data, "<!--" all of it
             "js": "".join([read(script) for script in SCRIPTS]),
         }
         return re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], read("page.html"))
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to `path`, for a browser to open."""
-        from pathlib import Path
+        """Write the page to `path`, for a browser to open.
 
-        Path(path).write_text(self.html(), "utf-8")
-        return Path(path)
+        Raises OSError where that cannot be done; a page of that name stays as it was.
+        """
+        from pathlib import Path
+        from tempfile import NamedTemporaryFile
+
+        path = Path(path)
+        page = self.html()
+        draft = NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False)
+        try:
+            with draft:
+                draft.write(page)
+            os.replace(draft.name, path)
+        except BaseException:
+            os.unlink(draft.name)
+            raise
+        return path
 
     def _repr_html_(self) -> str:
-        """What Jupyter shows: the page in a frame."""
+        """What Jupyter shows: the page in a frame; of a large graph, its text."""
         from html import escape
 
-        style = "width: 100%; height: 40rem; border: 0"
-        return f'<iframe srcdoc="{escape(self.html())}" style="{style}"></iframe>'
+        page = escape(self.html())
+        if len(page) <= MOST_LETTERS_IN_A_NOTEBOOK:
+            return (
+                f'<iframe srcdoc="{page}" style="width: 100%; height: 40rem; border: 0"></iframe>'
+            )
+        lines = str(self).splitlines()
+        if len(lines) > MOST_LINES_IN_A_NOTEBOOK:
+            left_out = len(lines) - MOST_LINES_IN_A_NOTEBOOK
+            lines[MOST_LINES_IN_A_NOTEBOOK:] = [f"… and {left_out} lines more"]
+        text = escape("\n".join(lines))
+        title = f"{len(self.nodes)} ops: explain(...).save(path) writes the page to step through"
+        return f"<p>{title}</p><pre>{text}</pre>"
 
 
 def names_by_slot(names: Mapping[str, Any]) -> dict[Any, str]:
@@ -252,8 +291,9 @@ def names_by_slot(names: Mapping[str, Any]) -> dict[Any, str]:
         if isinstance(value, TensorBase) and not name.startswith("_"):
             name_at[slot(value)] = name
         elif hasattr(type(value), "named_parameters"):
-            for path, param in value.named_parameters():
-                name_at[param] = f"{name}.{path}"
+            with suppress(Exception):  # a variable of the caller's may be anything
+                for path, param in value.named_parameters():
+                    name_at[param] = f"{name}.{path}"
     return name_at
 
 

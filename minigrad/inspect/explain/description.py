@@ -16,6 +16,7 @@ from minigrad.backward import Gradients, nodes_youngest_first, slot, vjp_of
 from minigrad.inspect.explain.fold import tree
 
 SHOWN_IN_FULL = 12  # elements of an array whose numbers are written out
+MOST_LETTERS = 300  # of a text that the user gave
 
 
 class GraphDescription:
@@ -67,7 +68,7 @@ class GraphDescription:
             self.tensors.append(t)
             self.values.append(
                 {
-                    "name": self.names.get(place, ""),
+                    "name": printable(self.names.get(place, "")),
                     "node": node,
                     "requires_grad": t.requires_grad,
                     "shape": str(tuple(t.shape)),
@@ -88,13 +89,19 @@ class GraphDescription:
         }
         if node.origin:
             file, line, function, module = node.origin
-            described["module"] = module
-            described["origin"] = f"{os.path.basename(file)}, line {line}, in {function}"
-            described["code"] = linecache.getline(file, line).strip()
+            described["module"] = printable(module)
+            place = f"{os.path.basename(file)}, line {line}, in {function}"
+            described["origin"] = printable(place)
+            described["code"] = printable(linecache.getline(file, line).strip())
         args = [as_tensor(a) for a in node.args]
-        numbers = [self.value(a) if isinstance(a, TensorBase) else repr(a) for a in args]
+        numbers = []
+        for a in args:
+            numbers.append(self.value(a) if isinstance(a, TensorBase) else printable(repr(a)))
         shapes = [self.values[a]["shape"] for a in numbers if isinstance(a, int)]
-        settings = {key: repr(value) for key, value in node.settings.items() if value is not None}
+        settings = {}
+        for key, value in node.settings.items():
+            if value is not None:
+                settings[key] = printable(repr(value))
         described.update(args=numbers, signature=f"{name}({', '.join(shapes)})", settings=settings)
         return described
 
@@ -154,6 +161,22 @@ class GraphDescription:
             "tree": tree(inner.nodes),
             "max_difference": f"{max([max_difference(a, b) for a, b in pairs]):.1e}",
         }
+
+
+def printable(text: str) -> str:
+    """A user's text in one line, without control characters, and cut where it is long.
+
+    >>> printable("a line\\n and \\x1b[31mred")
+    'a line\\\\n and \\\\x1b[31mred'
+    """
+    shown = text if len(text) <= MOST_LETTERS else text[: MOST_LETTERS - 1] + "…"
+    if shown.isprintable():
+        return shown
+    letters = []
+    for letter in shown:
+        escaped = letter.encode("unicode_escape").decode()
+        letters.append(letter if letter.isprintable() else escaped)
+    return "".join(letters)
 
 
 def statistics(array: Array) -> dict[str, Any]:
