@@ -4,6 +4,7 @@ One room is there for speed, the other for looking at what is computed, and noth
 them. The first run is in a copy of the repository from which both folders are gone, the second one
 here with MINIGRAD_FAST=0, which leaves out fast/ without removing it. Tests of the rooms themselves
 are left out: those marked `room`, and the files that import one. Arguments are passed on to pytest.
+nn/as_torch, PyTorch's names for PyTorch's programs, is gone from the copy, too.
 """
 
 import ast
@@ -78,6 +79,7 @@ def copy_without_rooms(target: Path) -> None:
         shutil.copy(ROOT / name, target / name)
     for room in ROOMS:
         shutil.rmtree(target / "minigrad" / room)
+    shutil.rmtree(target / "nn" / "as_torch")
     (target / "sitecustomize.py").write_text(FORGET_THE_ORIGINAL, "utf-8")
 
 

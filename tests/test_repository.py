@@ -55,6 +55,7 @@ ROOMS = [
     {"minigrad"},
     {"minigrad.prove"},
     {"nn"},
+    {"nn.as_torch"},
     {"demos"},
 ]
 # These packages can be deleted: nothing but these modules imports them.
@@ -62,6 +63,7 @@ REMOVABLE = {
     "minigrad.fast": {"minigrad"},
     "minigrad.inspect": {"minigrad", "nn"},
     "minigrad.prove": set(),
+    "nn.as_torch": set(),
 }
 MODULES = {
     name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): ast.parse(text)

@@ -1,0 +1,111 @@
+"""`torch.save` and `torch.load`: tensors, state dicts and plain containers, never code.
+
+A file is safetensors, which `safetensors.torch.load_file` reads in PyTorch; the nesting of dicts
+and lists is JSON in its metadata (see `nn.io`). Nothing is pickled: a file cannot execute anything.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from os import PathLike
+from pathlib import Path
+from typing import IO, Any
+
+from minigrad import Tensor, device
+
+from ... import io
+from ...module import Module
+
+__all__ = ["load", "save"]
+
+File = str | PathLike[str] | IO[bytes]
+PICKLES = (b"PK", b"\x80")  # how the files of PyTorch's `torch.save` start: a zip, a bare pickle
+
+
+def save(
+    obj: Any,
+    f: File,
+    pickle_module: Any = None,
+    pickle_protocol: int = 2,
+    _use_new_zipfile_serialization: bool = True,
+) -> None:
+    """Write tensors, numbers and strings, in any nesting of dicts, lists and tuples.
+
+    f: a path, or a file opened for writing bytes. The other arguments are about pickle, and have no
+    effect. Raises NotImplementedError for a module, TypeError for another object; the tensors come
+    back without requires_grad.
+    """
+    refuse_modules(obj)
+    if isinstance(f, str | PathLike):
+        io.save(obj, f)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "saved")
+        io.save(obj, path)
+        f.write(path.read_bytes())
+
+
+def refuse_modules(obj: Any) -> None:
+    """Raise NotImplementedError where a module is to be saved as a whole."""
+    if isinstance(obj, Module):
+        raise NotImplementedError(
+            f"torch.save: a whole {type(obj).__name__} is not supported, since that would pickle "
+            "its code; save model.state_dict(), and load it into a new model with "
+            "model.load_state_dict(torch.load(path))"
+        )
+    if isinstance(obj, dict):
+        obj = list(obj.values())
+    if isinstance(obj, list | tuple):
+        for part in obj:
+            refuse_modules(part)
+
+
+def load(
+    f: File,
+    map_location: Any = None,
+    pickle_module: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+    **pickle_load_args: Any,
+) -> Any:
+    """What `save` wrote, or a safetensors file of another origin as a dict of tensors.
+
+    map_location: "cuda" or that device for tensors on the GPU; everything else means the CPU.
+    The other arguments are about pickle, and have no effect. Raises NotImplementedError for a file
+    that PyTorch pickled, ValueError for one that is damaged, OSError where it cannot be read.
+    """
+    if isinstance(f, str | PathLike):
+        obj = load_path(Path(f))
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, "loaded")
+            path.write_bytes(f.read())
+            obj = load_path(path)
+    is_place = isinstance(map_location, str | device)
+    return moved(obj, device(map_location)) if is_place else obj
+
+
+def load_path(path: Path) -> Any:
+    """`io.load`, with a sentence about files that PyTorch pickled."""
+    if path.is_file():
+        with open(path, "rb") as file:
+            start = file.read(2)
+        if start.startswith(PICKLES):
+            raise NotImplementedError(
+                f"torch.load: {str(path)!r} is a pickle, which could execute anything and is not "
+                "read here; write it anew where PyTorch is: "
+                "safetensors.torch.save_file(torch.load(path), 'new.safetensors')"
+            )
+    return io.load(path)
+
+
+def moved(obj: Any, place: device) -> Any:
+    """The same nesting with its tensors on this device."""
+    if isinstance(obj, Tensor):
+        return obj.to(place)
+    if isinstance(obj, dict):
+        return {key: moved(value, place) for key, value in obj.items()}
+    if isinstance(obj, list | tuple):
+        return type(obj)([moved(value, place) for value in obj])
+    return obj

@@ -1,0 +1,180 @@
+"""Names of `torch` itself that belong neither to minigrad nor to nn.
+
+Settings that choose how PyTorch computes, and never what, are accepted and do nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+import minigrad
+from minigrad import no_grad, set_default_dtype
+from minigrad.convert import Size
+from minigrad.random import generator
+
+from ...arguments import describe
+
+__version__ = "2.13.0+minigrad"  # the version that the tests compare with
+__all__ = [
+    "__version__",
+    "compile",
+    "dtype",
+    "get_num_threads",
+    "get_rng_state",
+    "inference_mode",
+    "initial_seed",
+    "is_floating_point",
+    "is_tensor",
+    "numel",
+    "seed",
+    "set_default_device",
+    "set_default_tensor_type",
+    "set_float32_matmul_precision",
+    "set_num_threads",
+    "set_printoptions",
+    "set_rng_state",
+    "Size",
+    "use_deterministic_algorithms",
+]
+
+dtype = np.dtype
+
+
+# What a tensor is
+
+
+def is_tensor(obj: Any) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, minigrad.Tensor)
+
+
+def is_floating_point(input: minigrad.Tensor) -> bool:
+    """Whether a tensor holds floats."""
+    return input.dtype.kind == "f"
+
+
+def numel(input: minigrad.Tensor) -> int:
+    """The number of elements of a tensor."""
+    return input.numel()
+
+
+# Modes and defaults
+
+
+def inference_mode(mode: Any = True) -> Any:
+    """`no_grad`, also as a decorator. Unlike in PyTorch, a graph may use its tensors later."""
+    if callable(mode):
+        return no_grad(mode)
+    return no_grad() if mode else minigrad.set_grad_enabled(minigrad.is_grad_enabled())
+
+
+def set_default_device(device: Any) -> None:
+    """Accept "cpu", where tensors are made. Raises NotImplementedError for another device."""
+    if device is not None and minigrad.device(device).type != "cpu":
+        raise NotImplementedError(
+            f"set_default_device: {device!r} is not supported; give device= where a tensor is "
+            "made, or move it with .to(device)"
+        )
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Make "torch.FloatTensor" or "torch.DoubleTensor", or that class, the default for floats."""
+    name = t.rpartition(".")[2] if isinstance(t, str) else getattr(t, "__name__", None)
+    dtypes = {"FloatTensor": minigrad.float32, "DoubleTensor": minigrad.float64}
+    on_gpu = "cuda" in str(t if isinstance(t, str) else t.__module__)
+    if name not in dtypes or on_gpu:
+        raise NotImplementedError(
+            f"set_default_tensor_type: {t} is not supported; use 'torch.FloatTensor' or "
+            "'torch.DoubleTensor', and .to(device)"
+        )
+    set_default_dtype(dtypes[name])
+
+
+def set_printoptions(
+    precision: int | None = None,
+    threshold: int | None = None,
+    edgeitems: int | None = None,
+    linewidth: int | None = None,
+    profile: str | None = None,
+    sci_mode: bool | None = None,
+) -> None:
+    """How tensors are printed: the options of `numpy.set_printoptions`, which prints them here.
+
+    profile: "default", "short" (2 digits) or "full" (all elements).
+    """
+    profiles: dict[Any, dict[str, Any]] = {
+        None: {},
+        "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
+        "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
+        "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 80},
+    }
+    if profile not in profiles:
+        expected = "'default', 'short' or 'full'"
+        raise ValueError(f"set_printoptions: expected profile {expected}, got {describe(profile)}")
+    given = {
+        "precision": precision,
+        "threshold": threshold,
+        "edgeitems": edgeitems,
+        "linewidth": linewidth,
+        "suppress": None if sci_mode is None else not sci_mode,
+    }
+    chosen = {key: value for key, value in given.items() if value is not None}
+    if chosen.get("threshold") == float("inf"):
+        chosen["threshold"] = 2**62
+    np.set_printoptions(**{**profiles[profile], **chosen})
+
+
+# Random numbers. (Their stream is NumPy's, so the same seed draws other numbers than PyTorch.)
+
+
+def seed() -> int:
+    """Start the random numbers anew from the system's own; returns the seed."""
+    chosen = int.from_bytes(os.urandom(7), "little")
+    minigrad.manual_seed(chosen)
+    return chosen
+
+
+def initial_seed() -> int:
+    """The seed of this thread's random numbers, as NumPy keeps it."""
+    entropy: Any = getattr(generator().bit_generator.seed_seq, "entropy", 0)
+    return int(entropy)
+
+
+def get_rng_state() -> Any:
+    """The state of the random numbers, for `set_rng_state`; a dict, where PyTorch has a tensor."""
+    return generator().bit_generator.state
+
+
+def set_rng_state(new_state: Any) -> None:
+    """Go on with the random numbers where `get_rng_state` was called."""
+    generator().bit_generator.state = new_state
+
+
+# What chooses how PyTorch computes
+
+
+def compile(model: Any = None, **settings: Any) -> Any:
+    """The model itself: nothing is compiled here, and its values are the same."""
+    if model is None:
+        return lambda model: model
+    return model
+
+
+def get_num_threads() -> int:
+    """The number of CPUs: NumPy's own library decides how many threads it uses."""
+    return os.cpu_count() or 1
+
+
+def set_num_threads(int: int) -> None:
+    """Nothing: NumPy's library reads OMP_NUM_THREADS when Python starts."""
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Nothing: products of float32 are computed in float32."""
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Nothing: on the CPU each computation gives the same bits at each run."""

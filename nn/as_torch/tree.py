@@ -1,0 +1,151 @@
+"""PyTorch's tree of modules: which names each has, and how `import torch` comes to find them."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+import minigrad
+import nn
+from nn.optim import lr_scheduler
+
+from .own import autograd, backends, cuda, data, legacy, linalg, random, serialization, words
+
+# The modules of PyTorch's, and the modules here whose public names each has: the first one counts.
+TREE: dict[str, list[ModuleType]] = {
+    "torch": [words, legacy, serialization, minigrad],
+    "torch.autograd": [autograd],
+    "torch.backends": [],
+    "torch.backends.cuda": [backends.cuda],
+    "torch.backends.cudnn": [backends.cudnn],
+    "torch.backends.mps": [backends.mps],
+    "torch.cuda": [cuda],
+    "torch.linalg": [linalg],
+    "torch.nn": [nn],
+    "torch.nn.functional": [nn.functional],
+    "torch.nn.init": [nn.init],
+    "torch.nn.modules": [nn],
+    "torch.nn.parameter": [nn.module],
+    "torch.nn.utils": [nn.utils],
+    "torch.nn.utils.clip_grad": [nn.utils],
+    "torch.nn.utils.rnn": [nn.utils.rnn],
+    "torch.optim": [nn.optim],
+    "torch.optim.lr_scheduler": [lr_scheduler],
+    "torch.random": [random],
+    "torch.serialization": [serialization],
+    "torch.utils": [],
+    "torch.utils.data": [nn.data, data],
+}
+HERE = "nn.as_torch"
+
+
+class MissingName(NotImplementedError, AttributeError):
+    """A name of PyTorch's that is not here; hasattr says so, as with an older PyTorch."""
+
+
+class MissingModule(NotImplementedError, ImportError):
+    """A module of PyTorch's that is not here; `except ImportError` takes it."""
+
+
+class TorchModule(ModuleType):
+    """A module of PyTorch's, with the names that are here. Raises MissingName for any other."""
+
+    def __init__(self, name: str, sources: list[ModuleType]):
+        super().__init__(name, doc=" ".join([source.__doc__ or "" for source in sources[:1]]))
+        self.__path__: list[str] = []  # a package, as far as `import` is concerned
+        for source in reversed(sources):
+            vars(self).update(public_names(source))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
+        raise MissingName(missing(f"{self.__name__}.{name}"))
+
+
+def public_names(module: ModuleType) -> dict[str, Any]:
+    """The names in __all__, or else the public ones that the module defines itself."""
+    listed = getattr(module, "__all__", None)
+    if listed is not None:
+        return {name: getattr(module, name) for name in listed}
+    return {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    }
+
+
+def missing(path: str) -> str:
+    """The message for a name of PyTorch's that is not here."""
+    return (
+        f"{path} is not supported: minigrad is a small framework, and does not have it; "
+        "`python -m nn.as_torch --check program.py` lists all that a program needs"
+    )
+
+
+def build() -> dict[str, TorchModule]:
+    """The modules by their paths, each the attribute of the one above it."""
+    modules = {}
+    for path, sources in TREE.items():
+        modules[path] = TorchModule(path, sources)
+        parent, _, name = path.rpartition(".")
+        if parent:
+            setattr(modules[parent], name, modules[path])
+    return modules
+
+
+MODULES = build()
+ROOT = MODULES["torch"]
+
+
+class TorchFinder(MetaPathFinder, Loader):
+    """Finds `torch` and the modules below it, also by the name of this package."""
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """The module's place, or None where it is no concern of this finder.
+
+        Raises MissingModule for a module or a name of PyTorch's that is not here.
+        """
+        is_in_package = fullname.startswith(f"{HERE}.")
+        if is_in_package:
+            file = PathFinder.find_spec(fullname, path)
+            if file is not None:
+                return file
+        elif not f"{fullname}.".startswith("torch.") or has_pytorch():
+            return None
+        place = path_in_torch(fullname)
+        if place not in MODULES:
+            raise MissingModule(missing(place))
+        return ModuleSpec(fullname, self, is_package=True)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """The module, which is there already."""
+        return MODULES[path_in_torch(spec.name)]
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Nothing: the module is whole."""
+
+
+def path_in_torch(fullname: str) -> str:
+    """`torch.x.y`, of that and of `nn.as_torch.x.y`."""
+    return "torch" + fullname.removeprefix("torch").removeprefix(HERE)
+
+
+def has_pytorch() -> bool:
+    """Whether PyTorch itself is imported."""
+    return sys.modules.get("torch", ROOT) is not ROOT
+
+
+def install() -> None:
+    """Let `import torch` find the modules here, unless PyTorch is imported already: it stays."""
+    if not any([isinstance(finder, TorchFinder) for finder in sys.meta_path]):
+        sys.meta_path.insert(0, TorchFinder())
+    if has_pytorch():
+        warnings.warn(
+            "nn.as_torch: PyTorch is imported already, so that `import torch` gives PyTorch; "
+            "write `import nn.as_torch as torch`, or start a new process",
+            stacklevel=3,
+        )

@@ -1,0 +1,264 @@
+"""nn.as_torch: a PyTorch program runs with nothing changed, and what is missing says its name.
+
+`import torch` gives other modules wherever nn.as_torch is imported, so each test runs a program in
+a process of its own.
+"""
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def python(*arguments: str, folder: Path = ROOT, code: int = 0) -> str:
+    """What Python prints, errors included; it must end with this exit code."""
+    command = [sys.executable, *arguments]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONWARNINGS": "error"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def run(program: str, folder: Path, *arguments: str, code: int = 0) -> str:
+    """What a PyTorch program prints under `python -m nn.as_torch`."""
+    path = folder / "program.py"
+    path.write_text(textwrap.dedent(program), "utf-8")
+    return python("-m", "nn.as_torch", str(path), *arguments, folder=folder, code=code)
+
+
+def test_a_program_sees_itself_as_python_would_run_it(tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("import torch\nlayer = torch.nn.Linear(2, 3)\n", "utf-8")
+    program = """
+        import sys
+        import torch
+        from beside import layer
+        print(__name__, sys.argv[1:], isinstance(layer, torch.nn.Module), layer.weight.shape)
+        sys.exit(3)
+    """
+    printed = run(program, tmp_path, "--lr", "0.1", code=3)
+    assert printed == "__main__ ['--lr', '0.1'] True torch.Size([3, 2])\n"
+
+
+def test_all_ways_to_import_give_the_same_modules(tmp_path: Path) -> None:
+    program = """
+        import torch, torch.nn as nn, torch.nn.functional as F, torch.optim as optim
+        import torch.nn.utils.rnn, torch.optim.lr_scheduler, torch.utils.data as data
+        import torch.backends.cudnn as cudnn, torch.nn.init as init
+        from torch import Tensor, cuda, nn as again, optim as optim_again
+        from torch.autograd import Variable, grad
+        from torch.nn import Parameter, functional, init as init_again
+        from torch.nn.modules import Module
+        from torch.nn.parameter import Parameter as parameter_again
+        from torch.nn.utils import clip_grad_norm_
+        from torch.nn.utils.rnn import pad_sequence
+        from torch.optim import Adam
+        from torch.optim.lr_scheduler import StepLR
+        from torch.utils.data import DataLoader
+        assert nn is again is torch.nn and F is functional is nn.functional
+        assert optim is optim_again and optim.Adam is Adam and init is init_again
+        assert Parameter is parameter_again is nn.Parameter and Module is nn.Module
+        assert torch.optim.lr_scheduler.StepLR is StepLR and data.DataLoader is DataLoader
+        assert nn.utils.rnn.pad_sequence is pad_sequence
+        assert nn.utils.clip_grad_norm_ is clip_grad_norm_
+        cudnn.deterministic = True
+        assert torch.backends.cudnn.deterministic and not torch.cuda.is_available()
+    """
+    assert run(program, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("from torch import jit", "torch.jit"),
+        ("import torch.distributed", "torch.distributed"),
+        ("import torch.distributed as dist", "torch.distributed"),
+        ("from torch.cuda.amp import autocast", "torch.cuda.amp"),
+        ("from torch.nn import Conv3d", "torch.nn.Conv3d"),
+        ("torch.fft.rfft(torch.ones(3))", "torch.fft"),
+        ("torch.nn.Conv3d(3, 3, 3)", "torch.nn.Conv3d"),
+        ("torch.nn.functional.conv3d", "torch.nn.functional.conv3d"),
+    ],
+)
+def test_what_is_missing_is_named_at_once(line: str, name: str, tmp_path: Path) -> None:
+    printed = run(f"import torch\n{line}", tmp_path, code=1).splitlines()
+    assert printed[-1].split(": ")[1].startswith(f"{name} is not supported"), printed
+    assert "NotImplementedError" in "".join(printed) or "Missing" in printed[-1]
+
+
+def test_what_is_missing_can_be_asked_for(tmp_path: Path) -> None:
+    program = """
+        import torch
+        assert not hasattr(torch, "jit") and getattr(torch.nn, "Conv3d", None) is None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            SummaryWriter = None
+        for missing in ("torch.jit", "torch.nn.Conv3d"):
+            try:
+                exec(missing)
+            except NotImplementedError as error:
+                assert str(error).startswith(missing)
+    """
+    assert run(program, tmp_path) == ""
+
+
+def test_importing_it_by_its_own_name() -> None:
+    program = """
+import sys
+import nn.as_torch as torch
+assert "torch" not in sys.modules
+import nn.as_torch.nn.functional as F
+from nn.as_torch import optim
+import nn
+assert F.relu is nn.functional.relu and optim.Adam is nn.optim.Adam and F is torch.nn.functional
+try:
+    from nn.as_torch import jit
+except NotImplementedError as error:
+    assert str(error).startswith("torch.jit")
+import torch as imported
+assert imported.nn is torch.nn and imported.Tensor is torch.Tensor
+"""
+    assert python("-c", program) == ""
+
+
+def test_a_pytorch_that_is_imported_stays() -> None:
+    pytest.importorskip("torch")
+    program = """
+import warnings
+import torch
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    import nn.as_torch as ours
+import torch.fft
+from torch import jit
+import torch as again
+assert again is torch and torch.nn.Linear is not ours.nn.Linear
+print(caught[0].message)
+"""
+    assert python("-c", program).startswith("nn.as_torch: PyTorch is imported already")
+
+
+LEGACY = """
+    import numpy as np
+    import torch
+    def show(x):
+        filled = x.numel() and x.shape[0] == 2 and x.dim() == 2
+        print(str(x.dtype).replace("torch.", ""), tuple(x.shape), "" if filled else x.tolist())
+    size = torch.ones(2, 1).shape
+    for make in (torch.Tensor, torch.FloatTensor, torch.DoubleTensor, torch.LongTensor,
+                 torch.IntTensor, torch.BoolTensor):
+        for data in ((2, 3), ([1, 2],), ([],), ([[1, 0], [3, 4]],), (np.zeros((1, 2)),), (size,),
+                     (range(3),), (np.arange(2, dtype=np.int32),), ()):
+            show(make(*data))
+    show(torch.Tensor(torch.zeros(1).double()))
+    show(torch.Tensor([torch.tensor(1.0), torch.tensor(2.0)]))
+    x = torch.ones(1)
+    for value in (x, x.long(), x.double(), x > 0, 1.0):
+        print([isinstance(value, kind) for kind in (torch.Tensor, torch.FloatTensor,
+               torch.DoubleTensor, torch.LongTensor, torch.BoolTensor, torch.cuda.FloatTensor)])
+    for data in (3.5, None, "ab", x.long()):
+        try:
+            torch.FloatTensor(data)
+            print("accepted")
+        except TypeError:
+            print("TypeError")
+"""
+
+
+def test_the_old_constructors_are_pytorchs(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(LEGACY, tmp_path)
+    assert ours == python(str(tmp_path / "program.py"))
+
+
+SAVING = """
+    import io
+    import torch
+    from torch import nn
+    model = nn.LSTM(2, 3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+    model(torch.ones(2, 1, 2))[0].sum().backward()
+    optimizer.step()
+    states = {"epoch": 3, "names": ["a", ("b", None)], "model": model.state_dict(),
+              "optimizer": optimizer.state_dict()}
+    torch.save(states, "some.pt")
+    buffer = io.BytesIO()
+    torch.save(states, buffer)
+    buffer.seek(0)
+    for found in (torch.load("some.pt", map_location=torch.device("cpu"), weights_only=True),
+                  torch.load(buffer, map_location=lambda storage, loc: storage)):
+        assert found["names"] == ["a", ("b", None)] and found["epoch"] == 3
+        other = nn.LSTM(2, 3)
+        print(other.load_state_dict(found["model"]))
+        assert all(torch.equal(p, q) for p, q in zip(model.parameters(), other.parameters()))
+        torch.optim.Adam(other.parameters()).load_state_dict(found["optimizer"])
+"""
+
+
+def test_saving_and_loading(tmp_path: Path) -> None:
+    assert run(SAVING, tmp_path) == "<All keys matched successfully>\n" * 2
+    refused = """
+        import torch
+        for obj in (torch.nn.Linear(2, 2), {"model": torch.nn.Linear(2, 2)}):
+            try:
+                torch.save(obj, "other.pt")
+            except NotImplementedError as error:
+                assert "a whole Linear is not supported" in str(error)
+                assert "save model.state_dict()" in str(error)
+        torch.load("pickled.pt")
+    """
+    (tmp_path / "pickled.pt").write_bytes(b"PK\3\4 anything")
+    last = run(refused, tmp_path, code=1).splitlines()[-1]
+    assert last.startswith("NotImplementedError: torch.load: 'pickled.pt' is a pickle")
+
+
+def test_what_pytorch_reads_of_a_saved_file(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file
+
+    run("import torch\ntorch.save(torch.nn.Linear(2, 3).state_dict(), 'some.pt')", tmp_path)
+    torch.nn.Linear(2, 3).load_state_dict(load_file(tmp_path / "some.pt"))
+    torch.save({"a": torch.ones(2)}, tmp_path / "pickled.pt")
+    assert "is a pickle" in run("import torch\ntorch.load('pickled.pt')", tmp_path, code=1)
+
+
+CHECKED = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+from torch import optim, jit
+from torch.nn import Conv3d as Convolution
+from beside import helper
+
+class Model(nn.Module):
+    def forward(self, x):
+        x = F.relu(x.view(-1)).erfinv_()
+        return torch.fft.rfft(x) + nn.functional.conv3d(x, x)
+"""
+
+
+def test_check_lists_what_is_missing(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(CHECKED, "utf-8")
+    (tmp_path / "beside.py").write_text("from torch.distributed import init\nhelper = 1", "utf-8")
+    printed = python("-m", "nn.as_torch", "--check", str(program), code=1).splitlines()
+    missing = [line.split()[1] for line in printed if line.startswith("missing")]
+    expected = """
+        Tensor.erfinv_ torch.distributed.init torch.fft.rfft torch.jit torch.nn.Conv3d
+        torch.nn.functional.conv3d
+    """
+    assert missing == expected.split()
+    assert "ok       torch.nn.functional.relu                    program.py:11" in printed
+    assert printed[-1].endswith("6 of them are missing")
+    program.write_text("import torch\ntorch.zeros(2).sum()", "utf-8")
+    assert "0 of them are missing" in python("-m", "nn.as_torch", "--check", str(program))
+
+
+def test_its_doctests() -> None:
+    assert (
+        python("-c", "import doctest, nn.as_torch as t; assert doctest.testmod(t) == (0, 2)") == ""
+    )
