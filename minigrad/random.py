@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import Any
 
 import numpy as np
 
@@ -48,6 +49,24 @@ def forget_generator() -> None:
 
 if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=forget_generator)
+
+
+def generator_at(state: Any) -> np.random.Generator:
+    """A new source in the state of another one, `source.bit_generator.state`.
+
+    Raises ValueError where it is none, or one from which the same number would come for ever.
+    """
+    source = np.random.default_rng(0)
+    try:
+        source.bit_generator.state = state
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"expected the state of a random generator, got {state!r:.200}") from error
+    if source.bit_generator.state != state or state["state"]["inc"] % 2 == 0:
+        # The period is full for an odd increment: O'Neill 2014, PCG, section 4.
+        raise ValueError(
+            f"expected the state of a random generator that can occur, got {state!r:.200}"
+        )
+    return source
 
 
 def dropout_mask(x: Array, shape: tuple[int, ...], p: float) -> Array:

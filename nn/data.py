@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad import Tensor, as_tensor, stack
 from minigrad.random import generator as default_generator
+from minigrad.random import generator_at
 
 from .arguments import check_integers, check_tensor, describe, refuse_unsupported
 
@@ -204,13 +205,6 @@ class DataLoader:
             "batch_size": self.batch_size,
             "batches": len(self),
         }
-
-
-def generator_at(state: Any) -> np.random.Generator:
-    """A new generator in a given state."""
-    source = np.random.default_rng(0)
-    source.bit_generator.state = state
-    return source
 
 
 def collate(items: Sequence[Any]) -> Any:

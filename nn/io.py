@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import time
 import uuid
 from collections.abc import Iterable
@@ -21,17 +22,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import deserialize
 from safetensors.numpy import save as serialize
 
 from minigrad import Tensor, from_numpy
-from minigrad.random import generator
+from minigrad.random import generator, generator_at
 
 from .arguments import check_integers, describe
 from .module import as_array
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 CHECKSUM_AND_TREE = re.compile(r"[0-9a-f]{64}\[")  # how the entry of `save` in the metadata starts
+DTYPES = {"BOOL": np.dtype(np.bool_)}  # of safetensors, by its names for them
+for size in (1, 2, 4, 8):
+    DTYPES[f"I{8 * size}"] = np.dtype(f"<i{size}")
+    DTYPES[f"U{8 * size}"] = np.dtype(f"<u{size}")
+for size in (2, 4, 8):
+    DTYPES[f"F{8 * size}"] = np.dtype(f"<f{size}")
 MOST_LEVELS = 100  # of a nesting; far below what Python's own stack allows
 STALE_SECONDS = 3600  # the age at which a draft was left by a process that was killed
 
@@ -63,28 +70,37 @@ def load(path: str | PathLike[str]) -> Any:
     """What `save` wrote, tensors on the CPU; a file of another origin as a dict of tensors.
 
     Raises ValueError where the file is damaged, cut off or no safetensors file, OSError where it
-    cannot be read.
+    cannot be read, MemoryError where it does not fit: for a moment it is in memory twice.
     """
     path = as_path("load", path)
     try:
-        return read(path)
+        return read(path.read_bytes())
     except OSError as error:
         raise type(error)(f"load: {str(path)!r} cannot be read: {error}") from error
-    except (Exception, RecursionError) as error:  # safetensors has an error class of its own
+    except MemoryError as error:
+        raise MemoryError(f"load: {str(path)!r} does not fit into memory") from error
+    except Exception as error:  # safetensors has an error class of its own
         raise ValueError(
             f"load: {str(path)!r} is damaged, or no file of tensors: {error}"
         ) from error
 
 
-def read(path: Path) -> Any:
-    """`load`, with whatever errors a damaged file brings about."""
-    with safe_open(path, framework="numpy") as file:
-        arrays = {key: file.get_tensor(key) for key in file.keys()}
-        metadata = file.metadata() or {}
-    refuse_repeated_keys(path)
-    entry = entry_of_save(metadata)
+def read(content: bytes) -> Any:
+    """What a file holds, with whatever errors a damaged one brings about.
+
+    content: all of the file, read once. A map of it would end the process where another one cuts
+    the file off meanwhile.
+    """
+    header = header_of(content)
+    arrays: Arrays = {}
+    for key, tensor in deserialize(content):
+        if tensor["dtype"] not in DTYPES:
+            raise ValueError(f"{key} is of dtype {tensor['dtype']}, which NumPy has not")
+        flat = np.frombuffer(tensor["data"], DTYPES[tensor["dtype"]])
+        arrays[key] = flat.reshape(tensor["shape"])
+    entry = entry_of_save(header)
     if entry is None:
-        return {key: from_numpy(array) for key, array in arrays.items()}
+        return {key: from_numpy(arrays[key]) for key in sorted(arrays)}
     saved_checksum, tree = entry[:64], entry[64:]
     if saved_checksum != checksum(tree, arrays):
         raise ValueError("its checksum does not match, so it has changed since it was written")
@@ -94,16 +110,18 @@ def read(path: Path) -> Any:
     return obj
 
 
-def refuse_repeated_keys(path: Path) -> None:
-    """Raise ValueError where the header has a key twice; safetensors would take the last one."""
-    with open(path, "rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        json.loads(file.read(size), object_pairs_hook=dict_of_unique_keys)
+def header_of(content: bytes) -> dict[str, Any]:
+    """The header at the start of a file, of which the first 8 bytes are the size.
+
+    Raises ValueError where it has a key twice; safetensors would take the last one.
+    """
+    size = int.from_bytes(content[:8], "little")
+    return json.loads(content[8 : 8 + size], object_pairs_hook=dict_of_unique_keys)
 
 
-def entry_of_save(metadata: dict[str, str]) -> str | None:
+def entry_of_save(header: dict[str, Any]) -> str | None:
     """What `save` wrote into the metadata: a checksum and a tree. The key may have been renamed."""
-    for key, text in metadata.items():
+    for key, text in header.get("__metadata__", {}).items():
         if key == "minigrad" or CHECKSUM_AND_TREE.match(text):
             return text
     return None
@@ -204,9 +222,10 @@ def write(path: str | PathLike[str], content: bytes) -> None:
     """Write a whole file or nothing: first a draft in the same folder, which then takes its name.
 
     So a full disk, a Ctrl-C and a kill leave the file of that name as it was, and of two processes
-    that write it at a time one wins. Raises OSError where it cannot be written.
+    that write it at a time one wins. A link goes on leading to the same file, and a file that is
+    replaced keeps its permissions. Raises OSError where it cannot be written.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     remove_stale_drafts(path.parent)
     start = cut_to_bytes(path.name, 100)
     draft = path.with_name(f".{start}.{uuid.uuid4().hex}.draft")
@@ -215,6 +234,8 @@ def write(path: str | PathLike[str], content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            shutil.copymode(path, draft)
         os.replace(draft, path)
         sync_folder(path.parent)
     except OSError as error:
@@ -263,8 +284,8 @@ class Randomness:
         return generator().bit_generator.state
 
     def load_state_dict(self, state: Any) -> None:
-        """Set the state of minigrad's random generator."""
-        generator().bit_generator.state = state
+        """Set the state of minigrad's random generator; ValueError where that is none."""
+        generator().bit_generator.state = generator_at(state).bit_generator.state
 
 
 def save_checkpoint(
@@ -281,10 +302,12 @@ def save_checkpoint(
     other name and value that `save` can write is returned by `load_checkpoint`. rng: also
     minigrad's random numbers, so that dropout and shuffling go on. keep: the number of the step
     goes into the name, "model.safetensors" becomes "model-000000120.safetensors", and the `keep`
-    last ones stay. Without it one file is replaced. Raises ValueError where a later step was saved
-    with `keep`, OSError where the file cannot be written.
+    last ones stay; a file that is no checkpoint is never removed. Without it one file is replaced.
+    Raises ValueError where a later step was saved with `keep`, or a step is no count, OSError where
+    the file cannot be written.
     """
     path = as_path("save_checkpoint", path)
+    check_integers("save_checkpoint", 0, step=step)
     file = path
     if keep is not None:
         check_keep(path, keep, step)
@@ -296,15 +319,24 @@ def save_checkpoint(
         states[name] = part.state_dict() if hasattr(part, "state_dict") else part
     save(states, file)
     if keep is not None:
-        for _, old in checkpoints_of(path)[:-keep]:
+        own = [old for _, old in checkpoints_of(path) if is_checkpoint(old)]
+        for old in own[:-keep]:
             old.unlink(missing_ok=True)
     return file
+
+
+def is_checkpoint(file: Path) -> bool:
+    """Whether `save` wrote a file, by its header."""
+    with suppress(OSError, ValueError, AttributeError, TypeError), open(file, "rb") as opened:
+        start = opened.read(8)
+        size = min(int.from_bytes(start, "little"), file.stat().st_size)
+        return entry_of_save(header_of(start + opened.read(size))) is not None
+    return False
 
 
 def check_keep(path: Path, keep: int, step: int) -> None:
     """Raise where `keep` or `step` is out of range, or where a later step is there already."""
     check_integers("save_checkpoint", 1, keep=keep)
-    check_integers("save_checkpoint", 0, step=step)
     existing = checkpoints_of(path)
     if not existing:
         return
@@ -325,7 +357,7 @@ def checkpoints_of(path: Path) -> list[tuple[int, Path]]:
     found = []
     for file in path.parent.iterdir():
         match = name.fullmatch(file.name)
-        if match:
+        if match and not file.is_dir():
             found.append((int(match[1]), file))
     return sorted(found)
 
@@ -352,6 +384,7 @@ def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any
     states_before: list[tuple[Any, Any]] = []
     try:
         check_holds(states, ["step", *targets])
+        check_integers("step", 0, step=states["step"])
         for name, part in targets.items():
             state_before = deepcopy(part.state_dict())
             states_before.append((part, state_before))

@@ -13,6 +13,7 @@ from minigrad import Tensor
 from minigrad.array import XP
 
 from ..arguments import describe
+from ..module import as_array
 
 WAYS_OUT = {
     "amsgrad": "use AdamW or RMSprop",
@@ -22,6 +23,9 @@ WAYS_OUT = {
     "differentiable": "write the step with tensors: p - lr * grad(loss, p, create_graph=True)[0]",
     "decoupled_weight_decay": "use AdamW",
 }
+
+
+SUMS_OF_SQUARES = {"exp_avg_sq", "square_avg", "sum"}  # states of which a step takes the root
 
 
 def refuse_unsupported(name: str, **settings: Any) -> None:
@@ -190,3 +194,9 @@ def check_saved_state(
         shape = tuple(np.shape(value))
         if shape != expected_shape:
             raise ValueError(f"{where}: {key}: expected shape {expected_shape}, got {shape}")
+    step = float(state["step"])
+    if step < 0 or not step.is_integer():
+        raise ValueError(f"{where}: step: expected a count of steps, got {step:g}")
+    for key in state.keys() & SUMS_OF_SQUARES:
+        if np.any(as_array(state[key]) < 0):
+            raise ValueError(f"{where}: {key}: expected sums of squares, got some below 0")

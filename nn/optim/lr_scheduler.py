@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .optimizer import Optimizer
 
 
+COUNTS = {"last_epoch", "num_bad_epochs", "cooldown_counter"}  # states that are never below 0
+
+
 class LRScheduler:
     """`last_epoch` counts the steps, t. A subclass says in `next_lr` what the lr of step t is, from
     that of t - 1.
@@ -73,6 +76,11 @@ class LRScheduler:
             if not is_number or np.shape(value) != np.shape(own[key]):
                 raise ValueError(
                     f"{name}: load_state_dict: {key}: expected numbers as in {own[key]!r}, "
+                    f"got {value!r}"
+                )
+            if np.isnan(value).any() or (key in COUNTS and value < 0):
+                raise ValueError(
+                    f"{name}: load_state_dict: {key}: expected numbers that can occur, "
                     f"got {value!r}"
                 )
         for key, value in state_dict.items():
