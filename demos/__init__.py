@@ -7,5 +7,9 @@ was measured.
 
 A script is read from top to bottom and opens as a notebook where `# %%` divides cells. What scripts
 share: `lab` (runs, figures, claims), `models`, `tasks`, `training`, `style` and `diagrams` (how
-figures look), `store`, `report`.
+figures look), `store`, `report`. `engines` runs the same scripts on PyTorch.
 """
+
+from demos import engines
+
+engines.install()  # in a worker process, too

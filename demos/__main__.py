@@ -8,7 +8,7 @@ import sys
 import time
 from contextlib import suppress
 
-from demos import options
+from demos import engines, options
 
 
 def title(name: str) -> str:
@@ -23,11 +23,16 @@ def main() -> None:
         with suppress(BrokenPipeError):  # `| head` has seen enough
             print(*(f"{name:4} {title(name)}" for name in options.SCRIPTS), sep="\n", flush=True)
         return
+    engines.choose(chosen.engine)
     from demos import lab, report  # not before: drawing takes a second to import
 
     lab.given = chosen
     began = time.perf_counter()
     names = chosen.names or tuple(options.SCRIPTS)
+    if chosen.engine == "torch":
+        for name in set(names) & set(engines.NOT_RUN):
+            print(f"{name} is not run on PyTorch: {engines.NOT_RUN[name]}.")
+        names = tuple(name for name in names if name not in engines.NOT_RUN)
     try:
         for number, name in enumerate(names, start=1):
             print(f"\n[{number} of {len(names)}]", end="")

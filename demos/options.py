@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from demos import engines
+
 HERE = Path(__file__).parent
 SCRIPTS = {
     path.stem.split("_")[0]: path for path in sorted(HERE.glob("[sx][0-9]*_*.py"))
@@ -42,6 +44,7 @@ class Options:
     out: Path = Path("out")
     backend: str = "loky"
     scheduler: str | None = None
+    engine: str = "minigrad"
     text: Path | None = None
     csv: Path | None = None
     column: str | None = None
@@ -128,6 +131,12 @@ def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Opti
             metavar="NAME",
             help="demos to run, or: list (default: all)",
         )
+        parser.add_argument(
+            "--engine",
+            choices=engines.ENGINES,
+            help="what computes; torch runs the same experiments on PyTorch, by default into "
+            "out/torch (default: minigrad)",
+        )
     parser.add_argument(
         "--quick", action="store_true", help="small versions, to see that everything runs"
     )
@@ -162,6 +171,8 @@ def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Opti
         for name, value in vars(parser.parse_args(arguments)).items()
         if value is not None
     }
+    if given.get("engine") == "torch":
+        given.setdefault("out", Path("out/torch"))
     chosen = Options(**{**given, "names": tuple(given.get("names", ()))})
     refuse_what_has_no_use(parser, chosen, given)
     return chosen
@@ -176,5 +187,9 @@ def refuse_what_has_no_use(parser: Parser, chosen: Options, given: dict[str, obj
     for one, other in [("csv", "column"), ("train", "test")]:
         if (one in given) != (other in given):
             parser.error(f"--{one} and --{other} go together")
+    if chosen.engine == "torch" and (chosen.device != "cpu" or chosen.backend == "dask"):
+        parser.error(
+            "--engine torch runs on the CPU of this machine: leave out --device, --backend"
+        )
     if (chosen.backend == "dask") != (chosen.scheduler is not None):
         parser.error("--backend dask and --scheduler ADDRESS go together")

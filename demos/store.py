@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 import nn
+from demos import engines
 
 ROOT = Path(__file__).parent.parent
 
@@ -67,6 +68,9 @@ def to_json(value: Any, indent: int | None = None) -> str:
 
 @cache
 def library() -> str:
+    if engines.chosen() == "torch":
+        adapter = sorted((ROOT / "demos" / "engines").glob("*.py"))
+        return engines.fingerprint() + "".join(path.read_text("utf-8") for path in adapter)
     paths = [*(ROOT / "minigrad").rglob("*.py"), *(ROOT / "nn").rglob("*.py")]
     return "".join(path.read_text("utf-8") for path in sorted(paths))
 
