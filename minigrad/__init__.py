@@ -82,6 +82,7 @@ from minigrad.functional import (
     square,
     squeeze,
     std,
+    t,
     take_along_dim,
     tile,
     transpose,
@@ -91,7 +92,7 @@ from minigrad.functional import (
     var,
     where,
 )
-from minigrad.random import manual_seed
+from minigrad.random import Generator, manual_seed
 from minigrad.ops import (
     abs,
     add,

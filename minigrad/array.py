@@ -52,6 +52,12 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
         else:
             out[index] += g  # integers and slices name each place once
 
+    def assign(x: Array, v: Any, index: Any) -> Array:
+        """A copy of x with v at `index`."""
+        out = module.copy(x)
+        out[index] = v
+        return out
+
     def scatter_add(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
         """The adjoint of x[index]: zeros of `shape` with `g` added at `index`."""
         out = module.zeros(shape, g.dtype)
@@ -61,7 +67,7 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
     xp = Namespace(**{word: getattr(module, word) for word in VOCABULARY})
     vars(xp).update(kind=kind, ndarray=module.ndarray)
     vars(xp).update(cat=module.concatenate, permute=module.transpose, clone=module.copy, sum=sum_)
-    vars(xp).update(add_at=add_at, scatter_add=scatter_add, lazy_scatter=LazyScatter)
+    vars(xp).update(add_at=add_at, assign=assign, scatter_add=scatter_add, lazy_scatter=LazyScatter)
     vars(xp).update(astype=astype, move=move, check_bounds=check_bounds, check_index=check_index)
     return xp
 
@@ -108,6 +114,41 @@ def writable(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """A host array that can be written to, in native order: itself or a copy."""
     native = in_native_order(values)
     return native if native.flags.writeable else native.copy()
+
+
+def memory_of(x: Array) -> Array:
+    """The array that owns the memory of which x shows a part."""
+    return x.base if type(x.base) is type(x) else x
+
+
+def address(x: Array) -> int:
+    """Where the first element of x is in memory."""
+    place: int = x.ctypes.data if type(x) is np.ndarray else x.data.ptr
+    return place
+
+
+def offsets(x: Array) -> np.ndarray[Any, Any]:
+    """How many bytes each element of x lies behind the first."""
+    places = np.zeros(x.shape, int)
+    for dim, stride in enumerate(x.strides):
+        steps = np.arange(x.shape[dim]) * stride
+        places += steps.reshape(-1, *[1] * (x.ndim - dim - 1))
+    return places
+
+
+def place_within(part: Array, whole: Array) -> tuple[np.ndarray[Any, Any], ...]:
+    """The index at which `whole` has the elements of `part`, which shows some of its memory."""
+    wanted = offsets(part) + (address(part) - address(whole))
+    there = offsets(whole).ravel()
+    order = np.argsort(there)
+    found = order[np.searchsorted(there, wanted, sorter=order)]
+    return np.unravel_index(found, whole.shape) if whole.shape else ()
+
+
+def is_same_part(a: Array, b: Array) -> bool:
+    """Whether two arrays show the same memory in the same order."""
+    are_alike = type(a) is type(b) and a.shape == b.shape and a.dtype == b.dtype
+    return are_alike and a.strides == b.strides and address(a) == address(b)
 
 
 class LazyScatter:

@@ -55,6 +55,15 @@ class Mode(threading.local):
 mode = Mode()
 
 
+class Changes:
+    """Whether this process has recorded a change in place; before it, no tensor has a past."""
+
+    recorded = False
+
+
+changes = Changes()
+
+
 class set_grad_enabled(ContextDecorator):
     """Switch recording on or off: at once, or within a `with` block or a decorated function.
 
@@ -152,11 +161,16 @@ class TensorBase:
     leaf_grad: Any = None  # what grad says
     node: Node | None = None  # the op that made it; None for a leaf
     index: int = 0  # which of that op's values it is
+    base: TensorBase | None = None  # the tensor a part of whose memory this one shows
+    before: TensorBase | None = None  # what it was before the last recorded change in place
+    changed: int = 0  # the tick of that change
     tensor_class: Any  # the class of what ops return: tensor.py puts Tensor here
 
     def __init__(self, array: Array):
         self.array = array
-        self.version = [0]  # the tick of the last change in place; views share the list
+        # the tick of the last change in place, and the memory that it changed, None for all that
+        # ever was this tensor's; views share the list
+        self.version: list[Any] = [0, None]
 
     shape = property(lambda self: self.array.shape)
 
@@ -165,6 +179,8 @@ class TensorBase:
         """Whether a gradient may be asked for. Raises RuntimeError where integers are to have one,
         or a tensor with a graph is to have none.
         """
+        if self.base is not None:
+            self.catch_up()
         return self.wants_grad
 
     @requires_grad.setter
@@ -181,6 +197,12 @@ class TensorBase:
                 "requires_grad_: only a leaf can stop requiring a gradient; use .detach()"
             )
         self.wants_grad = on
+
+    def catch_up(self) -> None:
+        """Take over what was recorded of a change of the memory that this tensor shows a part of.
+
+        minigrad.inplace has it: nothing is recorded without.
+        """
 
     @property
     def grad(self) -> Any:
@@ -310,6 +332,8 @@ def op(
     def apply(*args: Any, **settings: Any) -> Any:
         if settings or required or len(args) != arity:
             args, settings = split_arguments(apply, args, settings)
+        if changes.recorded:
+            catch_up(args)
         arrays = [
             a.array if isinstance(a, TensorBase) else errors.as_operand(name, a) for a in args
         ]
@@ -357,6 +381,25 @@ def namespace_of(arrays: Sequence[Any]) -> XP:
         if xp is not None:
             return xp
     return NUMPY
+
+
+def catch_up(args: Sequence[Any]) -> None:
+    """Let each tensor know the recorded changes of the memory that it shows a part of."""
+    for a in args:
+        if isinstance(a, TensorBase) and a.base is not None:
+            a.catch_up()
+
+
+def as_they_were(node: Node) -> tuple[Any, ...]:
+    """The arguments of a node, as they were when it took them: before later changes in place."""
+    return tuple([as_it_was(a, node.birth) if isinstance(a, TensorBase) else a for a in node.args])
+
+
+def as_it_was(t: TensorBase, tick: int) -> TensorBase:
+    """What t was at this tick."""
+    while t.before is not None and t.changed > tick:
+        t = t.before
+    return t
 
 
 def any_requires_grad(args: Sequence[Any]) -> bool:
@@ -524,6 +567,8 @@ def wrap(
         for a in args:
             if isinstance(a, TensorBase) and (value.base is a.array or value.base is a.array.base):
                 out.version = a.version
+                out.base = a if a.base is None else a.base
+                out.changed = out.base.changed
     return out
 
 

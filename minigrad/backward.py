@@ -4,11 +4,33 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence, ValuesView
+from numbers import Number
+from types import FunctionType
 from typing import Any
 
+import numpy as np
+
 from minigrad import errors
-from minigrad.array import NAMESPACES, XP, Array, LazyScatter, device_of, refuse_masked
-from minigrad.autograd import OPS, Node, TensorBase, mode, set_grad_enabled, tensor_xp
+from minigrad.array import (
+    NAMESPACES,
+    XP,
+    Array,
+    LazyScatter,
+    Namespace,
+    device_of,
+    memory_of,
+    refuse_masked,
+)
+from minigrad.autograd import (
+    OPS,
+    Node,
+    TensorBase,
+    as_they_were,
+    changes,
+    mode,
+    set_grad_enabled,
+    tensor_xp,
+)
 
 Slot = Any  # where a gradient is collected
 ACCUMULATING = threading.RLock()  # .grad is read, added to and written by one thread at a time
@@ -30,6 +52,8 @@ def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list
         if node.pullback is None:
             raise RuntimeError(errors.FREED.format(node.op.__name__))
         seen.add(node)
+        if changes.recorded:
+            node.args = as_they_were(node)
         stack += [a.node for a in node.args if isinstance(a, TensorBase) and a.node is not None]
     return sorted(seen, key=lambda node: node.birth, reverse=True)
 
@@ -177,7 +201,7 @@ def requires_grad(a: Any) -> bool:
 
 def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
     """The gradient of each argument of the node; None where none is needed, or none arrives."""
-    check_unchanged(node)
+    check_unchanged(node, needs, create_graph)
     try:
         if not create_graph:
             found = call_pullback(node.pullback, gs, needs)
@@ -203,14 +227,59 @@ def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
     return [pull(gs[0]) if need and pull else None for pull, need in pairs]
 
 
-def check_unchanged(node: Node) -> None:
-    """Raise RuntimeError where an array that the pullback may read was changed in place."""
+def check_unchanged(node: Node, needs: list[bool], create_graph: bool) -> None:
+    """Raise RuntimeError where an array that the pullback reads was changed in place."""
     for a in node.args:
         if isinstance(a, TensorBase) and a.version[0] > node.birth:
-            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument"))
+            if reads(node, needs, create_graph, a.version):
+                raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument"))
     for version in node.value_versions:
-        if version[0] > node.birth:
+        if version[0] > node.birth and reads(node, needs, create_graph, version):
             raise RuntimeError(errors.CHANGED.format(node.op.__name__, "value"))
+
+
+def reads(node: Node, needs: list[bool], create_graph: bool, version: list[Any]) -> bool:
+    """Whether the pullback of a node reads the memory whose version this is.
+
+    It reads what its functions hold on to. With `create_graph` the rule runs again on the
+    arguments, so that it does where they hold on to any array.
+    """
+    held: list[Array] = []
+    pulls = node.pullback
+    if not callable(pulls):
+        pulls = [pull for pull, need in zip(pulls, needs, strict=True) if need]
+    if not collect_held(pulls, held):
+        return True
+    _, memory = version
+    if create_graph or memory is None:
+        given: list[Array] = []
+        collect_held(list(node.settings.values()), given)  # an index, say, is no argument
+        return any([not is_among(array, given) for array in held])
+    return any([memory_of(array) is memory for array in held])
+
+
+def is_among(array: Array, arrays: list[Array]) -> bool:
+    """Whether `arrays` has this very array."""
+    return any([array is other for other in arrays])
+
+
+def collect_held(value: Any, held: list[Array]) -> bool:
+    """Append to `held` the arrays that `value` holds on to: an array, a function, a tuple of them.
+
+    Returns whether it could be seen: not of an object that may hide others.
+    """
+    if type(value) in NAMESPACES:
+        held.append(value)
+        return True
+    if isinstance(value, FunctionType):
+        cells = value.__closure__ or ()
+        return all([collect_held(cell.cell_contents, held) for cell in cells])
+    if isinstance(value, (tuple, list)):
+        return all([collect_held(part, held) for part in value])
+    return isinstance(value, TRANSPARENT)
+
+
+TRANSPARENT = (type(None), Number, str, slice, type(...), np.generic, np.dtype, Namespace)
 
 
 def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any]:
@@ -265,7 +334,7 @@ def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> A
 
     An array; with `create_graph` a Tensor.
     """
-    if not y.wants_grad:
+    if not y.requires_grad:
         raise RuntimeError(errors.NO_GRAPH.format(name, tuple(y.shape)))
     if g is None and y.array.size != 1:
         raise RuntimeError(errors.NOT_SCALAR.format(name, tuple(y.shape)))

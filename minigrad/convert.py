@@ -209,7 +209,7 @@ class Conversions(TensorBase):
                 "deepcopy: this tensor has a graph behind it; copy .detach() of it, or a leaf"
             )
         t = memo[id(self)] = type_(self).__new__(type_(self))
-        t.__dict__.update(self.__dict__, array=self.array.copy(), version=[0], leaf_grad=None)
+        t.__dict__.update(self.__dict__, array=self.array.copy(), version=[0, None], leaf_grad=None)
         if self.copies_grad:
             t.grad = copy.deepcopy(self.grad, memo)
         return t

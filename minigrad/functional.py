@@ -687,12 +687,22 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     return ops.swapaxes(x, dim0, dim1) if x.ndim else ops.reshape(x, ())
 
 
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix; a vector or a number as it is. Raises ValueError for more dims."""
+    x = as_input("t", input)
+    if x.ndim > 2:
+        raise ValueError(
+            f"t: expected at most 2 dimensions, got shape {tuple(x.shape)}; use .transpose(...)"
+        )
+    return ops.swapaxes(x, 0, 1) if x.ndim == 2 else ops.reshape(x, x.shape)
+
+
 def flip(input: Tensor, dims: Any) -> Tensor:
     """x read backwards along `dims`, one dimension or several."""
     x = as_input("flip", input)
     backwards = as_dims("flip", x, dims)
     step = [-1 if d in backwards else 1 for d in range(x.ndim)]
-    return ops.getitem(x, tuple([slice(None, None, s) for s in step]))
+    return ops.clone(ops.getitem(x, tuple([slice(None, None, s) for s in step])))
 
 
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:

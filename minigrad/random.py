@@ -69,6 +69,43 @@ def generator_at(state: Any) -> np.random.Generator:
     return source
 
 
+class Generator:
+    """A source of random numbers of its own, for what takes `generator=`.
+
+    >>> Generator().manual_seed(3).initial_seed()
+    3
+    """
+
+    def __init__(self, device: Any = "cpu"):
+        self.device = device
+        self.seed()
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start again from `seed`."""
+        self.first_seed = int(seed)
+        self.source = np.random.default_rng(self.first_seed)
+        return self
+
+    def seed(self) -> int:
+        """Start again from a seed of the operating system's, which is returned."""
+        chosen = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+        return self.manual_seed(chosen).first_seed
+
+    def initial_seed(self) -> int:
+        """The seed that it was started from."""
+        return self.first_seed
+
+
+def source_of(name: str, given: Any) -> np.random.Generator:
+    """The source behind `generator=`, None for this thread's. Raises TypeError for others."""
+    if given is None:
+        return generator()
+    if not isinstance(given, Generator):
+        got = type(given).__name__
+        raise TypeError(f"{name}: expected generator to be a minigrad.Generator, got a {got}")
+    return given.source
+
+
 def dropout_mask(x: Array, shape: tuple[int, ...], p: float) -> Array:
     """A mask of `shape`, 0 with probability p, else 1 / (1 - p); with x's dtype and device."""
     versions = versions_of("dropout_mask")

@@ -6,21 +6,20 @@ Its methods carry PyTorch's names; the mathematics is in ops and functional.
 from __future__ import annotations
 
 import numbers
-import sys
 import weakref
 from collections.abc import Iterator
-from functools import partialmethod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import array, backward, errors, functional, ops
-from minigrad.autograd import TensorBase, mode, ticks
-from minigrad.convert import Conversions, Size, copied_index
+from minigrad import array, backward, functional, ops
+from minigrad.autograd import TensorBase, ticks
+from minigrad.convert import Size, copied_index
 from minigrad.functional import as_shape, normalize_dim
+from minigrad.inplace import InPlace
 
 
-class Tensor(Conversions):
+class Tensor(InPlace):
     """An n-dimensional array with a gradient.
 
     array: the NumPy or CuPy array. data: a tensor that shares its memory, without the graph.
@@ -38,8 +37,8 @@ class Tensor(Conversions):
 
     shape = property(lambda self: Size(self.array.shape))
     ndim = property(lambda self: self.array.ndim)
-    is_leaf = property(lambda self: self.node is None)
-    grad_fn = property(lambda self: self.node and f"<{self.node.op.__name__}>")
+    is_leaf = property(lambda self: not (self.requires_grad and self.node))
+    grad_fn = property(lambda self: f"<{self.node.op.__name__}>" if not self.is_leaf else None)
     T = property(lambda self: self.permute(*reversed(range(self.ndim))))
     mT = property(lambda self: ops.swapaxes(self, -1, -2))
 
@@ -76,11 +75,6 @@ class Tensor(Conversions):
         return iter(ops.unbind(self) if len(self) else ())
 
     # Gradients
-
-    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask for a gradient of this leaf. Raises RuntimeError for integers, which have none."""
-        self.requires_grad = requires_grad
-        return self
 
     def backward(
         self,
@@ -134,159 +128,10 @@ class Tensor(Conversions):
             )
         self.mark_changed()  # for the views of the old memory
         self.array = array.writable(values) if type(values) is np.ndarray else values
+        self.base = None
         is_shared = isinstance(source, TensorBase) and self.array is values
-        self.version = source.version if is_shared else [0]
-        self.mark_changed()
-
-    # Changes in place: only of tensors without history, and never unseen
-
-    def mark_changed(self) -> None:
-        """Say that .array was written to, so that no op that used it before is differentiated."""
-        self.version[0] = next(ticks)
-
-    def assign(self, name: str, index: Any, value: Any) -> Tensor:
-        """array[index] = value, for the method `name`, where that cannot make a gradient wrong.
-
-        Raises RuntimeError where it could, TypeError where the values would not be held as they
-        are, IndexError or ValueError where the index or the shapes do not fit.
-        """
-        requires_grad = self.requires_grad or getattr(value, "requires_grad", False)
-        if self.node or (mode.grad_enabled and requires_grad):
-            raise RuntimeError(errors.IN_PLACE.format(name))
-        values = self.values_to_hold(name, value)
-        try:
-            array.NAMESPACES[type(self.array)].check_index(index, self.array.shape)
-            self.write(name, index, array.to_device(values, self.device))
-        except (ValueError, IndexError, TypeError) as error:
-            raise errors.wrong_assignment(name, self.array, index, values) or error from error
-        return self
-
-    def values_to_hold(self, name: str, value: Any) -> Any:
-        """`value` as an array that can be written into this one without a loss."""
-        values = value.array if isinstance(value, TensorBase) else value
-        array.refuse_masked(name, values)
-        if not hasattr(values, "dtype"):
-            try:
-                values = np.asarray(values)
-            except ValueError:
-                raise ValueError(f"{name}: expected lists of equal length, got {value!r}") from None
-        if values.dtype.kind not in "fibuc":
-            raise TypeError(f"{name}: expected numbers, got {value!r}")
-        are_integers = values.dtype.kind in "iu" and self.dtype.kind in "iu"
-        if np.can_cast(values.dtype, self.dtype, "safe" if are_integers else "same_kind"):
-            return values
-        with np.errstate(invalid="ignore"):  # NaN as an integer
-            held = values.astype(self.dtype)
-        if not (values == held).all():
-            raise TypeError(
-                f"{name}: expected values that {self.dtype} can hold, got {values.dtype}; "
-                "convert them first"
-            )
-        return values
-
-    def update(self, sign: str, op: Any, other: Any) -> Tensor:
-        """self with the values of op(self, other), for an augmented operator such as `+=`.
-
-        Without a graph they are written into the memory, which views and other names see. Where it
-        is recorded, self becomes the value of the op. Raises RuntimeError for a leaf that requires
-        a gradient and for a recorded change of shared memory, TypeError where self's dtype cannot
-        hold the values, ValueError where the shape would change.
-        """
-        is_recorded = mode.grad_enabled and (self.requires_grad or requires_grad(other))
-        if is_recorded and self.requires_grad and self.node is None:
-            raise RuntimeError(errors.LEAF_IN_PLACE.format(sign))
-        if is_recorded and self.shares_memory():
-            raise RuntimeError(errors.SHARED_IN_PLACE.format(sign))
-        before = self.as_before() if is_recorded else self
-        result = op(before, before if other is self else other)
-        self.check_update(sign, result)
-        if result.requires_grad and not is_recorded:  # by an argument of op other than `other`
-            raise RuntimeError(errors.IN_PLACE.format(sign))
-        if result.requires_grad:
-            self.become(result.to(self.dtype))
-        else:
-            self.write(sign, ..., result.array)
-        return self
-
-    def as_before(self) -> Tensor:
-        """What self is now, for the graph of the change that comes."""
-        before = Tensor(self.array)
-        before.version = self.version
-        before.node = self.node
-        before.index = self.index
-        before.requires_grad = self.requires_grad
-        return before
-
-    def become(self, result: Tensor) -> None:
-        """Be the value `result` of an op. Ops that used self before can't be differentiated now."""
-        node: Any = result.node
-        if self.node is not None and self.index in self.node.retained:
-            node.retained[result.index] = self.node.retained.pop(self.index)
-        self.array = result.array
-        self.version = result.version
-        self.version[0] = node.birth
-        self.node = node
-        self.index = result.index
-        self.requires_grad = True
-
-    def shares_memory(self) -> bool:
-        """Whether another tensor, or an array of the caller's, may show this one's memory."""
-        if self.node is None:  # self and the call know of them
-            if sys.getrefcount(self.version) > 2 or sys.getrefcount(self.array) > 2:
-                return True
-            return self.array.base is not None and sys.getrefcount(self.array.base) > 2
-        holders = 3  # who knows of the version: the call, self and its node
-        node: Any = self.node
-        while node.args and getattr(node.args[0], "version", None) is self.version:
-            if node.args[0].node is None or sys.getrefcount(node.args[0]) > 2:
-                return True  # of a view: the caller holds the tensor that it is a view of
-            holders += 2
-            node = node.args[0].node
-        return sys.getrefcount(self.version) > holders
-
-    def check_update(self, sign: str, result: Any) -> None:
-        """Raise where `result` cannot take self's place."""
-        if result.array.shape != self.array.shape:
-            raise ValueError(
-                f"{sign}: expected a value that broadcasts to {tuple(self.array.shape)}, got one "
-                f"that makes it {tuple(result.array.shape)}; write x = x + y, which makes a new "
-                "tensor"
-            )
-        is_logical = sign in ("&=", "|=") and self.dtype.kind != "b"
-        if is_logical or not np.can_cast(result.dtype, self.dtype, "same_kind"):
-            raise TypeError(
-                f"{sign}: expected a value that {self.dtype} can hold, got {result.dtype}; "
-                "convert the tensor first, with .to(...)"
-            )
-
-    def is_writable(self) -> bool:
-        """Whether each element has memory of its own, which is not read-only."""
-        pairs = zip(self.array.strides, self.array.shape, strict=True)
-        is_repeated = any([stride == 0 and size > 1 for stride, size in pairs])
-        return not is_repeated and bool(getattr(self.array.flags, "writeable", True))
-
-    def write(self, name: str, index: Any, values: Any) -> None:
-        """array[index] = values, a change that no gradient misses."""
-        if not self.is_writable():
-            raise RuntimeError(
-                f"{name}: expected memory that can be written to, got an expanded tensor or a "
-                "read-only array; write into a .clone()"
-            )
-        self.array[index] = values
-        self.mark_changed()
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        self.assign("[]=", copied_index(index), value)
-
-    def copy_(self, source: Any) -> Tensor:
-        """Take over the values of `source`, broadcast to self's shape."""
-        return self.assign("copy_", ..., source)
-
-    def fill_(self, value: Any) -> Tensor:
-        """Make every element `value`."""
-        return self.assign("fill_", ..., value)
-
-    zero_ = partialmethod(fill_, 0)
+        self.version = source.version if is_shared else [0, None]
+        self.version[:] = next(ticks), None
 
     # Operators
 
@@ -321,42 +166,6 @@ class Tensor(Conversions):
     __and__ = ops.logical_and
     __or__ = ops.logical_or
     __invert__ = ops.logical_not
-
-    __iadd__: Any = lambda self, other: self.update("+=", ops.add, other)
-    __isub__: Any = lambda self, other: self.update("-=", ops.sub, other)
-    __imul__: Any = lambda self, other: self.update("*=", ops.mul, other)
-    __itruediv__: Any = lambda self, other: self.update("/=", ops.div, other)
-    __ipow__: Any = lambda self, other: self.update("**=", ops.pow, other)
-    __iand__: Any = lambda self, other: self.update("&=", ops.logical_and, other)
-    __ior__: Any = lambda self, other: self.update("|=", ops.logical_or, other)
-
-    def add_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        """self += alpha * other."""
-        return self.update("add_", ops.add, other if alpha == 1 else ops.mul(other, alpha))
-
-    def sub_(self, other: Any, *, alpha: Any = 1) -> Tensor:
-        """self -= alpha * other."""
-        return self.update("sub_", ops.sub, other if alpha == 1 else ops.mul(other, alpha))
-
-    def mul_(self, other: Any) -> Tensor:
-        """self *= other."""
-        return self.update("mul_", ops.mul, other)
-
-    def div_(self, other: Any) -> Tensor:
-        """self /= other."""
-        return self.update("div_", ops.div, other)
-
-    def clamp_(self, min: Any = None, max: Any = None) -> Tensor:
-        """Bring every element into [min, max]."""
-        return self.update("clamp_", lambda x, _: functional.clamp(x, min, max), None)
-
-    def masked_fill_(self, mask: Any, value: Any) -> Tensor:
-        """Make the elements `value` where the mask holds."""
-
-        def fill(x: Any, v: Any) -> Any:
-            return functional.masked_fill(x, mask, v)
-
-        return self.update("masked_fill_", fill, value)
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
@@ -396,11 +205,6 @@ class Tensor(Conversions):
         return self if self.array.flags.c_contiguous else ops.clone(self)
 
 
-def requires_grad(value: Any) -> bool:
-    """Whether `value` is a tensor that requires a gradient."""
-    return isinstance(value, TensorBase) and value.requires_grad
-
-
 def is_never_equal(other: Any) -> bool:
     """Whether `other` is an object with no elements to compare, such as None, a text, a marker."""
     if isinstance(other, (TensorBase, numbers.Number, np.ndarray, np.generic, list, tuple)):
@@ -418,7 +222,7 @@ OPS = """
 FUNCTIONS = """
     allclose amin bmm chunk clamp dot equal expand flatten gather index_select log_softmax logsumexp
     masked_fill matmul max mean min minimum mm movedim mv norm outer prod reciprocal repeat
-    repeat_interleave roll rsqrt split square squeeze std take_along_dim transpose tril triu
+    repeat_interleave roll rsqrt split square squeeze std t take_along_dim transpose tril triu
     unsqueeze var
 """.split()
 for name in OPS:

@@ -167,6 +167,23 @@ def picks(draw):
 
 
 @sample
+def assignments(draw):
+    """An index that names no place twice, and values that broadcast to what is there."""
+    x = array(draw, draw(shapes()))
+    index = draw(indices(x.shape).filter(lambda i: names_once(i, x.shape)))
+    shape = x[index].shape
+    lead = draw(st.integers(0, len(shape)))
+    values = tuple(1 if draw(st.booleans()) else n for n in shape[lead:])
+    return [x, array(draw, values)], {"index": index}
+
+
+def names_once(index: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an index names each place at most once."""
+    places = np.arange(math.prod(shape)).reshape(shape)[index]
+    return len(np.unique(places)) == np.size(places)
+
+
+@sample
 def scatters(draw):
     shape = draw(shapes())
     index = draw(indices(shape))
@@ -274,6 +291,14 @@ def scatter(t: Any, g: Any, index: Any, shape: tuple[int, ...]) -> Any:
     return flat.index_add(0, places(t, index, shape).reshape(-1), g.reshape(-1)).reshape(shape)
 
 
+def assigned(t: Any, x: Any, v: Any, index: Any) -> Any:
+    """What PyTorch's x[index] = v makes of a copy of x."""
+    flat = x.reshape(-1).clone()
+    where = places(t, index, tuple(x.shape))
+    flat[where.reshape(-1)] = v.expand(where.shape).reshape(-1)
+    return flat.reshape(x.shape)
+
+
 def entropy(t: Any, x: Any, targets: Any, **settings: Any) -> Any:
     return t.nn.functional.cross_entropy(x, targets, **settings)
 
@@ -326,6 +351,7 @@ TABLE = {
     "getitem": Row(
         picks(), lambda t, x, index: x.reshape(-1)[places(t, index, tuple(x.shape))], looks=True
     ),
+    "assign": Row(assignments(), assigned, looks=True),
     "scatter_add": Row(scatters(), scatter, looks=True),
     "embedding": Row(
         lookups(),

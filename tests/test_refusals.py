@@ -337,10 +337,10 @@ REFUSALS: list[Refusal] = [
         "split: expected a tensor of at least 1 dimension, got a 0-d tensor",
     ),
     (
-        "clamp_ by a bound with a gradient",
-        lambda: mg.ones(2).clamp_(min=LEAF),
+        "clamp_ of a leaf",
+        lambda: mg.ones(2, requires_grad=True).clamp_(min=LEAF),
         RuntimeError,
-        "clamp_: a tensor that requires a gradient can neither be changed in place",
+        "clamp_: expected a tensor without a gradient of its own, got a leaf that requires one",
     ),
     (
         "a word in a tensor",

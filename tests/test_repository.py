@@ -41,14 +41,15 @@ def in_part(*parts: str) -> dict[str, str]:
 
 ROOMS = [
     {"minigrad.array", "minigrad.faster", "minigrad.cuda"},
-    {"minigrad.errors"},
+    {"minigrad.errors", "minigrad.random"},
     {"minigrad.autograd"},
     {"minigrad.backward"},
     {"minigrad.ops"},
     {"minigrad.functional"},
     {"minigrad.convert"},
+    {"minigrad.inplace"},
     {"minigrad.tensor"},
-    {"minigrad.creation", "minigrad.einsum", "minigrad.func", "minigrad.check", "minigrad.random"},
+    {"minigrad.creation", "minigrad.einsum", "minigrad.func", "minigrad.check"},
     {"minigrad.cells"},
     {"minigrad.byhand"},
     {"minigrad.fast", "minigrad.inspect"},

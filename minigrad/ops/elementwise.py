@@ -160,7 +160,8 @@ def where(xp, condition, a, b):
 @op(sets_dtype=True)
 def astype(xp, x, *, dtype):
     """y = x in another dtype,    dy/dx = 1, in x's dtype."""
-    return xp.astype(x, dtype), (lambda g: xp.astype(g, x.dtype),)
+    before = x.dtype
+    return xp.astype(x, dtype), (lambda g: xp.astype(g, before),)
 
 
 @op

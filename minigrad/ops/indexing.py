@@ -8,8 +8,24 @@ from minigrad.autograd import NONDIFFERENTIABLE, op
 @op
 def getitem(xp, x, *, index):
     """y = x[index],    ∂x = zeros with ∂y added at `index`; an element picked twice gets both."""
+    shape = x.shape
+    xp.check_index(index, shape)
+    return x[index], (lambda g: xp.lazy_scatter(g, index, shape),)
+
+
+@op
+def assign(xp, x, v, *, index):
+    """y = x with v at `index`,    ∂x = ∂y with 0 there,  ∂v = ∂y[index].
+
+    What `x[index] = v` records; it writes into the memory of x.
+    """
     xp.check_index(index, x.shape)
-    return x[index], (lambda g: xp.lazy_scatter(g, index, x.shape),)
+    return xp.assign(x, v, index), pulls_of_assign(xp, index)
+
+
+def pulls_of_assign(xp, index):
+    """The pullbacks of `assign`."""
+    return lambda g: xp.assign(g, 0.0, index), lambda g: g[index]
 
 
 @op
@@ -32,9 +48,11 @@ def embedding(xp, weight, ids, *, padding_idx=None):
     rows = weight.shape[0]
     xp.check_bounds(ids, rows, "ids", f"rows 0 to {rows - 1}")
 
+    shape = weight.shape
+
     def pull(g):
         if padding_idx is not None:
             g = g * xp.expand_dims(ids != padding_idx, -1)
-        return xp.lazy_scatter(g, ids, weight.shape)
+        return xp.lazy_scatter(g, ids, shape)
 
     return weight[ids], (pull, None)

@@ -29,12 +29,14 @@ def linear(xp, x, weight, bias=None):
     y = xp.matmul(rows, transposed(xp, weight))  # (n, O)
     if bias is not None:
         y = y + bias
+    shape = x.shape
+    shape_of_y = y.shape
 
     def dy(g):
-        return xp.reshape(g, y.shape)
+        return xp.reshape(g, shape_of_y)
 
-    return xp.reshape(y, (*x.shape[:-1], y.shape[-1])), (
-        lambda g: xp.reshape(product(xp, dy(g), weight), x.shape),
+    return xp.reshape(y, (*shape[:-1], shape_of_y[-1])), (
+        lambda g: xp.reshape(product(xp, dy(g), weight), shape),
         lambda g: xp.matmul(transposed(xp, dy(g)), rows),
         lambda g: xp.sum(dy(g), axis=0),
     )

@@ -35,9 +35,10 @@ def sum(xp, x, *, dim=None, keepdim=False):
     """y = Σ x over `dim`,    ∂x = ∂y, repeated along `dim`."""
     dim = as_dims(dim, x)
     y = as_signed(xp, xp.sum(x, axis=dim, keepdims=keepdim))
-    if not x.shape:
+    shape = x.shape
+    if not shape:
         dim = None  # a 0-d tensor may be summed over its dim 0, and has none to restore
-    return y, (lambda g: xp.broadcast_to(restore_dims(xp, g, dim, keepdim), x.shape),)
+    return y, (lambda g: xp.broadcast_to(restore_dims(xp, g, dim, keepdim), shape),)
 
 
 @op
@@ -60,10 +61,11 @@ def amax(xp, x, *, dim=None, keepdim=False):
 def cumsum(xp, x, *, dim):
     """y_t = Σ_{s ≤ t} x_s,    ∂x_s = Σ_{t ≥ s} ∂y_t."""
     y = as_signed(xp, xp.cumsum(x, axis=dim))  # (1,) where x is 0-d
-    reverse = (*[slice(None)] * (dim % len(y.shape)), slice(None, None, -1))
+    shape = y.shape
+    reverse = (*[slice(None)] * (dim % len(shape)), slice(None, None, -1))
 
     def pull(g):
-        g = xp.reshape(g, y.shape)
+        g = xp.reshape(g, shape)
         return xp.cumsum(g[reverse], axis=dim)[reverse]
 
     return xp.reshape(y, x.shape), (pull,)

@@ -8,7 +8,8 @@ from minigrad.autograd import nondifferentiable, op
 @op
 def reshape(xp, x, *, shape):
     """y = x in another shape (-1: whatever is left),    ∂x = ∂y in x's shape."""
-    return xp.reshape(x, tuple(shape)), (lambda g: xp.reshape(g, x.shape),)
+    before = x.shape
+    return xp.reshape(x, tuple(shape)), (lambda g: xp.reshape(g, before),)
 
 
 @op
@@ -32,7 +33,8 @@ def swapaxes(xp, x, *, dim0, dim1):
 @op
 def expand_dims(xp, x, *, dim):
     """y = x with dimensions of size 1 at `dim`,    ∂x = ∂y without them."""
-    return xp.expand_dims(x, dim), (lambda g: xp.reshape(g, x.shape),)
+    before = x.shape
+    return xp.expand_dims(x, dim), (lambda g: xp.reshape(g, before),)
 
 
 @op
@@ -46,17 +48,18 @@ def cat(xp, *xs, dim=0):
     """y = the xs one after the other along `dim`,    each ∂x is its own slice of ∂y."""
     parts = with_equal_ndim(xp, xs, dim)
     y = xp.cat(parts, axis=dim)
+    shapes = [x.shape for x in xs]
+    sizes = [part.shape[dim] for part in parts]
 
     def pullback(gs, needs):
         (g,) = gs
         lead = whole_dims(dim, g)
         found = []
         start = 0
-        for x, part in zip(xs, parts, strict=True):
-            end = start + part.shape[dim]
-            dx = g[(*lead, slice(start, end))]
-            found.append(dx if part is x else xp.reshape(dx, x.shape))
-            start = end
+        for shape, size in zip(shapes, sizes, strict=True):
+            dx = g[(*lead, slice(start, start + size))]
+            found.append(dx if dx.shape == shape else xp.reshape(dx, shape))
+            start += size
         return found
 
     return y, pullback
@@ -76,11 +79,12 @@ def with_equal_ndim(xp, xs, dim):
 def stack(xp, *xs, dim=0):
     """y = the xs along a new dimension `dim`,    each ∂x is its own slice of ∂y."""
     y = xp.stack(xs, axis=dim)
+    n = len(xs)
 
     def pullback(gs, needs):
         (g,) = gs
         lead = whole_dims(dim, g)
-        return [g[(*lead, i)] for i in range(len(xs))]
+        return [g[(*lead, i)] for i in range(n)]
 
     return y, pullback
 
@@ -95,7 +99,8 @@ def unbind(xp, x, *, dim=0):
     ys = tuple([x[(*lead, i)] for i in range(n)])
 
     def pullback(gs, needs):
-        zero = xp.zeros_like(ys[0])
+        known = [g for g in gs if g is not None]
+        zero = xp.zeros_like(known[0])
         return [xp.stack([zero if g is None else g for g in gs], axis=dim)]
 
     return ys, pullback

@@ -259,6 +259,18 @@ def two_index_arrays(s: Symbols) -> Any:
     return [s.array("x", 2, 3)], {"index": (np.array([0, 1, 0]), np.array([2, 2, 2]))}
 
 
+@case("assign", linear=True)
+def a_row_and_a_column(s: Symbols) -> Any:
+    """v (2,) into x (2,3), at a slice."""
+    return [s.array("x", 2, 3), s.array("v", 2)], {"index": (slice(None), 1)}
+
+
+@case("assign", linear=True)
+def two_places(s: Symbols) -> Any:
+    """v (2,) into x (2,3), at index arrays that name no place twice."""
+    return [s.array("x", 2, 3), s.array("v", 2)], {"index": (np.array([1, 0]), np.array([2, 2]))}
+
+
 @case("scatter_add", linear=True)
 def added_twice(s: Symbols) -> Any:
     """x (3,2) into (2,2), a row that is named twice."""

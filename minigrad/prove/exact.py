@@ -171,6 +171,11 @@ def namespace() -> Namespace:
         np.add.at(out.view(np.ndarray), index, as_objects(g))
         return out
 
+    def assign(x: Any, v: Any, index: Any) -> Any:
+        out = kept_exact(np.copy)(x)
+        out.view(np.ndarray)[index] = as_objects(v)
+        return out
+
     def add_at(out: Any, index: Any, g: Any) -> None:
         np.add.at(out.view(np.ndarray), index, as_objects(g))
 
@@ -195,6 +200,7 @@ def namespace() -> Namespace:
         where=where,
         scatter_add=scatter_add,
         add_at=add_at,
+        assign=assign,
     )
     return xp
 

@@ -1,0 +1,394 @@
+"""Changes in place: `x += y`, `x[i] = y`, `x.exp_()`.
+
+A change writes into the memory of x, which views of x and other names of it see. Where ops are
+recorded, it is an op, too: x becomes its value, and keeps what it was before in `before`, for the
+ops that took it then (`as_it_was` in minigrad.autograd). A view of x, changed or not, is afterwards
+a part of the new x: a change of the view is recorded as a change of x (its `base`), and the view is
+linked to x again at its next use (`catch_up`). An op whose pullback reads what was overwritten
+can't be differentiated any more: that is found by version (`check_unchanged` in minigrad.backward).
+"""
+
+from __future__ import annotations
+
+from functools import partialmethod
+from typing import Any
+
+import numpy as np
+
+from minigrad import array, errors, functional, ops, random
+from minigrad.array import memory_of, to_device, to_numpy
+from minigrad.autograd import Node, TensorBase, changes, mode, set_grad_enabled, ticks
+from minigrad.convert import Conversions, copied_index
+
+
+class InPlace(Conversions):
+    """The part of Tensor that changes it."""
+
+    # What is known of a change
+
+    def mark_changed(self) -> None:
+        """Say that .array was written to: an op that reads it can't be differentiated now."""
+        self.version[:] = next(ticks), memory_of(self.array)
+
+    def is_writable(self) -> bool:
+        """Whether each element has memory of its own, which is not read-only."""
+        pairs = zip(self.array.strides, self.array.shape, strict=True)
+        is_repeated = any([stride == 0 and size > 1 for stride, size in pairs])
+        return not is_repeated and bool(getattr(self.array.flags, "writeable", True))
+
+    def write(self, name: str, index: Any, values: Any) -> None:
+        """array[index] = values, a change that no gradient misses."""
+        if not self.is_writable():
+            raise RuntimeError(
+                f"{name}: expected memory that can be written to, got an expanded tensor or a "
+                "read-only array; write into a .clone()"
+            )
+        self.array[index] = values
+        self.mark_changed()
+
+    def is_recorded_with(self, name: str, *others: Any) -> bool:
+        """Whether a change of self by `others` is recorded.
+
+        Raises RuntimeError where it is one of a leaf that requires a gradient, or of a part of one.
+        """
+        is_wanted = any(map(requires_grad, (self, *others)))
+        if not (mode.grad_enabled and is_wanted and self.dtype.kind in "fcO"):
+            return False
+        root = self if self.base is None else self.base
+        for t in (self, root):
+            if t.wants_grad and t.node is None:
+                raise RuntimeError(errors.LEAF_IN_PLACE.format(name))
+        return True
+
+    # What is recorded
+
+    def as_before(self) -> Any:
+        """What self is now, for the ops that took it and for the change that comes."""
+        before = TensorBase.tensor_class(self.array)
+        for word in ("version", "node", "index", "wants_grad", "base", "before", "changed"):
+            setattr(before, word, getattr(self, word))
+        if before.node is not None and before.node.pullback is None:
+            before.before = None  # what came before a graph that was freed is never asked for
+        return before
+
+    def become(self, node: Any, index: int = 0) -> None:
+        """Be a value of this node from now on."""
+        self.before = self.as_before()
+        self.changed = next(ticks)
+        changes.recorded = True
+        if node is not None and self.node is not None and self.index in self.node.retained:
+            node.retained[index] = self.node.retained.pop(self.index)
+        self.node = node
+        self.index = index
+        self.wants_grad = node is not None
+
+    def record_assignment(self, index: Any, value: Any) -> None:
+        """Record that value was written to `index`."""
+        xp = array.NAMESPACES[type(self.array)]
+        pulls: Any = ops.pulls_of_assign(xp, index)  # type: ignore[no-untyped-call]
+        args = (self.as_before(), value)
+        self.become(recorded(ops.assign, args, {"index": index}, pulls, self.version))
+
+    def record_change(self, index: Any, value: Any) -> None:
+        """Record that value was written to self[index], which changed the base of self, too."""
+        root: Any = self.base
+        if root is None:
+            self.record_assignment(index, value)
+            return
+        places = array.place_within(self.array, root.array)
+        written = tuple([self.put_beside(place[on_host(index)]) for place in places])
+        root.record_assignment(written, value)
+        self.catch_up()
+
+    def put_beside(self, values: Any) -> Any:
+        """A host array on the device of self."""
+        return to_device(values, self.device)
+
+    def catch_up(self) -> None:
+        """Where the base of self was changed since: be its part, as recorded."""
+        root = self.base
+        is_leaf_of_its_own = self.wants_grad and self.node is None
+        if root is None or root.node is None or is_leaf_of_its_own:
+            return
+        if self.changed >= root.changed or self.version is not root.version:
+            return
+        places = array.place_within(self.array, root.array)
+        index = tuple([self.put_beside(place) for place in places])
+        xp = array.NAMESPACES[type(self.array)]
+        shape = root.array.shape
+        pulls = (lambda g: xp.lazy_scatter(g, index, shape),)
+        self.become(recorded(ops.getitem, (root,), {"index": index}, pulls, self.version))
+
+    # Assignment
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self.assign("[]=", copied_index(index), value)
+
+    def assign(self, name: str, index: Any, value: Any) -> Any:
+        """self[index] = value, for the method `name`; recorded where a gradient may be asked for.
+
+        Raises RuntimeError for a leaf that requires a gradient, TypeError where the values would
+        not be held as they are, IndexError or ValueError where the index or the shapes do not fit.
+        """
+        is_recorded = self.is_recorded_with(name, value)
+        values = self.values_to_hold(name, value)
+        try:
+            array.NAMESPACES[type(self.array)].check_index(index, self.array.shape)
+            if self.holds_at(index, value):
+                return self
+            self.write(name, index, to_device(values, self.device))
+        except (ValueError, IndexError, TypeError) as error:
+            raise errors.wrong_assignment(name, self.array, index, values) or error from error
+        if is_recorded:
+            self.record_change(index, self.as_value_at(index, value))
+        return self
+
+    def holds_at(self, index: Any, value: Any) -> bool:
+        """Whether value is self[index], so that nothing is to be done: in `x[i] += y`, last."""
+        if not isinstance(value, TensorBase) or value.version is not self.version:
+            return False
+        return array.is_same_part(self.array[index], value.array)
+
+    def as_value_at(self, index: Any, value: Any) -> Any:
+        """`value` on the device of self, with no more dimensions than self[index]."""
+        if not isinstance(value, TensorBase):
+            return to_device(np.asarray(value), self.device)
+        ndim = self.array[index].ndim
+        moved: Any = value.to(device=self.device)  # type: ignore[attr-defined]
+        extra = len(moved.shape) - ndim
+        return ops.reshape(moved, tuple(moved.shape)[extra:]) if extra > 0 else moved
+
+    def values_to_hold(self, name: str, value: Any) -> Any:
+        """`value` as an array that can be written into this one without a loss."""
+        values = value.array if isinstance(value, TensorBase) else value
+        array.refuse_masked(name, values)
+        if not hasattr(values, "dtype"):
+            try:
+                values = np.asarray(values)
+            except ValueError:
+                raise ValueError(f"{name}: expected lists of equal length, got {value!r}") from None
+        if values.dtype.kind not in "fibuc":
+            raise TypeError(f"{name}: expected numbers, got {value!r}")
+        are_integers = values.dtype.kind in "iu" and self.dtype.kind in "iu"
+        if np.can_cast(values.dtype, self.dtype, "safe" if are_integers else "same_kind"):
+            return values
+        with np.errstate(invalid="ignore"):  # NaN as an integer
+            held = values.astype(self.dtype)
+        if not (values == held).all():
+            raise TypeError(
+                f"{name}: expected values that {self.dtype} can hold, got {values.dtype}; "
+                "convert them first"
+            )
+        return values
+
+    # Ops in place
+
+    def update(self, sign: str, op: Any, *others: Any) -> Any:
+        """self with the values of op(self, *others), for a method or an operator such as `+=`.
+
+        Raises RuntimeError for a leaf that requires a gradient, TypeError where self's dtype cannot
+        hold the values, ValueError where the shape would change.
+        """
+        is_recorded = self.is_recorded_with(sign, *others)
+        before: Any = self
+        if is_recorded:  # what self was, in memory that stays
+            before = self.as_before()
+            before.array = array.NAMESPACES[type(self.array)].clone(self.array)
+            before.version = [0, None]
+            before.base = None
+        result = op(before, *[before if other is self else other for other in others])
+        self.check_update(sign, result)
+        self.write(sign, ..., result.array)
+        if not is_recorded:
+            return self
+        result = result.to(self.dtype)
+        if self.base is None and result.node is not None:
+            self.become(result.node, result.index)
+        else:
+            self.record_change(..., result)
+        return self
+
+    def check_update(self, sign: str, result: Any) -> None:
+        """Raise where `result` cannot take self's place."""
+        if result.array.shape != self.array.shape:
+            raise ValueError(
+                f"{sign}: expected a value that broadcasts to {tuple(self.array.shape)}, got one "
+                f"that makes it {tuple(result.array.shape)}; write x = x + y, which makes a new "
+                "tensor"
+            )
+        is_logical = sign in ("&=", "|=") and self.dtype.kind != "b"
+        if is_logical or not np.can_cast(result.dtype, self.dtype, "same_kind"):
+            raise TypeError(
+                f"{sign}: expected a value that {self.dtype} can hold, got {result.dtype}; "
+                "convert the tensor first, with .to(...)"
+            )
+
+    __iadd__: Any = lambda self, other: self.update("+=", ops.add, other)
+    __isub__: Any = lambda self, other: self.update("-=", ops.sub, other)
+    __imul__: Any = lambda self, other: self.update("*=", ops.mul, other)
+    __itruediv__: Any = lambda self, other: self.update("/=", ops.div, other)
+    __ipow__: Any = lambda self, other: self.update("**=", ops.pow, other)
+    __iand__: Any = lambda self, other: self.update("&=", ops.logical_and, other)
+    __ior__: Any = lambda self, other: self.update("|=", ops.logical_or, other)
+
+    def add_(self, other: Any, *, alpha: Any = 1) -> Any:
+        """self += alpha * other."""
+        return self.update("add_", ops.add, other if alpha == 1 else ops.mul(other, alpha))
+
+    def sub_(self, other: Any, *, alpha: Any = 1) -> Any:
+        """self -= alpha * other."""
+        return self.update("sub_", ops.sub, other if alpha == 1 else ops.mul(other, alpha))
+
+    def mul_(self, other: Any) -> Any:
+        """self *= other."""
+        return self.update("mul_", ops.mul, other)
+
+    def div_(self, other: Any) -> Any:
+        """self /= other."""
+        return self.update("div_", ops.div, other)
+
+    def pow_(self, exponent: Any) -> Any:
+        """self **= exponent."""
+        return self.update("pow_", ops.pow, exponent)
+
+    def clamp_(self, min: Any = None, max: Any = None) -> Any:
+        """Bring every element into [min, max]."""
+        return self.update("clamp_", functional.clamp, min, max)
+
+    def masked_fill_(self, mask: Any, value: Any) -> Any:
+        """Make the elements `value` where the mask holds."""
+        return self.update("masked_fill_", functional.masked_fill, mask, value)
+
+    def copy_(self, source: Any, non_blocking: bool = False) -> Any:
+        """Take over the values of `source`, broadcast to self's shape."""
+        return self.assign("copy_", ..., source)
+
+    def fill_(self, value: Any) -> Any:
+        """Make every element `value`."""
+        return self.assign("fill_", ..., value)
+
+    zero_ = partialmethod(fill_, 0)
+
+    # At random
+
+    def uniform_(
+        self, low: Any = 0.0, to: Any = 1.0, *, generator: Any = None, **named: Any
+    ) -> Any:
+        """Draw every element uniformly from [low, to); PyTorch's name for low is `from`."""
+        low = named.pop("from", low)
+        if named:
+            raise TypeError(f"uniform_: expected from, to and generator, got {sorted(named)}")
+        source = self.source_of_floats("uniform_", generator)
+        if not low <= to:
+            raise ValueError(f"uniform_: expected from below to, got {low} and {to}")
+        drawn = source.random(self.shape, dtype=self.dtype)
+        return self.assign("uniform_", ..., drawn * (to - low) + low)
+
+    def normal_(self, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Any:
+        """Draw every element from the normal distribution of this mean and deviation."""
+        source = self.source_of_floats("normal_", generator)
+        if std < 0:
+            raise ValueError(f"normal_: expected std of 0 or more, got {std}")
+        drawn = source.standard_normal(self.shape, dtype=self.dtype)
+        return self.assign("normal_", ..., drawn * std + mean)
+
+    def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
+        """Make every element 1 with probability p, a number or a tensor that broadcasts, else 0."""
+        limits = to_numpy(p.array) if isinstance(p, TensorBase) else p
+        if not np.all((np.asarray(limits) >= 0) & (np.asarray(limits) <= 1)):
+            raise ValueError(f"bernoulli_: expected p from 0 to 1, got {p}")
+        source = random.source_of("bernoulli_", generator)
+        drawn = source.random(self.shape) < limits
+        return self.assign("bernoulli_", ..., drawn.astype(self.dtype))
+
+    def source_of_floats(self, name: str, generator: Any) -> Any:
+        """The source behind `generator=`. Raises TypeError where self is not of floats."""
+        if self.dtype.kind != "f":
+            raise TypeError(f"{name}: expected floats, got {self.dtype}; use .float() first")
+        return random.source_of(name, generator)
+
+    # The graph
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Ask for a gradient of this leaf. Raises RuntimeError for integers, which have none."""
+        self.requires_grad = requires_grad
+        return self
+
+    def detach_(self) -> Any:
+        """Be a leaf that requires no gradient. Raises RuntimeError for a view."""
+        if self.base is not None:
+            raise RuntimeError(
+                "detach_: expected a tensor with memory of its own, got a view; use .detach()"
+            )
+        self.become(None)
+        return self
+
+    def reshape_in_place(self, op: Any, *args: Any) -> Any:
+        """self as op(self, *args) shows it, in the same memory."""
+        if self.requires_grad and self.node is None:
+            raise RuntimeError(errors.LEAF_IN_PLACE.format(f"{op.__name__}_"))
+        with set_grad_enabled(self.wants_grad):
+            result = op(self.as_before(), *args)
+        self.become(result.node, result.index)
+        self.array = result.array
+        return self
+
+    def unsqueeze_(self, dim: int) -> Any:
+        """self with a new dimension of size 1 at `dim`."""
+        return self.reshape_in_place(functional.unsqueeze, dim)
+
+    def squeeze_(self, dim: Any = None) -> Any:
+        """self without its dimensions of size 1, or without those of `dim` that are."""
+        return self.reshape_in_place(functional.squeeze, dim)
+
+    def transpose_(self, dim0: int, dim1: int) -> Any:
+        """self with two dimensions exchanged."""
+        return self.reshape_in_place(functional.transpose, dim0, dim1)
+
+    def t_(self) -> Any:
+        """self as its transpose."""
+        return self.reshape_in_place(functional.t)
+
+
+# Functions of one tensor in place: exp_() is exp, and so on
+
+ELEMENTWISE = "abs cos exp expm1 log log1p neg relu sigmoid sin sqrt tanh".split()
+COMPOSED = "reciprocal rsqrt square".split()
+
+
+def in_place(word: str, function: Any) -> Any:
+    """The method `word_`: self with the values of the function."""
+
+    def method(self: InPlace) -> Any:
+        return self.update(f"{word}_", function)
+
+    method.__name__ = f"{word}_"
+    method.__doc__ = f"Be {word} of what was there; {function.__doc__}"
+    return method
+
+
+for name in ELEMENTWISE:
+    setattr(InPlace, f"{name}_", in_place(name, getattr(ops, name)))
+for name in COMPOSED:
+    setattr(InPlace, f"{name}_", in_place(name, getattr(functional, name)))
+
+
+def recorded(op: Any, args: Any, settings: Any, pullback: Any, version: Any) -> Node:
+    """A node of an op whose value is in place already."""
+    node = Node(op, args, settings, pullback, is_tuple=False)
+    node.value_versions.append(version)
+    if mode.observer:
+        mode.observer.on_node(node)
+    return node
+
+
+def on_host(index: Any) -> Any:
+    """An index whose arrays are NumPy's."""
+    if isinstance(index, tuple):
+        return tuple([on_host(part) for part in index])
+    return to_numpy(index) if type(index) in array.NAMESPACES else index
+
+
+def requires_grad(value: Any) -> bool:
+    """Whether `value` is a tensor that requires a gradient."""
+    return isinstance(value, TensorBase) and value.requires_grad
