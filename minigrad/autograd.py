@@ -318,6 +318,29 @@ def op(
     """
     if rule is None:
         return functools.partial(op, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
+    apply = differentiable(
+        rule,
+        versions_of(rule.__name__),
+        composed=composed,
+        over_time=over_time,
+        sets_dtype=sets_dtype,
+    )
+    OPS[rule.__name__] = apply
+    return apply
+
+
+def differentiable(
+    rule: Any,
+    versions: Any = (),
+    *,
+    composed: Any = None,
+    over_time: bool = False,
+    sets_dtype: bool = False,
+) -> Callable[..., Any]:
+    """A function of Tensors from a rule, as `op` makes it, but not registered.
+
+    versions: the faster versions of the rule, see minigrad.faster.
+    """
     name = rule.__name__
     parameters = list(inspect.signature(rule).parameters.values())[1:]  # without xp
     keyword_only = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
@@ -326,7 +349,6 @@ def op(
     required = {p.name for p in keyword_only if p.default is p.empty}
     is_variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     arity = sys.maxsize if is_variadic else len(parameters) - len(keywords)
-    versions = versions_of(name)
 
     @functools.wraps(rule)
     def apply(*args: Any, **settings: Any) -> Any:
@@ -362,7 +384,6 @@ def op(
     vars(apply).update(arity=arity, keywords=keywords, settable=settable, required=required)
     vars(apply)["__signature__"] = call_signature(parameters)
     vars(apply).pop("__wrapped__")  # help() would show the rule's parameters
-    OPS[name] = apply
     return apply
 
 

@@ -173,7 +173,7 @@ def test_a_call_means_what_it_means_in_pytorch(call: str, arrays: dict[str, np.n
     ours, theirs = laws.as_list(ours), laws.as_list(theirs)
     for y, want in zip(ours, theirs, strict=True):
         assert str(want.dtype) == f"torch.{y.dtype}" and y.requires_grad == want.requires_grad
-        laws.must_agree(call, Sample([]), "a value is", held(y), held(want), "PyTorch", 1e-9)
+        laws.must_agree(call, Sample([]), "a value", held(y), held(want), "PyTorch", 1e-9)
     weights = laws.random(Sample([]), ours)
     if any(y.requires_grad for y in ours):
         found = pulled_back(ours, leaves, weights)
@@ -184,7 +184,7 @@ def test_a_call_means_what_it_means_in_pytorch(call: str, arrays: dict[str, np.n
             found, torch.autograd.grad(loss, their_leaves, allow_unused=True), strict=True
         ):
             got, want = np.broadcast_arrays(held(g), held(want))
-            laws.must_agree(call, Sample([]), "a gradient is", got, want, "PyTorch", 1e-9)
+            laws.must_agree(call, Sample([]), "a gradient", got, want, "PyTorch", 1e-9)
 
 
 def pulled_back(
@@ -210,13 +210,13 @@ def test_a_call_is_the_same_on_a_device_that_refuses_what_cupy_refuses(
     here, there = laws.as_list(here), laws.as_list(there)
     for y, want in zip(there, here, strict=True):
         assert y.device == strict_device.NAME and y.dtype == want.dtype
-        laws.must_agree(call, Sample([]), "a value is", held(y), held(want), "NumPy")
+        laws.must_agree(call, Sample([]), "a value", held(y), held(want), "NumPy")
     if any(y.requires_grad for y in here):
         weights = laws.random(Sample([]), here)
         for g, want in zip(
             pulled_back(there, far, weights), pulled_back(here, near, weights), strict=True
         ):
-            laws.must_agree(call, Sample([]), "a gradient is", held(g), held(want), "NumPy")
+            laws.must_agree(call, Sample([]), "a gradient", held(g), held(want), "NumPy")
 
 
 BY_DIM = (

@@ -61,7 +61,9 @@ def test_an_op_gives_what_it_gives_on_the_cpu(name: str, data: Any) -> None:
     )
     for a, b in zip(sum(found, []), sum(want, []), strict=True):
         assert a is None or a.device.type == "cuda"
-        laws.must_agree(op, sample, "on the GPU", laws.numbers(a), laws.numbers(b), "NumPy", 1e-10)
+        laws.must_agree(
+            op, sample, "a result on the GPU", laws.numbers(a), laws.numbers(b), "NumPy", 1e-10
+        )
 
 
 @pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.torch])
@@ -87,7 +89,7 @@ def test_an_op_gives_what_pytorch_gives_on_the_same_gpu(name: str, data: Any) ->
     )
     for y, want in zip(laws.as_list(ours), laws.as_list(wanted), strict=True):
         laws.must_agree(
-            op, sample, "a value is", here(y), want.cpu().numpy(), "PyTorch on the GPU", 1e-9
+            op, sample, "a value", here(y), want.cpu().numpy(), "PyTorch on the GPU", 1e-9
         )
 
 

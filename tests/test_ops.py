@@ -159,7 +159,7 @@ def test_value_is_numpys(name: str, data: Any) -> None:
     values = laws.as_list(f(*map(mg.Tensor, sample.floats)))
     wanted = laws.as_list((VALUES.get(name) or getattr(np, name))(*sample.args, **sample.settings))
     for y, want in zip(values, wanted, strict=True):
-        laws.must_agree(op, sample, "a value is", laws.numbers(y), np.asarray(want), "NumPy")
+        laws.must_agree(op, sample, "a value", laws.numbers(y), np.asarray(want), "NumPy")
 
 
 def test_default_settings() -> None:

@@ -35,7 +35,7 @@ CASES = Cases()
 LINEAR: set[str] = set()  # ops declared linear in all of their arrays
 STRUCTURAL = {
     "astype": "exact numbers have one type, so it is the identity here; that the gradient comes "
-    "back in x's dtype is tested (dtypes in tests/laws.py)",
+    "back in x's dtype is tested (dtypes in minigrad/testing/laws.py)",
     "move": "it changes the device and no number; that the gradient comes back to x's device is "
     "tested (strictness in tests/laws.py)",
 }

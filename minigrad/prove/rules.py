@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy
@@ -20,6 +20,14 @@ from minigrad.prove.cases import CASES, Case
 from minigrad.prove.symbols import Symbols, is_zero
 
 Rule = Callable[..., Any]
+
+
+class Gap(NamedTuple):
+    """A partial derivative that is not what the rule gives."""
+
+    name: str
+    wanted: Any
+    found: Any
 
 
 @dataclass
@@ -36,6 +44,7 @@ class Proof:
     )  # regions: the outcomes of comparisons
     shapes: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)  # the same, as expressions
 
     @property
     def holds(self) -> bool:
@@ -110,6 +119,7 @@ def check_partial(
     if not proof.identity and wanted != 0:
         proof.identity = f"∂/∂{variable} = {sympy.sstr(sympy.sympify(found))}"
     if not is_zero(wanted - found):
+        proof.gaps.append(Gap(f"∂/∂{variable}", wanted, found))
         proof.open.append(
             f"{case.__name__}: argument {number}{list(place)}: {found} is not {wanted}"
         )

@@ -1,0 +1,303 @@
+"""minigrad.testing: what is wrong is found, in one sentence with the smallest sample; what is right
+passes in silence."""
+
+import subprocess
+import sys
+import time
+from typing import Any
+
+import hypothesis
+import laws
+import numpy as np
+import pytest
+from historical import DEFECTS
+from hypothesis import given
+from hypothesis import strategies as st
+from samples import TABLE
+
+import minigrad as mg
+from minigrad import testing
+from minigrad.autograd import differentiable
+from minigrad.testing import LawBroken, LawsBroken, Sample, check_op, drawn, from_vjp, strategies
+
+# Defects of other libraries
+
+
+def failures(op: Any, *args: Any, **options: Any) -> list[LawBroken]:
+    """How an op breaks the laws; none where it keeps them."""
+    try:
+        check_op(op, *args, **options)
+    except LawBroken as failure:
+        return [failure]
+    except LawsBroken as several:
+        return several.failures
+    return []
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_defect_of_another_library_is_found_within_ten_seconds(name: str) -> None:
+    defect = DEFECTS[name]
+    began = time.perf_counter()
+    found = failures(from_vjp(defect.wrong), defect.samples, kinks=defect.kinks)
+    assert time.perf_counter() - began < 10
+    assert defect.found_by <= {failure.law for failure in found}, found
+    for failure in found:
+        assert len(str(failure).splitlines()) <= 3 and "seed" in str(failure)
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_the_same_code_mended_passes(name: str) -> None:
+    defect = DEFECTS[name]
+    assert not failures(from_vjp(defect.right), defect.samples, kinks=defect.kinks)
+
+
+# Every op keeps the laws that test_ops.py does not run
+
+FEW = hypothesis.settings(max_examples=6)
+
+
+@pytest.mark.parametrize("law", ["shapes", "broadcasting", "subsets", "same_tensor", "layouts"])
+@pytest.mark.parametrize("name", TABLE)
+@FEW
+@given(data=st.data())
+def test_an_op_keeps_it(name: str, law: str, data: Any) -> None:
+    with np.errstate(all="ignore"):
+        try:
+            testing.LAWS[law](mg.OPS[name], data.draw(TABLE[name].smooth))
+        except testing.NotApplicable:
+            pass
+
+
+@pytest.mark.parametrize("name", [name for name, row in TABLE.items() if row.kinks is not None])
+@FEW
+@given(data=st.data())
+def test_at_a_kink_the_slope_lies_between_its_sides(name: str, data: Any) -> None:
+    if name == "embedding":  # a padding row has no gradient, by convention
+        return
+    with np.errstate(all="ignore"):
+        laws.kink(mg.OPS[name], data.draw(TABLE[name].kinks))
+
+
+# The counterexample
+
+
+def unregistered(rule: Any, **options: Any) -> Any:
+    """An op of a rule, which the registry does not keep."""
+    return differentiable(rule, **options)
+
+
+def softplus(xp, x):
+    """y = log(1 + eˣ), with a wrong derivative."""
+    y = xp.log(1 + xp.exp(x))
+    return y, (lambda g: g * y,)
+
+
+def test_the_counterexample_is_small_and_has_both_numbers() -> None:
+    found = {failure.law: failure for failure in failures(unregistered(softplus))}
+    assert found.keys() == {"finite_difference", "complex_step", "proof"}
+    failure = found["finite_difference"]
+    assert failure.sample.size == 1 and failure.what == "∂x"
+    (x,) = failure.sample.floats
+    (u,) = laws.random(failure.sample, [x])
+    assert failure.expected == pytest.approx(u / (1 + np.exp(-x)), rel=1e-6)
+    assert failure.got == pytest.approx(u * np.log(1 + np.exp(x)))
+    text = str(failure)
+    assert text.startswith("finite_difference: softplus(float64(") and "seed 0: expected ∂x" in text
+    assert "got " in text and "\n" not in text
+    assert "SymPy, got g*log(exp(x) + 1)" in str(found["proof"])
+
+
+def test_the_entry_is_named() -> None:
+    def scale(xp, x, w):
+        return x * w, (lambda g: g * w, lambda g: g * x * xp.where(x > 1.0, 1.0, 2.0))
+
+    (failure, *_) = failures(
+        unregistered(scale), [([2.0, 0.5], [1.0, 3.0])], only=["finite_difference"]
+    )
+    assert failure.what == "∂w" and failure.got == pytest.approx(2 * failure.expected, rel=1e-6)
+
+
+def test_a_strategy_gives_the_smallest_sample() -> None:
+    def first(xp, x):
+        """Wrong where there are more than two numbers."""
+        wrong = 2.0 if x.size > 2 else 1.0
+        return x * 1.0, (lambda g: g * wrong,)
+
+    for samples in (strategies.elementwise(), drawn((4, 5), (), count=1)[:1]):
+        samples = [Sample([np.ones((4, 5)) * 1.5])] if isinstance(samples, list) else samples
+        (failure, *_) = failures(unregistered(first), samples, only=["finite_difference"])
+        assert failure.sample.size in (3, 4), "no smaller one has more than two numbers"
+
+
+def test_what_an_op_raises_is_a_sentence() -> None:
+    def fails(x):
+        raise KeyError("gate")
+
+    (failure,) = failures(from_vjp(fails, lambda g, x: g), drawn((2,), count=1))
+    assert "got KeyError: 'gate'" in str(failure)
+
+
+# Samples, options
+
+
+def test_default_samples_need_a_signature() -> None:
+    with pytest.raises(
+        TypeError, match="check_op: expected samples, since the signature of <lambda>"
+    ):
+        check_op(from_vjp(lambda *xs: xs[0], lambda g, *xs: g, name="<lambda>"))
+
+
+def test_options() -> None:
+    report = check_op(mg.tanh, reference=np.tanh, order=1, analytic=False)
+    assert "value" in report.held and "second_order" not in report.held
+    assert "complex_step" not in report.held and "kink" not in report.skipped
+    assert "not held to composition: it names no composition" in repr(report)
+    with pytest.raises(LawBroken, match=r"value: tanh\(.*expected a value = .* by the reference"):
+        check_op(mg.tanh, reference=np.sin, only=["value"])
+    with pytest.raises(ValueError, match=r"expected names of laws, got \['speed'\]; there are"):
+        check_op(mg.tanh, only=["speed"])
+    with pytest.raises(TypeError, match="expected a Sample, an array or a tuple"):
+        check_op(mg.tanh, [3])
+    with pytest.raises(ValueError, match="drawn: expected low < high, got 2 and 1"):
+        drawn((2,), low=2, high=1)
+    assert check_op(mg.relu, kinks=[np.zeros(3)], only=["kink"]).held == {"kink": 1}
+    assert check_op(lambda a, b: mg.tanh(a) * b, only=["second_order"]).held["second_order"] == 10
+
+
+def test_a_strategy_of_dtypes_and_ties() -> None:
+    seen = set()
+
+    @hypothesis.settings(max_examples=30, database=None)
+    @given(strategies.floating(strategies.elementwise(2, apart=True)), strategies.tied())
+    def look(sample: Sample, ties: Sample) -> None:
+        assert sample.floats[0].dtype == sample.floats[1].dtype
+        seen.add(sample.floats[0].dtype.name)
+        assert np.isin(ties.floats[0], (-1, 0, 1)).all()
+
+    look()
+    assert seen == {"float32", "float64"}
+
+
+# A test for each law, in one line
+
+test_tanh = testing.cases(mg.tanh, reference=np.tanh)
+test_maximum = testing.cases(
+    mg.maximum, strategies.elementwise(2, apart=True), kinks=strategies.tied(2)
+)
+
+
+def test_cases_are_one_for_each_law() -> None:
+    (mark,) = test_maximum.pytestmark
+    assert mark.args == ("law", list(testing.LAWS))
+    with pytest.raises(LawBroken):
+        testing.cases(unregistered(softplus))("finite_difference")
+    with pytest.raises(pytest.skip.Exception, match="it is not analytic"):
+        testing.cases(mg.abs)("complex_step")
+
+
+# assert_close
+
+
+def test_assert_close() -> None:
+    testing.assert_close(mg.tensor([1.0, 2.0]), [1.0, 2.0 + 1e-9])
+    testing.assert_close([np.inf, np.nan], [np.inf, np.nan])
+    with pytest.raises(AssertionError, match=r"expected h\[1, 0\] = 4 by PyTorch, got 3$"):
+        testing.assert_close([[1.0], [3.0]], [[1.0], [4.0]], name="h", by="PyTorch")
+    with pytest.raises(AssertionError, match=r"of shape \(2,\) by reference, got shape \(1,\)"):
+        testing.assert_close([1.0], [1.0, 2.0])
+    with pytest.raises(AssertionError, match=r"expected the result\[1\] = 2 by reference, got nan"):
+        testing.assert_close([1.0, np.nan], [1.5, 2.0])
+
+
+# Adapters
+
+
+def test_a_function_of_pytorch() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+
+    class Cube(torch.autograd.Function):
+        factor = 3
+
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @classmethod
+        def backward(cls, ctx, g):
+            (x,) = ctx.saved_tensors
+            return cls.factor * x * x * g
+
+    class WrongCube(Cube):
+        factor = 2
+
+    report = check_op(testing.from_torch(Cube), drawn((2, 3)))
+    assert {"finite_difference", "second_order", "dtypes", "separate_memory"} <= report.held.keys()
+    found = failures(testing.from_torch(WrongCube), drawn((2, 3)))
+    assert {failure.law for failure in found} >= {"finite_difference"}
+    many = testing.from_torch(lambda a, b: (a @ b, torch.tanh(a)), name="many")
+    assert check_op(many, drawn((2, 3), (3, 2))).held["second_order"] == 3
+
+
+def test_a_gradient_of_pytorch_that_is_wrong_at_second_order_alone() -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+
+    class Frozen(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            y = torch.exp(x)
+            ctx.y = y.detach()
+            return y
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * ctx.y
+
+    (failure,) = failures(testing.from_torch(Frozen), drawn((2,)))
+    assert failure.law == "second_order"
+
+
+def test_a_primitive_of_hips_autograd() -> None:
+    pytest.importorskip("autograd", reason="HIPS autograd is not installed (the extra bench)")
+    import autograd.numpy as anp
+    from autograd.extend import defvjp, primitive
+
+    report = check_op(testing.from_autograd(anp.tanh, name="tanh"), drawn((2, 3)))
+    assert {"finite_difference", "second_order", "complex_step"} <= report.held.keys()
+
+    @primitive
+    def logsumexp(x):
+        top = anp.max(x)
+        return top + anp.log(anp.sum(anp.exp(x - top)))
+
+    defvjp(logsumexp, lambda y, x: lambda g: anp.full(x.shape, g) * anp.exp(x - y))
+    assert not failures(testing.from_autograd(logsumexp), drawn((3,)))
+    defvjp(logsumexp, lambda y, x: lambda g: anp.full(x.shape, g) * anp.exp(x))
+    found = failures(testing.from_autograd(logsumexp), drawn((3,)))
+    assert "finite_difference" in {failure.law for failure in found}
+
+
+def test_a_foreign_function_with_two_values() -> None:
+    def both(x, y):
+        return x * y, x + y
+
+    def pull(gs, x, y):
+        return gs[0] * y + gs[1], gs[0] * x + gs[1]
+
+    report = check_op(from_vjp(both, pull), drawn((2,), (2,)))
+    assert report.held["subsets"] == 3
+    assert report.skipped["second_order"] == "its adapter gives no second derivative"
+    (failure, *_) = failures(from_vjp(both, lambda gs, x, y: gs[0] * y), drawn((2,), (2,)))
+    assert "expected a gradient for each of 2 arrays, got 1" in str(failure)
+
+
+# What stands alone
+
+
+def test_hypothesis_pytest_and_sympy_are_imported_only_when_used() -> None:
+    code = (
+        "import sys, minigrad.testing as t, minigrad as mg\n"
+        "t.check_op(mg.tanh, only=['finite_difference'])\n"
+        "assert not {'hypothesis', 'pytest', 'sympy', 'torch', 'autograd'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
