@@ -24,9 +24,6 @@ def main() -> None:
             print(*(f"{name:4} {title(name)}" for name in options.SCRIPTS), sep="\n", flush=True)
         return
     engines.choose(chosen.engine)
-    from demos import lab, report  # not before: drawing takes a second to import
-
-    lab.given = chosen
     began = time.perf_counter()
     names = chosen.names or tuple(options.SCRIPTS)
     if chosen.engine == "torch":
@@ -34,19 +31,17 @@ def main() -> None:
             print(f"{name} is not run on PyTorch: {engines.NOT_RUN[name]}.")
         names = tuple(name for name in names if name not in engines.NOT_RUN)
     try:
+        from demos import lab, report  # not before: drawing takes a second to import
+
+        lab.given = chosen
         for number, name in enumerate(names, start=1):
             print(f"\n[{number} of {len(names)}]", end="")
             runpy.run_path(str(options.SCRIPTS[name]), run_name="__main__")
         print(report.write(chosen.out))
-    except KeyboardInterrupt:
-        sys.exit("\nStopped. Every finished run is kept: the same command goes on from here.")
-    except OSError as error:
-        if "could not be written" not in str(error):  # what nn.io.write says: a full disk, say
+    except (KeyboardInterrupt, OSError) as error:
+        if not options.ending(error):
             raise
-        sys.exit(
-            f"\n{error}. Every finished run is kept: with room there, the same command goes "
-            "on from here."
-        )
+        sys.exit(options.ending(error))
     print(f"Done in {time.perf_counter() - began:.0f} s.")
 
 

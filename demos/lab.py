@@ -28,7 +28,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
-from demos import options, report, store
+from demos import cluster, options, report, store
 
 HOLDS, FAILS = "holds", "does not hold"
 given: options.Options | None = (
@@ -81,12 +81,16 @@ class Lab:
         self.name = path.stem.split("_")[0]
         arguments = [] if "ipykernel" in sys.modules else sys.argv[1:]
         self.options = given or options.parse(arguments, path.name)
+        if given is None and "ipykernel" not in sys.modules:
+            sys.excepthook = options.say_the_ending
         self.quick, self.device, self.out = (
             self.options.quick,
             self.options.device,
             self.options.out,
         )
         store.check_out(self.out)
+        if self.options.scheduler is not None:
+            cluster.check(self.options.scheduler)
         self.title, _, self.intro = (
             ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         ).partition("\n\n")
@@ -167,6 +171,7 @@ class Lab:
             ),
         ]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        caption = store.printable(caption)
         print(f"\n{caption}")
         for row in cells:
             first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
@@ -256,22 +261,10 @@ class Lab:
 
 
 def engine(chosen: options.Options) -> Any:
-    """What joblib is to run on: processes here, or the workers of a Dask cluster, which need this
-    project installed.
-
-    A Dask worker that a nanny starts, as `dask worker` does, keeps BLAS to one thread by itself.
-    """
-    if chosen.backend == "loky":
+    """What joblib is to run on: processes here, or the workers of a Dask cluster."""
+    if chosen.scheduler is None:
         return joblib.parallel_config(chosen.backend)
-    try:
-        return joblib.parallel_config(
-            chosen.backend, scheduler_host=chosen.scheduler, wait_for_workers_timeout=60
-        )
-    except (OSError, ImportError, ValueError) as why:
-        sys.exit(
-            f"There is no Dask scheduler at {chosen.scheduler}, or no package distributed "
-            f"here: {why}"
-        )
+    return cluster.config(chosen.scheduler)
 
 
 def summary(values: Any, unit: str) -> dict[str, Any]:
@@ -298,7 +291,8 @@ def number_only(unit: str) -> str:
 
 
 def readable(text: str) -> str:
-    """2·10⁻¹¹ for 2e-11."""
+    """2·10⁻¹¹ for 2e-11, and no control characters."""
+    text = store.printable(text)
     raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
     text = re.sub(r"\b0(\.0+)?e[+-]00", "0", text).replace("e+00", "")
     text = re.sub(r"[+-]0%", "0%", text)

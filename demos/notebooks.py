@@ -9,9 +9,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jupytext
-import nbclient
-import nbformat
+try:
+    import jupytext
+    import nbclient
+    import nbformat
+except ImportError as error:
+    sys.exit(f"python -m demos.notebooks: {error}; install the extra notebooks: make notebooks")
 
 from demos import options, store
 

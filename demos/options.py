@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from demos import engines
 
@@ -193,3 +193,24 @@ def refuse_what_has_no_use(parser: Parser, chosen: Options, given: dict[str, obj
         )
     if (chosen.backend == "dask") != (chosen.scheduler is not None):
         parser.error("--backend dask and --scheduler ADDRESS go together")
+
+
+def ending(error: BaseException) -> str:
+    """What to say where a Ctrl-C, or a file that could not be written, ends a demo; else ""."""
+    if isinstance(error, KeyboardInterrupt):
+        return "\nStopped. Every finished run is kept: the same command goes on from here."
+    if isinstance(error, OSError) and "could not be written" in str(error):  # see nn.io.write
+        return (
+            f"\n{error}. Every finished run is kept: with room there, the same command goes on "
+            "from here."
+        )
+    return ""
+
+
+def say_the_ending(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """`sys.excepthook` of a script that is run alone."""
+    sentence = ending(error)
+    if not sentence:
+        sys.__excepthook__(kind, error, trace)
+        return
+    sys.exit(sentence)

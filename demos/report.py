@@ -22,6 +22,8 @@ def write(out: Path) -> str:
     paths = sorted((out / "sections").glob("[sx][0-9]*.json"), key=order)
     try:
         sections = [store.load(path) for path in paths]
+        for path, section in zip(paths, sections, strict=True):
+            check_section(path, section, out)
     except ValueError as error:
         sys.exit(f"A section of the report cannot be read: {error} and run its demo again.")
     ledger = [
@@ -38,8 +40,25 @@ def order(path: Path) -> tuple[str, int]:
     return path.stem[0], int(path.stem[1:])
 
 
+def check_section(path: Path, section: Section, out: Path) -> None:
+    """Raise ValueError, which names the file, where a section is not of the shape that a demo
+    writes, or shows a file that lies elsewhere: the folder may come from somebody else."""
+    try:
+        if section["name"] != path.stem:
+            raise ValueError(f"it is the section {section['name']!r}")
+        claims = [block for block in section["blocks"] if block["type"] == "claim"]
+        list(ledger_html(claims))
+        list(section_html(section, out))
+        store.to_json(section)
+    except (ValueError, KeyError, TypeError, AttributeError, LookupError, OSError) as error:
+        raise ValueError(
+            f"{str(path)!r} is damaged: {type(error).__name__}: {error}; remove it"
+        ) from error
+
+
 def text(value: str) -> str:
-    return html.escape(value, quote=False)
+    """A text in the page: markup in it is shown, control characters are not."""
+    return html.escape(store.printable(value), quote=False)
 
 
 def verdict_kind(verdict: str) -> str:
@@ -115,9 +134,13 @@ def section_html(section: Section, out: Path) -> Iterator[str]:
 
 
 def figure_html(block: dict[str, Any], out: Path) -> Iterator[str]:
-    image = base64.b64encode((out / block["file"]).read_bytes()).decode()
+    file = (out / block["file"]).resolve()
+    if not file.is_relative_to(out.resolve()):
+        raise ValueError(f"it shows {block['file']!r}, which lies elsewhere")
+    image = base64.b64encode(file.read_bytes()).decode()
     caption = text(block["caption"])
-    yield f'<figure><img alt="{html.escape(block["caption"])}" src="data:image/png;base64,{image}">'
+    alt = caption.replace('"', "&quot;")
+    yield f'<figure><img alt="{alt}" src="data:image/png;base64,{image}">'
     yield f"<figcaption>{caption}</figcaption></figure>"
 
 

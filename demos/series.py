@@ -143,8 +143,9 @@ def read_rows(path: str) -> tuple[list[str], list[list[str]]]:
 
 
 def number(text: str) -> float:
+    """The number that a cell holds; NaN where it holds none. 1_100 is one of Python's alone."""
     try:
-        return float(text)
+        return math.nan if "_" in text else float(text)
     except ValueError:
         return math.nan
 

@@ -9,6 +9,7 @@ import json
 import sys
 import tempfile
 import time
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -56,6 +57,21 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return value.as_posix()
     raise TypeError(f"a result holds numbers, strings, lists and dicts, not {type(value).__name__}")
+
+
+def printable(text: str) -> str:
+    """A text without control characters, which a terminal would obey.
+
+    >>> printable("a \\x1b[31mred\\0 word\\n")
+    'a \\ufffd[31mred\\ufffd word\\n'
+    """
+    if text.isprintable():
+        return text
+    letters = []
+    for letter in text:
+        is_control = unicodedata.category(letter).startswith("C") and letter != "\n"
+        letters.append("\ufffd" if is_control else letter)
+    return "".join(letters)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
