@@ -253,6 +253,7 @@ class Node:
         "args",
         "settings",
         "pullback",
+        "needs",
         "is_tuple",
         "value_versions",
         "birth",
@@ -261,12 +262,19 @@ class Node:
     )
 
     def __init__(
-        self, op: Op, args: tuple[Any, ...], settings: dict[str, Any], pullback: Any, is_tuple: bool
+        self,
+        op: Op,
+        args: tuple[Any, ...],
+        settings: dict[str, Any],
+        pullback: Any,
+        needs: list[bool],
+        is_tuple: bool,
     ):
         self.op = op
         self.args = args
         self.settings = settings
         self.pullback = pullback
+        self.needs = needs  # of each argument: whether it required a gradient
         self.is_tuple = is_tuple  # whether the rule gives a tuple of values
         self.value_versions: list[list[int]] = []  # the version of each value
         self.birth = next(ticks)
@@ -359,7 +367,7 @@ def differentiable(
         arrays = [
             a.array if isinstance(a, TensorBase) else errors.as_operand(name, a) for a in args
         ]
-        xp = namespace_of(arrays)
+        xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)
         chosen = rule
         if versions:
             chosen = choose(versions, rule, xp.kind, *arrays, **settings)
@@ -368,17 +376,21 @@ def differentiable(
         except (ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
             raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
-        values = value if is_tuple else (value,)
-        outs = [wrap(v, xp, arrays, args, sets_dtype) for v in values]
+        if is_tuple:
+            outs = tuple([wrap(v, xp, arrays, args, sets_dtype) for v in value])
+        else:
+            outs = (wrap(value, xp, arrays, args, sets_dtype),)
         observer = mode.observer
-        if pullback and mode.grad_enabled and any_requires_grad(args):
-            node = Node(apply, args, settings, pullback, is_tuple)
-            record(node, outs)
-            if observer:
-                observer.on_node(node)
+        if pullback and mode.grad_enabled:
+            needs = [isinstance(a, TensorBase) and a.wants_grad for a in args]
+            if True in needs:
+                node = Node(apply, args, settings, pullback, needs, is_tuple)
+                record(node, outs)
+                if observer:
+                    observer.on_node(node)
         if observer:
             observer.on_value(apply, arrays, settings, [out.array for out in outs])
-        return tuple(outs) if is_tuple else outs[0]
+        return outs if is_tuple else outs[0]
 
     vars(apply).update(rule=rule, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
     vars(apply).update(arity=arity, keywords=keywords, settable=settable, required=required)
@@ -421,14 +433,6 @@ def as_it_was(t: TensorBase, tick: int) -> TensorBase:
     while t.before is not None and t.changed > tick:
         t = t.before
     return t
-
-
-def any_requires_grad(args: Sequence[Any]) -> bool:
-    """Whether a gradient may be asked for at one of the arguments."""
-    for a in args:
-        if isinstance(a, TensorBase) and a.wants_grad:
-            return True
-    return False
 
 
 def record(node: Node, outs: Sequence[TensorBase]) -> None:

@@ -91,7 +91,7 @@ class Gradients:
 
     def add(self, t: TensorBase, g: Any) -> None:
         """Let `g` arrive at t."""
-        place = slot(t)
+        place = t if t.node is None else (t.node, t.index)
         before = self.by_slot.get(place)
         if type(g) is LazyScatter:
             if place in self.owned:
@@ -100,7 +100,8 @@ class Gradients:
             g = g.dense(NAMESPACES[type(t.array)])
             if before is None:
                 self.owned.add(place)
-        g = self.as_gradient_of(t, g)
+        if g.shape != t.array.shape or g.dtype is not t.array.dtype:
+            g = self.as_gradient_of(t, g)
         if before is None:
             self.by_slot[place] = g
         elif place in self.owned:
@@ -113,8 +114,6 @@ class Gradients:
     def as_gradient_of(self, t: TensorBase, g: Any) -> Any:
         """`g` in the shape and dtype of t: broadcasting is undone here and nowhere else."""
         array = t.array
-        if g.shape == array.shape and g.dtype is array.dtype:
-            return g
         xp = tensor_xp if self.create_graph else NAMESPACES[type(array)]
         if g.shape != array.shape:
             g = unbroadcast(xp, g, array.shape)
@@ -122,13 +121,15 @@ class Gradients:
 
     def take(self, node: Node) -> list[Any]:
         """Remove and return what has arrived at the values of a node; what is asked for stays."""
-        for ref in node.retained.values():
-            accumulate_grad(ref(), self)
-        places = [(node, i) for i in range(len(node.value_versions))]
-        return [
-            self.by_slot.get(place) if place in self.kept else self.by_slot.pop(place, None)
-            for place in places
-        ]
+        if node.retained:
+            for ref in node.retained.values():
+                accumulate_grad(ref(), self)
+        found = []
+        for i in range(len(node.value_versions)):
+            place = (node, i)
+            is_kept = place in self.kept
+            found.append(self.by_slot.get(place) if is_kept else self.by_slot.pop(place, None))
+        return found
 
     def tensor(self, t: TensorBase) -> Any:
         """The gradient of t as a Tensor with memory of its own; None where none arrived."""
@@ -152,17 +153,17 @@ def backpropagate(
 
     Pure, except that it frees the graph.
     """
-    nodes, is_useful = route(outputs, inputs)
+    nodes, needs_of = route(outputs, inputs)
     gradients = Gradients(create_graph, kept=frozenset(map(slot, inputs or ())))
     for y, g in zip(outputs, cotangents, strict=True):
         gradients.add(y, g)
     with set_grad_enabled(create_graph):
         for node in nodes:
             gs = gradients.take(node)
-            needs = [is_useful(a) for a in node.args]
+            needs = needs_of(node)
             if True not in needs:
                 continue
-            if any([g is not None for g in gs]):
+            if has_arrived(gs):
                 for a, g in zip(node.args, vjp_of(node, gs, needs, create_graph)):
                     if g is not None:
                         gradients.add(a, g)
@@ -174,29 +175,33 @@ def backpropagate(
 
 def route(
     outputs: Sequence[TensorBase], inputs: Sequence[TensorBase] | None
-) -> tuple[list[Node], Callable[[Any], bool]]:
-    """The nodes to visit, youngest first, and whether a gradient is wanted at an argument.
+) -> tuple[list[Node], Callable[[Node], list[bool]]]:
+    """The nodes to visit, youngest first, and which gradients each of them is to give.
 
-    Without `inputs` it is wanted wherever it is required; with them, on the way to one of them.
+    Without `inputs`, that of each argument that requires one; with them, on the way to one of them.
     """
     if inputs is None:
-        return nodes_youngest_first(outputs), requires_grad
+        return nodes_youngest_first(outputs), lambda node: node.needs
     oldest = min([t.node.birth if t.node else 0 for t in inputs], default=0)
     nodes = nodes_youngest_first(outputs, oldest)
     on_the_way: set[Any] = {t.node or t for t in inputs}
 
-    def is_useful(a: Any) -> bool:
-        return requires_grad(a) and (a.node or a) in on_the_way
+    def needs_of(node: Node) -> list[bool]:
+        pairs = zip(node.args, node.needs, strict=True)
+        return [need and (a.node or a) in on_the_way for a, need in pairs]
 
     for node in reversed(nodes):
-        if any(map(is_useful, node.args)):
+        if True in needs_of(node):
             on_the_way.add(node)
-    return nodes, is_useful
+    return nodes, needs_of
 
 
-def requires_grad(a: Any) -> bool:
-    """Whether an argument of an op is a Tensor that requires a gradient."""
-    return isinstance(a, TensorBase) and a.wants_grad
+def has_arrived(gs: list[Any]) -> bool:
+    """Whether a gradient has arrived at one of the values of a node."""
+    for g in gs:
+        if g is not None:
+            return True
+    return False
 
 
 def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
@@ -223,8 +228,9 @@ def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
     if callable(pullback):
         found = pullback(gs, needs)
         return [g if need else None for g, need in zip(found, needs, strict=True)]
+    (g,) = gs
     pairs = zip(pullback, needs, strict=True)
-    return [pull(gs[0]) if need and pull else None for pull, need in pairs]
+    return [pull(g) if need and pull else None for pull, need in pairs]
 
 
 def check_unchanged(node: Node, needs: list[bool], create_graph: bool) -> None:
@@ -427,7 +433,7 @@ def backward(
     cotangents = initial_cotangents("backward", outputs, gradient, create_graph)
     keep = bool(retain_graph) or create_graph
     gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)
-    leaves = [t for t in gradients.by_slot if isinstance(t, TensorBase)]
+    leaves = [t for t in gradients.by_slot if isinstance(t, TensorBase) and t.wants_grad]
     for t in leaves if inputs is None else inputs:
         accumulate_grad(t, gradients)
 

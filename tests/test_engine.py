@@ -273,6 +273,20 @@ def test_what_was_not_used_stays() -> None:
 # Recording, and not
 
 
+def test_a_leaf_gets_a_gradient_if_it_asked_for_one_before_the_op_and_still_does() -> None:
+    for before, after in [(True, True), (True, False), (False, True), (False, False)]:
+        w = mg.tensor([2.0, 3.0], requires_grad=before)
+        v = mg.tensor([5.0, 7.0], requires_grad=True)
+        y = (w * v).sum()
+        w.requires_grad_(after)
+        y.backward()
+        np.testing.assert_array_equal(v.grad.numpy(), [2.0, 3.0])
+        if before and after:
+            np.testing.assert_array_equal(w.grad.numpy(), [5.0, 7.0])
+        else:
+            assert w.grad is None
+
+
 def test_what_is_not_recorded() -> None:
     x = leaf(2.0)
     with mg.no_grad():
