@@ -382,7 +382,7 @@ def differentiable(
             outs = (wrap(value, xp, arrays, args, sets_dtype),)
         observer = mode.observer
         if pullback and mode.grad_enabled:
-            needs = [isinstance(a, TensorBase) and a.wants_grad for a in args]
+            needs = needs_of(args)
             if True in needs:
                 node = Node(apply, args, settings, pullback, needs, is_tuple)
                 record(node, outs)
@@ -433,6 +433,11 @@ def as_it_was(t: TensorBase, tick: int) -> TensorBase:
     while t.before is not None and t.changed > tick:
         t = t.before
     return t
+
+
+def needs_of(args: Sequence[Any]) -> list[bool]:
+    """Of each argument: whether it requires a gradient."""
+    return [isinstance(a, TensorBase) and a.wants_grad for a in args]
 
 
 def record(node: Node, outs: Sequence[TensorBase]) -> None:

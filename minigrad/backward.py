@@ -153,14 +153,14 @@ def backpropagate(
 
     Pure, except that it frees the graph.
     """
-    nodes, needs_of = route(outputs, inputs)
+    nodes, needs_at = route(outputs, inputs)
     gradients = Gradients(create_graph, kept=frozenset(map(slot, inputs or ())))
     for y, g in zip(outputs, cotangents, strict=True):
         gradients.add(y, g)
     with set_grad_enabled(create_graph):
         for node in nodes:
             gs = gradients.take(node)
-            needs = needs_of(node)
+            needs = needs_at(node)
             if True not in needs:
                 continue
             if has_arrived(gs):
@@ -186,14 +186,14 @@ def route(
     nodes = nodes_youngest_first(outputs, oldest)
     on_the_way: set[Any] = {t.node or t for t in inputs}
 
-    def needs_of(node: Node) -> list[bool]:
+    def needs_at(node: Node) -> list[bool]:
         pairs = zip(node.args, node.needs, strict=True)
         return [need and (a.node or a) in on_the_way for a, need in pairs]
 
     for node in reversed(nodes):
-        if True in needs_of(node):
+        if True in needs_at(node):
             on_the_way.add(node)
-    return nodes, needs_of
+    return nodes, needs_at
 
 
 def has_arrived(gs: list[Any]) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad import array, errors, functional, ops, random
 from minigrad.array import memory_of, to_device, to_numpy
-from minigrad.autograd import Node, TensorBase, changes, mode, set_grad_enabled, ticks
+from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled, ticks
 from minigrad.convert import Conversions, copied_index
 
 
@@ -375,7 +375,7 @@ for name in COMPOSED:
 
 def recorded(op: Any, args: Any, settings: Any, pullback: Any, version: Any) -> Node:
     """A node of an op whose value is in place already."""
-    node = Node(op, args, settings, pullback, is_tuple=False)
+    node = Node(op, args, settings, pullback, needs_of(args), is_tuple=False)
     node.value_versions.append(version)
     if mode.observer:
         mode.observer.on_node(node)
