@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from minigrad import Tensor
+from typing import Any
+
+from minigrad import Tensor, full
 
 from . import functional as F
-from .module import Module
+from .arguments import refuse_unsupported
+from .module import Module, Parameter
 
 
 class Tanh(Module):
@@ -26,48 +29,54 @@ class ReLU(Module):
     """y = max(x, 0)    (Nair & Hinton 2010)."""
 
     def __init__(self, inplace: bool = False):
-        F.refuse_inplace("ReLU", inplace)
+        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.relu(input)
+        return F.relu(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
 
 
 class LeakyReLU(Module):
     """y = x where x > 0, else negative_slope x    (Maas et al. 2013)."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
-        F.refuse_inplace("LeakyReLU", inplace)
         self.negative_slope = negative_slope
+        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.leaky_relu(input, self.negative_slope)
+        return F.leaky_relu(input, self.negative_slope, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"negative_slope={self.negative_slope}"
+        return f"negative_slope={self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
 class ELU(Module):
     """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
-        F.refuse_inplace("ELU", inplace)
         self.alpha = alpha
+        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.elu(input, self.alpha)
+        return F.elu(input, self.alpha, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"alpha={self.alpha}"
+        return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
 
 
 class SiLU(Module):
     """y = x σ(x), also called swish    (Elfwing et al. 2018)."""
 
     def __init__(self, inplace: bool = False):
-        F.refuse_inplace("SiLU", inplace)
+        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.silu(input)
+        return F.silu(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
 
 
 class GELU(Module):
@@ -109,10 +118,10 @@ class LogSigmoid(Module):
 
 
 class Softmax(Module):
-    """y = eˣ / Σ eˣ along `dim`, which must be given    (Bridle 1990)."""
+    """y = eˣ / Σ eˣ along `dim`; without it see `functional.softmax`    (Bridle 1990)."""
 
     def __init__(self, dim: int | None = None):
-        self.dim = F.check_softmax_dim("Softmax", dim)
+        self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
         return F.softmax(input, self.dim)
@@ -122,13 +131,129 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
-    """y = x - log Σ eˣ along `dim`, which must be given."""
+    """y = x - log Σ eˣ along `dim`; without it see `functional.log_softmax`."""
 
     def __init__(self, dim: int | None = None):
-        self.dim = F.check_softmax_dim("LogSoftmax", dim)
+        self.dim = dim
 
     def forward(self, input: Tensor) -> Tensor:
         return F.log_softmax(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Softmin(Module):
+    """y = e⁻ˣ / Σ e⁻ˣ along `dim`; without it see `functional.softmin`."""
+
+    def __init__(self, dim: int | None = None):
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmin(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Hardtanh(Module):
+    """y = min(max(x, min_val), max_val)."""
+
+    def __init__(
+        self,
+        min_val: float = -1.0,
+        max_val: float = 1.0,
+        inplace: bool = False,
+        min_value: None = None,
+        max_value: None = None,
+    ):
+        refuse_unsupported(
+            "Hardtanh", "write min_val and max_val", min_value=min_value, max_value=max_value
+        )
+        if not max_val > min_val:
+            raise ValueError(
+                f"Hardtanh: expected min_val below max_val, got {min_val} and {max_val}"
+            )
+        self.min_val = min_val
+        self.max_val = max_val
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardtanh(input, self.min_val, self.max_val, self.inplace)
+
+    def extra_repr(self) -> str:
+        ends = f"min_val={self.min_val}, max_val={self.max_val}"
+        return ends + (", inplace=True" if self.inplace else "")
+
+
+class ReLU6(Hardtanh):
+    """y = min(max(x, 0), 6)."""
+
+    def __init__(self, inplace: bool = False):
+        super().__init__(0.0, 6.0, inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class SELU(Module):
+    """y = s x where x > 0, else s α (eˣ - 1): see `functional.selu`    (Klambauer et al. 2017)."""
+
+    def __init__(self, inplace: bool = False):
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.selu(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class Mish(Module):
+    """y = x tanh(log(1 + eˣ))    (Misra 2019)."""
+
+    def __init__(self, inplace: bool = False):
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.mish(input, self.inplace)
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class Softsign(Module):
+    """y = x / (1 + |x|), in (-1, 1)."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softsign(input)
+
+
+class PReLU(Module):
+    """y = x where x > 0, else a x; weight a (num_parameters,) is learned    (He et al. 2015)."""
+
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ):
+        self.num_parameters = num_parameters
+        self.init = init
+        self.weight = Parameter(full((num_parameters,), init, device=device, dtype=dtype))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
+
+
+class GLU(Module):
+    """y = a σ(b), a and b being the two halves of x along `dim`    (Dauphin et al. 2017)."""
+
+    def __init__(self, dim: int = -1):
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.glu(input, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"

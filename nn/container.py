@@ -1,12 +1,15 @@
-"""Sequential and ModuleList: modules in a row."""
+"""Sequential, ModuleList, ModuleDict: modules in a row or by name; and the same of parameters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Self
 
+from minigrad import Tensor
+
 from . import printing
-from .module import Module
+from .arguments import describe
+from .module import Module, Parameter
 
 
 class ModuleSequence(Module):
@@ -150,3 +153,183 @@ class ModuleList(ModuleSequence):
 
     def __repr__(self) -> str:
         return printing.as_text(self, printing.run_length_lines(self))
+
+
+class ModuleDict(Module):
+    """A dict of modules whose parameters are found; a plain dict would hide them.
+
+    It computes nothing by itself. Raises KeyError where a name is one of its methods or has a dot.
+
+    >>> from nn import Linear
+    >>> list(ModuleDict({"first": Linear(2, 3)}))
+    ['first']
+    """
+
+    def __init__(self, modules: Any = None):
+        if modules is not None:
+            self.update(modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._modules
+
+    def __getitem__(self, key: str) -> Module:
+        return self._modules[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.add_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        self.pop(key)
+
+    def keys(self) -> KeysView[str]:
+        return self._modules.keys()
+
+    def values(self) -> ValuesView[Module]:
+        return self._modules.values()
+
+    def items(self) -> ItemsView[str, Module]:
+        return self._modules.items()
+
+    def pop(self, key: str) -> Module:
+        """Take out a module, and return it."""
+        module = self._modules[key]
+        delattr(self, key)
+        return module
+
+    def clear(self) -> None:
+        """Take out all modules."""
+        for key in self._modules:
+            delattr(self, key)
+
+    def update(self, modules: Any) -> None:
+        """Put in all modules of a dict, or of pairs (name, module)."""
+        for key, module in as_pairs(self, modules):
+            self[key] = module
+
+
+class ParameterList(Module):
+    """A list of parameters that `parameters()` finds; a tensor becomes a Parameter.
+
+    >>> from minigrad import ones
+    >>> [name for name, _ in ParameterList([ones(2), ones(3)]).named_parameters()]
+    ['0', '1']
+    """
+
+    def __init__(self, values: Iterable[Tensor] | None = None):
+        if values is not None:
+            self.extend(values)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter(self._parameters.values())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        found = list(self)[index]
+        return ParameterList(found) if isinstance(found, list) else found
+
+    def __setitem__(self, index: int, param: Tensor) -> None:
+        names = list(self._parameters)
+        setattr(self, names[index], as_parameter(self, param))
+
+    def __iadd__(self, values: Iterable[Tensor]) -> Self:
+        return self.extend(values)
+
+    def append(self, value: Tensor) -> Self:
+        """Put `value` at the end."""
+        self.register_parameter(str(len(self)), as_parameter(self, value))
+        return self
+
+    def extend(self, values: Iterable[Tensor]) -> Self:
+        """Put all of `values` at the end."""
+        if not isinstance(values, Iterable) or isinstance(values, Tensor):
+            got = describe(values)
+            raise TypeError(f"ParameterList.extend: expected a list of tensors, got {got}")
+        for value in list(values):
+            self.append(value)
+        return self
+
+    def extra_repr(self) -> str:
+        return printing.parameter_lines(self)
+
+
+class ParameterDict(Module):
+    """A dict of parameters that `parameters()` finds; a tensor becomes a Parameter.
+
+    Raises KeyError where a name is one of its methods or has a dot.
+    """
+
+    def __init__(self, parameters: Any = None):
+        if parameters is not None:
+            self.update(parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._parameters
+
+    def __getitem__(self, key: str) -> Parameter:
+        return self._parameters[key]
+
+    def __setitem__(self, key: str, value: Tensor) -> None:
+        self.register_parameter(key, as_parameter(self, value))
+
+    def __delitem__(self, key: str) -> None:
+        self.pop(key)
+
+    def keys(self) -> KeysView[str]:
+        return self._parameters.keys()
+
+    def values(self) -> ValuesView[Parameter]:
+        return self._parameters.values()
+
+    def items(self) -> ItemsView[str, Parameter]:
+        return self._parameters.items()
+
+    def pop(self, key: str) -> Parameter:
+        """Take out a parameter, and return it."""
+        param = self._parameters[key]
+        delattr(self, key)
+        return param
+
+    def update(self, parameters: Any) -> None:
+        """Put in all tensors of a dict, or of pairs (name, tensor)."""
+        for key, value in as_pairs(self, parameters):
+            self[key] = value
+
+    def extra_repr(self) -> str:
+        return printing.parameter_lines(self)
+
+
+def as_pairs(container: Module, given: Any) -> list[tuple[str, Any]]:
+    """The names and values of a dict, or of pairs. Raises TypeError for anything else."""
+    if hasattr(given, "items"):
+        return list(given.items())
+    pairs = list(given) if isinstance(given, Iterable) else [given]
+    if not all([isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs]):
+        raise TypeError(
+            f"{type(container).__name__}: expected a dict or pairs (name, value), "
+            f"got {describe(given)}"
+        )
+    return [(name, value) for name, value in pairs]
+
+
+def as_parameter(container: Module, value: Any) -> Parameter:
+    """A tensor as a Parameter. Raises TypeError for anything else."""
+    if isinstance(value, Parameter):
+        return value
+    if not isinstance(value, Tensor):
+        owner = type(container).__name__
+        raise TypeError(f"{owner}: expected a Parameter or a tensor, got {describe(value)}")
+    return Parameter(value)

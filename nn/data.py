@@ -80,7 +80,7 @@ class DataLoader:
         self,
         dataset: Any,
         batch_size: int = 1,
-        shuffle: bool | None = False,
+        shuffle: bool | None = None,
         sampler: None = None,
         batch_sampler: None = None,
         num_workers: int = 0,

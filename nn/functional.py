@@ -8,7 +8,8 @@ elements), "sum" or "none".
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, byhand
-from minigrad.array import NAMESPACES
+from minigrad.array import NAMESPACES, to_numpy
 from minigrad.random import dropout_mask
 
 # Layers
@@ -25,6 +26,18 @@ from minigrad.random import dropout_mask
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Wᵀ + b: x (..., I), weight (O, I), bias (O,) or None, y (..., O)."""
     return mg.linear(input, weight, bias)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y = xᵀ W z + b: x (..., I), z (..., J), weight W (O, I, J), bias b (O,), y (..., O)."""
+    check_tensors("bilinear", input1=input1, input2=input2, weight=weight)
+    if weight.ndim != 3 or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
+        raise ValueError(
+            f"bilinear: expected (..., I), (..., J) and weight (O, I, J), got "
+            f"{tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}"
+        )
+    y = mg.einsum("...i,oij,...j->...o", input1, weight, input2)
+    return y if bias is None else y + bias
 
 
 def embedding(
@@ -38,14 +51,32 @@ def embedding(
 ) -> Tensor:
     """y = weight[ids]: ids (...) integers, weight (V, E), y (..., E).
 
-    Row `padding_idx` of weight gets no gradient. Raises IndexError for an id outside 0 to V - 1,
-    and NotImplementedError for max_norm, scale_grad_by_freq and sparse; norm_type belongs to
-    max_norm.
+    Row `padding_idx` of weight gets no gradient. max_norm: first each row that is picked and whose
+    norm of order norm_type is larger is scaled to it, in place. scale_grad_by_freq: the gradient of
+    a row is divided by how often it is picked. Raises IndexError for an id outside 0 to V - 1, and
+    NotImplementedError for sparse.
     """
     check_tensors("embedding", input=input, weight=weight)
-    refuse_embedding_settings("embedding", max_norm, scale_grad_by_freq, sparse)
+    not_supported("embedding", "leave it out: gradients are dense", sparse=sparse)
     padding_idx = normalize_padding_idx("embedding", padding_idx, len(weight))
-    return mg.embedding(weight, input, padding_idx=padding_idx)
+    if max_norm is not None:
+        limit_norms(input, weight, max_norm, norm_type)
+    rows = mg.embedding(weight, input, padding_idx=padding_idx)
+    if not scale_grad_by_freq:
+        return rows
+    _, places, counts = np.unique(to_numpy(input.array), return_inverse=True, return_counts=True)
+    share = input.new((1 / counts[places]).astype(weight.dtype).reshape(input.shape))  # (...)
+    constant = rows.detach()
+    return constant + (rows - constant) * share.unsqueeze(-1)
+
+
+def limit_norms(input: Tensor, weight: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows of weight that are picked to a norm of at most max_norm, in place."""
+    ids = np.unique(to_numpy(input.array))
+    with mg.no_grad():
+        rows = mg.embedding(weight, input.new(ids))  # (N,E)
+        norms = mg.norm(rows, norm_type, -1, keepdim=True)
+        weight[ids] = mg.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
@@ -104,42 +135,49 @@ def dropout(
 ) -> Tensor:
     """y = x m / (1 - p), m = 0 with probability p, else 1, fresh at every call.
 
-    With training=False it is x itself.
+    With training=False it is x itself. inplace: write y into x.
 
     shape: that of m, by default x's; a 1 in it shares m along that dimension. Source: Srivastava et
     al. 2014.
     """
     check_tensors("dropout", input=input)
     check_probability("dropout", p)
-    refuse_inplace("dropout", inplace)
     if not training or p == 0:
         return input
     if input.dtype.kind != "f":
         raise TypeError(f"dropout: expected floats, got {input.dtype}; use .float()")
     sizes = tuple(input.shape if shape is None else shape)
-    return input * Tensor(dropout_mask(input.array, sizes, p))
+    mask = Tensor(dropout_mask(input.array, sizes, p))
+    return changed_in_place("dropout_", input, lambda x: x * mask) if inplace else input * mask
 
 
-# Activations
+# Activations. inplace=True writes y into x, as in PyTorch: x must be no leaf that is learned.
+
+
+def changed_in_place(name: str, input: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """`input` itself, with the values of function(input); `name` is that of the method."""
+    check_tensors(name, input=input)
+    return input.update(name, lambda x, _: function(x), None)
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = max(x, 0)."""
-    refuse_inplace("relu", inplace)
-    return mg.relu(input)
+    return changed_in_place("relu_", input, mg.relu) if inplace else mg.relu(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """y = x where x > 0, else negative_slope x    (Maas et al. 2013)."""
+    if inplace:
+        return changed_in_place("leaky_relu_", input, lambda x: leaky_relu(x, negative_slope))
     check_tensors("leaky_relu", input=input)
-    refuse_inplace("leaky_relu", inplace)
     return mg.where(input > 0, input, negative_slope * input)
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
+    if inplace:
+        return changed_in_place("elu_", input, lambda x: elu(x, alpha))
     check_tensors("elu", input=input)
-    refuse_inplace("elu", inplace)
     return mg.where(input > 0, input, alpha * mg.expm1(input.clamp(max=0.0)))
 
 
@@ -155,8 +193,9 @@ def sigmoid(input: Tensor) -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x σ(x)    (Elfwing et al. 2018)."""
+    if inplace:
+        return changed_in_place("silu_", input, silu)
     check_tensors("silu", input=input)
-    refuse_inplace("silu", inplace)
     return input * mg.sigmoid(input)
 
 
@@ -196,19 +235,146 @@ def logsigmoid(input: Tensor) -> Tensor:
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
-    """y = eˣ / Σ eˣ along `dim`; x is cast to `dtype` first, if that is given."""
+    """y = eˣ / Σ eˣ along `dim`; x is cast to `dtype` first, if that is given.
+
+    Without `dim` a warning says which one was chosen.
+    """
     check_tensors("softmax", input=input)
-    dim = check_softmax_dim("softmax", dim)
+    dim = softmax_dim("softmax", dim, input)
     return mg.softmax(input if dtype is None else input.to(dtype), dim)
 
 
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
-    """y = x - log Σ eˣ along `dim`; x is cast to `dtype` first, if that is given."""
+    """y = x - log Σ eˣ along `dim`; x is cast to `dtype` first, if that is given.
+
+    Without `dim` a warning says which one was chosen.
+    """
     check_tensors("log_softmax", input=input)
-    dim = check_softmax_dim("log_softmax", dim)
+    dim = softmax_dim("log_softmax", dim, input)
     return mg.log_softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = min(max(x, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
+    """y = min(max(x, min_val), max_val); the gradient at both ends is 0."""
+    if inplace:
+        return changed_in_place("hardtanh_", input, lambda x: hardtanh(x, min_val, max_val))
+    check_tensors("hardtanh", input=input)
+    return mg.where(input <= min_val, min_val, mg.where(input >= max_val, max_val, input))
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = s x where x > 0, else s α (eˣ - 1), with s = 1.0507, α = 1.6733  (Klambauer et al. 2017).
+
+    They keep a mean of 0 and a variance of 1.
+    """
+    if inplace:
+        return changed_in_place("selu_", input, selu)
+    return SELU_SCALE * elu(input, SELU_ALPHA)
+
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def softsign(input: Tensor) -> Tensor:
+    """y = x / (1 + |x|)."""
+    check_tensors("softsign", input=input)
+    return input / (1 + mg.abs(input))
+
+
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """y = e⁻ˣ / Σ e⁻ˣ along `dim`; see `softmax`."""
+    check_tensors("softmin", input=input)
+    return softmax(-input, softmax_dim("softmin", dim, input), dtype=dtype)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = x tanh(log(1 + eˣ))    (Misra 2019)."""
+    if inplace:
+        return changed_in_place("mish_", input, mish)
+    check_tensors("mish", input=input)
+    return input * mg.tanh(softplus(input))
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """y = x where x > 0, else a x: weight a (1,), or (C,) for the C columns x (B, C, ...)
+
+    Source: He et al. 2015. Raises ValueError where a has another size.
+    """
+    check_tensors("prelu", input=input, weight=weight)
+    count = weight.numel()
+    columns = input.shape[1] if input.ndim > 1 else 1
+    if weight.ndim > 1 or count not in (1, columns):
+        raise ValueError(f"prelu: expected weight (1,) or ({columns},), got {tuple(weight.shape)}")
+    slopes = weight
+    if input.ndim > 1:
+        slopes = weight.reshape(count, *[1] * (input.ndim - 2))  # (C,...)
+    return mg.where(input > 0, input, slopes * input)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """y = a σ(b), a and b being the two halves of x along `dim`    (Dauphin et al. 2017)."""
+    check_tensors("glu", input=input)
+    if input.ndim == 0 or input.shape[dim] % 2:
+        raise ValueError(f"glu: expected an even size at dim {dim}, got {tuple(input.shape)}")
+    a, b = mg.chunk(input, 2, dim)
+    return a * mg.sigmoid(b)
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """softmax((x + g) / tau), g fresh Gumbel noise -log(-log u)    (Jang et al. 2017).
+
+    hard: the value is 1 at the largest and 0 elsewhere, the gradient that of the softmax. `eps` has
+    no effect, as in PyTorch.
+    """
+    check_tensors("gumbel_softmax", logits=logits)
+    uniform = mg.random.generator().random(logits.shape)
+    noise = logits.new((-np.log(-np.log1p(-uniform))).astype(logits.dtype))
+    soft = mg.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    size = logits.shape[dim]
+    chosen = one_hot(soft.argmax(dim), size).movedim(-1, dim).to(soft.dtype)
+    return chosen - soft.detach() + soft
+
+
+# Similarity
+
+
+def normalize(
+    input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
+) -> Tensor:
+    """y = x / max(‖x‖_p, eps) along `dim`."""
+    check_tensors("normalize", input=input)
+    not_supported("normalize", "leave it out", out=out)
+    return input / mg.norm(input, p, dim, keepdim=True).clamp(min=eps)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x · z / (max(‖x‖, eps) max(‖z‖, eps)) along `dim`; the two broadcast."""
+    check_tensors("cosine_similarity", x1=x1, x2=x2)
+    return (normalize(x1, 2.0, dim, eps) * normalize(x2, 2.0, dim, eps)).sum(dim)
+
+
+def pairwise_distance(
+    x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
+) -> Tensor:
+    """‖x - z + eps‖_p over the last dimension."""
+    check_tensors("pairwise_distance", x1=x1, x2=x2)
+    return mg.norm(x1 - x2 + eps, p, -1, keepdim=keepdim)
 
 
 # Losses
@@ -217,13 +383,13 @@ def log_softmax(
 def mse_loss(
     input: Tensor,
     target: Tensor,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     weight: None = None,
 ) -> Tensor:
     """(x - y)²: input x and target y of one shape."""
-    check_reduction("mse_loss", reduction, size_average, reduce)
+    reduction = reduction_of("mse_loss", reduction, size_average, reduce)
     refuse_weight("mse_loss", weight)
     difference = checked_difference("mse_loss", input, target)
     return reduced(mg.square(difference), reduction)
@@ -232,13 +398,13 @@ def mse_loss(
 def l1_loss(
     input: Tensor,
     target: Tensor,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     weight: None = None,
 ) -> Tensor:
     """|x - y|: input x and target y of one shape."""
-    check_reduction("l1_loss", reduction, size_average, reduce)
+    reduction = reduction_of("l1_loss", reduction, size_average, reduce)
     refuse_weight("l1_loss", weight)
     difference = checked_difference("l1_loss", input, target)
     return reduced(mg.abs(difference), reduction)
@@ -258,12 +424,114 @@ def huber_loss(
     return reduced(mg.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
+def smooth_l1_loss(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
+    """½ d² / beta where d = |x - y| < beta, else d - ½ beta    (Girshick 2015)."""
+    reduction = reduction_of("smooth_l1_loss", reduction, size_average, reduce)
+    d = mg.abs(checked_difference("smooth_l1_loss", input, target))
+    if beta < 0:
+        raise ValueError(f"smooth_l1_loss: expected beta of at least 0, got {beta}")
+    if beta == 0:
+        return reduced(d, reduction)
+    return reduced(mg.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), reduction)
+
+
+def kl_div(
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
+    """y (log y - x): input x log-probabilities, target y probabilities of its shape.
+
+    log_target: y is given as its logarithm. reduction "batchmean" divides the sum by the first
+    size, which is the divergence of Kullback & Leibler 1951; "mean" divides by all, and warns.
+    """
+    if reduction == "batchmean":
+        size = max(input.shape[0], 1) if input.ndim else 1
+        return kl_div(input, target, reduction="sum", log_target=log_target) / size
+    if reduction == "mean" and size_average is None and reduce is None:
+        warnings.warn(
+            "kl_div: reduction='mean' divides by the number of all elements; the divergence of a "
+            "batch is reduction='batchmean'",
+            stacklevel=2,
+        )
+    reduction = reduction_of("kl_div", reduction, size_average, reduce)
+    check_same_shape("kl_div", input, target)
+    if log_target:
+        return reduced(mg.exp(target) * (target - input), reduction)
+    is_positive = target > 0
+    entropy = target * mg.log(mg.where(is_positive, target, 1.0))
+    return reduced(mg.where(is_positive, entropy, 0.0) - target * input, reduction)
+
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """max(0, -y (a - b) + margin): y is 1 where input a is to be the larger one, else -1."""
+    reduction = reduction_of("margin_ranking_loss", reduction, size_average, reduce)
+    check_same_shape("margin_ranking_loss", input1, input2)
+    check_same_shape("margin_ranking_loss", input1, target)
+    losses = -target * (input1 - input2) + margin
+    return reduced(losses.clamp(min=0.0), reduction)
+
+
+def binary_cross_entropy(
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """-w (y log x + (1 - y) log(1 - x)): input x and target y in [0, 1] of one shape.
+
+    Each logarithm is at least -100, also in its gradient: it is 0 there. weight w, 1 by default,
+    broadcasts to that shape. Raises ValueError where an x is outside [0, 1], as a logit may be: for
+    those there is `binary_cross_entropy_with_logits`, which also has the better gradient.
+    """
+    name = "binary_cross_entropy"
+    reduction = reduction_of(name, reduction, size_average, reduce)
+    check_same_shape(name, input, target)
+    check_broadcasts(name, input, weight=weight)
+    is_outside = mg.logical_not(mg.logical_and(input >= 0, input <= 1))
+    if mg.any(is_outside):
+        raise ValueError(
+            f"{name}: expected input between 0 and 1, got {input[is_outside][0].item()}; apply a "
+            "sigmoid, or give logits to binary_cross_entropy_with_logits"
+        )
+    losses = -(target * bounded_log(input) + (1 - target) * bounded_log(1 - input))
+    if weight is not None:
+        losses = losses * weight
+    return reduced(losses, reduction)
+
+
+def bounded_log(x: Tensor) -> Tensor:
+    """log x, at least -100."""
+    is_small = x < math.exp(-100)
+    return mg.where(is_small, -100.0, mg.log(mg.where(is_small, 1.0, x)))
+
+
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: None = None,
-    reduce: None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     pos_weight: Tensor | None = None,
 ) -> Tensor:
@@ -272,7 +540,7 @@ def binary_cross_entropy_with_logits(
     weight w and pos_weight p, 1 by default, broadcast to that shape.
     """
     name = "binary_cross_entropy_with_logits"
-    check_reduction(name, reduction, size_average, reduce)
+    reduction = reduction_of(name, reduction, size_average, reduce)
     check_same_shape(name, input, target)
     check_broadcasts(name, input, weight=weight, pos_weight=pos_weight)
     positive = logsigmoid(input)
@@ -288,9 +556,9 @@ def nll_loss(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
-    reduce: None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """-w_y x_y: input (B, C, ...) log-probabilities, target (B, ...) classes y; or (C,) and ().
@@ -298,7 +566,7 @@ def nll_loss(
     weight (C,): w. A target of `ignore_index` counts for nothing. "mean" divides by the sum of the
     w_y.
     """
-    check_reduction("nll_loss", reduction, size_average, reduce)
+    reduction = reduction_of("nll_loss", reduction, size_average, reduce)
     dim = class_dim("nll_loss", input, weight)
     check_targets("nll_loss", input, target)
     classes = mg.where(target != ignore_index, target, 0)  # (B,...)
@@ -313,9 +581,9 @@ def cross_entropy(
     input: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
-    size_average: None = None,
+    size_average: bool | None = None,
     ignore_index: int = -100,
-    reduce: None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -326,7 +594,7 @@ def cross_entropy(
     of `ignore_index` counts for nothing. "mean" divides by the sum of the w_y, or by the number of
     rows where probabilities are given.
     """
-    check_reduction("cross_entropy", reduction, size_average, reduce)
+    reduction = reduction_of("cross_entropy", reduction, size_average, reduce)
     check_probability("cross_entropy", label_smoothing, "label_smoothing")
     dim = class_dim("cross_entropy", input, weight)
     s, C = label_smoothing, input.shape[dim]
@@ -515,23 +783,9 @@ def not_supported(name: str, way_out: str, **settings: Any) -> None:
             raise NotImplementedError(f"{name}: {setting}={given} is not supported; {way_out}")
 
 
-def refuse_inplace(name: str, inplace: bool) -> None:
-    """Raise NotImplementedError for inplace=True."""
-    not_supported(name, "leave it out: values are never overwritten here", inplace=inplace)
-
-
 def refuse_weight(name: str, weight: Any) -> None:
     """Raise NotImplementedError for a weight of a loss that has none here."""
     not_supported(name, "multiply what reduction='none' gives", weight=weight)
-
-
-def refuse_embedding_settings(
-    name: str, max_norm: float | None, scale_grad_by_freq: bool, sparse: bool
-) -> None:
-    """Raise NotImplementedError for what PyTorch's embedding does besides picking rows."""
-    not_supported(name, "scale the rows of weight after each step", max_norm=max_norm)
-    not_supported(name, "divide weight.grad", scale_grad_by_freq=scale_grad_by_freq)
-    not_supported(name, "leave it out: gradients are dense", sparse=sparse)
 
 
 def check_tensors(name: str, **tensors: Any) -> None:
@@ -554,14 +808,17 @@ def check_probability(name: str, p: Any, argument: str = "p") -> float:
     return p
 
 
-def check_softmax_dim(name: str, dim: int | None) -> int:
-    """Return dim, which must be given."""
-    if dim is None:
-        raise NotImplementedError(
-            f"{name}: dim=None, for which PyTorch guesses a dimension, is not supported; "
-            "give dim=-1 for the last one"
-        )
-    return dim
+def softmax_dim(name: str, dim: int | None, input: Tensor) -> int:
+    """`dim`; where it is None PyTorch's choice by the number of dimensions, with its warning."""
+    if dim is not None:
+        return dim
+    chosen = 0 if input.ndim in (0, 1, 3) else 1
+    warnings.warn(
+        f"{name}: without dim it acts along dim {chosen} of {input.ndim}, as in PyTorch, which "
+        f"depends on the number of dimensions and may not be what is meant; give dim={chosen}",
+        stacklevel=3,
+    )
+    return chosen
 
 
 def normalize_padding_idx(name: str, padding_idx: int | None, rows: int) -> int | None:
@@ -585,18 +842,30 @@ def normalized_sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(normalized_shape)
 
 
-def check_reduction(
-    name: str, reduction: str, size_average: Any = None, reduce: Any = None
-) -> None:
-    """Raise for a reduction that does not exist, and for PyTorch's older words for it."""
+def reduction_of(name: str, reduction: str, size_average: Any = None, reduce: Any = None) -> str:
+    """The reduction, also where it is said in PyTorch's older words, with a warning."""
+    if size_average is None and reduce is None:
+        return check_reduction(name, reduction)
     for setting, value in (("size_average", size_average), ("reduce", reduce)):
-        if value is not None:
-            raise NotImplementedError(
-                f"{name}: {setting}={value!r} is not supported; give reduction='mean', 'sum' or "
-                "'none', by keyword"
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(
+                f"{name}: expected {setting} to be True, False or None, got {value!r}; give "
+                "reduction='mean', 'sum' or 'none', by keyword"
             )
+    found = "none" if reduce is False else "mean"
+    if found == "mean" and size_average is False:
+        found = "sum"
+    warnings.warn(
+        f"{name}: size_average and reduce are old; write reduction={found!r}", stacklevel=3
+    )
+    return found
+
+
+def check_reduction(name: str, reduction: str) -> str:
+    """The reduction. Raises ValueError where there is none of that name."""
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: expected reduction 'mean', 'sum' or 'none', got {reduction!r}")
+    return reduction
 
 
 def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:

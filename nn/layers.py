@@ -1,4 +1,4 @@
-"""Layers with at most one weight and one bias: Linear, Embedding, LayerNorm, the dropouts."""
+"""Layers with at most one weight and one bias: Linear, Embedding, LayerNorm, the dropouts ..."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from minigrad import Tensor, no_grad, zeros
+from minigrad import Tensor, flatten, no_grad, reshape, zeros
 
 from . import functional as F
 from . import init
+from .arguments import check_integers
 from .module import Module, Parameter
 
 
@@ -61,13 +62,84 @@ class Linear(Module):
         return f"{sizes}, bias={self.bias is not None}"
 
 
+class Bilinear(Module):
+    """y = xᵀ W z + b: x (..., I), z (..., J), y (..., O); weight W (O, I, J), bias b (O,).
+
+    Both start as U(-k, k), k = 1/√I.
+    """
+
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        check_integers("Bilinear", 1, in1_features=in1_features)
+        self.in1_features = in1_features
+        self.in2_features = in2_features
+        self.out_features = out_features
+        shape = (out_features, in1_features, in2_features)
+        self.weight = Parameter(zeros(shape, device=device, dtype=dtype))
+        self.bias = None
+        if bias:
+            self.bias = Parameter(zeros(out_features, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        k = 1 / math.sqrt(self.in1_features)
+        for param in self.parameters():
+            init.uniform_(param, -k, k)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        sizes = f"in1_features={self.in1_features}, in2_features={self.in2_features}"
+        return f"{sizes}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Flatten(Module):
+    """The dimensions from start_dim to end_dim as one; by default all but the batch."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1):
+        self.start_dim = start_dim
+        self.end_dim = end_dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return flatten(input, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Dimension `dim` in the shape `unflattened_size`, of which one size may be -1."""
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]):
+        self.dim = dim
+        self.unflattened_size = tuple(unflattened_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        dim = self.dim % max(input.ndim, 1)
+        sizes = (*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
+        return reshape(input, sizes)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
 class Embedding(Module):
     """y = weight[ids]: ids (...) integers from 0 to num_embeddings - 1, y (..., embedding_dim).
 
     weight (num_embeddings, embedding_dim) starts as N(0, 1). Row `padding_idx` starts as 0 and gets
-    no gradient, so it stays 0: give it to an id that stands for nothing. An id out of range raises
-    IndexError. max_norm, scale_grad_by_freq and sparse raise NotImplementedError; norm_type belongs
-    to max_norm.
+    no gradient, so it stays 0: give it to an id that stands for nothing. max_norm, norm_type,
+    scale_grad_by_freq: see `functional.embedding`. An id out of range raises IndexError, sparse
+    raises NotImplementedError.
     """
 
     def __init__(
@@ -84,10 +156,13 @@ class Embedding(Module):
         device: Any = None,
         dtype: Any = None,
     ):
-        F.refuse_embedding_settings("Embedding", max_norm, scale_grad_by_freq, sparse)
+        F.not_supported("Embedding", "leave it out: gradients are dense", sparse=sparse)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = F.normalize_padding_idx("Embedding", padding_idx, num_embeddings)
+        self.max_norm = max_norm
+        self.norm_type = norm_type
+        self.scale_grad_by_freq = scale_grad_by_freq
         if _weight is None:
             _weight = zeros(num_embeddings, embedding_dim, device=device, dtype=dtype)
             self.weight = Parameter(_weight, requires_grad=not _freeze)
@@ -133,11 +208,28 @@ class Embedding(Module):
                 self.weight[self.padding_idx] = 0.0
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.embedding(input, self.weight, self.padding_idx)
+        return F.embedding(
+            input,
+            self.weight,
+            self.padding_idx,
+            self.max_norm,
+            self.norm_type,
+            self.scale_grad_by_freq,
+        )
 
     def extra_repr(self) -> str:
-        sizes = f"{self.num_embeddings}, {self.embedding_dim}"
-        return sizes if self.padding_idx is None else f"{sizes}, padding_idx={self.padding_idx}"
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        defaults = {
+            "padding_idx": None,
+            "max_norm": None,
+            "norm_type": 2.0,
+            "scale_grad_by_freq": False,
+        }
+        for name, default in defaults.items():
+            value = getattr(self, name)
+            if value != default:
+                text += f", {name}={value}"
+        return text
 
 
 class LayerNorm(Module):
@@ -192,14 +284,14 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, inplace: bool = False):
-        F.refuse_inplace(type(self).__name__, inplace)
+        self.inplace = inplace
         self.p = F.check_probability(type(self).__name__, p)
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.dropout(input, self.p, self.training)
+        return F.dropout(input, self.p, self.training, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"p={self.p}, inplace=False"
+        return f"p={self.p}, inplace={self.inplace}"
 
 
 class LockedDropout(Dropout):

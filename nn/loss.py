@@ -1,7 +1,7 @@
-"""The losses as modules: each calls its function in `nn.functional`, with its settings.
+"""The losses, and similarities, as modules: each calls its function in `nn.functional`.
 
-`reduction` is "mean", "sum" or "none"; size_average and reduce are PyTorch's older words for it,
-and not supported.
+
+`reduction` is "mean", "sum" or "none"; size_average and reduce are PyTorch's older words for it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from .module import Module
 class MSELoss(Module):
     """(x - y)²: input x and target y of one shape."""
 
-    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean"):
-        F.check_reduction("MSELoss", reduction, size_average, reduce)
-        self.reduction = reduction
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    ):
+        self.reduction = F.reduction_of("MSELoss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
@@ -26,9 +27,10 @@ class MSELoss(Module):
 class L1Loss(Module):
     """|x - y|: input x and target y of one shape."""
 
-    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean"):
-        F.check_reduction("L1Loss", reduction, size_average, reduce)
-        self.reduction = reduction
+    def __init__(
+        self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
+    ):
+        self.reduction = F.reduction_of("L1Loss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
@@ -38,8 +40,7 @@ class HuberLoss(Module):
     """½ d² where d = |x - y| < delta, else delta (d - ½ delta)    (Huber 1964)."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
-        F.check_reduction("HuberLoss", reduction)
-        self.reduction = reduction
+        self.reduction = F.check_reduction("HuberLoss", reduction)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -57,15 +58,14 @@ class NLLLoss(Module):
     def __init__(
         self,
         weight: Tensor | None = None,
-        size_average: None = None,
+        size_average: bool | None = None,
         ignore_index: int = -100,
-        reduce: None = None,
+        reduce: bool | None = None,
         reduction: str = "mean",
     ):
-        F.check_reduction("NLLLoss", reduction, size_average, reduce)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
-        self.reduction = reduction
+        self.reduction = F.reduction_of("NLLLoss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(
@@ -90,17 +90,16 @@ class CrossEntropyLoss(Module):
     def __init__(
         self,
         weight: Tensor | None = None,
-        size_average: None = None,
+        size_average: bool | None = None,
         ignore_index: int = -100,
-        reduce: None = None,
+        reduce: bool | None = None,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ):
-        F.check_reduction("CrossEntropyLoss", reduction, size_average, reduce)
         F.check_probability("CrossEntropyLoss", label_smoothing, "label_smoothing")
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
-        self.reduction = reduction
+        self.reduction = F.reduction_of("CrossEntropyLoss", reduction, size_average, reduce)
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -126,15 +125,14 @@ class BCEWithLogitsLoss(Module):
     def __init__(
         self,
         weight: Tensor | None = None,
-        size_average: None = None,
-        reduce: None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
         reduction: str = "mean",
         pos_weight: Tensor | None = None,
     ):
-        F.check_reduction("BCEWithLogitsLoss", reduction, size_average, reduce)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
-        self.reduction = reduction
+        self.reduction = F.reduction_of("BCEWithLogitsLoss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
@@ -144,3 +142,102 @@ class BCEWithLogitsLoss(Module):
             reduction=self.reduction,
             pos_weight=self.pos_weight,
         )
+
+
+class BCELoss(Module):
+    """-w (y log x + (1 - y) log(1 - x)): input x and target y in [0, 1] of one shape.
+
+    weight w, 1 by default, broadcasts to that shape. Where x is the sigmoid of something,
+    `BCEWithLogitsLoss` is the better one.
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        weight: Tensor | None = None,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ):
+        self.register_buffer("weight", weight)
+        self.reduction = F.reduction_of("BCELoss", reduction, size_average, reduce)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
+
+
+class KLDivLoss(Module):
+    """y (log y - x): input x log-probabilities, target y probabilities; see `functional.kl_div`."""
+
+    def __init__(
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        log_target: bool = False,
+    ):
+        self.reduction = reduction
+        if reduction != "batchmean":
+            self.reduction = F.reduction_of("KLDivLoss", reduction, size_average, reduce)
+        self.log_target = log_target
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+
+class SmoothL1Loss(Module):
+    """½ d² / beta where d = |x - y| < beta, else d - ½ beta    (Girshick 2015)."""
+
+    def __init__(
+        self,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+        beta: float = 1.0,
+    ):
+        self.reduction = F.reduction_of("SmoothL1Loss", reduction, size_average, reduce)
+        self.beta = beta
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.smooth_l1_loss(input, target, reduction=self.reduction, beta=self.beta)
+
+
+class MarginRankingLoss(Module):
+    """max(0, -y (a - b) + margin): target y is 1 where input a is to be the larger, else -1."""
+
+    def __init__(
+        self,
+        margin: float = 0.0,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        reduction: str = "mean",
+    ):
+        self.margin = margin
+        self.reduction = F.reduction_of("MarginRankingLoss", reduction, size_average, reduce)
+
+    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
+        return F.margin_ranking_loss(input1, input2, target, self.margin, reduction=self.reduction)
+
+
+class CosineSimilarity(Module):
+    """x · z / (max(‖x‖, eps) max(‖z‖, eps)) along `dim`."""
+
+    def __init__(self, dim: int = 1, eps: float = 1e-8):
+        self.dim = dim
+        self.eps = eps
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        return F.cosine_similarity(x1, x2, self.dim, self.eps)
+
+
+class PairwiseDistance(Module):
+    """‖x - z + eps‖_p over the last dimension."""
+
+    def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
+        self.norm = p
+        self.eps = eps
+        self.keepdim = keepdim
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        return F.pairwise_distance(x1, x2, self.norm, self.eps, self.keepdim)

@@ -46,6 +46,15 @@ def run_length_lines(module: Module) -> list[str]:
     return lines
 
 
+def parameter_lines(module: Module) -> str:
+    """`  (name): Parameter containing: [torch.float32 of size 2x3]` for each parameter."""
+    lines = []
+    for name, param in module._parameters.items():
+        size = "x".join(map(str, param.shape))
+        lines.append(f"  ({name}): Parameter containing: [torch.{param.dtype} of size {size}]")
+    return "\n".join(lines)
+
+
 def as_html(module: Module) -> str:
     """The tree as nested lists of which each branch can be folded."""
     count = sum(param.numel() for param in module.parameters())

@@ -67,7 +67,7 @@ def test_misuse_of_losses() -> None:
             ValueError, match=f"^{name}: expected reduction 'mean', 'sum' or 'none', got 'avg'$"
         ):
             getattr(F, name)(mg.ones(3, 4), mg.tensor([0, 1, 2]), reduction="avg")
-    with pytest.raises(NotImplementedError, match="l1_loss: size_average='sum' is not supported"):
+    with pytest.raises(TypeError, match="l1_loss: expected size_average to be True, .* got 'sum'"):
         F.l1_loss(mg.ones(3), mg.ones(3), "sum")  # in PyTorch the third is size_average too
     with pytest.raises(
         ValueError,
@@ -86,8 +86,16 @@ def test_misuse_of_losses() -> None:
         mg.byhand.softmax_cross_entropy(mg.ones(2, 4), mg.ones(2))
     with pytest.raises(IndexError, match="expected classes 0 to 3, got values from -1 to 1"):
         F.cross_entropy(mg.ones(2, 4), mg.tensor([-1, 1]))
-    with pytest.raises(NotImplementedError, match="MSELoss: size_average=True is not supported"):
-        nn.MSELoss(size_average=True)
+    with pytest.raises(ValueError, match="binary_cross_entropy: .* between 0 and 1, got 1.5;"):
+        F.binary_cross_entropy(mg.tensor([0.5, 1.5]), mg.ones(2))
+    with pytest.raises(ValueError, match=r"prelu: expected weight \(1,\) or \(3,\), got \(2,\)"):
+        F.prelu(mg.ones(2, 3), mg.ones(2))
+    with pytest.raises(ValueError, match=r"glu: expected an even size at dim -1, got \(2, 3\)"):
+        F.glu(mg.ones(2, 3))
+    with pytest.raises(
+        ValueError, match=r"bilinear: expected .* got \(2,\), \(3,\) and \(1, 3, 2\)"
+    ):
+        F.bilinear(mg.ones(2), mg.ones(3), mg.ones(1, 3, 2))
     with pytest.raises(
         ValueError, match=r"layer_norm: expected an input whose last sizes are \(4,\), got \(2, 3\)"
     ):

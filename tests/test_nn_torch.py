@@ -35,6 +35,19 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (np.array([6, 5, 6]),),
     ),
     "Dropout, p=0": (lambda nn: nn.Dropout(0.0), (draw(3, 4),)),
+    "Embedding, max_norm": (
+        lambda nn: nn.Embedding(7, 3, max_norm=0.5, norm_type=1.0),
+        (rng.integers(0, 4, (4, 5)),),
+    ),
+    "Embedding, by frequency": (
+        lambda nn: nn.Embedding(7, 3, padding_idx=1, scale_grad_by_freq=True),
+        (rng.integers(0, 4, (4, 5)),),
+    ),
+    "Bilinear": (lambda nn: nn.Bilinear(3, 4, 2), (draw(2, 5, 3), draw(2, 5, 4))),
+    "Bilinear, no bias": (lambda nn: nn.Bilinear(3, 4, 2, bias=False), (draw(5, 3), draw(5, 4))),
+    "Flatten": (lambda nn: nn.Flatten(), (draw(2, 3, 4),)),
+    "Flatten, between": (lambda nn: nn.Flatten(0, 1), (draw(2, 3, 4),)),
+    "Unflatten": (lambda nn: nn.Unflatten(1, (2, -1)), (draw(3, 6, 2),)),
     "LayerNorm": (lambda nn: nn.LayerNorm(4), (draw(2, 3, 4),)),
     "LayerNorm, two dimensions": (lambda nn: nn.LayerNorm((3, 4), eps=0.1), (draw(2, 3, 4),)),
     "LayerNorm, plain": (lambda nn: nn.LayerNorm([4], elementwise_affine=False), (draw(2, 4),)),
@@ -45,6 +58,44 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "LeakyReLU": (lambda nn: nn.LeakyReLU(0.3), (np.array([-1.0, 0.0, 2.0]),)),
     "ELU": (lambda nn: nn.ELU(alpha=0.7), (np.array([-1.0, 0.0, 2.0, 800.0]),)),
     "SiLU": (lambda nn: nn.SiLU(), (draw(5),)),
+    "SELU": (lambda nn: nn.SELU(), (np.array([-1.0, 0.0, 2.0]),)),
+    "Mish": (lambda nn: nn.Mish(), (draw(5),)),
+    "Softsign": (lambda nn: nn.Softsign(), (draw(5),)),
+    "Hardtanh": (lambda nn: nn.Hardtanh(-0.5, 2.0), (np.array([-1.0, -0.5, 0.0, 2.0, 3.0]),)),
+    "ReLU6": (lambda nn: nn.ReLU6(), (np.array([-1.0, 0.0, 3.0, 6.0, 7.0]),)),
+    "GLU": (lambda nn: nn.GLU(dim=1), (draw(2, 4, 3),)),
+    "PReLU": (lambda nn: nn.PReLU(), (np.array([-1.0, 0.0, 2.0]),)),
+    "PReLU, by channel": (lambda nn: nn.PReLU(3, init=0.1), (draw(2, 3, 4),)),
+    "Softmin": (lambda nn: nn.Softmin(dim=1), (draw(2, 3, 4),)),
+    "in place": (
+        lambda nn: nn.Sequential(
+            nn.Linear(4, 3),
+            nn.ReLU(inplace=True),
+            nn.Linear(3, 3),
+            nn.LeakyReLU(0.1, True),
+            nn.Linear(3, 3),
+            nn.ELU(1.0, inplace=True),
+            nn.Linear(3, 3),
+            nn.SiLU(inplace=True),
+            nn.Linear(3, 3),
+            nn.Hardtanh(inplace=True),
+            nn.Linear(3, 3),
+            nn.Mish(inplace=True),
+            nn.Linear(3, 3),
+            nn.SELU(inplace=True),
+            nn.Dropout(0.0, inplace=True),
+        ),
+        (draw(5, 4),),
+    ),
+    "CosineSimilarity": (lambda nn: nn.CosineSimilarity(-1), (draw(2, 3), draw(2, 3, seed=1))),
+    "PairwiseDistance": (
+        lambda nn: nn.PairwiseDistance(keepdim=True),
+        (draw(2, 3), draw(2, 3, seed=1)),
+    ),
+    "ModuleDict": (
+        lambda nn: nn.Sequential(nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Tanh()})["a"]),
+        (draw(3, 2),),
+    ),
     "GELU": (lambda nn: nn.GELU(approximate="tanh"), (draw(5),)),
     "Softplus": (
         lambda nn: nn.Softplus(beta=2.0),
@@ -131,12 +182,36 @@ def test_tree_of_modules() -> None:
 
 # Names, arguments, and what is refused.
 
-CLASSES = """Embedding LayerNorm Linear Dropout Identity ReLU LeakyReLU ELU SiLU GELU Softplus
-    Softmax LogSoftmax MSELoss L1Loss HuberLoss NLLLoss CrossEntropyLoss BCEWithLogitsLoss
-    Sequential ModuleList""".split()
-FUNCTIONS = """linear embedding dropout layer_norm relu leaky_relu elu tanh sigmoid silu gelu
-    softplus logsigmoid softmax log_softmax mse_loss l1_loss huber_loss nll_loss cross_entropy
-    binary_cross_entropy_with_logits pad""".split()
+
+def shared(ours: Any, theirs: Any) -> list[str]:
+    """The public functions and classes that two modules have by the same name."""
+    return [
+        name
+        for name in dir(ours)
+        if not name.startswith("_") and callable(getattr(ours, name)) and hasattr(theirs, name)
+        if getattr(ours, name).__module__.startswith("nn")
+    ]
+
+
+# Those whose arguments PyTorch names nowhere, or (one_hot) otherwise in its documentation.
+UNNAMED = """nn.GRU nn.LogSigmoid nn.LSTM nn.Module nn.Parameter nn.RNN nn.Sigmoid nn.Softsign
+    nn.Tanh functional.one_hot""".split()
+PAIRS = {
+    "nn": (nn, torch.nn),
+    "functional": (F, TF),
+    "init": (nn.init, torch.nn.init),
+    "utils": (nn.utils, torch.nn.utils),
+    "rnn": (nn.utils.rnn, torch.nn.utils.rnn),
+    "optim": (nn.optim, torch.optim),
+    "lr_scheduler": (nn.optim.lr_scheduler, torch.optim.lr_scheduler),
+    "data": (nn.data, torch.utils.data),
+}
+SHARED = [
+    f"{part}.{name}"
+    for part, (ours, theirs) in PAIRS.items()
+    for name in shared(ours, theirs)
+    if f"{part}.{name}" not in UNNAMED
+]
 METHODS = """add_module apply buffers children cpu cuda double eval extra_repr float load_state_dict
     modules named_buffers named_children named_modules named_parameters parameters register_buffer
     register_module register_parameter requires_grad_ train zero_grad""".split()
@@ -146,19 +221,31 @@ def parameters(function: Any) -> list[str]:
     return list(inspect.signature(function).parameters)
 
 
-@pytest.mark.parametrize("name", CLASSES)
-def test_a_constructor_takes_pytorchs_arguments(name: str) -> None:
-    theirs = parameters(getattr(torch.nn, name))
-    assert parameters(getattr(nn, name))[: len(theirs)] == theirs
+def defaults(function: Any) -> list[tuple[str, str]]:
+    """Each argument that can be left out, with its value then; a number's kind does not matter."""
+    found = []
+    for name, parameter in inspect.signature(function).parameters.items():
+        value = parameter.default
+        if value is not parameter.empty:
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            found.append((name, repr(float(value) if is_number else value)))
+    return found
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_takes_pytorchs_arguments(name: str) -> None:
+@pytest.mark.parametrize("name", SHARED)
+def test_the_arguments_are_pytorchs(name: str) -> None:
+    """In the same order, with the same defaults; ours may have more of them after PyTorch's."""
+    part, _, word = name.partition(".")
+    ours, theirs = (getattr(library, word) for library in PAIRS[part])
     try:
-        theirs = parameters(getattr(TF, name))
+        names = parameters(theirs)
     except ValueError:  # written in C; its documentation begins with its arguments
-        theirs = re.findall(r"\b([a-z_]\w*)[,=)]", (getattr(TF, name).__doc__ or "").split("->")[0])
-    assert theirs and parameters(getattr(F, name))[: len(theirs)] == theirs
+        names = re.findall(r"\b([a-z_]\w*)[,=)]", (theirs.__doc__ or "").split("->")[0])
+        assert names
+    else:
+        missing = set(defaults(theirs)) - set(defaults(ours))
+        assert not missing, f"expected {missing}, got {defaults(ours)}"
+    assert parameters(ours)[: len(names)] == names
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -208,6 +295,17 @@ def of_both(change: Any, *, error: Any = None) -> None:
         lambda nn, m, t: m.register_buffer("steps", t([2.0]), persistent=False),
         lambda nn, m, t: m.register_module("more", nn.Linear(1, 1)),
         lambda nn, m, t: m.register_parameter("none", None),
+        lambda nn, m, t: nn.ModuleDict(),
+        lambda nn, m, t: nn.ModuleDict(m.named_children()),
+        lambda nn, m, t: nn.ModuleDict([("a", m[0]), ["b", m[1]]]).pop("a"),
+        lambda nn, m, t: nn.ModuleDict(OrderedDict(a=m[0], b=m[1])).__delitem__("b"),
+        lambda nn, m, t: nn.ModuleDict({"a": m[0]}).update({"a": m[1], "c": m[1]}),
+        lambda nn, m, t: nn.ModuleDict({"a": m[0]}).__setitem__("b", nn.ReLU()),
+        lambda nn, m, t: nn.ModuleList([nn.ModuleDict({"a": m})]),
+        lambda nn, m, t: nn.ParameterList([t([1.0]), nn.Parameter(t([[1.0]]))]),
+        lambda nn, m, t: nn.ParameterList(m.parameters()).append(t([2.0])).extend([t([3.0])])[1:],
+        lambda nn, m, t: nn.ParameterList(m.parameters()).__iadd__([t([2.0])]),
+        lambda nn, m, t: setattr(m, "list", nn.ParameterList([t([1.0])])),
     ],
 )
 def test_a_tree_is_changed_as_pytorchs(change: Any) -> None:
@@ -235,6 +333,12 @@ def test_a_tree_is_changed_as_pytorchs(change: Any) -> None:
         (lambda nn, m, t: nn.Sequential(OrderedDict({"a.b": m})), KeyError),
         (lambda nn, m, t: nn.ModuleList([3]), TypeError),
         (lambda nn, m, t: nn.ModuleList(3), TypeError),
+        (lambda nn, m, t: nn.ModuleDict({"keys": m}), KeyError),
+        (lambda nn, m, t: nn.ModuleDict({"a.b": m}), KeyError),
+        (lambda nn, m, t: nn.ModuleDict({"a": 3}), TypeError),
+        (lambda nn, m, t: nn.ModuleDict(3), TypeError),
+        (lambda nn, m, t: nn.ModuleDict({"a": m})["b"], KeyError),
+        (lambda nn, m, t: nn.ParameterList(3), TypeError),
         (lambda nn, m, t: m[2], IndexError),
         (lambda nn, m, t: m["0"], TypeError),
         (lambda nn, m, t: m.append(3), TypeError),
@@ -285,6 +389,79 @@ def test_a_batch_of_padding_alone_has_no_mean_and_no_gradient(settings: dict[str
     agree(F.nll_loss, TF.nll_loss, draw(2, 3), ids)
 
 
+def test_parameters_in_lists_and_dicts() -> None:
+    for library, make in ((nn, mg.tensor), (torch.nn, torch.tensor)):
+        held = library.ParameterDict({"a": make([1.0])})
+        held["b"] = library.Parameter(make([2.0]))
+        held.update({"c": make([3.0])})
+        assert list(held) == list(held.keys()) == ["a", "b", "c"] and "b" in held
+        assert [p.item() for p in held.values()] == [1.0, 2.0, 3.0] and len(held) == 3
+        assert held.pop("b").requires_grad and list(held.state_dict()) == ["a", "c"]
+        assert [name for name, _ in held.items()] == ["a", "c"]
+        assert all([isinstance(p, library.Parameter) for p in held.parameters()])
+        row = library.ParameterList(held.values())
+        row[0] = library.Parameter(make([5.0]))
+        assert [p.item() for p in row] == [5.0, 3.0] and row[-1].item() == 3.0
+        assert list(row.state_dict()) == ["0", "1"] and len(row) == 2
+
+
+def test_a_softmax_without_dim_chooses_as_pytorchs_does() -> None:
+    for ndim in range(5):
+        x = draw(*[2, 3, 2, 2][:ndim])
+        for name in ("softmax", "log_softmax", "softmin"):
+            with pytest.warns(UserWarning, match="mplicit dim|without dim"):
+                agree(getattr(F, name), getattr(TF, name), x)
+        for name in ("Softmax", "LogSoftmax", "Softmin"):
+            with pytest.warns(UserWarning, match="mplicit dim|without dim"):
+                modules_agree(getattr(nn, name)(), getattr(torch.nn, name)(), x)
+
+
+@pytest.mark.parametrize("size_average", [None, True, False])
+@pytest.mark.parametrize("reduce", [None, True, False])
+def test_the_older_words_for_a_reduction(size_average: Any, reduce: Any) -> None:
+    old = {"size_average": size_average, "reduce": reduce}
+    x, y = draw(2, 3), draw(2, 3, seed=1)
+    if size_average is None and reduce is None:
+        return
+    names = ("mse_loss", "l1_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits")
+    for name in names:
+        with pytest.warns(UserWarning, match="size_average"):
+            agree(
+                lambda a, b, name=name: getattr(F, name)(a, b, **old),
+                lambda a, b, name=name: getattr(TF, name)(a, b, **old),
+                x,
+                y,
+            )
+    with pytest.warns(UserWarning, match="size_average"):
+        modules_agree(
+            nn.MSELoss(size_average, reduce), torch.nn.MSELoss(size_average, reduce), x, y
+        )
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "elu", "silu", "selu", "mish", "hardtanh"])
+def test_an_activation_in_place_changes_its_input(name: str) -> None:
+    for library, make in ((F, mg.tensor), (TF, torch.tensor)):
+        x = make([-2.0, 0.5], requires_grad=True)
+        with pytest.raises(RuntimeError, match="leaf"):
+            getattr(library, name)(x, inplace=True)
+        y = x * 2
+        assert getattr(library, name)(y, inplace=True) is y
+        assert y.tolist() == getattr(library, name)(x * 2).tolist() != [-4.0, 1.0]
+
+
+def test_a_softmax_drawn_from_gumbel_noise() -> None:
+    mg.manual_seed(3)
+    logits = mg.tensor(np.log([[0.1, 0.2, 0.7]] * 4000), requires_grad=True)
+    hard = F.gumbel_softmax(logits, hard=True)
+    shares = hard.detach().numpy().mean(0)
+    np.testing.assert_allclose(shares, [0.1, 0.2, 0.7], atol=0.04)
+    assert set(np.unique(hard.detach().numpy().round(12))) == {0.0, 1.0}
+    (hard * mg.tensor([1.0, 2.0, 3.0], dtype=mg.float64)).sum().backward()
+    assert abs(logits.grad.numpy()).max() > 0.1
+    soft = F.gumbel_softmax(logits.detach(), tau=0.5, dim=0)
+    np.testing.assert_allclose(soft.numpy().sum(0), 1.0)
+
+
 # Functions of shapes and settings that Hypothesis draws.
 
 shapes = st.lists(st.integers(1, 4), min_size=0, max_size=3).map(tuple)
@@ -305,11 +482,22 @@ def test_losses_of_differences(
             x,
             y,
         )
+    for name in ("huber_loss", "smooth_l1_loss"):
+        words = ("reduction", "delta" if name == "huber_loss" else "beta")
+        settings = dict(zip(words, (reduction, delta), strict=True))
+        agree(
+            functools.partial(getattr(F, name), **settings),
+            functools.partial(getattr(TF, name), **settings),
+            x,
+            y,
+        )
+    sign = np.sign(draw(*shape, seed=seed + 200))
     agree(
-        lambda a, b: F.huber_loss(a, b, reduction, delta),
-        lambda a, b: TF.huber_loss(a, b, reduction, delta),
+        lambda a, b, c: F.margin_ranking_loss(a, b, c, delta, reduction=reduction),
+        lambda a, b, c: TF.margin_ranking_loss(a, b, c, delta, reduction=reduction),
         x,
         y,
+        sign,
     )
 
 
@@ -403,6 +591,43 @@ def test_cross_entropy(
             x,
             y,
         )
+
+
+@given(
+    shape=st.lists(st.integers(1, 4), min_size=1, max_size=3).map(tuple),
+    reduction=st.sampled_from(["batchmean", "mean", "sum", "none"]),
+    log_target=st.booleans(),
+    seed=st.integers(0, 99),
+)
+@pytest.mark.filterwarnings("ignore:.*reduction.*mean")
+def test_kl_div(shape: Any, reduction: str, log_target: bool, seed: int) -> None:
+    x, y = draw(*shape, seed=seed), draw(*shape, seed=seed + 1)
+    target = y if log_target else np.exp(y)
+    settings = {"reduction": reduction, "log_target": log_target}
+    agree(
+        lambda a, b: F.kl_div(a, b, **settings), lambda a, b: TF.kl_div(a, b, **settings), x, target
+    )
+    modules_agree(nn.KLDivLoss(**settings), torch.nn.KLDivLoss(**settings), x, target)
+    zero = np.zeros(shape)
+    agree(lambda a: F.kl_div(a, mg.tensor(zero)), lambda a: TF.kl_div(a, torch.tensor(zero)), x)
+
+
+@given(shape=shapes, reduction=reductions, weighted=st.booleans(), seed=st.integers(0, 99))
+def test_binary_cross_entropy_of_probabilities(
+    shape: tuple[int, ...], reduction: str, weighted: bool, seed: int
+) -> None:
+    x, y = (1 / (1 + np.exp(-3 * draw(*shape, seed=s))) for s in (seed, seed + 100))
+    w = abs(draw(*shape, seed=7)) if weighted else None
+    ours = None if w is None else mg.tensor(w)
+    theirs = None if w is None else torch.tensor(w)
+    modules_agree(
+        nn.BCELoss(ours, reduction=reduction), torch.nn.BCELoss(theirs, reduction=reduction), x, y
+    )
+    ends = np.array([0.0, 0.0, 1.0, 1.0])
+    targets = np.array([0.0, 1.0, 0.0, 1.0])
+    mine, his = nn.BCELoss(reduction="none"), torch.nn.BCELoss(reduction="none")
+    found = mine(mg.tensor(ends), mg.tensor(targets)).tolist()
+    assert found == his(torch.tensor(ends), torch.tensor(targets)).tolist() == [0, 100, 100, 0]
 
 
 def test_loss_modules_print_and_save_as_pytorchs() -> None:
