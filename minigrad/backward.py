@@ -157,7 +157,7 @@ def backpropagate(
     gradients = Gradients(create_graph, kept=frozenset(map(slot, inputs or ())))
     for y, g in zip(outputs, cotangents, strict=True):
         gradients.add(y, g)
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph, immediately=False):
         for node in nodes:
             gs = gradients.take(node)
             needs = needs_at(node)

@@ -327,7 +327,7 @@ class InPlace(Conversions):
         """self as op(self, *args) shows it, in the same memory."""
         if self.requires_grad and self.node is None:
             raise RuntimeError(errors.LEAF_IN_PLACE.format(f"{op.__name__}_"))
-        with set_grad_enabled(self.wants_grad):
+        with set_grad_enabled(self.wants_grad, immediately=False):
             result = op(self.as_before(), *args)
         self.become(result.node, result.index)
         self.array = result.array

@@ -386,7 +386,8 @@ def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any
         check_holds(states, ["step", *targets])
         check_integers("step", 0, step=states["step"])
         for name, part in targets.items():
-            state_before = deepcopy(part.state_dict())
+            take_state = getattr(part, "snapshot", part.state_dict)
+            state_before = deepcopy(take_state())
             states_before.append((part, state_before))
             check_same_dtypes(state_before, states[name])
             part.load_state_dict(states[name])

@@ -174,6 +174,10 @@ class Optimizer:
                 f"{type(self).__name__}: state_dict: expected a whole step, got one that was ended "
                 "half-way; load the last checkpoint, or go on with another step"
             )
+        return self.snapshot()
+
+    def snapshot(self) -> dict[str, Any]:
+        """The state as it is, also in the middle of a step, which it then says: for going back."""
         index_of = {p: i for i, p in enumerate(self.parameters())}
         groups = []
         for group in self.param_groups:
@@ -182,7 +186,8 @@ class Optimizer:
         for p, state in self.state.items():
             arrays = {key: Tensor(value.copy()) for key, value in state.items() if key != "step"}
             states[index_of[p]] = {"step": state["step"], **arrays}
-        return {"state": states, "param_groups": groups}
+        found = {"state": states, "param_groups": groups}
+        return {**found, "is_mid_step": True} if self.is_mid_step else found
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken, with parameters of the same shapes.
@@ -204,7 +209,7 @@ class Optimizer:
         for group, loaded in zip(self.param_groups, other.param_groups, strict=True):
             group.update(loaded)
         self.state = other.state
-        self.is_mid_step = False
+        self.is_mid_step = bool(state_dict.get("is_mid_step", False))
 
     def load_state(self, index: int, saved: dict[str, Any]) -> None:
         """Copy the saved state of parameter `index` to the parameter's device and dtype."""
