@@ -15,7 +15,7 @@ import minigrad as mg
 
 sympy = pytest.importorskip("sympy", reason="SymPy is not installed (the extra prove)")
 
-from minigrad.prove import exact, prove_op, report  # noqa: E402
+from minigrad.prove import exact, points, prove_op, report  # noqa: E402
 from minigrad.prove.field import PRIME, Dual, Field, NoSquareRoot, as_dual  # noqa: E402
 from minigrad.prove.symbols import Symbols, is_zero  # noqa: E402
 
@@ -78,12 +78,14 @@ def test_tanh_of_equal_numbers_is_one_number_with_its_derivative() -> None:
     assert t.slope == (1 - t.value**2) * a.slope % PRIME
 
 
-def test_the_field_has_equality_and_no_order() -> None:
+def test_the_field_has_equality_and_an_order_only_as_a_case() -> None:
     field = Field(0)
     assert field.compare(operator.eq, a, a)
     assert field.compare(operator.ne, a, b)
-    with pytest.raises(NotImplementedError, match=r"Field has no order: 1 \+ 0 ε lt 2 \+ 0 ε"):
-        field.compare(operator.lt, Dual(1), Dual(2))
+    orders = {Field(seed).compare(operator.lt, Dual(1), Dual(2)) for seed in range(20)}
+    assert orders == {True, False}
+    with pytest.raises(NotImplementedError, match=r"Arithmetic has no order: 1 lt 2"):
+        exact.Arithmetic().compare(operator.lt, 1, 2)
 
 
 def test_the_field_has_no_exp() -> None:
@@ -243,3 +245,46 @@ def test_the_command_refuses_a_folder_that_is_not_there(
     with pytest.raises(SystemExit, match="expected a file in a folder that exists, got"):
         run(monkeypatch, tmp_path / "missing" / "page.md")
     assert not (tmp_path / "missing").exists()
+
+
+# Random points of the field
+
+
+X, Y = sympy.symbols("x y", real=True)
+
+
+@pytest.mark.parametrize(
+    "zero",
+    [
+        (X + Y) ** 2 - X**2 - 2 * X * Y - Y**2,
+        sympy.exp(X - Y) * sympy.exp(Y) - sympy.exp(X),
+        sympy.exp(X / 2) ** 2 - sympy.exp(X),
+        sympy.sin(X) ** 2 + sympy.cos(X) ** 2 - 1,
+        sympy.sqrt(X) ** 3 - X * sympy.sqrt(X),
+        sympy.tanh(X + Y) - sympy.tanh(Y + X),
+        sympy.log(X / 2) - sympy.log(X * sympy.Rational(1, 2)),
+        1 / (1 / X + 1 / Y) - X * Y / (X + Y),
+    ],
+)
+def test_an_identity_vanishes_at_every_point(zero: Any) -> None:
+    assert points.vanishes(zero) and not points.vanishes(zero + X / 10**9)
+
+
+def test_what_has_no_meaning_in_the_field_is_said() -> None:
+    for e in (sympy.gamma(X), X**Y, sympy.exp(X * X / 3), sympy.exp(sympy.Integer(1))):
+        with pytest.raises(points.Unknown):
+            points.vanishes(e)
+    with pytest.raises(points.Unknown, match="no point has the square roots"):
+        points.vanishes(1 / (X - X + sympy.Integer(points.PRIME)))
+
+
+def test_a_point_of_real_numbers_refutes_what_is_not_zero() -> None:
+    assert points.is_refuted(sympy.exp(X) - 1 - X) and not points.is_refuted(X - X)
+    assert not points.is_refuted(sympy.log(-(X**2)))  # no real number: it decides nothing
+
+
+def test_signs_that_are_given_come_first_and_a_negative_has_the_opposite() -> None:
+    field = Field(0, signs=(-1, 1))
+    assert not field.compare(operator.gt, Dual(5), Dual(2))
+    assert field.compare(operator.gt, Dual(2), Dual(5)) and field.sign(7) == 1
+    assert field.compare(operator.ge, Dual(4), Dual(4)) and field.sign(11) in (1, -1)

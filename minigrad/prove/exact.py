@@ -150,11 +150,20 @@ def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """numpy.where over exact numbers."""
-    if isinstance(a, ExactArray) or isinstance(b, ExactArray):
-        chosen = np.asarray(condition).view(np.ndarray)
-        return np.where(chosen, as_objects(a), as_objects(b)).view(ExactArray)
-    return np.where(np.asarray(condition).view(np.ndarray), a, b)
+    """numpy.where over exact numbers; integers, which are indices, stay NumPy's."""
+    chosen = np.asarray(condition).view(np.ndarray)
+    if not (isinstance(a, ExactArray) or isinstance(b, ExactArray)):
+        return np.where(chosen, a, b)
+    if all(np.asarray(branch).dtype.kind in "iub" for branch in (a, b)):
+        return np.where(chosen, a, b).view(ExactArray)
+    return np.where(chosen, as_objects(a), as_objects(b)).view(ExactArray)
+
+
+def plain_index(index: Any) -> Any:
+    """An index without exact arrays of integers in it, which numpy.add.at would ask again."""
+    if isinstance(index, tuple):
+        return tuple([plain_index(part) for part in index])
+    return index.view(np.ndarray) if isinstance(index, ExactArray) else index
 
 
 def ones_like(x: Any) -> Any:
@@ -168,7 +177,7 @@ def namespace() -> Namespace:
 
     def scatter_add(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
         out = zeros(shape)
-        np.add.at(out.view(np.ndarray), index, as_objects(g))
+        np.add.at(out.view(np.ndarray), plain_index(index), as_objects(g))
         return out
 
     def assign(x: Any, v: Any, index: Any) -> Any:
@@ -177,7 +186,7 @@ def namespace() -> Namespace:
         return out
 
     def add_at(out: Any, index: Any, g: Any) -> None:
-        np.add.at(out.view(np.ndarray), index, as_objects(g))
+        np.add.at(out.view(np.ndarray), plain_index(index), as_objects(g))
 
     vars(xp).update(
         ndarray=ExactArray,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
@@ -90,9 +90,11 @@ def as_dual(value: Any) -> Dual:
 class Field(Arithmetic):
     """Arithmetic modulo PRIME at one random point."""
 
-    def __init__(self, seed: int):
+    def __init__(self, seed: int, signs: Iterable[int] = ()):
         self.random = random.Random(seed)
         self.tanhs: dict[int, int] = {}  # the indeterminate of each argument
+        self.signs: dict[int, int] = {}  # 1 or -1: the sign that each number is said to have
+        self.next_signs = iter(signs)
 
     def draw(self) -> int:
         """A random number of the field."""
@@ -109,9 +111,19 @@ class Field(Arithmetic):
         return as_dual(value.item() if hasattr(value, "item") else value)
 
     def compare(self, relation: Callable[[Any, Any], bool], a: Any, b: Any) -> bool:
-        if relation.__name__ in ("eq", "ne"):
-            return relation(a.value, b.value)
-        return super().compare(relation, a, b)
+        difference = (a - b).value
+        if relation.__name__ in ("eq", "ne") or difference == 0:
+            return relation(difference, 0)
+        return relation(self.sign(difference), 0)
+
+    def sign(self, value: int) -> int:
+        """The sign that a number is said to have: the next of the case, or a random one; the same
+        for equal numbers, the opposite for its negative."""
+        if value not in self.signs:
+            sign = next(self.next_signs, None) or self.random.choice((1, -1))
+            self.signs[value] = sign
+            self.signs[-value % PRIME] = -sign
+        return self.signs[value]
 
     def apply(self, name: str, value: Any) -> Any:
         if name == "tanh":

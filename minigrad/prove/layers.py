@@ -10,7 +10,7 @@ derivative at once.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,17 +69,20 @@ def prove_layer(
     size: tuple[int, int, int, int],
     seed: int = 0,
     bias: bool = True,
+    signs: Iterable[int] = (),
     **settings: Any,
 ) -> LayerProof:
     """Hold one tier of rnn, gru or lstm to its derivative and to its composition, at one random
     point.
+
+    signs: 1 or -1 for each number that relu meets, in turn; random ones after the last.
 
     >>> prove_layer("gru", "by hand", mg.OPS["gru"].rule, (2, 1, 1, 2), lengths=[1]).open
     []
     """
     proof = LayerProof(layer, tier, size, settings)
     start = time.perf_counter()
-    numbers = Field(seed)
+    numbers = Field(seed, signs)
     with arithmetic(numbers):
         args = random_arguments(numbers, layer, size, bias)
 

@@ -111,14 +111,21 @@ def prove_case(rule: Rule, case: Case, proof: Proof) -> None:
 
 
 def check_partial(
-    proof: Proof, case: Case, total: Any, number: int, place: Any, variable: Any, found: Any
+    proof: Proof,
+    case: Case,
+    total: Any,
+    number: int,
+    place: Any,
+    variable: Any,
+    found: Any,
+    zero: Callable[[Any], bool] = is_zero,
 ) -> None:
     """One partial derivative: SymPy's against the rule's."""
     wanted = sympy.diff(total, variable)
     proof.partials += 1
     if not proof.identity and wanted != 0:
         proof.identity = f"∂/∂{variable} = {sympy.sstr(sympy.sympify(found))}"
-    if not is_zero(wanted - found):
+    if not zero(wanted - found):
         proof.gaps.append(Gap(f"∂/∂{variable}", wanted, found))
         proof.open.append(
             f"{case.__name__}: argument {number}{list(place)}: {found} is not {wanted}"
@@ -142,8 +149,12 @@ def prove_op(op: Any, cases: list[Case] | None = None) -> Proof:
     return proof
 
 
-def prove_second_order(op: Any, cases: list[Case] | None = None) -> Proof:
+def prove_second_order(
+    op: Any, cases: list[Case] | None = None, zero: Callable[[Any], bool] = is_zero
+) -> Proof:
     """Prove the derivative of an op's gradient, as the engine makes it with create_graph=True.
+
+    zero: how an expression is shown to be 0; `points.vanishes` where it is too large to expand.
 
     Tensors over symbols go through the op, through `grad` and once more through `grad`: so the
     replay of the rule over Tensors, the composition of an op by hand and the engine's own sums are
@@ -152,20 +163,25 @@ def prove_second_order(op: Any, cases: list[Case] | None = None) -> Proof:
     proof = Proof(op.__name__)
     start = time.perf_counter()
     for case in CASES[op.__name__] if cases is None else cases:
-        prove_case_twice(op, case, proof)
+        prove_case_twice(op, case, proof, zero)
     proof.seconds = time.perf_counter() - start
     return proof
 
 
-def prove_case_twice(op: Any, case: Case, proof: Proof) -> None:
+def prove_case_twice(
+    op: Any, case: Case, proof: Proof, zero: Callable[[Any], bool] = is_zero
+) -> None:
     """Prove the gradient of the gradient in one case, and note in `proof` what does not hold."""
     symbols = Symbols()
     with arithmetic(symbols):
-        args, settings = case(symbols)
+        args, given = case(symbols)
+        settings = {key: as_exact(value) for key, value in given.items()}
         tensors = [leaf(a) if is_variable(a) else as_constant(a) for a in args]
         value = op(*tensors, **settings)
         values = value if type(value) is tuple else (value,)
         cotangents = [leaf(symbols.array(f"g{i or ''}", *y.shape)) for i, y in enumerate(values)]
+        if op.composed:
+            compare_composition(proof, op, case, tensors, settings, values, zero)
         inputs = [t for t in tensors if isinstance(t, TensorBase) and t.requires_grad]
         slopes = grad(values, inputs, cotangents, create_graph=True, materialize_grads=True)
         weights = [symbols.array(f"h{i or ''}", *g.shape) for i, g in enumerate(slopes)]
@@ -185,8 +201,22 @@ def prove_case_twice(op: Any, case: Case, proof: Proof) -> None:
         for number, (t, second) in enumerate(zip(variables, found, strict=True)):
             for place in np.ndindex(*t.shape):
                 entry = second.array[place]
-                check_partial(proof, case, once, number, place, t.array[place], entry)
+                check_partial(proof, case, once, number, place, t.array[place], entry, zero)
     proof.cases += 1
+
+
+def compare_composition(
+    proof: Proof, op: Any, case: Case, tensors: Any, settings: Any, values: Any, zero: Any
+) -> None:
+    """Note in `proof` where a value by hand is not that of the composition."""
+    composed = op.composed(*tensors, **settings)
+    wanted = composed if type(composed) is tuple else (composed,)
+    for number, (y, want) in enumerate(zip(values, wanted, strict=True)):
+        for place in np.ndindex(*y.shape):
+            if not zero(y.array[place] - want.array[place]):
+                proof.open.append(
+                    f"{case.__name__}: value {number}{list(place)} is not the composition's"
+                )
 
 
 def leaf(array: Any) -> Any:
@@ -200,7 +230,12 @@ def as_constant(a: Any) -> Any:
     """An array of integers or booleans as a Tensor, anything else as it is."""
     if not isinstance(a, np.ndarray):
         return a
-    return TensorBase.tensor_class(a.view(exact.ExactArray) if a.dtype == bool else a)
+    return TensorBase.tensor_class(a.view(exact.ExactArray))
+
+
+def as_exact(setting: Any) -> Any:
+    """A setting that is a symbol, such as ε, as an exact array, which Tensors know."""
+    return exact.exact(setting) if isinstance(setting, sympy.Expr) else setting
 
 
 def arrays(tensors: list[Any]) -> list[Any]:

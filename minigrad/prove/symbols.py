@@ -17,6 +17,7 @@ import numpy as np
 import sympy
 
 from minigrad.prove.exact import Arithmetic, ExactArray
+from minigrad.prove.points import is_refuted
 
 REAL = {"real": True}
 POSITIVE = {"positive": True}
@@ -74,5 +75,8 @@ class Symbols(Arithmetic):
 def is_zero(expression: Any) -> bool:
     """Whether an expression is 0 for all values of its symbols, as an identity: as a polynomial in
     them and in functions of them, else by SymPy's simplification."""
+    expression = sympy.sympify(expression)
+    if is_refuted(expression):
+        return False
     expression = sympy.expand(expression)
     return bool(expression == 0 or sympy.simplify(expression) == 0)
