@@ -80,6 +80,11 @@ def execute(notebook: Any, path: Path) -> None:
 
 def main() -> None:
     chosen = options.parse(sys.argv[1:], "python -m demos.notebooks", with_names=True)
+    if chosen.engine != "minigrad":
+        sys.exit(
+            f"--engine {chosen.engine}: notebooks run on minigrad; "
+            f"python -m demos takes --engine {chosen.engine}."
+        )
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(options.HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from demos import store
 from demos.seq2seq import Ids, TensorNamespace
 
 Pair = tuple[str, str]  # a text and its translation
@@ -139,12 +140,8 @@ def read_pairs(path: str | Path) -> list[Pair]:
     out. Ends the program with one sentence where a line has no tab or the file holds fewer than
     LEAST texts.
     """
-    try:
-        lines = Path(path).read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SystemExit(f"{path}: expected a text file in UTF-8, got: {error}.") from None
     found: dict[str, str] = {}
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(store.read_text(path).split("\n"), start=1):
         source, *rest = (part.strip() for part in line.split("\t"))
         if not line.strip():
             continue

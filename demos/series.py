@@ -7,6 +7,7 @@ N windows, T values seen in each, A values ahead. A `Split` is what was seen (N,
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from matplotlib import cbook
 
 import minigrad as mg
 import nn
+from demos import store
 from demos.training import shuffled, train
 from minigrad import Tensor
 from minigrad.random import generator
@@ -99,6 +101,7 @@ def read_column(path: str, column: str | None) -> Array:
     header, rows = read_rows(path)
     if header.count(column or "") != 1:
         names = ", ".join(header) if rows else "it has no rows"
+        names = store.printable(names).replace("\n", " ")[:200]
         raise SystemExit(
             f"{path}: expected --column NAME, one of its columns ({names}), got {column!r}"
             f"{', which is there twice' if column in header else ''}."
@@ -110,7 +113,7 @@ def read_column(path: str, column: str | None) -> Array:
         wrong = int(np.flatnonzero(~np.isfinite(values))[0])
         raise SystemExit(
             f"{path}: expected a number as {column} in every row, got "
-            f"{texts[wrong]!r} in row {wrong + 1}."
+            f"{texts[wrong]!r:.60} in row {wrong + 1}."
         )
     if len(values) < 200 or np.ptp(values) == 0:
         raise SystemExit(
@@ -125,19 +128,18 @@ def read_rows(path: str) -> tuple[list[str], list[list[str]]]:
     """
     header: list[str] = []
     rows = []
+    reader = csv.reader(io.StringIO(store.read_text(path, "CSV file"), newline=""))
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            for row in reader:
-                if row and len(row) != len(header):
-                    raise SystemExit(
-                        f"{path}, line {reader.line_num}: expected {len(header)} cells, as in the "
-                        f"first line, got {len(row)}; put a cell with a comma in quotes."
-                    )
-                if row:
-                    rows.append(row)
-    except (UnicodeDecodeError, csv.Error) as error:
+        header = next(reader, [])
+        for row in reader:
+            if row and len(row) != len(header):
+                raise SystemExit(
+                    f"{path}, line {reader.line_num}: expected {len(header)} cells, as in the "
+                    f"first line, got {len(row)}; put a cell with a comma in quotes."
+                )
+            if row:
+                rows.append(row)
+    except csv.Error as error:
         raise SystemExit(f"{path}: expected a CSV file in UTF-8, got: {error}.") from None
     return header, rows
 

@@ -31,6 +31,16 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
+def read_text(path: str | Path, kind: str = "text file") -> str:
+    """A reader's file in UTF-8, lines ended by "\\n"; ends the program where it cannot be read."""
+    try:
+        return Path(path).read_text("utf-8-sig")
+    except OSError as error:
+        raise SystemExit(f"{path}: expected a {kind} in UTF-8, got: {error.strerror}.") from None
+    except UnicodeDecodeError as error:
+        raise SystemExit(f"{path}: expected a {kind} in UTF-8, got: {error}.") from None
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those it lies in. Raises OSError where that cannot be."""
     try:

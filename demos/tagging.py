@@ -7,6 +7,7 @@ H sizes, C tags.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -15,6 +16,7 @@ import numpy as np
 
 import minigrad as mg
 import nn
+from demos import store
 from demos.models import size
 from minigrad import Tensor
 from minigrad.random import generator
@@ -39,18 +41,16 @@ def read_conll(path: str) -> list[Sentence]:
     nothing is there.
     """
     sentences, words, tags = [], [], []
-    try:
-        with open(path, encoding="utf-8-sig") as file:
-            lines = [*file, ""]
-    except UnicodeDecodeError as error:
-        raise SystemExit(f"{path}: expected a text file in UTF-8, got: {error}.") from None
+    lines = [*store.read_text(path).split("\n"), ""]
     for number, line in enumerate(lines, start=1):
-        columns = line.split()
+        columns = [
+            part for part in re.split(r"[ \t]", line) if part
+        ]  # a word may hold other spaces
         if columns and columns[0] != "-DOCSTART-":
             if len(columns) < 2 or not (columns[-1] == "O" or columns[-1][:2] in ("B-", "I-")):
                 raise SystemExit(
                     f"{path}, line {number}: expected a word and, last, O, B-KIND or I-KIND, "
-                    f"got {line.strip()!r}."
+                    f"got {line.strip()!r:.60}."
                 )
             words.append(columns[0])
             tags.append(columns[-1])

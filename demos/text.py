@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from hashlib import sha256
 from itertools import islice
-from pathlib import Path
 from pydoc_data.topics import topics
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ import numpy as np
 
 import minigrad as mg
 import nn
+from demos import store
 from demos.lab import ranged
 from demos.models import KINDS, size
 from demos.training import cross_entropy
@@ -54,18 +54,12 @@ def read(path: str = "") -> str:
     file is no use."""
     if not path:
         return help_texts()
-    try:
-        text = Path(path).read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SystemExit(f"--text {path} is not UTF-8 ({error}); save it as UTF-8.") from None
+    text = store.read_text(path)
     if len(text) < SHORTEST:
-        raise SystemExit(
-            f"--text {path}: expected at least {SHORTEST:,} characters, got {len(text):,}."
-        )
+        raise SystemExit(f"{path}: expected at least {SHORTEST:,} characters, got {len(text):,}.")
     if len(set(text)) > WIDEST:
         raise SystemExit(
-            f"--text {path}: expected at most {WIDEST:,} different characters, "
-            f"got {len(set(text)):,}."
+            f"{path}: expected at most {WIDEST:,} different characters, got {len(set(text)):,}."
         )
     return text
 

@@ -1,6 +1,7 @@
 """The demos as notebooks: one of them is run, and a class that a reader changes there is not taken
 for the old one."""
 
+import ast
 import json
 import os
 import subprocess
@@ -15,6 +16,8 @@ pytest.importorskip("jupytext", reason="notebooks need the extra notebooks")
 pytest.importorskip("ipykernel", reason="notebooks need the extra notebooks")
 nbclient = pytest.importorskip("nbclient", reason="notebooks need the extra notebooks")
 nbformat = pytest.importorskip("nbformat", reason="notebooks need the extra notebooks")
+
+from demos import notebooks, options  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -50,6 +53,58 @@ def test_a_demo_runs_as_a_notebook(tmp_path: Path) -> None:
     assert len(figures) == 1  # below the cell that draws it
     section = json.loads((tmp_path / "sections" / "s2.json").read_text("utf-8"))
     assert section["quick"] and (tmp_path / "figures" / "s2_lstm_cell.png").exists()
+
+
+HOSTILE = "o'brien \"quoted\" \\ '+str(10**9)+' {x} %s.csv"
+
+
+def every_option(folder: Path) -> "options.Options":
+    """A value that is not the default for each option."""
+    for name in ("text", "train", "test", "pairs", HOSTILE):
+        (folder / name).write_text("")
+    return options.Options(
+        quick=True,
+        seeds=3,
+        jobs=2,
+        device="cpu",
+        backend="dask",
+        scheduler="tcp://h:1",
+        out=folder / "out",
+        text=Path("text"),
+        csv=Path(HOSTILE),
+        column='o\'price "$" {x}',
+        train=Path("train"),
+        test=Path("test"),
+        pairs=Path("pairs"),
+    )
+
+
+@pytest.mark.parametrize("name", options.SCRIPTS)
+def test_the_first_cell_says_what_the_command_line_said(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each option reaches the demos that take it, a file by its whole path, as data and not as
+    code."""
+    monkeypatch.chdir(tmp_path)
+    chosen = every_option(tmp_path)
+    cells = notebooks.cells_of(options.SCRIPTS[name], notebooks.words_for(name, chosen)).cells
+    assigned = ast.parse(cells[1].source.replace("%matplotlib inline", "")).body[1]
+    assert isinstance(assigned, ast.Assign) and isinstance(assigned.value, ast.Call)
+    words, said_name = map(ast.literal_eval, assigned.value.args)
+    assert said_name == name
+    parsed = options.parse(words, name)
+    for option in ("quick", "seeds", "jobs", "device", "backend", "scheduler"):
+        assert getattr(parsed, option) == getattr(chosen, option)
+    for option, (users, *_) in options.DATA.items():
+        value = getattr(chosen, option) if name in users else None
+        wanted = tmp_path / value if isinstance(value, Path) else value
+        assert getattr(parsed, option) == wanted
+
+
+def test_another_engine_is_refused_and_not_left_out(tmp_path: Path) -> None:
+    done = command("s2", "--quick", "--engine", "torch", "--out", str(tmp_path))
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "--engine torch: notebooks run on minigrad" in done.stderr and not done.stdout
 
 
 def test_an_unknown_demo_gets_one_sentence() -> None:

@@ -159,7 +159,7 @@ def test_the_parts_are_the_text() -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"\xff\xfe" * 30_000, "is not UTF-8"),
+        (b"\xff\xfe" * 30_000, "expected a text file in UTF-8, got: "),
         (b"too short", "expected at least 30,000 characters, got 9."),
         (
             "".join(map(chr, range(0x4E00, 0x5300))).encode() * 30,
