@@ -18,6 +18,7 @@ import shlex
 import sys
 import textwrap
 import time
+import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -28,20 +29,40 @@ import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
-from demos import cluster, options, report, store
+from demos import claims, cluster, options, records, report, rule, store, verdicts
+from demos.verdicts import readable
 
-HOLDS, FAILS = "holds", "does not hold"
 given: options.Options | None = (
     None  # set by `python -m demos`; a script of its own reads its command line
 )
 
 
-def only_if(condition: str) -> str:
-    return f"holds only if {condition}"
+SHOWN = "# %% shown"  # heads a cell that draws or tells, and on which no claim rests
 
 
-def untestable(reason: str) -> str:
-    return f"cannot be tested here, because {reason}"
+def play(script: Path, only_claims: bool = False) -> dict[str, Any]:
+    """Run a script from top to bottom and return its names; the cells headed SHOWN can be left
+    out."""
+    cells = re.split(r"^(?=# %%)", script.read_text("utf-8"), flags=re.MULTILINE)
+    if only_claims:  # as many empty lines, so that `inspect` finds the source of functions
+        cells = ["\n" * cell.count("\n") if cell.startswith(SHOWN) else cell for cell in cells]
+    module = types.ModuleType("__main__")
+    module.__file__ = str(script)
+    before = sys.modules["__main__"]
+    sys.modules["__main__"] = module
+    try:
+        exec(compile("".join(cells), str(script), "exec"), vars(module))
+    finally:
+        sys.modules["__main__"] = before
+    return vars(module)
+
+
+class Missing(Exception):
+    """Where the ledger runs a script: runs that are not kept yet. calls: experiment, arguments and
+    where the result goes."""
+
+    def __init__(self, calls: list[tuple[Callable[..., Any], dict[str, Any], Path]]):
+        self.calls = calls
 
 
 class Runs:
@@ -63,6 +84,17 @@ class Runs:
         )
         assert found.rows, f"no run has {arguments}"
         return found
+
+    def best(self, by: str, lowest: bool = False) -> Runs:
+        """For each seed the run that has the most of `by`, or the least: how a learning rate is
+        chosen on validation data, for each run anew."""
+        chosen: dict[Any, dict[str, Any]] = {}
+        for row in self.rows:
+            other = chosen.get(row["seed"])
+            ahead = other is None or (row[by] < other[by] if lowest else row[by] > other[by])
+            if ahead:
+                chosen[row["seed"]] = row
+        return Runs(chosen[seed] for seed in sorted(chosen))
 
     def __getitem__(self, name: str) -> np.ndarray[Any, Any]:
         """The values of `name`, one row a run."""
@@ -88,6 +120,8 @@ class Lab:
             self.options.device,
             self.options.out,
         )
+        self.ledger = self.options.ledger is not None
+        self.script = path
         store.check_out(self.out)
         if self.options.scheduler is not None:
             cluster.check(self.options.scheduler)
@@ -96,15 +130,30 @@ class Lab:
         ).partition("\n\n")
         self.blocks: list[dict[str, Any]] = []
         self.experiments: dict[str, Any] = {}
+        self.measured: dict[str, tuple[list[float], list[float]]] = {}  # claim -> both sides
         self.began = time.perf_counter()
         if "ipykernel" not in sys.modules:
             plt.switch_backend("agg")
-        print(f"\n{self.title}\n{'=' * len(self.title)}")
+        self.print(f"\n{self.title}\n{'=' * len(self.title)}")
+
+    def print(self, text: str) -> None:
+        """Say it on the screen; the ledger keeps silent."""
+        if not self.ledger:
+            print(text)
+
+    def pick(self, *, quick: Any, full: Any, ledger: Any = None) -> Any:
+        """A setting by what the script is run for. ledger: of what only claims are taken from;
+        that of a full run where nothing is said."""
+        if self.ledger:
+            return full if ledger is None else ledger
+        return quick if self.quick else full
 
     # ---- experiments
 
     def seeds(self, at_least: int = 1) -> range:
         """Seeds of the independent runs: as many as --seeds says, and more where runs are cheap."""
+        if self.options.ledger:
+            return range(self.options.ledger[at_least > 1])
         return range(max(self.options.seeds, min(at_least, 3) if self.quick else at_least))
 
     def run(self, experiment: Callable[..., dict[str, Any]], **arguments: Any) -> Runs:
@@ -127,6 +176,9 @@ class Lab:
             for chosen, path in zip(combinations, paths, strict=True)
             if not store.is_run(path)
         ]
+        if self.ledger and missing:
+            self.keep()
+            raise Missing([(experiment, chosen, path) for chosen, path in missing])
         jobs = -1 if self.options.backend == "dask" else min(self.options.jobs, len(missing))
         calls = (
             joblib.delayed(store.perform)(experiment, chosen, path) for chosen, path in missing
@@ -158,7 +210,7 @@ class Lab:
     def say(self, text: str) -> None:
         """A paragraph."""
         text = readable(" ".join(text.split()))
-        print("\n" + textwrap.fill(text, 100))
+        self.print("\n" + textwrap.fill(text, 100))
         self.blocks.append({"type": "text", "text": text})
 
     def table(self, caption: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -172,14 +224,17 @@ class Lab:
         ]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         caption = store.printable(caption)
-        print(f"\n{caption}")
+        self.print(f"\n{caption}")
         for row in cells:
             first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-            print("  " + "  ".join([first.strip().ljust(widths[0]), *rest]))
+            self.print("  " + "  ".join([first.strip().ljust(widths[0]), *rest]))
         self.blocks.append({"type": "table", "caption": caption, "rows": cells})
 
     def show(self, figure: Any, name: str, caption: str) -> None:
         """Save a figure as figures/<script>_<name>.png; the caption says what one sees."""
+        if self.ledger:
+            plt.close(figure)
+            return
         path = self.out / "figures" / f"{self.name}_{name}.png"
         drawn = io.BytesIO()
         figure.savefig(drawn, format="png")
@@ -190,52 +245,69 @@ class Lab:
         print(f"\nFigure {path}")
         self.blocks.append({"type": "figure", "file": f"figures/{path.name}", "caption": caption})
 
-    def claim(
-        self,
-        text: str,
-        *,
-        where: str,
-        measured: Any,
-        verdict: str,
-        baseline: tuple[str, Any] | None = None,
-        unit: str = "{:.3g}",
-        experiment: str = "",
-    ) -> None:
-        """One row of the ledger: the lesson's claim in our words, and the result.
+    def claim(self, name: str, a: Any, b: Any) -> None:
+        """Measure a comparison of demos/claims.toml: its sides a and b, a value for each seed (of b
+        also one number for all).
 
-        where: section of the lesson. measured: a number, or one for each independent run, of which
-        the median and the range are reported. baseline: what it is to be compared with, and its
-        value or values. unit: how a number is written ("{:.0%}"). verdict: HOLDS, FAILS,
-        only_if(...) or untestable(...).
+        What is said is these numbers and the verdict of the ledger, which rests on more runs.
         """
-        text, value = " ".join(text.split()), summary(measured, unit)
-        base = (
-            {"name": baseline[0], **summary(baseline[1], number_only(unit))} if baseline else None
-        )
-        self.blocks.append(
-            {
-                "type": "claim",
-                "section": self.name,
-                "where": where,
-                "claim": text,
-                "experiment": experiment,
-                "measured": value,
-                "baseline": base,
-                "verdict": verdict,
-                "quick": self.quick,
-            }
-        )
-        baseline = f"; {base['name']}: {base['text']}" if base else ""
-        print("\n" + textwrap.fill(f"Claim ({where}): {text}", 100, subsequent_indent="  "))
-        print(
-            textwrap.fill(
-                f"{value['text']}{baseline}", 100, initial_indent="  ", subsequent_indent="  "
-            )
-        )
-        print(textwrap.fill(f"-> {verdict}", 100, initial_indent="  ", subsequent_indent="     "))
+        row = claims.table()[name]
+        a = np.atleast_1d(np.asarray(a, dtype=float))
+        b = np.broadcast_to(np.asarray(b, dtype=float), a.shape)
+        self.measured[name] = (a.tolist(), b.tolist())
+        constant = float(b[0]) if np.ptp(b) == 0 else b
+        sides = [
+            {"name": side, **summary(values, row.unit)}
+            for side, values in zip(row.sides, (a, constant))
+        ]
+        own = ""
+        if len(a) >= rule.LOOKS[0]:
+            own = rule.judge(row.differences(a, b), row.least, row.direction).verdict
+        self.add_claim(row, sides, own)
+
+    def fact(self, name: str, value: Any) -> None:
+        """Measure a fact of demos/claims.toml: a number, or one for each seed of which none may
+        contradict."""
+        row = claims.table()[name]
+        values = np.atleast_1d(np.asarray(value, dtype=float))
+        wanted = row.expected if row.at_most is None else row.at_most
+        self.measured[name] = (values.tolist(), [wanted] * len(values))
+        own = verdicts.of_fact(row, values.tolist())
+        self.add_claim(row, [{"name": row.measure, **summary(values, row.unit)}], own)
+
+    def add_claim(self, row: claims.Claim, sides: list[dict[str, Any]], own: str) -> None:
+        kept = verdicts.committed()[row.name]
+        block = {"type": "claim", "section": self.name, "name": row.name, "claim": row.text}
+        block |= {"where": row.place, "measure": row.measure, "sides": sides, "quick": self.quick}
+        block |= {"own": own, "verdict": kept.word, "seeds": kept.seeds}
+        self.blocks.append(block)
+        place = f" ({row.place})" * bool(row.place)
+        told = "; ".join(f"{side['name']}: {side['text']}" for side in sides)
+        lines = [
+            ("", f"Claim{place}: {row.text}"),
+            ("  ", told if row.is_fact else f"{told}  [{row.measure}]"),
+            ("  -> ", f"{kept.word} (ledger, {kept.seeds} seeds)"),
+        ]
+        if own and not self.quick:
+            lines.append(("  -> ", f"{own} (these runs alone)"))
+        self.print("")
+        for indent, line in lines:
+            rest = " " * max(2, len(indent))
+            self.print(textwrap.fill(line, 100, initial_indent=indent, subsequent_indent=rest))
+
+    def keep(self) -> None:
+        """Add to the records what the ledger has asked for and this script has measured."""
+        folder = self.options.records
+        known = records.Records.load(records.FOLDER, folder)
+        code = store.fingerprint_of(self.script)
+        lines = records.lines_of(self.measured, known, self.options.engine, code)
+        records.add(folder, self.name, lines)
 
     def done(self) -> None:
         """Keep what the section has shown; a script of its own also writes the report."""
+        if self.ledger:
+            self.keep()
+            return
         devices = {
             run.get("device", "cpu")
             for experiment in self.experiments.values()
@@ -288,19 +360,6 @@ def ranged(values: Any, unit: str = "{:.0%}") -> str:
 def number_only(unit: str) -> str:
     """ "{:.0%}" of "{:.0%} of it is left"."""
     return re.sub(r".*?({.*?}).*", r"\1", unit)
-
-
-def readable(text: str) -> str:
-    """2·10⁻¹¹ for 2e-11, and no control characters."""
-    text = store.printable(text)
-    raised = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-    text = re.sub(r"\b0(\.0+)?e[+-]00", "0", text).replace("e+00", "")
-    text = re.sub(r"[+-]0%", "0%", text)
-    return re.sub(
-        r"(\d)e([+-]\d\d)",
-        lambda found: f"{found[1]}·10{str(int(found[2])).translate(raised)}",
-        text,
-    )
 
 
 def scalars(result: dict[str, Any]) -> dict[str, Any]:

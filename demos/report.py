@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from demos import store
+from demos import forest, store, verdicts
 
 Section = dict[str, Any]
-COLUMNS = ("Place", "Claim", "Measured", "Baseline", "Verdict")
-VERDICTS = {"holds": "✓", "holds only if": "◐", "does not hold": "✗", "cannot be tested": "?"}
+COLUMNS = ("Place", "Claim", "These runs", "Ledger", "Verdict of the ledger")
 
 
 def write(out: Path) -> str:
@@ -62,14 +61,14 @@ def text(value: str) -> str:
 
 
 def verdict_kind(verdict: str) -> str:
-    """The longest of VERDICTS that the verdict begins with."""
-    return max((kind for kind in VERDICTS if verdict.startswith(kind)), key=len)
+    """The longest kind of verdict that this one begins with."""
+    return max((kind for kind in verdicts.MARKS if verdict.startswith(kind)), key=len)
 
 
 def badge(verdict: str) -> str:
     kind = verdict_kind(verdict)
     name = kind.replace(" ", "-")
-    mark = f'<span aria-hidden="true">{VERDICTS[kind]}</span>'
+    mark = f'<span aria-hidden="true">{verdicts.MARKS[kind]}</span>'
     return f'<span class="{name}"><b>{mark} {kind}</b>{text(verdict.removeprefix(kind))}</span>'
 
 
@@ -96,22 +95,24 @@ def ledger_html(ledger: list[dict[str, Any]]) -> Iterator[str]:
     counts = Counter(verdict_kind(row["verdict"]) for row in ledger)
     yield '<section id="ledger"><h2>Claims</h2><p class="counts">'
     yield " ".join(
-        f"<span>{badge(kind)} {counts[kind]}</span>" for kind in VERDICTS if counts[kind]
+        f"<span>{badge(kind)} {counts[kind]}</span>" for kind in verdicts.MARKS if counts[kind]
     )
     yield (
-        "</p><p>Numbers are medians, with the range over independent runs. Places are sections "
-        "of the lesson.</p>"
+        "</p><p>These runs: medians, with the range over independent runs. The verdict is that of "
+        "the ledger, which rests on the runs in demos/records: the interval of the mean difference "
+        "beside the differences that do not matter, in grey. Places are sections of the lesson."
+        "</p>"
     )
     heads = "".join(f"<th>{name}</th>" for name in COLUMNS)
     yield f"<table class='ledger'><thead><tr>{heads}</tr></thead><tbody>"
     for row in ledger:
-        base = row["baseline"]
-        baseline = f"{text(base['name'])}: {text(base['text'])}" if base else ""
+        verdict = verdicts.committed()[row["name"]]
+        drawn = forest.picture(verdict) if verdict.judged else ""
         cells = [
             text(row["where"]),
             f'<a href="#{row["section"]}">{text(row["claim"])}</a>',
-            text(row["measured"]["text"]),
-            baseline,
+            sides_html(row),
+            f"{drawn}<br>{row['seeds']} seeds" if row["seeds"] else "",
             badge(row["verdict"]),
         ]
         columns = zip(COLUMNS, cells)
@@ -158,13 +159,21 @@ def table_html(block: dict[str, Any], out: Path) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
+def sides_html(block: dict[str, Any]) -> str:
+    """What both sides measured here."""
+    told = "; ".join(f"{text(side['name'])}: {text(side['text'])}" for side in block["sides"])
+    return f'{told} <span class="place">{text(block["measure"])}</span>'
+
+
 def claim_html(block: dict[str, Any], out: Path) -> Iterator[str]:
-    base = block["baseline"]
-    baseline = f"; {text(base['name'])}: {text(base['text'])}" if base else ""
     place = f'<span class="place">{text(block["where"])}</span>'
     yield f'<div class="claim"><p>{text(block["claim"])} {place}</p>'
-    yield f"<p>{text(block['measured']['text'])}{baseline}</p>"
-    yield f"<p>{badge(block['verdict'])}</p></div>"
+    yield f"<p>{sides_html(block)}</p>"
+    seeds = f"ledger, {block['seeds']} seeds"
+    yield f"<p>{badge(block['verdict'])} <span class='place'>({seeds})</span></p>"
+    if block["own"] and not block["quick"]:
+        yield f"<p>{badge(block['own'])} <span class='place'>(these runs alone)</span></p>"
+    yield "</div>"
 
 
 BLOCKS = {
@@ -218,9 +227,9 @@ th, td { padding: .35rem .7rem; vertical-align: top; text-align: left;
 .claim { border-left: 3px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1.2rem 0;
   max-width: 44rem; }
 .claim p { margin: .25rem 0; } .claim p:first-child { font-weight: 600; }
-.place { font-weight: 400; white-space: nowrap; }
+.place { font-weight: 400; }
 .holds { color: var(--yes); } .holds-only-if { color: var(--part); }
-.does-not-hold { color: var(--no); } .cannot-be-tested { color: var(--open); }
+.does-not-hold, .alike { color: var(--no); } .undecided, .not-run { color: var(--open); }
 @media (max-width: 44rem) {
   .data th, .data td { padding: .35rem .4rem; }
   .ledger thead { display: none; }

@@ -1,8 +1,8 @@
-"""python -m demos.results OUT: what a run left in OUT as demos/RESULTS.md, for those who run
-nothing.
+"""python -m demos.results: demos/RESULTS.md, for those who run nothing.
 
-The numbers are kept in demos/results/results.json; a test makes the page from them again
-and compares, and holds what the README says of results to the same file.
+The verdicts are made from the records in demos/records; what the sections show from
+demos/results/results.json, which `python -m demos.results OUT` takes from a run of the demos that
+has filled OUT. Tests make the page again and compare, and hold what the README says to it.
 """
 
 from __future__ import annotations
@@ -11,29 +11,43 @@ import datetime
 import os
 import platform
 import sys
+import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from demos import store
-from demos.report import VERDICTS, verdict_kind
+from demos import claims, forest, rule, store, verdicts
+from demos.records import Records
+from demos.verdicts import Verdict, readable
 
 PAGE = Path(__file__).with_name("RESULTS.md")
 FOLDER = Path(__file__).with_name("results")
+FORESTS = FOLDER / "forest"
+TOLD = FOLDER / "told.md"  # what the ledger says in plain words; a test holds it to the verdicts
+CHANGED = FOLDER / "changed.toml"  # the verdicts of the ledger before, and why they are others now
 Results = dict[str, Any]
-HIGHLIGHTS = [  # what the README shows: a section, and how its claim begins
-    ("s6", "An LSTM keeps its accuracy"),
-    ("s6", "The forget bias should start at 1"),
-    ("s8", "In the attention that the lesson draws"),
-    ("s9", "A training step of a GRU takes"),
-    ("x1", "The gradient flows back through the addition"),
-    ("x2", "An LSTM language model is better than counting"),
-    ("x3", "An LSTM predicts share prices"),
-    ("x4", "Processing in both directions"),
-    ("x6", "With peepholes"),
-    ("x7", "One vector of fixed size"),
+Verdicts = dict[str, Verdict]
+HIGHLIGHTS = [  # what the README shows
+    "copy-lstm",
+    "bias-should-be-1",
+    "attention-drawn",
+    "gru-faster",
+    "by-the-addition",
+    "lm-counting",
+    "share-price",
+    "both-directions",
+    "peepholes-time",
+    "bottleneck",
 ]
+PLURAL = {
+    rule.HOLDS: "hold",
+    verdicts.ONLY_IF: "hold only under a condition",
+    rule.FAILS: "do not hold",
+    rule.ALIKE: "claim a difference where both sides are alike",
+    rule.UNDECIDED: "are undecided",
+    verdicts.NOT_RUN: "are not run",
+}
 
 
 def load(folder: Path = FOLDER) -> Results:
@@ -44,46 +58,126 @@ def cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def counts(results: Results) -> str:
+def of_the_lesson(found: Verdicts) -> list[Verdict]:
+    """The rows that are claims, without those that only show a condition."""
+    return [verdict for verdict in found.values() if verdict.row.place]
+
+
+def counts(found: Verdicts) -> str:
     """How many claims have each verdict, as one sentence."""
-    found = Counter(verdict_kind(claim["verdict"]) for claim in results["claims"])
-    plural = {
-        "holds": "hold",
-        "holds only if": "hold only under a condition",
-        "does not hold": "do not hold",
-        "cannot be tested": "cannot be tested",
-    }
-    parts = [f"{found[kind]} {plural[kind]}" for kind in VERDICTS if found[kind]]
-    return f"Of {len(results['claims'])} claims {', '.join(parts[:-1])} and {parts[-1]}."
+    number = Counter(verdict.kind for verdict in of_the_lesson(found))
+    *parts, last = [f"{number[kind]} {PLURAL[kind]}" for kind in verdicts.MARKS if number[kind]]
+    listed = f"{', '.join(parts)} and {last}" if parts else last
+    return f"Of {number.total()} claims {listed}."
 
 
-def claim_rows(claims: list[dict[str, Any]]) -> Iterator[str]:
-    yield "| place | claim | measured | baseline | verdict |\n|---|---|---|---|---|\n"
-    for claim in claims:
-        base = claim["baseline"]
-        baseline = f"{base['name']}: {base['text']}" if base else ""
-        mark = VERDICTS[verdict_kind(claim["verdict"])]
-        cells = [
-            claim["where"],
-            claim["claim"],
-            claim["measured"]["text"],
-            baseline,
-            f"{mark} {claim['verdict']}",
-        ]
-        yield f"| {' | '.join(map(cell, cells))} |\n"
+def sides(verdict: Verdict) -> str:
+    """What both sides measured, in the mean of the runs."""
+    row = verdict.row
+    if row.is_fact:
+        return row.unit.format(max(verdict.a, key=abs)) if verdict.a else ""
+    if not verdict.a:
+        return f"{row.sides[0]}; {row.sides[1]}"
+    told = []
+    for side, values in zip(row.sides, (verdict.a, verdict.b), strict=True):
+        mean = readable(row.unit.format(row.typical(values)))
+        told.append(side if side == mean else f"{side}: {mean}")
+    return "; ".join(told)
 
 
-def highlights(results: Results) -> str:
-    """The README's table."""
-    claims = [
-        next(
-            claim
-            for claim in results["claims"]
-            if claim["section"] == section and claim["claim"].startswith(begin)
-        )
-        for section, begin in HIGHLIGHTS
+def interval(verdict: Verdict) -> str:
+    """The small picture, and in words what it shows."""
+    if verdict.judged is None or verdict.kind == verdicts.NOT_RUN:
+        return "fact" if verdict.row.is_fact else ""
+    words = forest.description(verdict)
+    name = verdict.row.name
+    return f'<img src="results/forest/{name}.svg" alt="{words}"><br>{words}'
+
+
+def chances(verdict: Verdict) -> str:
+    """The chance that a run beats its partner, and the corrected p-value."""
+    if verdict.judged is None or verdict.p is None:
+        return ""
+    p = "< 0.001" if verdict.p < 0.001 else f"{verdict.p:.3f}".rstrip("0").rstrip(".")
+    return f"{verdict.judged.wins:.0%}; {p}"
+
+
+def in_torch(verdict: Verdict, torch: Verdicts) -> str:
+    """Whether PyTorch's runs of the same experiment lead to the same verdict."""
+    other = torch[verdict.row.name]
+    if other.kind == verdicts.NOT_RUN:
+        return "not run"
+    n = f"{other.seeds} seed{'s' * (other.seeds > 1)}"
+    if verdict.kind == verdicts.NOT_RUN:
+        return f"{other.kind} ({n})"
+    return f"same ({n})" if agree(verdict, other) else f"differs: {other.kind} ({n})"
+
+
+def agree(verdict: Verdict, other: Verdict) -> bool:
+    """The same verdict, or where one side has too few runs for one, an estimate in the other's
+    interval."""
+    if verdict.own == other.own or verdict.judged is None or other.judged is None:
+        return verdict.own == other.own
+    if rule.UNDECIDED not in (verdict.own, other.own):
+        return False
+    return bool(verdict.judged.low <= other.judged.estimate <= verdict.judged.high)
+
+
+def rows(found: Verdicts, torch: Verdicts) -> Iterator[str]:
+    """The table of claims; the comparison that shows a condition follows the row that names it."""
+    yield (
+        "| place | claim | a; b | a against b | runs | ahead; p | PyTorch | verdict |\n"
+        "|---|---|---|---|--:|---|---|---|\n"
+    )
+    shown: set[str] = set()
+    for verdict in of_the_lesson(found):
+        yield row_of(verdict, torch)
+        condition = verdict.row.shown_by
+        if condition and not found[condition].row.place and condition not in shown:
+            shown.add(condition)
+            yield row_of(found[condition], torch)
+
+
+def row_of(verdict: Verdict, torch: Verdicts) -> str:
+    row = verdict.row
+    mark = verdicts.MARKS[verdict.kind]
+    cells = [
+        row.place or "↳ condition",
+        row.text,
+        f"{sides(verdict)} ({row.measure})",
+        interval(verdict),
+        str(verdict.seeds),
+        chances(verdict),
+        in_torch(verdict, torch),
+        f"{mark} {verdict.word}",
     ]
-    return "".join(claim_rows(claims))
+    return f"| {' | '.join(map(cell, cells))} |\n"
+
+
+def highlights(found: Verdicts) -> str:
+    """The README's table."""
+    lines = ["| place | claim | measured | verdict |\n|---|---|---|---|\n"]
+    for name in HIGHLIGHTS:
+        verdict = found[name]
+        row, mark = verdict.row, verdicts.MARKS[verdict.kind]
+        measured = f"{sides(verdict)} ({row.measure}; {verdict.seeds} runs)"
+        cells = [row.place, row.text, measured, f"{mark} {verdict.word}"]
+        lines.append(f"| {' | '.join(map(cell, cells))} |\n")
+    return "".join(lines)
+
+
+def changed() -> dict[str, dict[str, str]]:
+    """Row -> what the ledger before said ("before"), and why it is another verdict now ("why")."""
+    return tomllib.loads(CHANGED.read_text("utf-8")) if CHANGED.exists() else {}
+
+
+def changes(found: Verdicts) -> Iterator[str]:
+    yield "| claim | before | now | why |\n|---|---|---|---|\n"
+    for name, entry in changed().items():
+        now = found[name]
+        if now.kind != entry["before"]:
+            cells = [now.row.text, entry["before"], now.kind, entry["why"]]
+            yield f"| {' | '.join(map(cell, cells))} |\n"
 
 
 def section_page(section: dict[str, Any]) -> Iterator[str]:
@@ -93,37 +187,68 @@ def section_page(section: dict[str, Any]) -> Iterator[str]:
             name = Path(block["file"]).name
             yield f"\n![{block['caption']}](results/{name})\n\n*{block['caption']}*\n"
         elif block["type"] == "table":
-            head, *rows = block["rows"]
+            head, *lines = block["rows"]
             yield (
                 f"\n{block['caption']}\n\n| {' | '.join(map(cell, head))} "
                 f"|\n|---{'|--:' * (len(head) - 1)}|\n"
             )
-            yield "".join(f"| {' | '.join(map(cell, row))} |\n" for row in rows)
+            yield "".join(f"| {' | '.join(map(cell, line))} |\n" for line in lines)
         elif block["type"] == "text":
             yield f"\n{block['text']}\n"
     yield f"\nAgain: `{section['command']}`\n"
 
 
-def page(results: Results) -> str:
+HOW = """\
+Each row compares two sides, run by run: run 7 of one side has the data of run 7 of the other, and
+where they share them the initial values and the order. What would count was
+[written down](claims.toml) before the runs. a - b is the mean of the paired differences (a : b
+where ratios count) with its interval; in the small pictures the line in the middle is no
+difference, the grey band is what does not matter, and the scale is logarithmic far out. A claim
+**holds** if the interval leaves out 0 on the claimed side and the estimate reaches the smallest
+effect, it **does not hold** if the interval leaves out the smallest effect, both sides are
+**alike** if it lies within the band, and else the claim is **undecided**: then seeds are added, up
+to 30. "Holds only if" is said where a claim does not hold as it stands and the row below it, the
+comparison under the condition, does. The interval is Student's t at 98.75 % for each of at most
+four looks (5, 10, 20, 30 runs), which is 95 % for all of them; why, and what it takes that runs
+agree to the last digit, is in [rule.py](rule.py). Ahead: how many runs are ahead of their partner
+in the claimed direction. p: of no difference, or of one that matters where likeness is claimed,
+corrected for the looks and for all comparisons of the table (Holm). Two sides that are the same
+network hold in fewer than 1 of 40 cases ([test_rule.py](../tests/test_rule.py)). Facts are counted
+or computed, the same in every run.
+"""
+
+
+def page(results: Results, records: Records) -> str:
     """RESULTS.md."""
+    found, torch = verdicts.of(records), verdicts.of(records, "torch")
     made = results["made"]
+    stale = sum(records.stale.values())
     parts = [
         "# What the demos measured\n\n",
-        f"{counts(results)} Numbers are medians, with the range over independent runs in "
-        "brackets; places are sections "
-        "of the lesson. Made by `python -m demos.results` from "
-        "[results.json](results/results.json), which "
-        f'`make demos ARGS="--seeds {made["seeds"]}"` writes; on {made["date"]} with '
-        f"{made['machine']}.\n\n",
-        "## Claims\n\n",
-        *claim_rows(results["claims"]),
+        f"{counts(found)} Places are sections of the lesson; runs are independent. Made by "
+        "`python -m demos.results` from [the records of the runs](records), which `python -m "
+        "demos.ledger` adds to, under the table of claims "
+        f"{claims.table_hash()}.",
+        f" {stale} results made under other rows of the table are left out." * bool(stale),
+        "\n\n",
+        TOLD.read_text("utf-8") if TOLD.exists() else "",
+        "\n## How it is judged\n\n",
+        HOW,
+        "\n## Claims\n\n",
+        *rows(found, torch),
+        "\n## Verdicts that changed\n\nAgainst the ledger before, which had a rule of its own for "
+        "each claim, and what brought the change:\n\n",
+        *changes(found),
+        f"\nWhat follows was made on {made['date']} with {made['machine']}, {made['seeds']} runs "
+        "each; numbers are medians, with the range over the runs in brackets.\n",
     ]
     for section in results["sections"]:
         parts += section_page(section)
     return "".join(parts)
 
 
-def publish(out: Path) -> None:
+def take_sections(out: Path) -> None:
+    """Take what the sections show from OUT into demos/results."""
     from PIL import Image  # matplotlib brings it
 
     results = load(out)
@@ -135,21 +260,41 @@ def publish(out: Path) -> None:
         "machine": f"Python {platform.python_version()}, NumPy {results['sections'][0]['numpy']}, "
         f"{os.cpu_count()} cores, {platform.machine()}",
     }
-    for old in FOLDER.glob("*"):
+    for old in FOLDER.glob("*.png"):
         old.unlink()
+    without_claims(results)
     store.write(FOLDER / "results.json", store.to_json(results, indent=0))
     for section in results["sections"]:
         for block in section["blocks"]:
             if block["type"] == "figure":
                 image = Image.open(out / block["file"]).convert("RGB")
                 image.quantize(128).save(FOLDER / Path(block["file"]).name, optimize=True)
-    print(store.write(PAGE, page(results)))
+
+
+def without_claims(results: Results) -> None:
+    """Leave out the claims: they are made from the records."""
+    results.pop("claims", None)
+    for section in results["sections"]:
+        section["blocks"] = [block for block in section["blocks"] if block["type"] != "claim"]
+
+
+def publish() -> None:
+    """Write the pictures of the rows, and the page."""
+    records = Records.load()
+    for old in FORESTS.glob("*.svg"):
+        old.unlink()
+    for name, verdict in verdicts.of(records).items():
+        if verdict.judged is not None:
+            store.write(FORESTS / f"{name}.svg", forest.picture(verdict))
+    print(store.write(PAGE, page(load(), records)))
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not (Path(sys.argv[1]) / "results.json").is_file():
+    if len(sys.argv) > 2 or (sys.argv[1:] and not (Path(sys.argv[1]) / "results.json").is_file()):
         sys.exit(
-            "python -m demos.results OUT: OUT is the folder that `python -m demos --seeds 5 "
-            "--out OUT` has filled."
+            "python -m demos.results [OUT]: OUT is the folder that `python -m demos --seeds 5 "
+            "--out OUT` has filled; without it the page is made again from the records."
         )
-    publish(Path(sys.argv[1]))
+    if sys.argv[1:]:
+        take_sections(Path(sys.argv[1]))
+    publish()

@@ -101,6 +101,11 @@ def library() -> str:
     return "".join(path.read_text("utf-8") for path in sorted(paths))
 
 
+def fingerprint_of(script: Path) -> str:
+    """Of the library and a script, twelve letters: what made a record."""
+    return hashlib.sha256((library() + script.read_text("utf-8")).encode()).hexdigest()[:12]
+
+
 def sources(thing: Any, seen: set[str]) -> Iterator[str]:
     """The source of a function or class of demos/, and of all functions, classes and constants that
     it names."""

@@ -265,16 +265,3 @@ def write(model: nn.Module, prompt: Ids, temperatures: list[float], length: int)
 
 
 in_words = partial(ranged, unit="{:.3f}")  # bits per character
-TOO_CLOSE = 0.05  # bits per character; about as much as two runs of one network may differ by
-
-
-def fewer(a: Any, b: Any) -> bool:
-    """Whether the runs `a` need fewer bits than `b`: by more than 0.01 in the median, and in four
-    of five runs.
-
-    A single run must need fewer by TOO_CLOSE.
-    """
-    gain = np.subtract(b, a)
-    return bool(
-        np.median(gain) > (0.01 if gain.size > 1 else TOO_CLOSE) and (gain > 0).mean() >= 0.8
-    )

@@ -17,7 +17,7 @@ from matplotlib.patches import Rectangle
 
 import minigrad as mg
 from demos.corpora import corpus
-from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, ranged
+from demos.lab import Lab, Runs, ranged
 from demos.models import size
 from demos.style import AMBER, BLUE, GREEN, INK, ORANGE, PURPLE, SKY, SOFT, panels
 from demos.tagging import KINDS, Coded, batches, score, spans, tagged, tagger
@@ -26,7 +26,7 @@ from demos.training import train
 lab = Lab(__file__)
 CORPORA = ["templates", "Python source", *["your files"] * bool(lab.options.train)]
 MODELS = ["usual tag", *KINDS]
-RATES = [0.03] if lab.quick else [0.01, 0.03]
+RATES = lab.pick(quick=[0.03], full=[0.01, 0.03], ledger=[0.003, 0.01, 0.03])
 SHADES = {
     "usual tag": SOFT,
     "window": AMBER,
@@ -119,24 +119,24 @@ settings = {
     "content": hashlib.sha256(b"".join(map(Path.read_bytes, paths))).hexdigest()[:12]
     + platform.python_version(),
 }
+tagged_in = lab.pick(quick=CORPORA, full=CORPORA, ledger=["Python source"])
 runs = Runs(
     [
-        *lab.run(tagging, corpus_of=CORPORA, model="usual tag", lr=0.0, **settings),
-        *lab.run(tagging, corpus_of=CORPORA, model=KINDS, lr=RATES, **settings),
+        *lab.run(tagging, corpus_of=tagged_in, model="usual tag", lr=0.0, **settings),
+        *lab.run(tagging, corpus_of=tagged_in, model=KINDS, lr=RATES, **settings),
     ]
 )
 
 
 def best(name: str, model: str) -> Runs:
-    """The runs of a model at the learning rate that served the validation part better."""
-    of = runs.where(corpus_of=name, model=model)
-    return max(
-        (of.where(lr=lr) for lr in np.unique(of["lr"])),
-        key=lambda at: float(np.median(at["chosen by"])),
-    )
+    """Each run of a model at the learning rate that served the validation part better."""
+    return runs.where(corpus_of=name, model=model).best("chosen by")
 
 
-on = {name: {model: best(name, model) for model in MODELS} for name in CORPORA}
+on = {name: {model: best(name, model) for model in MODELS} for name in tagged_in}
+source = on["Python source"]
+
+# %% shown
 for name, of in on.items():
     sides = [side for side in ("left", "right") if side in of["LSTM"].rows[0]]
     lab.table(
@@ -165,7 +165,7 @@ for name, of in on.items():
     )
 
 
-# %%
+# %% shown
 figure, axes = panels(1, len(CORPORA), figsize=(6.8, 4.2), sharey=True, squeeze=False)
 for ax, (name, of) in zip(axes[0], on.items()):
     shown = {"left": ("told on the left", 0.45), "right": ("told on the right", 1.0)}
@@ -192,8 +192,7 @@ lab.show(
     many parameters. What is to the right is out of a forward LSTM's sight.""",
 )
 
-# %%
-source = on["Python source"]
+# %% shown
 READERS = ["LSTM", "LSTM, a word later", "BiLSTM"]
 by_kind = {
     model: {
@@ -234,7 +233,7 @@ lab.show(
     points of F1.""",
 )
 
-# %%
+# %% shown
 LETTERS = 58  # that a picture is wide
 
 
@@ -316,78 +315,11 @@ lab.show(
 
 
 # %%
-def gains(name: str, model: str, other: str, what: str = "f1") -> np.ndarray:
-    """Points of F1 that `model` has more than `other`, for each run."""
-    return 100 * (on[name][model][what] - on[name][other][what])
-
-
-def better(name: str, model: str, other: str) -> bool:
-    """Whether `model` has a higher F1 than `other`: by more than a point in the median, and in four
-    of five runs."""
-    gain = gains(name, model, other)
-    return bool(np.median(gain) > 1 and (gain > 0).mean() >= 0.8)
-
-
-def verdict(model: str, *others: str) -> str:
-    """Whether `model` is better than the others on every corpus."""
-    won = [name for name in CORPORA if all(better(name, model, other) for other in others)]
-    return (
-        HOLDS
-        if won == CORPORA
-        else only_if(f"the text is as here: {', '.join(won)}")
-        if won
-        else FAILS
-    )
-
-
-lab.claim(
-    "Processing in both directions is worth considering",
-    where="10, exercise 4",
-    experiment="tagging",
-    measured=gains("Python source", "BiLSTM", "LSTM"),
-    unit="{:+.1f} points of F1 on Python source against a forward LSTM of equal size",
-    baseline=("on the templates", gains("templates", "BiLSTM", "LSTM")),
-    verdict=verdict("BiLSTM", "LSTM"),
-)
-right, left = (
-    np.mean([gains(name, "BiLSTM", "LSTM", side) for name in CORPORA[:2]], axis=0)
-    for side in ("right", "left")
-)
-lab.claim(
-    "The gain is that of the context on the right",
-    where="10, exercise 4; Graves and Schmidhuber 2005",
-    experiment="tagging",
-    measured=right,
-    unit=(
-        "{:+.1f} points of F1 of names whose kind is told on the right, mean of templates and "
-        "Python source"
-    ),
-    baseline=("on the left", left),
-    verdict=HOLDS if np.median(right) > 5 and abs(np.median(left)) < 2 else FAILS,
-)
-lab.claim(
-    "A BiLSTM is a good tagger of names",
-    where="10, exercise 4; Huang, Xu and Yu 2015",
-    experiment="tagging",
-    measured=source["BiLSTM"]["f1"],
-    unit="F1 {:.1%} on Python source",
-    baseline=("logistic regression on a window of five words", source["window"]["f1"]),
-    verdict=verdict("BiLSTM", "window", "usual tag"),
-)
-lab.claim(
-    (
-        "A word of context on the right is enough: an LSTM that answers a word later does as "
-        "well as a BiLSTM"
-    ),
-    where="10, exercise 4; Graves and Schmidhuber 2005",
-    experiment="tagging",
-    measured=gains("Python source", "LSTM, a word later", "BiLSTM"),
-    unit="{:+.1f} points of F1 on Python source against the BiLSTM",
-    baseline=("on the templates", gains("templates", "LSTM, a word later", "BiLSTM")),
-    verdict=HOLDS
-    if not any(better(name, "BiLSTM", "LSTM, a word later") for name in CORPORA)
-    else FAILS,
-)
+both, forwards, later = (source[model] for model in ("BiLSTM", "LSTM", "LSTM, a word later"))
+lab.claim("both-directions", both["f1"], forwards["f1"])
+lab.claim("right-context", *(both[side] - forwards[side] for side in ("right", "left")))
+lab.claim("good-tagger", both["f1"], source["window"]["f1"])
+lab.claim("one-word-later", later["f1"], both["f1"])
 
 # %%
 lab.done()

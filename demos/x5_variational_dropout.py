@@ -13,14 +13,12 @@ import numpy as np
 
 import minigrad as mg
 import nn
-from demos.lab import FAILS, HOLDS, Lab, Runs, only_if, untestable
+from demos.lab import Lab, Runs
 from demos.models import size
 from demos.style import BLUE, GREEN, ORANGE, PURPLE, band, label_ends, panels
 from demos.text import (
-    TOO_CLOSE,
     LanguageModel,
     bits,
-    fewer,
     fingerprint,
     in_words,
     learn,
@@ -41,7 +39,7 @@ lab = Lab(__file__)
 
 # %%
 SHADES = {"none": ORANGE, "ordinary": PURPLE, "locked": GREEN, "variational": BLUE}
-RATES = [0.3] if lab.quick else [0.15, 0.3]
+RATES = lab.pick(quick=[0.3], full=[0.15, 0.3], ledger=[0.08, 0.15, 0.3])
 
 
 class Dropped(LanguageModel):
@@ -140,13 +138,9 @@ runs = Runs([*plain, *lab.run(overfitting, way=WAYS[1:], p=RATES, **setting)])
 
 
 def best(way: str, when: str = "valid at end") -> Runs:
-    """The runs at the rate with the fewest bits on the validation part, at the end or where each is
+    """Each run at the rate with the fewest bits on the validation part, at the end or where it is
     to stop."""
-    rates = RATES if way != "none" else [0.0]
-    return min(
-        (runs.where(way=way, p=p) for p in rates),
-        key=lambda at_rate: float(np.median(at_rate[when])),
-    )
+    return runs.where(way=way).best(when, lowest=True)
 
 
 N = len(lab.seeds())
@@ -154,6 +148,12 @@ RUNS = "one run each" if N == 1 else f"median and range of {N} runs"
 at_end, stopped = (
     {way: best(way, when) for way in WAYS} for when in ("valid at end", "valid stopped")
 )
+
+
+def rates(chosen: Runs) -> str:
+    return " or ".join(map(str, np.unique(chosen["p"])))
+
+
 lab.say(f"""The text: {path or "Python's help texts, each paragraph once"}, SHA-256
     {fingerprint(text)}. An LSTM of {int(plain["parameters"][0]):,} parameters reads {SHORT:,}
     characters of it {STEPS * T * B / SHORT:.0f} times.""")
@@ -163,10 +163,10 @@ lab.table(
     [
         [
             way,
-            str(at_end[way]["p"][0]),
+            rates(at_end[way]),
             in_words(at_end[way]["train at end"]),
             in_words(at_end[way]["end"]),
-            str(stopped[way]["p"][0]),
+            rates(stopped[way]),
             in_words(stopped[way]["stopped"]),
         ]
         for way in WAYS
@@ -178,7 +178,7 @@ lab.table(
     [[way, *(in_words(runs.where(way=way, p=p)["end"]) for p in RATES)] for way in WAYS[1:]],
 )
 
-# %%
+# %% shown
 figure, axes = panels(1, 2, figsize=(6.8, 4.0))
 at = EVERY * np.arange(1, STEPS // EVERY + 1)
 for ax, what, title in zip(axes, ("seen", "other"), ("The part learned from", "Validation part")):
@@ -200,43 +200,10 @@ lab.show(
 
 # %%
 end = {way: of["end"] for way, of in at_end.items()}
-early = {way: of["stopped"] for way, of in stopped.items()}
-
-
-def verdict(way: str, other: str) -> str:
-    """Of the claim that `way` needs fewer bits than `other`, at the end and stopped in time."""
-    gaps = [float(np.median(bits_of[other] - bits_of[way])) for bits_of in (end, early)]
-    if N == 1 and max(map(abs, gaps)) < TOO_CLOSE:
-        return untestable(
-            f"one run each does not tell {max(map(abs, gaps)):.3f} bits from chance; try --seeds 5"
-        )
-    at_the_end, in_time = (fewer(bits_of[way], bits_of[other]) for bits_of in (end, early))
-    if at_the_end == in_time:
-        return HOLDS if at_the_end else FAILS
-    return only_if(
-        "the training goes on to its end" if at_the_end else "the training is stopped in time"
-    )
-
-
-for way, other, claim in [
-    ("ordinary", "none", "Dropout prevents overfitting"),
-    ("locked", "ordinary", "One mask for all time steps is better than a fresh one at each"),
-    (
-        "variational",
-        "ordinary",
-        "Variational dropout, of the state h as well, is better than ordinary dropout",
-    ),
-    ("variational", "locked", "To drop h inside the recurrence is better than not to"),
-]:
-    lab.claim(
-        claim,
-        where="8.1, 10; exercise 5" if other == "none" else "exercise 5; Gal & Ghahramani 2016",
-        experiment="overfitting",
-        measured=end[way],
-        unit=f"{{:.3f}} bits per character, {way}",
-        baseline=(other, end[other]),
-        verdict=verdict(way, other),
-    )
+lab.claim("dropout-lm", end["ordinary"], end["none"])
+lab.claim("locked", end["locked"], end["ordinary"])
+lab.claim("variational", end["variational"], end["ordinary"])
+lab.claim("drop-h", end["variational"], end["locked"])
 
 # %%
 lab.done()

@@ -1,4 +1,4 @@
-"""What the repository says of results is what the committed data say."""
+"""What the repository says of results is what the committed records say."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,11 @@ import pytest
 
 pytest.importorskip("matplotlib", reason="the demos need the extra demos")
 pytest.importorskip("joblib", reason="the demos need the extra demos")
+pytest.importorskip("scipy", reason="the demos need the extra demos")
 
-from demos import results
+from demos import claims, forest, ledger, records, results, rule, verdicts
+from demos.options import SCRIPTS
+from demos.records import Records
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -20,33 +23,170 @@ def kept() -> dict[str, Any]:
     return results.load()
 
 
-def test_the_page_is_made_from_the_data(kept: dict[str, Any]) -> None:
-    assert results.PAGE.read_text("utf-8") == results.page(kept)
+@pytest.fixture(scope="module")
+def found() -> dict[str, verdicts.Verdict]:
+    return verdicts.committed()
 
 
-def test_it_is_a_full_run_over_five_seeds(kept: dict[str, Any]) -> None:
-    assert kept["made"]["seeds"] >= 5 and not any(section["quick"] for section in kept["sections"])
-    assert len(kept["claims"]) >= 30
-    assert all(claim["verdict"] and claim["measured"]["text"] for claim in kept["claims"])
+# ---- the table
 
 
-def test_every_figure_of_the_page_is_there_and_no_other(kept: dict[str, Any]) -> None:
-    shown = re.findall(r"\(results/(\S+\.png)\)", results.PAGE.read_text("utf-8"))
-    assert sorted(shown) == sorted(path.name for path in results.FOLDER.glob("*.png"))
+def test_each_row_says_what_would_count() -> None:
+    table = claims.table()
+    assert len([row for row in table.values() if row.place]) >= 76
+    shown = {row.shown_by for row in table.values() if row.shown_by}
+    for row in table.values():
+        assert row.script in SCRIPTS and row.text and row.measure
+        assert row.place or row.name in shown, f"{row.name}: neither a claim nor a condition"
 
 
-def test_a_claims_words_are_its_numbers(kept: dict[str, Any]) -> None:
-    told = [
-        value for claim in kept["claims"] for value in (claim["measured"], claim["baseline"] or {})
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('sides = ["x", "y"]\nreason = "r"', "row a: effect: expected more than no effect"),
+        ('sides = ["x", "y"]\neffect = 1', "row a: expected two sides, and a reason"),
+        ('direction = "more"', "row a: direction: expected greater, less or alike"),
+        ('scale = "ratio"\neffect = 1', "row a: effect: expected more than no effect, got 1"),
+        ('only_if = "it rains"', "row a: only_if and shown_by, the name of another row, go"),
+        ('colour = "red"', "row a: .*unexpected keyword argument 'colour'"),
+    ],
+)
+def test_a_row_that_does_not_is_refused(lines: str, message: str) -> None:
+    head = '[a]\nscript = "s1"\ntext = "t"\nmeasure = "m"\n'
+    with pytest.raises(ValueError, match=message):
+        claims.read(head + lines)
+
+
+def test_a_rows_hash_changes_with_what_decides_and_with_nothing_else() -> None:
+    row = claims.table()["locked"]
+    changed = claims.read(claims.TABLE.read_text("utf-8").replace("effect = 0.02", "effect = 0.03"))
+    reworded = claims.read(claims.TABLE.read_text("utf-8").replace("reason = ", "reason = 'x'#"))
+    assert changed["locked"].hash != row.hash == reworded["locked"].hash
+
+
+def test_ratios_are_compared_by_their_logarithm() -> None:
+    row = claims.table()["rnn-vanishes"]
+    assert row.differences([0.001, 0.1], 0.01) == pytest.approx([-row.least, row.least])
+
+
+# ---- records
+
+
+def test_records_add_up_and_a_line_that_is_cut_off_is_left_out(tmp_path: Path) -> None:
+    measured = {"locked": ([2.80, 2.81], [2.82, 2.80])}
+    none = Records.load(tmp_path)
+    lines = records.lines_of(measured, none, "minigrad", "code")
+    records.add(tmp_path, "x5", lines)
+    path = tmp_path / "x5.jsonl"
+    path.write_text(path.read_text()[:-20])  # killed while it wrote
+    assert Records.load(tmp_path).sides("locked") == ([2.80], [2.82])
+    again = records.lines_of(measured, Records.load(tmp_path), "minigrad", "code")
+    assert [line["seed"] for line in again] == [1]
+    records.add(tmp_path, "x5", again)
+    assert Records.load(tmp_path).sides("locked") == ([2.80, 2.81], [2.82, 2.80])
+    assert Records.load(tmp_path).sides("locked", "torch") == ([], [])
+
+
+def test_a_record_made_under_another_row_does_not_count_and_is_said(tmp_path: Path) -> None:
+    line = {"seed": 0, "engine": "minigrad", "claims": {"locked": [1.0, 2.0, "00000000"]}}
+    records.add(tmp_path, "x5", [line])
+    kept = Records.load(tmp_path)
+    assert kept.sides("locked") == ([], []) and kept.stale == {"locked": 1}
+    assert "1 results made under other rows of the table are left out" in results.page(
+        results.load(), kept
+    )
+
+
+def test_a_gap_in_the_seeds_ends_them(tmp_path: Path) -> None:
+    row = claims.table()["locked"]
+    lines = [
+        {"seed": seed, "engine": "minigrad", "claims": {"locked": [1.0, 2.0, row.hash]}}
+        for seed in (0, 1, 3)
     ]
-    numbers = [value for value in told if "value" in value]
-    assert len(numbers) > 30
-    for value in numbers:
-        assert value["low"] <= value["value"] <= value["high"]
-        if value["runs"] > 1:
-            assert re.search(rf"\(\S+ to \S+, {value['runs']} runs\)", value["text"]), value
+    records.add(tmp_path, "x5", lines)
+    assert len(Records.load(tmp_path).sides("locked")[0]) == 2
 
 
-def test_the_readme_says_what_the_data_say(kept: dict[str, Any]) -> None:
-    assert results.counts(kept) in " ".join(README.split())
-    assert results.highlights(kept) in README
+# ---- verdicts
+
+
+def recorded(tmp_path: Path, values: dict[str, tuple[float, float]], n: int = 10) -> Records:
+    for seed in range(n):
+        pairs = {
+            name: [a + 1e-3 * (-1) ** seed, b, claims.table()[name].hash]
+            for name, (a, b) in values.items()
+        }
+        line = {"seed": seed, "engine": "minigrad", "claims": pairs}
+        records.add(tmp_path, "s6", [line])
+    return Records.load(tmp_path)
+
+
+def test_only_if_needs_the_comparison_under_the_condition(tmp_path: Path) -> None:
+    fails, holds = (0.1, 0.1), (1.0, 0.1)
+    table = {"copy-lstm": fails, "copy-lstm-chrono": holds}
+    kept = verdicts.of(recorded(tmp_path / "a", table))["copy-lstm"]
+    assert (kept.kind, kept.word) == (
+        verdicts.ONLY_IF,
+        f"holds only if {claims.table()['copy-lstm'].only_if}",
+    )
+    table["copy-lstm-chrono"] = fails
+    assert verdicts.of(recorded(tmp_path / "b", table))["copy-lstm"].kind == rule.FAILS
+    table["copy-lstm"] = holds
+    assert verdicts.of(recorded(tmp_path / "c", table))["copy-lstm"].kind == rule.HOLDS
+    assert verdicts.of(recorded(tmp_path / "d", table, n=4))["copy-lstm"].kind == rule.UNDECIDED
+
+
+def test_facts_are_checked_and_not_judged(tmp_path: Path) -> None:
+    line = {"seed": 0, "engine": "minigrad", "claims": {}}
+    for name, value in {"model-quarter": 0.06, "layer-quarter": 0.25}.items():
+        line["claims"][name] = [value, 0.25, claims.table()[name].hash]
+    records.add(tmp_path, "s5", [line])
+    kept = verdicts.of(Records.load(tmp_path))
+    assert kept["layer-quarter"].kind == rule.HOLDS and kept["layer-quarter"].judged is None
+    assert kept["model-quarter"].kind == verdicts.ONLY_IF
+    assert kept["three-and-four"].kind == verdicts.NOT_RUN
+
+
+def test_the_ledger_asks_for_the_next_look_only_while_undecided(tmp_path: Path) -> None:
+    script = ledger.Script("s6")
+    assert script.wanted(Records.load(tmp_path), "minigrad") == (5, 20)
+    decided = recorded(tmp_path / "a", {"copy-lstm": (0.1, 0.1)}, n=5)
+    assert script.wanted(decided, "minigrad") == (5, 20)
+    undecided = recorded(tmp_path / "b", {"copy-alike-chrono": (1.0, 1.0)}, n=5)
+    assert script.wanted(undecided, "minigrad") == (10, 20)
+
+
+# ---- the pages
+
+
+def test_the_page_is_made_from_the_records(kept: dict[str, Any]) -> None:
+    assert results.PAGE.read_text("utf-8") == results.page(kept, Records.load())
+
+
+def test_every_figure_of_the_page_is_there_and_no_other() -> None:
+    page = results.PAGE.read_text("utf-8")
+    shown = re.findall(r"\(results/(\S+\.png)\)", page)
+    assert sorted(shown) == sorted(path.name for path in results.FOLDER.glob("*.png"))
+    drawn = re.findall(r'src="results/forest/(\S+\.svg)"', page)
+    assert sorted(drawn) == sorted(path.name for path in results.FORESTS.glob("*.svg"))
+
+
+def test_the_small_pictures_are_those_of_the_records(found: dict[str, verdicts.Verdict]) -> None:
+    for path in results.FORESTS.glob("*.svg"):
+        assert path.read_text("utf-8") == forest.picture(found[path.stem])
+
+
+def test_a_picture_shows_the_interval_beside_what_does_not_matter(tmp_path: Path) -> None:
+    verdict = verdicts.of(recorded(tmp_path, {"locked": (2.80, 2.84)}))["locked"]
+    centre = forest.WIDTH / 2
+    band = forest.across(1) - centre
+    assert forest.across(-1) == pytest.approx(centre - band) and forest.across(0) == centre
+    dot = float(re.search(r'cx="([\d.]+)"', forest.picture(verdict))[1])  # type: ignore[index]
+    assert dot == pytest.approx(forest.across(-2), abs=0.1)  # twice the smallest effect
+    assert "a - b = -0.040 (" in forest.description(verdict)
+    assert "smallest effect 0.020" in forest.picture(verdict)
+
+
+def test_the_readme_says_what_the_records_say(found: dict[str, verdicts.Verdict]) -> None:
+    assert results.counts(found) in " ".join(README.split())
+    assert results.highlights(found) in README

@@ -1,0 +1,216 @@
+"""python -m demos.ledger: run what is undecided and not yet recorded.
+
+Every claim is looked at with 5, 10, 20 and 30 seeds at most (demos/rule.py): cheap ones begin with
+20, dear ones with 5, and both get more only while a claim of their script is undecided. Each run
+is kept when it is finished, and what it measured goes to demos/records/, so that the command may be
+stopped at any moment and goes on where it was.
+
+    python -m demos.ledger                          all of it, on all cores
+    python -m demos.ledger s6 x7 --jobs 2 --minutes 30
+    python -m demos.ledger --plan                   what there is to do, and what it would cost
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.process_executor import ProcessPoolExecutor
+
+from demos import claims, lab, options, records, rule, store, verdicts
+
+Call = tuple[Callable[..., Any], dict[str, Any], Path]
+CHEAP_FROM = 20  # seeds
+ORDER = "s5 s2 s4 s1 s3 x1 s9 x3 x7 s8 x2 s7 x4 x5 x6 s6".split()  # cheap scripts first
+
+
+def perform(experiment: Callable[..., Any], chosen: dict[str, Any], path: Path) -> None:
+    """One run, in a process of its own: keep its result."""
+    _, record = store.perform(experiment, chosen, path)
+    store.write(path, record)
+
+
+@dataclass
+class Script:
+    """How far the ledger has come with one demo.
+
+    seeds: of its dear runs and of its cheap ones that are asked for now; waiting: the runs that
+    must be done before the script can go on.
+    """
+
+    name: str
+    seeds: tuple[int, int] = (0, 0)
+    waiting: list[Any] = field(default_factory=list)
+    done: bool = False
+
+    def wanted(self, known: records.Records, engine: str) -> tuple[int, int]:
+        """Seeds of dear and of cheap runs for the next look at a claim that is undecided.
+
+        A claim with many seeds is a cheap one: its next look never asks for more dear runs.
+        """
+        dear, cheap = rule.LOOKS[0], CHEAP_FROM
+        found = verdicts.of(known, engine)
+        for name, row in claims.table().items():
+            if row.script != self.name or found[name].own != rule.UNDECIDED:
+                continue
+            pairs = len(known.sides(name, engine)[0])
+            if pairs >= CHEAP_FROM:
+                cheap = rule.next_look(pairs)
+            elif pairs:
+                dear = max(dear, rule.next_look(pairs))
+        return dear, max(cheap, dear)
+
+
+class Sitting:
+    """One sitting: scripts run until an experiment is missing; what is missing goes to N
+    processes, and when it is there the script runs again, and further."""
+
+    def __init__(self, chosen: options.Options, names: list[str], until: float):
+        self.options, self.until = chosen, until
+        self.scripts = [Script(name) for name in names]
+        self.pool: ProcessPoolExecutor = get_reusable_executor(chosen.jobs, timeout=600)
+
+    def known(self) -> records.Records:
+        return records.Records.load(records.FOLDER, self.options.records)
+
+    def advance(self, script: Script) -> None:
+        """Run a script: hand on what it lacks, or ask for more seeds, or be done with it."""
+        wanted = script.wanted(self.known(), self.options.engine)
+        if wanted == script.seeds:
+            script.done = True
+            return
+        missing = missing_runs(self.options, script.name, wanted)
+        if not missing:
+            script.seeds = wanted
+            print(f"{script.name}: {wanted[0]} seeds, {wanted[1]} where cheap", flush=True)
+            return
+        by_seed = sorted(missing, key=lambda call: call[1].get("seed", 0))
+        script.waiting = [self.pool.submit(perform, *call) for call in by_seed]
+        print(f"{script.name}: {len(missing)} runs", flush=True)
+
+    def run(self) -> bool:
+        """Whether all was done before the time was over."""
+        while not all(script.done for script in self.scripts):
+            for script in self.scripts:
+                script.waiting = [run for run in script.waiting if not finished(run)]
+                if not (script.done or script.waiting):
+                    self.advance(script)
+            if time.monotonic() > self.until:
+                return False
+            time.sleep(0.2)
+        return True
+
+    def stop(self) -> None:
+        """Record what is whole of the seeds asked for, and end the processes."""
+        self.pool.shutdown(wait=True, kill_workers=True)
+        for script in self.scripts:
+            if script.waiting:
+                record_whole_seeds(self.options, script, self.known())
+
+
+def finished(run: Any) -> bool:
+    """Whether a run is over; raises what it raised."""
+    if run.done():
+        run.result()
+    return bool(run.done())
+
+
+def missing_runs(chosen: options.Options, name: str, seeds: tuple[int, int]) -> list[Call]:
+    """Run a script for so many seeds of its dear and cheap runs; the first runs it lacks. Claims
+    that it came to are recorded."""
+    lab.given = replace(chosen, names=(name,), ledger=seeds)
+    try:
+        lab.play(options.SCRIPTS[name], only_claims=True)
+    except lab.Missing as missing:
+        return missing.calls
+    return []
+
+
+def record_whole_seeds(chosen: options.Options, script: Script, known: records.Records) -> None:
+    """Of a stage that was cut off, record as many seeds as are whole."""
+    dear, cheap = script.wanted(known, chosen.engine)
+    for seeds in range(dear - 1, 0, -1):
+        if not missing_runs(chosen, script.name, (seeds, cheap)):
+            return
+    for seeds in range(cheap - 1, 0, -1):
+        if not missing_runs(chosen, script.name, (1, seeds)):
+            return
+
+
+def parse(arguments: list[str]) -> tuple[options.Options, float, bool]:
+    """Options, minutes, and whether only the plan is asked for."""
+    parser = options.Parser(
+        prog="python -m demos.ledger",
+        allow_abbrev=False,
+        description="Run what is undecided and not yet recorded.",
+    )
+    parser.add_argument("names", nargs="*", type=options.script_name, metavar="NAME")
+    parser.add_argument("--jobs", type=options.count, metavar="N", default=os.cpu_count() or 1)
+    parser.add_argument("--minutes", type=float, metavar="M", default=float("inf"))
+    parser.add_argument(
+        "--records",
+        type=options.folder,
+        metavar="DIR",
+        help="where new records go (default: demos/records; those there count in any case)",
+    )
+    parser.add_argument("--out", type=options.folder, metavar="DIR", default=Path("out"))
+    parser.add_argument("--quick", action="store_true", help="small versions, to try the command")
+    parser.add_argument("--plan", action="store_true", help="say what there is to do, run nothing")
+    given = parser.parse_args(arguments)
+    if given.quick and given.records in (None, records.FOLDER):
+        parser.error("--quick: small versions are no results; name another folder with --records")
+    chosen = options.Options(
+        names=tuple(given.names),
+        quick=given.quick,
+        jobs=given.jobs,
+        out=given.out,
+        records=given.records or records.FOLDER,
+    )
+    return chosen, given.minutes, given.plan
+
+
+def plan(chosen: options.Options, names: list[str]) -> Iterator[str]:
+    """A line for each script: the seeds of its next look, and its undecided claims."""
+    known = records.Records.load(records.FOLDER, chosen.records)
+    found = verdicts.of(known, chosen.engine)
+    for name in names:
+        dear, cheap = Script(name).wanted(known, chosen.engine)
+        open_rows = [
+            f"{row.name} ({found[row.name].seeds})"
+            for row in claims.table().values()
+            if row.script == name and found[row.name].own in (rule.UNDECIDED, verdicts.NOT_RUN)
+        ]
+        if open_rows:
+            yield f"{name}: {dear} seeds, {cheap} where cheap, for {', '.join(open_rows)}"
+
+
+def main() -> None:
+    chosen, minutes, only_plan = parse(sys.argv[1:])
+    scripts = {row.script for row in claims.table().values()}
+    known = [name for name in ORDER if name in scripts]
+    names = list(chosen.names) or known + sorted(scripts - set(known))
+    if only_plan:
+        print(*plan(chosen, names), sep="\n")
+        return
+    store.check_out(chosen.out)
+    sitting = Sitting(chosen, names, time.monotonic() + 60 * minutes)
+    finished_all = False
+    try:
+        finished_all = sitting.run()
+    except KeyboardInterrupt:
+        print("Stopped. Every finished run is kept: the same command goes on from here.")
+    with contextlib.suppress(KeyboardInterrupt):
+        sitting.stop()
+    if not finished_all:
+        print("There is more to do: the same command goes on from here.")
+
+
+if __name__ == "__main__":
+    main()
