@@ -7,7 +7,7 @@ from typing import Any
 from minigrad import Tensor, full
 
 from . import functional as F
-from .arguments import refuse_unsupported
+from .arguments import as_number, refuse_unsupported
 from .module import Module, Parameter
 
 
@@ -170,12 +170,14 @@ class Hardtanh(Module):
         refuse_unsupported(
             "Hardtanh", "write min_val and max_val", min_value=min_value, max_value=max_value
         )
-        if not max_val > min_val:
+        low = as_number("Hardtanh", "min_val", min_val)
+        high = as_number("Hardtanh", "max_val", max_val)
+        if not high > low:
             raise ValueError(
                 f"Hardtanh: expected min_val below max_val, got {min_val} and {max_val}"
             )
-        self.min_val = min_val
-        self.max_val = max_val
+        self.min_val = low
+        self.max_val = high
         self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ import numpy as np
 import minigrad as mg
 from minigrad import Tensor, byhand
 from minigrad.array import NAMESPACES, to_numpy
+from minigrad.functional import normalize_dim
 from minigrad.random import dropout_mask
 
 # Layers
@@ -326,6 +327,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """y = a σ(b), a and b being the two halves of x along `dim`    (Dauphin et al. 2017)."""
     check_tensors("glu", input=input)
+    dim = normalize_dim("glu", input, dim)
     if input.ndim == 0 or input.shape[dim] % 2:
         raise ValueError(f"glu: expected an even size at dim {dim}, got {tuple(input.shape)}")
     a, b = mg.chunk(input, 2, dim)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from minigrad import Tensor, flatten, no_grad, reshape, zeros
+from minigrad.functional import normalize_dim
 
 from . import functional as F
 from . import init
-from .arguments import check_integers
+from .arguments import check_integers, describe
 from .module import Module, Parameter
 
 
@@ -121,11 +123,17 @@ class Unflatten(Module):
     """Dimension `dim` in the shape `unflattened_size`, of which one size may be -1."""
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]):
+        is_sequence = isinstance(unflattened_size, tuple | list)
+        if not is_sequence or not all([isinstance(size, Integral) for size in unflattened_size]):
+            raise TypeError(
+                "Unflatten: expected unflattened_size to be a tuple of integers, "
+                f"got {describe(unflattened_size)}"
+            )
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
 
     def forward(self, input: Tensor) -> Tensor:
-        dim = self.dim % max(input.ndim, 1)
+        dim = normalize_dim("Unflatten", input, self.dim)
         sizes = (*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
         return reshape(input, sizes)
 

@@ -90,7 +90,7 @@ def test_misuse_of_losses() -> None:
         F.binary_cross_entropy(mg.tensor([0.5, 1.5]), mg.ones(2))
     with pytest.raises(ValueError, match=r"prelu: expected weight \(1,\) or \(3,\), got \(2,\)"):
         F.prelu(mg.ones(2, 3), mg.ones(2))
-    with pytest.raises(ValueError, match=r"glu: expected an even size at dim -1, got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"glu: expected an even size at dim 1, got \(2, 3\)"):
         F.glu(mg.ones(2, 3))
     with pytest.raises(
         ValueError, match=r"bilinear: expected .* got \(2,\), \(3,\) and \(1, 3, 2\)"
@@ -277,6 +277,54 @@ def test_a_loader_collates_any_dataset() -> None:
     assert batch["x"].tolist() == [[1, 1], [1, 1]] and batch["word"] == ["a", "b"]
 
 
+EXCLUDING: list[tuple[Any, dict[str, Any], type[Exception]]] = [
+    ([1], {"num_workers": -1}, ValueError),
+    ([1], {"sampler": [0], "shuffle": True}, ValueError),
+    ([1], {"batch_sampler": [[0]], "batch_size": 2}, ValueError),
+    ([1], {"batch_sampler": [[0]], "drop_last": True}, ValueError),
+    ([1], {"batch_size": None, "drop_last": True}, ValueError),
+    ([1], {"sampler": 3}, TypeError),
+    (nn.data.IterableDataset(), {"shuffle": True}, ValueError),
+]
+
+
+@pytest.mark.parametrize(("dataset", "settings", "error"), EXCLUDING)
+def test_settings_of_a_loader_that_exclude_each_other(
+    dataset: Any, settings: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="^DataLoader: expected "):
+        nn.data.DataLoader(dataset, **settings)
+
+
+def test_a_loader_whose_order_is_not_its_own_has_no_state() -> None:
+    for settings in ({"sampler": [0]}, {"batch_sampler": [[0]]}):
+        loader = nn.data.DataLoader([1], **settings)
+        for method, *state in ((loader.state_dict,), (loader.load_state_dict, {})):
+            with pytest.raises(NotImplementedError, match="with a sampler, .* is not supported"):
+                method(*state)
+
+
+def test_a_loader_with_a_generator_of_its_own() -> None:
+    mg.manual_seed(0)
+    before = mg.random.generator().bit_generator.state
+    loaders = []
+    for _ in range(2):
+        source = mg.Generator().manual_seed(5)
+        loaders.append(nn.data.DataLoader(list(range(9)), 4, shuffle=True, generator=source))
+    first, second = loaders
+    whole = [batch.tolist() for batch in first]
+    assert whole != [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
+    with pytest.raises(KeyboardInterrupt):
+        for _ in second:
+            raise KeyboardInterrupt
+    again = nn.data.DataLoader(list(range(9)), 4, shuffle=True, generator=mg.Generator())
+    again.load_state_dict(
+        {**first.state_dict(), "random": np.random.default_rng(5).bit_generator.state}
+    )
+    assert [batch.tolist() for batch in again] == whole
+    assert mg.random.generator().bit_generator.state == before
+
+
 def test_misuse_of_data() -> None:
     with pytest.raises(
         ValueError,
@@ -285,14 +333,8 @@ def test_misuse_of_data() -> None:
         nn.data.TensorDataset(mg.ones(3), mg.ones(2))
     with pytest.raises(ValueError, match="^DataLoader: expected batch_size of at least 1, got 0"):
         nn.data.DataLoader([1], 0)
-    with pytest.raises(
-        NotImplementedError, match="^DataLoader: num_workers=2 is not supported; leave"
-    ):
-        nn.data.DataLoader([1], num_workers=2)
-    for settings in ({"sampler": [0]}, {"pin_memory": True}, {"generator": 1}, {"timeout": 2}):
-        (key,) = settings
-        with pytest.raises(NotImplementedError, match=f"^DataLoader: {key}=.* is not supported"):
-            nn.data.DataLoader([1], **settings)
+    with pytest.warns(UserWarning, match="^DataLoader: num_workers=2 starts no workers: batches a"):
+        nn.data.DataLoader([1], num_workers=2, pin_memory=True, worker_init_fn=print, timeout=3)
     with pytest.raises(
         TypeError, match="expected a dataset with a length and items, got a generator"
     ):
@@ -305,6 +347,22 @@ def test_misuse_of_data() -> None:
         next(iter(nn.data.DataLoader([object()])))
     with pytest.raises(NotImplementedError, match="Dataset has no items"):
         nn.data.Dataset()[0]
+    with pytest.raises(NotImplementedError, match="IterableDataset has no items"):
+        iter(nn.data.IterableDataset())
+    with pytest.raises(NotImplementedError, match="Sampler has no order"):
+        iter(nn.data.Sampler())
+    with pytest.raises(ValueError, match=r"^random_split: .* add up to 3, .* got \[1, 1\]"):
+        nn.data.random_split([1, 2, 3], [1, 1])
+    with pytest.raises(ValueError, match="^ConcatDataset: expected at least one dataset"):
+        nn.data.ConcatDataset([])
+    with pytest.raises(IndexError, match="^ConcatDataset: index 3 is out of range for 3 items"):
+        nn.data.ConcatDataset([[1, 2], [3]])[3]
+    with pytest.raises(ValueError, match="^WeightedRandomSampler: .* at most 1, as many"):
+        nn.data.WeightedRandomSampler([0, 2.0], 2, replacement=False)
+    with pytest.raises(ValueError, match="^WeightedRandomSampler: expected weights of at least"):
+        nn.data.WeightedRandomSampler([0, -1.0], 2)
+    with pytest.raises(ValueError, match="^RandomSampler: expected num_samples of at least 1"):
+        nn.data.RandomSampler([])
     with pytest.raises(ValueError, match="^pad_sequence: expected at least one sequence, got none"):
         nn.utils.rnn.pad_sequence([])
 

@@ -193,9 +193,10 @@ def shared(ours: Any, theirs: Any) -> list[str]:
     ]
 
 
-# Those whose arguments PyTorch names nowhere, or (one_hot) otherwise in its documentation.
+# Those whose arguments PyTorch names nowhere, or (one_hot) otherwise in its documentation, or whose
+# default is an object of its own (random_split).
 UNNAMED = """nn.GRU nn.LogSigmoid nn.LSTM nn.Module nn.Parameter nn.RNN nn.Sigmoid nn.Softsign
-    nn.Tanh functional.one_hot""".split()
+    nn.Tanh functional.one_hot data.random_split""".split()
 PAIRS = {
     "nn": (nn, torch.nn),
     "functional": (F, TF),

@@ -45,8 +45,9 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 # Functions and classes of these modules that only the library itself calls
 INSIDE = re.compile(
     "check|refuse|not_supported|normalize|reduced|target_weights|pad_dim|filled_like|class_dim|"
-    "masked_softmax|attend|collate|with_gradients|norm_of|reason_of|generator_at|"
-    "(Dataset|LRScheduler|Optimizer)$"
+    "masked_softmax|attend|collate|default_collate|with_gradients|norm_of|reason_of|generator_at|"
+    "changed_in_place|limit_norms|softmax_dim|reduction_of|bounded_log|"
+    "(Dataset|IterableDataset|Sampler|LRScheduler|Optimizer)$"
 )
 
 
@@ -98,7 +99,7 @@ def own(module: Any) -> list[tuple[str, Any]]:
     return [
         (name, f)
         for name, f in vars(module).items()
-        if getattr(f, "__module__", "") == module.__name__
+        if f"{getattr(f, '__module__', '')}.".startswith(f"{module.__name__}.")
     ]
 
 

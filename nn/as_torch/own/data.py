@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...data import collate
-
-__all__ = ["default_collate", "get_worker_info"]
-
-default_collate = collate
+__all__ = ["get_worker_info"]
 
 
 def get_worker_info() -> Any:

@@ -1,0 +1,78 @@
+"""A list of items as one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from copy import copy
+from typing import Any
+
+import numpy as np
+
+from minigrad import Tensor, as_tensor, stack, tensor
+
+from ..arguments import describe
+
+
+def collate(batch: Sequence[Any]) -> Any:
+    """A list of items as one batch, as PyTorch does: tensors stacked, numbers and arrays too.
+
+    Tuples and lists are taken part by part into a list, named tuples and dicts into one of their
+    kind; strings stay as they are. Raises ValueError where shapes, lengths or keys differ,
+    TypeError for anything else.
+    """
+    first = batch[0]
+    if isinstance(first, Tensor):
+        return stack(list(batch))
+    if isinstance(first, str | bytes):
+        return batch
+    if isinstance(first, Mapping):
+        return collate_mappings(batch)
+    if isinstance(first, tuple | list):
+        check_equal("one length", [len(item) for item in batch])
+        parts = [collate(part) for part in zip(*batch, strict=True)]
+        is_named = hasattr(first, "_fields")
+        return type(first)(*parts) if is_named else parts
+    if isinstance(first, int):
+        return tensor(list(batch))
+    check_equal("one shape", [np.shape(item) for item in batch])
+    values = np.asarray(batch)
+    if values.dtype.kind not in "fiub":
+        raise TypeError(
+            "DataLoader: expected items of tensors, arrays, numbers, strings, tuples or dicts, "
+            f"got {describe(first)}; give a collate_fn"
+        )
+    return as_tensor(values)
+
+
+def collate_mappings(items: Sequence[Any]) -> Any:
+    """Dicts of the same keys as one of the first's kind, key by key."""
+    first = items[0]
+    check_equal("the same keys", [sorted(item, key=str) for item in items])
+    batch = {key: collate([item[key] for item in items]) for key in first}
+    if type(first) is dict or not isinstance(first, MutableMapping):
+        return batch
+    same_kind = copy(first)  # a defaultdict, say, with its default
+    same_kind.update(batch)
+    return same_kind
+
+
+def convert(item: Any) -> Any:
+    """One item with its arrays as tensors; numbers and strings stay as they are."""
+    if isinstance(item, np.ndarray):
+        return as_tensor(item)
+    if isinstance(item, Mapping):
+        return {key: convert(value) for key, value in item.items()}
+    if isinstance(item, tuple | list):
+        parts = [convert(part) for part in item]
+        is_named = hasattr(item, "_fields")
+        return type(item)(*parts) if is_named else parts
+    return item
+
+
+def check_equal(what: str, values: Sequence[Any]) -> None:
+    """Raise ValueError where the items of a batch differ in this."""
+    if any([value != values[0] for value in values]):
+        raise ValueError(
+            f"DataLoader: expected items of {what}, got {values!r:.60}; give a collate_fn, "
+            "nn.utils.rnn.pad_sequence for example"
+        )

@@ -1,0 +1,248 @@
+"""The DataLoader: batches of a dataset."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from minigrad.random import generator_at, source_of
+
+from ..arguments import check_integers, describe
+from .collate import collate, convert
+from .dataset import IterableDataset, TensorDataset, check_dataset
+from .sampler import BatchSampler
+
+
+@dataclass
+class Epoch:
+    """One pass over the data; its order follows from the generator's state before it."""
+
+    rng_state: Any
+    batches_done: int = 0
+    was_left: bool = False  # its loop ended before its batches did
+
+
+class DataLoader:
+    """Batches of a dataset, in a new random order each epoch with `shuffle`.
+
+    dataset: a TensorDataset, or anything with a length and items, or an IterableDataset.
+    batch_size: the last batch may be smaller; `drop_last` leaves it out. None gives the items one
+    by one, not as batches. sampler: the numbers of the items in their order; batch_sampler: lists
+    of them, one for each batch. collate_fn makes a batch of a list of items; by default their parts
+    are stacked.
+
+    The order comes from minigrad's random generator, so `minigrad.manual_seed` fixes it, or from
+    `generator`. Batches are made in this process: num_workers above 0 warns, and what else is said
+    of workers and of pinned memory has no effect. Raises TypeError for a dataset without a length,
+    ValueError for a batch_size below 1 and for settings that exclude each other.
+
+    >>> from minigrad import arange
+    >>> [x.tolist() for x, in DataLoader(TensorDataset(arange(5)), batch_size=2)]
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Any = None,
+        batch_sampler: Any = None,
+        num_workers: int = 0,
+        collate_fn: Callable[[list[Any]], Any] | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Any = None,
+        multiprocessing_context: Any = None,
+        generator: Any = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+    ):
+        name = "DataLoader"
+        self.is_stream = isinstance(dataset, IterableDataset)
+        if not self.is_stream:
+            check_dataset(name, dataset)
+        if batch_size is not None:
+            check_integers(name, 1, batch_size=batch_size)
+        check_integers(name, 0, num_workers=num_workers)
+        check_order(batch_size, shuffle, sampler, batch_sampler, drop_last, self.is_stream)
+        if num_workers:
+            warnings.warn(
+                f"{name}: num_workers={num_workers} starts no workers: batches are made in this "
+                "process, one after the other, with the same values",
+                stacklevel=2,
+            )
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.shuffle = bool(shuffle)
+        self.sampler = sampler
+        self.batch_sampler = batch_sampler
+        self.drop_last = drop_last
+        self.collate_fn = collate_fn
+        self.generator = generator
+        self.num_workers = num_workers
+        self.epoch: Epoch | None = None  # the current one; None between epochs
+        self.resuming = False  # whether the next loop gives the rest of that epoch
+
+    def __len__(self) -> int:
+        if self.batch_sampler is not None:
+            return len(self.batch_sampler)
+        count = len(self.dataset if self.sampler is None else self.sampler)
+        whole, rest = divmod(count, self.batch_size or 1)
+        return whole if self.drop_last or not rest else whole + 1
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.is_stream:
+            yield from self.batches_of_stream()
+            return
+        epoch, source = self.begin_epoch()
+        numbers = islice(self.batches_of_numbers(source), epoch.batches_done, None)
+        try:
+            for batch_of_numbers in numbers:
+                batch = self.make_batch(batch_of_numbers)
+                epoch.batches_done += 1  # not before: a batch that failed is still to come
+                self.epoch = epoch  # of several loops that of the last batch
+                yield batch
+        except GeneratorExit:
+            epoch.was_left = True
+            raise
+        if self.epoch is epoch:
+            self.epoch = None
+
+    def batches_of_numbers(self, source: np.random.Generator) -> Iterator[Any]:
+        """The numbers of the items of each batch; of one item, where there are no batches."""
+        if self.batch_sampler is not None:
+            return iter(self.batch_sampler)
+        order = self.sampler
+        if order is None:
+            count = len(self.dataset)
+            order = source.permutation(count).tolist() if self.shuffle else range(count)
+        if self.batch_size is None:
+            return iter(order)
+        return iter(BatchSampler(order, self.batch_size, self.drop_last))
+
+    def batches_of_stream(self) -> Iterator[Any]:
+        """The batches of an IterableDataset."""
+        if self.batch_size is None:
+            for item in self.dataset:
+                yield self.collated(item)
+            return
+        for items in BatchSampler(self.dataset, self.batch_size, self.drop_last):
+            yield self.collated(items)
+
+    def make_batch(self, numbers: Any) -> Any:
+        """The items of these numbers, as one batch; the item, where there are no batches."""
+        if type(self.dataset) is TensorDataset and self.collate_fn is None:
+            return list(self.dataset[numbers])  # all rows at once
+        if self.batch_size is None and self.batch_sampler is None:
+            return self.collated(self.dataset[numbers])
+        return self.collated([self.dataset[number] for number in numbers])
+
+    def collated(self, items: Any) -> Any:
+        """A batch of a list of items; an item itself as tensors, where there are no batches."""
+        if self.collate_fn is not None:
+            return self.collate_fn(items)
+        is_batch = self.batch_size is not None or self.batch_sampler is not None
+        return collate(items) if is_batch else convert(items)
+
+    # Resuming: an epoch is its order, which follows from the state of the random generator before
+    # it, and the number of batches that it has given.
+
+    def begin_epoch(self) -> tuple[Epoch, np.random.Generator]:
+        """The next epoch, or the rest of a resumed one, and the generator of its order."""
+        source = source_of("DataLoader", self.generator)
+        state = source.bit_generator.state
+        if self.epoch is None or not self.resuming:
+            self.epoch = Epoch(state)
+        elif state != self.epoch.rng_state:  # the order was drawn before, or by another loader
+            source = generator_at(self.epoch.rng_state)
+        self.resuming = False
+        return self.epoch, source
+
+    def state_dict(self) -> dict[str, Any]:
+        """Which batches of the current epoch are still to come; between epochs, all of the next.
+
+        A loop that was left, by `break` or by a glance at the first batch, has ended its epoch. One
+        that a Ctrl-C ended goes on where the state is loaded, if it is taken in `except
+        KeyboardInterrupt`; so does one that ended since a batch could not be made. Raises
+        NotImplementedError where the order is another's: with a sampler, or an IterableDataset.
+        """
+        self.refuse_foreign_order("state_dict")
+        epoch = self.epoch
+        is_interrupted = isinstance(sys.exc_info()[1], KeyboardInterrupt)
+        if epoch is None or (epoch.was_left and not is_interrupted):
+            epoch = Epoch(source_of("DataLoader", self.generator).bit_generator.state)
+        return {"random": epoch.rng_state, "given": epoch.batches_done, **self.sizes()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on in the epoch in which `state_dict` was taken: the next one gives its other batches.
+
+        Raises ValueError, and changes nothing, where the state is one of other data.
+        """
+        self.refuse_foreign_order("load_state_dict")
+        rng_state = state_dict.get("random")
+        batches_done = state_dict.get("given", -1)
+        sizes = self.sizes()
+        keys = {"random", "given", *sizes}
+        fits = state_dict.keys() == keys and sizes == {key: state_dict[key] for key in sizes}
+        if not fits or batches_done not in range(len(self) + 1):
+            raise ValueError(
+                f"DataLoader: expected the state of a loader with {sizes}, got {state_dict}"
+            )
+        if rng_state is not None:
+            generator_at(rng_state)  # raises where it is none
+        self.resuming = rng_state is not None
+        self.epoch = Epoch(rng_state, batches_done) if self.resuming else None
+
+    def refuse_foreign_order(self, method: str) -> None:
+        """Raise NotImplementedError where the order does not follow from a random generator."""
+        if self.is_stream or self.sampler is not None or self.batch_sampler is not None:
+            raise NotImplementedError(
+                f"DataLoader.{method}: a loader with a sampler, or of an IterableDataset, is not "
+                "supported, since its order is not known here; use shuffle=True"
+            )
+
+    def sizes(self) -> dict[str, Any]:
+        """What a state must agree with."""
+        return {
+            "items": len(self.dataset),
+            "batch_size": self.batch_size,
+            "batches": len(self),
+        }
+
+
+def check_order(
+    batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: Any, is_stream: bool
+) -> None:
+    """Raise ValueError where two settings of a DataLoader exclude each other."""
+    if batch_sampler is not None and (
+        batch_size != 1 or shuffle or sampler is not None or drop_last
+    ):
+        raise ValueError(
+            "DataLoader: expected batch_sampler alone, got batch_size, shuffle, sampler or "
+            "drop_last as well; put them into the batch_sampler"
+        )
+    if sampler is not None and shuffle:
+        raise ValueError(
+            "DataLoader: expected sampler or shuffle=True, got both; use a RandomSampler"
+        )
+    if is_stream and (shuffle or sampler is not None or batch_sampler is not None):
+        raise ValueError(
+            "DataLoader: expected an IterableDataset without shuffle, sampler and batch_sampler, "
+            "since its items have no numbers; shuffle in its __iter__"
+        )
+    if batch_size is None and drop_last:
+        raise ValueError("DataLoader: expected drop_last=False where batch_size is None, got True")
+    for key, value in (("sampler", sampler), ("batch_sampler", batch_sampler)):
+        if value is not None and not isinstance(value, Iterable):
+            raise TypeError(f"DataLoader: expected {key} to be iterable, got {describe(value)}")

@@ -1,0 +1,176 @@
+"""Samplers: in which order a DataLoader takes the items of a dataset.
+
+They draw from minigrad's random generator, or from the `generator` that is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from typing import Any
+
+import numpy as np
+
+from minigrad.random import source_of
+
+from ..arguments import check_integers, describe
+
+
+class Sampler:
+    """Numbers of items: a subclass defines `__iter__`, and `__len__` if there is a length."""
+
+    def __init__(self, data_source: Any = None):
+        self.data_source = data_source
+
+    def __iter__(self) -> Iterator[Any]:
+        raise NotImplementedError(
+            f"{type(self).__name__} has no order: define `def __iter__(self)`"
+        )
+
+
+class SequentialSampler(Sampler):
+    """0, 1, 2 ..."""
+
+    def __init__(self, data_source: Sized):
+        check_has_length("SequentialSampler", data_source)
+        self.data_source = data_source
+
+    def __len__(self) -> int:
+        return len(self.data_source)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self.data_source)))
+
+
+class RandomSampler(Sampler):
+    """All numbers in random order, over and over until there are `num_samples`.
+
+    num_samples: by default one of each. replacement: each is drawn anew, and may be repeated.
+    Raises ValueError where num_samples is below 1.
+    """
+
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: Any = None,
+    ):
+        check_has_length("RandomSampler", data_source)
+        self.data_source = data_source
+        self.replacement = replacement
+        self.number = num_samples
+        self.generator = generator
+        check_integers("RandomSampler", 1, num_samples=self.num_samples)
+
+    @property
+    def num_samples(self) -> int:
+        """How many numbers one pass gives."""
+        return len(self.data_source) if self.number is None else self.number
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        source = source_of("RandomSampler", self.generator)
+        count, left = len(self.data_source), self.num_samples
+        if self.replacement:
+            yield from source.integers(0, count, left).tolist()
+            return
+        while left > 0:
+            yield from source.permutation(count)[:left].tolist()
+            left -= count
+
+
+class SubsetRandomSampler(Sampler):
+    """The given numbers in random order."""
+
+    def __init__(self, indices: Sequence[int], generator: Any = None):
+        check_has_length("SubsetRandomSampler", indices)
+        self.indices = indices
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        source = source_of("SubsetRandomSampler", self.generator)
+        for place in source.permutation(len(self.indices)).tolist():
+            yield self.indices[place]
+
+
+class WeightedRandomSampler(Sampler):
+    """num_samples numbers from 0 on, each with a probability in proportion to its weight.
+
+    replacement=False: each at most once. Raises ValueError where a weight is below 0, all are 0, or
+    fewer are above 0 than are to be drawn without replacement.
+    """
+
+    def __init__(
+        self,
+        weights: Sequence[float],
+        num_samples: int,
+        replacement: bool = True,
+        generator: Any = None,
+    ):
+        name = "WeightedRandomSampler"
+        check_integers(name, 1, num_samples=num_samples)
+        values = np.asarray(weights, dtype=np.float64)
+        if values.ndim != 1 or not (values >= 0).all() or not 0 < values.sum() < np.inf:
+            raise ValueError(
+                f"{name}: expected weights of at least 0, not all of them 0, got {weights!r:.80}"
+            )
+        if not replacement and np.count_nonzero(values) < num_samples:
+            raise ValueError(
+                f"{name}: expected num_samples of at most {np.count_nonzero(values)}, as many as "
+                f"there are weights above 0, got {num_samples}; set replacement=True"
+            )
+        self.weights = values
+        self.num_samples = num_samples
+        self.replacement = replacement
+        self.generator = generator
+
+    def __len__(self) -> int:
+        return self.num_samples
+
+    def __iter__(self) -> Iterator[int]:
+        source = source_of("WeightedRandomSampler", self.generator)
+        shares = self.weights / self.weights.sum()
+        drawn = source.choice(len(shares), self.num_samples, self.replacement, shares)
+        return iter(drawn.tolist())
+
+
+class BatchSampler(Sampler):
+    """Lists of batch_size numbers of a sampler; drop_last leaves out a last one that is shorter.
+
+    >>> list(BatchSampler(SequentialSampler("abcde"), 2, drop_last=False))
+    [[0, 1], [2, 3], [4]]
+    """
+
+    def __init__(self, sampler: Any, batch_size: int, drop_last: bool):
+        check_integers("BatchSampler", 1, batch_size=batch_size)
+        if not isinstance(sampler, Iterable):
+            got = describe(sampler)
+            raise TypeError(f"BatchSampler: expected numbers in an iterable, got {got}")
+        self.sampler: Any = sampler
+        self.batch_size = batch_size
+        self.drop_last = drop_last
+
+    def __len__(self) -> int:
+        whole, rest = divmod(len(self.sampler), self.batch_size)
+        return whole if self.drop_last or not rest else whole + 1
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        batch = []
+        for index in self.sampler:
+            batch.append(index)
+            if len(batch) == self.batch_size:
+                yield batch
+                batch = []
+        if batch and not self.drop_last:
+            yield batch
+
+
+def check_has_length(name: str, source: Any) -> None:
+    """Raise TypeError where what is to be numbered has no length."""
+    if not hasattr(source, "__len__"):
+        raise TypeError(f"{name}: expected items with a length, got {describe(source)}")

@@ -1,0 +1,141 @@
+"""Datasets, samplers and loaders beside PyTorch's: the same items in the same batches."""
+
+import collections
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from torch_twin import torch
+
+import minigrad as mg
+import nn
+
+Point = collections.namedtuple("Point", "x y")
+ITEMS: dict[str, list[Any]] = {
+    "numbers": [1, 2, 3, 4, 5],
+    "floats": [0.5, 1.5, 2.5],
+    "booleans": [True, False, True],
+    "words": ["ab", "c", "def"],
+    "bytes": [b"ab", b"c", b"d"],
+    "arrays": [np.arange(3.0), np.ones(3), np.zeros(3)],
+    "pairs": [(1, "a"), (2, "b"), (3, "c")],
+    "lists": [[1, 2.0], [3, 4.0], [5, 6.0]],
+    "dicts": [{"x": i, "word": "ab"[i], "more": {"y": [i, "c"]}} for i in (0, 1)],
+    "named": [Point(1, "a"), Point(2.0, "b")],
+    "scalars": [np.float32(1), np.float32(2)],
+    "integers": [np.int64(1), np.int64(2)],
+}
+
+
+def plain(value: Any) -> Any:
+    """A batch as something that can be compared: tensors as their dtype and numbers."""
+    if hasattr(value, "tolist"):
+        return str(value.dtype).removeprefix("torch."), value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    if isinstance(value, tuple | list):
+        return type(value).__name__, [plain(part) for part in value]
+    return value
+
+
+LOADERS: list[dict[str, Any]] = [
+    {},
+    {"batch_size": 2},
+    {"batch_size": 2, "drop_last": True},
+    {"batch_size": None},
+    {"batch_size": 2, "sampler": [1, 0]},
+    {"batch_sampler": [[1, 0], [1]]},
+    {"batch_size": 2, "collate_fn": lambda items: items[::-1]},
+    {"batch_size": None, "collate_fn": lambda item: [item]},
+]
+
+
+@pytest.mark.parametrize("name", ITEMS)
+@pytest.mark.parametrize("settings", LOADERS, ids=str)
+def test_a_loader_gives_pytorchs_batches(name: str, settings: dict[str, Any]) -> None:
+    items = ITEMS[name]
+    ours = nn.data.DataLoader(items, **settings)
+    theirs = torch.utils.data.DataLoader(items, **settings)
+    assert [plain(batch) for batch in ours] == [plain(batch) for batch in theirs]
+    assert len(ours) == len(theirs)
+
+
+@pytest.mark.parametrize("settings", LOADERS[:6], ids=str)
+def test_a_loader_of_tensors(settings: dict[str, Any]) -> None:
+    found = []
+    for library, data in ((mg, nn.data), (torch, torch.utils.data)):
+        dataset = data.TensorDataset(library.arange(4), library.ones(4, 2))
+        found.append([plain(batch) for batch in data.DataLoader(dataset, **settings)])
+    assert found[0] == found[1]
+
+
+def test_a_dataset_of_ones_own_is_asked_item_by_item() -> None:
+    found = []
+    for library, data in ((mg, nn.data), (torch, torch.utils.data)):
+
+        class Squares(data.TensorDataset):  # type: ignore[name-defined, misc]
+            def __getitem__(self, index: int) -> Any:
+                (x,) = super().__getitem__(index)
+                return {"x": x * x, "i": index}
+
+        found.append([plain(b) for b in data.DataLoader(Squares(library.arange(3)), 2)])
+    assert found[0] == found[1] and found[0][1] == {"x": ("int64", [4]), "i": ("int64", [2])}
+
+
+@pytest.mark.parametrize("batch_size", [None, 2, 5])
+def test_a_stream_of_items(batch_size: Any) -> None:
+    found = []
+    for data in (nn.data, torch.utils.data):
+
+        class Numbers(data.IterableDataset):  # type: ignore[name-defined, misc]
+            def __iter__(self) -> Iterator[int]:
+                return iter(range(5))
+
+        loader = data.DataLoader(Numbers(), batch_size, drop_last=batch_size == 2)
+        found.append([plain(batch) for batch in loader])
+    assert found[0] == found[1]
+
+
+def test_parts_and_chains_of_datasets() -> None:
+    found = []
+    for library, data in ((mg, nn.data), (torch, torch.utils.data)):
+        tensors = data.TensorDataset(library.arange(3))
+        joined = tensors + data.TensorDataset(library.arange(2) * 10)
+        part = data.Subset(joined, [4, 0])
+        parts = [list(p) for p in data.random_split(range(10), [0.55, 0.45])]
+        assert sorted(parts[0] + parts[1]) == list(range(10))
+        sizes = [len(p) for p in data.random_split(range(10), [1 / 3] * 3)]
+        found.append(
+            [
+                len(joined),
+                joined.cumulative_sizes,
+                [plain(joined[i]) for i in (0, 3, -1)],
+                [plain(item) for item in part],
+                [len(p) for p in parts],
+                sizes,
+                [len(p) for p in data.random_split(range(4), [3, 1, 0])],
+            ]
+        )
+    assert found[0] == found[1]
+
+
+def test_the_order_of_samplers() -> None:
+    for data in (nn.data, torch.utils.data):
+        for _ in range(20):
+            drawn = list(data.RandomSampler(range(5), num_samples=12))
+            assert sorted(drawn[:5]) == sorted(drawn[5:10]) == list(range(5)) and len(drawn) == 12
+            drawn = list(data.RandomSampler(range(3), replacement=True, num_samples=50))
+            assert set(drawn) <= {0, 1, 2} and len(set(drawn)) > 1 and len(drawn) == 50
+            assert sorted(data.SubsetRandomSampler([7, 3, 5])) == [3, 5, 7]
+            weighted = data.WeightedRandomSampler([0.0, 1.0, 3.0], 2, replacement=False)
+            assert sorted(weighted) == [1, 2] and len(weighted) == 2
+        counts = np.bincount(list(data.WeightedRandomSampler([0.0, 1.0, 3.0], 4000)), minlength=3)
+        np.testing.assert_allclose(counts / 4000, [0, 0.25, 0.75], atol=0.04)
+        batches = data.BatchSampler(data.SequentialSampler(range(5)), 2, drop_last=True)
+        assert list(batches) == [[0, 1], [2, 3]] and len(batches) == 2
+        assert len(list(data.DataLoader(range(5), batch_sampler=batches))) == 2
+    same = [
+        list(nn.data.RandomSampler(range(9), generator=mg.Generator().manual_seed(4))) for _ in "ab"
+    ]
+    assert same[0] == same[1] and isinstance(same[0][0], int)
