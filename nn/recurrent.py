@@ -30,6 +30,7 @@ from .arguments import (
     refuse_unsupported,
 )
 from .cells import Recurrent, check_nonlinearity
+from .utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 
 class LayerRun(NamedTuple):
@@ -52,7 +53,8 @@ class RNNBase(Recurrent):
     layer with `.to(...)` instead.
 
     layer(input, hx, lengths) -> output, h_n    (LSTM: hx is (h_0, c_0); returns output, (h_n, c_n))
-    input   (T,B,I), or (T,I) without a batch, in the dtype of the parameters
+    input   (T,B,I), or (T,I) without a batch, in the dtype of the parameters; or a PackedSequence
+            of `nn.utils.rnn`, for which the output is one too
     hx      (L·D,B,H), zeros by default, layer by layer, forward before backward
     lengths (B,), optional: row b ends after lengths[b] steps. Its outputs are 0 from there, its
     last
@@ -103,7 +105,9 @@ class RNNBase(Recurrent):
                 self.add_weights(suffix, width, bias)
         self.reset_parameters()
 
-    def forward(self, input: Tensor, hx: Any = None, lengths: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, input: Any, hx: Any = None, lengths: Any = None) -> tuple[Any, Any]:
+        if isinstance(input, PackedSequence):
+            return self.forward_packed(input, hx, lengths)
         runs = self.run_layers(input, hx, lengths)
         output = concatenate_outputs(runs[-len(self.directions) :])  # (T,B,D·H)
         final_states = zip(*[run.final_state for run in runs], strict=True)
@@ -114,6 +118,21 @@ class RNNBase(Recurrent):
         elif self.batch_first:
             output = output.transpose(0, 1)
         return output, state[0] if self.states == 1 else tuple(state)
+
+    def forward_packed(
+        self, input: PackedSequence, hx: Any, lengths: Any
+    ) -> tuple[PackedSequence, Any]:
+        """The layer over packed sequences; the states are in the order of the batch."""
+        if lengths is not None:
+            raise ValueError(
+                f"{type(self).__name__}: expected lengths=None for a PackedSequence, which has its "
+                f"own, got {describe(lengths)}"
+            )
+        padded, ends = pad_packed_sequence(input, self.batch_first)  # (T,B,I), (B,)
+        output, state = self.forward(padded, hx, ends)
+        is_sorted = input.sorted_indices is None
+        packed = pack_padded_sequence(output, ends, self.batch_first, enforce_sorted=is_sorted)
+        return input._replace(data=packed.data), state
 
     def run_layers(self, input: Tensor, hx: Any = None, lengths: Any = None) -> list[LayerRun]:
         """Run each layer in each direction; called as the layer is. Time comes first in all."""

@@ -90,6 +90,101 @@ def test_lengths_are_packed_sequences(kind: str, batch_first: bool) -> None:
     agree(lambda x: ours(x, lengths=mg.tensor(lengths)), packed, x)
 
 
+ours_rnn, theirs_rnn = nn.utils.rnn, torch.nn.utils.rnn
+
+
+@given(
+    kind=st.sampled_from(KINDS),
+    lengths=st.lists(st.integers(1, 5), min_size=1, max_size=4),
+    is_sorted=st.booleans(),
+    layers=st.integers(1, 2),
+    bidirectional=st.booleans(),
+    batch_first=st.booleans(),
+    started=st.booleans(),
+    longer=st.integers(0, 2),
+)
+def test_a_layer_reads_packed_sequences(
+    kind: str,
+    lengths: list[int],
+    is_sorted: bool,
+    layers: int,
+    bidirectional: bool,
+    batch_first: bool,
+    started: bool,
+    longer: int,
+) -> None:
+    """The packed outputs, the states in the order of the batch, and both padded again."""
+    settings = {"num_layers": layers, "bidirectional": bidirectional, "batch_first": batch_first}
+    ours, theirs, weights = pair(kind, 3, 2, **settings)
+    if is_sorted:
+        lengths = sorted(lengths, reverse=True)
+    T, B = max(lengths) + longer, len(lengths)
+    x = draw(*((B, T, 3) if batch_first else (T, B, 3)))
+    shape = (layers * (1 + bidirectional), B, 2)
+    states = [draw(*shape, seed=s) for s in range(1 + (kind == "LSTM"))] * started
+
+    def run(layer: Any, rnn: Any) -> Any:
+        def packed(x: Any, *hx: Any) -> Any:
+            state = hx if len(hx) == 2 else None if not hx else hx[0]
+            given = rnn.pack_padded_sequence(x, lengths, batch_first, enforce_sorted=is_sorted)
+            output, state = layer(given, state)
+            padded = rnn.pad_packed_sequence(output, batch_first, -0.5, total_length=T)
+            return given, output, state, padded
+
+        return packed
+
+    agree(run(ours, ours_rnn), run(theirs, theirs_rnn), x, *states, weights=weights)
+
+
+def test_packing_and_unpacking() -> None:
+    """Sequences of ids, of rows; packed parts put together by hand, as programs do for a layer."""
+    for is_sorted, lengths in ((True, [4, 2, 2]), (False, [2, 4, 1])):
+        ids = [np.arange(n) + 10 * n for n in lengths]
+        rows = [draw(n, 2, seed=n) for n in lengths]
+        for parts in (ids, rows):
+
+            def every_form(*parts: Any, rnn: Any, is_sorted: bool = is_sorted) -> Any:
+                packed = rnn.pack_sequence(parts, enforce_sorted=is_sorted)
+                data = packed.data * 2
+                again = rnn.PackedSequence(data, packed.batch_sizes, packed.sorted_indices)
+                padded, ends = rnn.pad_packed_sequence(again, batch_first=True)
+                return (
+                    packed,
+                    again,
+                    rnn.unpack_sequence(again),
+                    rnn.unpad_sequence(padded, ends, batch_first=True),
+                    rnn.unpad_sequence(padded.transpose(0, 1), ends),
+                    again.to(padded.dtype),
+                )
+
+            agree(
+                lambda *p, f=every_form: f(*p, rnn=ours_rnn),
+                lambda *p, f=every_form: f(*p, rnn=theirs_rnn),
+                *parts,
+            )
+
+
+def test_what_packing_refuses() -> None:
+    x = mg.ones(4, 3, 2)
+    pack, unpack = ours_rnn.pack_padded_sequence, ours_rnn.pad_packed_sequence
+    with pytest.raises(RuntimeError, match=r"lengths that fall .* got \[2, 4, 1\]; give enforce_s"):
+        pack(x, [2, 4, 1])
+    for lengths in ([2, 4, 0], [2, 5, 1], [2, 1], [[1, 2, 3]], [1.0, 2.0, 3.0], None):
+        with pytest.raises(ValueError, match="^pack_padded_sequence: expected lengths of 3 integ"):
+            pack(x, lengths, enforce_sorted=False)
+    packed = pack(x, [4, 2, 1])
+    with pytest.raises(ValueError, match="expected total_length of at least 4, got 3"):
+        unpack(packed, total_length=3)
+    with pytest.raises(TypeError, match=r"expected a PackedSequence, got float32\(4, 3, 2\)"):
+        unpack(x)
+    with pytest.raises(ValueError, match="^LSTM: expected lengths=None for a PackedSequence"):
+        nn.LSTM(2, 3)(packed, lengths=[4, 2, 1])
+    with pytest.raises(TypeError, match="^LSTM: expected input of the parameters' dtype float32"):
+        nn.LSTM(2, 3)(packed.to(mg.float64))
+    with pytest.raises(ValueError, match=r"^pack_padded_sequence: expected input \(time, batch, "):
+        pack(mg.ones(3), [1])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("used", [0, 1, 2])
 def test_each_output_alone(kind: str, used: int) -> None:

@@ -1,13 +1,25 @@
-"""Sequences of different lengths as one tensor."""
+"""Sequences of different lengths as one tensor: padded, or packed without the padding.
+
+A packed sequence has the steps that there are, N in all, row by row: first the first step of every
+sequence, then the second steps ... `batch_sizes` says how many sequences have each step, so the
+sequences are in the order of falling length. The recurrent layers read padded batches with
+`lengths=`, and packed ones too, for programs written for PyTorch.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
-from minigrad import Tensor, stack
+import numpy as np
 
-from ..arguments import as_number, check_tensor, describe
+from minigrad import Tensor, cat, stack
+from minigrad.array import to_numpy
+
+from ..arguments import as_lengths, as_number, check_integers, check_tensor, describe
 from ..functional import pad
+
+Integers = np.ndarray[Any, Any]
 
 
 def pad_sequence(
@@ -42,19 +54,182 @@ def pad_sequence(
     return stack(padded, dim=0 if batch_first else 1)
 
 
-def check_sequences(sequences: Sequence[Tensor]) -> list[Tensor]:
+def check_sequences(sequences: Sequence[Tensor], name: str = "pad_sequence") -> list[Tensor]:
     """The sequences as a list; raises where there is none, or one that is no Tensor (T, ...)."""
     if not isinstance(sequences, Iterable):
-        raise TypeError(f"pad_sequence: expected a list of tensors, got {describe(sequences)}")
+        raise TypeError(f"{name}: expected a list of tensors, got {describe(sequences)}")
     found = list(sequences)
     if not found:
-        raise ValueError("pad_sequence: expected at least one sequence, got none")
+        raise ValueError(f"{name}: expected at least one sequence, got none")
     for s in found:
-        check_tensor("pad_sequence", "each sequence", s)
+        check_tensor(name, "each sequence", s)
         if s.ndim == 0 or s.shape[1:] != found[0].shape[1:]:
             shapes = [tuple(t.shape) for t in found if isinstance(t, Tensor)]
             raise ValueError(
-                "pad_sequence: expected sequences (time, ...) that differ in time alone, "
-                f"got {shapes}"
+                f"{name}: expected sequences (time, ...) that differ in time alone, got {shapes}"
             )
     return found
+
+
+class PackedParts(NamedTuple):
+    """What a packed sequence consists of."""
+
+    data: Tensor  # (N, ...)
+    batch_sizes: Tensor  # (T,), how many sequences have each step
+    sorted_indices: Tensor | None  # (B,), the place in the batch of each sequence; None: as it is
+    unsorted_indices: Tensor | None  # (B,), the inverse
+
+
+class PackedSequence(PackedParts):
+    """Sequences without padding; `pack_padded_sequence` and `pack_sequence` make one."""
+
+    def __new__(
+        cls,
+        data: Tensor,
+        batch_sizes: Any = None,
+        sorted_indices: Tensor | None = None,
+        unsorted_indices: Tensor | None = None,
+    ) -> PackedSequence:
+        check_tensor("PackedSequence", "data", data)
+        check_tensor("PackedSequence", "batch_sizes", batch_sizes)
+        if unsorted_indices is None and sorted_indices is not None:
+            unsorted_indices = invert_permutation(sorted_indices)
+        return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
+
+    def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
+        """The same with `data.to(...)`."""
+        return self._replace(data=self.data.to(*args, **kwargs))
+
+    def cpu(self) -> PackedSequence:
+        return self.to("cpu")
+
+    def cuda(self) -> PackedSequence:
+        return self.to("cuda")
+
+
+def invert_permutation(permutation: Tensor | None) -> Tensor | None:
+    """The permutation that undoes this one; None for None."""
+    if permutation is None:
+        return None
+    check_tensor("invert_permutation", "permutation", permutation)
+    return permutation.new(np.argsort(to_numpy(permutation.array)))
+
+
+def pack_padded_sequence(
+    input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
+) -> PackedSequence:
+    """The steps of a padded batch (T,B,...), or (B,T,...) with batch_first, without the padding.
+
+    lengths (B,): at least 1 each. enforce_sorted: they fall already; with False the batch is sorted
+    here, and what reads the result gives everything back in the order of the batch. Raises
+    RuntimeError where they do not fall, ValueError where they do not fit.
+
+    >>> from minigrad import tensor
+    >>> packed = pack_padded_sequence(tensor([[1, 2], [3, 0]]), [2, 1])
+    >>> packed.data.tolist(), packed.batch_sizes.tolist()
+    ([1, 2, 3], [2, 1])
+    """
+    name = "pack_padded_sequence"
+    check_tensor(name, "input", input)
+    if input.ndim < 2:
+        names = "batch, time" if batch_first else "time, batch"
+        raise ValueError(f"{name}: expected input ({names}, ...), got {tuple(input.shape)}")
+    T, B = (input.shape[1], input.shape[0]) if batch_first else (input.shape[0], input.shape[1])
+    ends = checked_ends(name, lengths, T, B)
+    order = np.arange(B)
+    if not enforce_sorted:
+        order = np.argsort(-ends, kind="stable")
+    elif (np.diff(ends) > 0).any():
+        raise RuntimeError(
+            f"{name}: expected lengths that fall where enforce_sorted=True, got {ends.tolist()}; "
+            "give enforce_sorted=False"
+        )
+    times, rows = packed_places(ends[order])  # (N,) each
+    picked = (input.new(order[rows]), input.new(times))
+    data = input[picked if batch_first else picked[::-1]]  # (N,...)
+    batch_sizes = Tensor(np.bincount(times))  # (T,)
+    indices = None if enforce_sorted else input.new(order)
+    return PackedSequence(data, batch_sizes, indices)
+
+
+def checked_ends(name: str, lengths: Any, T: int, B: int) -> Integers:
+    """The lengths as an array. Raises ValueError where they are not B integers from 1 to T."""
+    ends: Any = as_lengths(name, lengths, T, B)
+    if ends is None or not len(ends) or (ends < 1).any():
+        got = None if ends is None else ends.tolist()
+        raise ValueError(
+            f"{name}: expected lengths of {B} integers from 1 to {T}, got {got}; leave empty "
+            "sequences out, or give lengths= to the layer"
+        )
+    found: Integers = ends
+    return found
+
+
+def packed_places(ends: Integers) -> tuple[Integers, Integers]:
+    """The time and the row of each packed step, for lengths that fall."""
+    runs = np.arange(ends[0])[:, None] < ends  # (T,B)
+    times, rows = np.nonzero(runs)
+    return times, rows
+
+
+def pad_packed_sequence(
+    sequence: PackedSequence,
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    total_length: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The inverse of `pack_padded_sequence`: (T,B,...), or (B,T,...) with batch_first, and lengths.
+
+    The lengths (B,) are int64, on the CPU. T is that of the longest sequence, or `total_length`.
+    Raises TypeError where nothing packed is given, ValueError where total_length is too short.
+    """
+    name = "pad_packed_sequence"
+    if not isinstance(sequence, PackedSequence):
+        raise TypeError(f"{name}: expected a PackedSequence, got {describe(sequence)}")
+    padding_value = as_number(name, "padding_value", padding_value)
+    data, order = sequence.data, sequence.sorted_indices
+    ends = lengths_of(sequence)  # (B,)
+    T = int(ends[0])
+    if total_length is not None:
+        check_integers(name, T, total_length=total_length)
+        T = total_length
+    times, rows = packed_places(ends)
+    N, B = len(times), len(ends)
+    if order is not None:
+        rows = to_numpy(order.array)[rows]
+    places = np.full((T, B), N)  # the row of `data` at each place; N for padding
+    places[times, rows] = np.arange(N)
+    padding = data.new(np.full((1, *data.shape[1:]), padding_value, data.dtype))
+    padded = cat([data, padding])[data.new(places.T if batch_first else places)]
+    lengths = np.empty_like(ends)
+    lengths[np.arange(B) if order is None else to_numpy(order.array)] = ends
+    return padded, Tensor(lengths)
+
+
+def lengths_of(sequence: PackedSequence) -> Integers:
+    """The lengths of the sequences, in their packed order."""
+    sizes = to_numpy(sequence.batch_sizes.array)  # (T,)
+    return (np.arange(sizes[0]) < sizes[:, None]).sum(axis=0)  # (B,)
+
+
+def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
+    """Tensors (T_b, ...), without padding; see `pack_padded_sequence`."""
+    sequences = check_sequences(sequences, "pack_sequence")
+    lengths = [len(s) for s in sequences]
+    return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
+
+
+def unpad_sequence(
+    padded_sequences: Tensor, lengths: Any, batch_first: bool = False
+) -> list[Tensor]:
+    """The sequences (T_b, ...) of a padded batch: the inverse of `pad_sequence`."""
+    check_tensor("unpad_sequence", "padded_sequences", padded_sequences)
+    batch = padded_sequences if batch_first else padded_sequences.transpose(0, 1)  # (B,T,...)
+    ends = as_lengths("unpad_sequence", lengths, batch.shape[1], len(batch))
+    return [row[:end] for row, end in zip(batch, [] if ends is None else ends, strict=True)]
+
+
+def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
+    """The sequences (T_b, ...) of a packed batch: the inverse of `pack_sequence`."""
+    padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
+    return unpad_sequence(padded, lengths, batch_first=True)
