@@ -163,6 +163,7 @@ class TensorBase:
 
     wants_grad: bool = False  # what requires_grad says; the engine reads it here, without a check
     leaf_grad: Any = None  # what grad says
+    leaf_hooks: dict[int, Any] | None = None  # of a leaf: see register_hook
     node: Node | None = None  # the op that made it; None for a leaf
     index: int = 0  # which of that op's values it is
     base: TensorBase | None = None  # the tensor a part of whose memory this one shows
@@ -262,6 +263,7 @@ class Node:
         "value_versions",
         "birth",
         "retained",
+        "hooks",
         "origin",
     )
 
@@ -283,6 +285,7 @@ class Node:
         self.value_versions: list[list[int]] = []  # the version of each value
         self.birth = next(ticks)
         self.retained: dict[int, weakref.ref[TensorBase]] = {}  # values that keep their own .grad
+        self.hooks: dict[int, dict[int, Any]] | None = None  # of each value: see register_hook
         self.origin: Any = ""  # the caller's line and the module, known while an observer is on
 
 

@@ -121,6 +121,9 @@ class Gradients:
 
     def take(self, node: Node) -> list[Any]:
         """Remove and return what has arrived at the values of a node; what is asked for stays."""
+        if node.hooks:
+            for i, hooks in node.hooks.items():
+                self.call_hooks((node, i), hooks)
         if node.retained:
             for ref in node.retained.values():
                 accumulate_grad(ref(), self)
@@ -130,6 +133,21 @@ class Gradients:
             is_kept = place in self.kept
             found.append(self.by_slot.get(place) if is_kept else self.by_slot.pop(place, None))
         return found
+
+    def call_hooks(self, place: Slot, hooks: dict[int, Any]) -> None:
+        """Let each hook see the gradient that has arrived, and replace it by what it returns."""
+        for hook in list(hooks.values()):
+            g = self.by_slot.get(place)
+            if g is None:
+                return
+            is_tensor = isinstance(g, TensorBase)
+            given = g if is_tensor else TensorBase.tensor_class(g.copy())
+            found = hook(given)
+            if found is None:
+                continue
+            errors.check_hooked(given, found)
+            self.by_slot[place] = found if is_tensor else found.array
+            self.owned.discard(place)
 
     def tensor(self, t: TensorBase) -> Any:
         """The gradient of t as a Tensor with memory of its own; None where none arrived."""
@@ -170,6 +188,9 @@ def backpropagate(
             if not retain_graph:
                 node.args = ()
                 node.pullback = None
+        for place in list(gradients.by_slot):
+            if isinstance(place, TensorBase) and place.leaf_hooks:
+                gradients.call_hooks(place, place.leaf_hooks)
     return gradients
 
 

@@ -210,6 +210,7 @@ class Conversions(TensorBase):
             )
         t = memo[id(self)] = type_(self).__new__(type_(self))
         t.__dict__.update(self.__dict__, array=self.array.copy(), version=[0, None], leaf_grad=None)
+        t.__dict__.pop("leaf_hooks", None)
         if self.copies_grad:
             t.grad = copy.deepcopy(self.grad, memo)
         return t

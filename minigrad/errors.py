@@ -482,3 +482,16 @@ SHAPES: dict[str, Check] = {
     "argmin": something_to_reduce,
     "getitem": index_fits,
 }
+
+
+def check_hooked(g: Any, found: Any) -> None:
+    """Raise where a hook returned something else than a gradient like g."""
+    if not hasattr(found, "array"):
+        raise TypeError(
+            f"register_hook: expected a hook that returns a tensor or None, got {describe(found)}"
+        )
+    if found.array.shape != g.array.shape or found.array.dtype != g.array.dtype:
+        raise RuntimeError(
+            f"register_hook: expected a gradient {g.array.dtype}{tuple(g.array.shape)}, got "
+            f"{found.array.dtype}{tuple(found.array.shape)} from the hook"
+        )

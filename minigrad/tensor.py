@@ -16,6 +16,7 @@ from minigrad import array, backward, functional, ops
 from minigrad.autograd import TensorBase, ticks
 from minigrad.convert import Size, copied_index
 from minigrad.functional import as_shape, normalize_dim
+from minigrad.hooks import RemovableHandle
 from minigrad.inplace import InPlace
 
 
@@ -96,6 +97,25 @@ class Tensor(InPlace):
         """Keep the gradient of this value in .grad, although it is no leaf."""
         if self.node is not None:
             self.node.retained[self.index] = weakref.ref(self)
+
+    def register_hook(self, hook: Any) -> RemovableHandle:
+        """Call hook(gradient) whenever a gradient of self has been added up in a backward.
+
+        What it returns, if not None, takes the gradient's place. It must not change its argument.
+        Returns a handle, whose `remove()` ends it. Raises RuntimeError where self requires no
+        gradient.
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "register_hook: expected a tensor that requires a gradient, got one that does not"
+            )
+        if self.node is None:
+            if self.leaf_hooks is None:
+                self.leaf_hooks = {}
+            return RemovableHandle(self.leaf_hooks, hook)
+        if self.node.hooks is None:
+            self.node.hooks = {}
+        return RemovableHandle(self.node.hooks.setdefault(self.index, {}), hook)
 
     def detach(self) -> Tensor:
         """The same memory, without the graph."""

@@ -15,8 +15,10 @@ import numpy as np
 from minigrad import Tensor, as_tensor, zeros
 from minigrad.array import refuse_masked
 from minigrad.autograd import mode
+from minigrad.hooks import RemovableHandle
 
 from . import printing
+from .hooks import ModuleHooks, refuse_always_call
 
 
 class Parameter(Tensor):
@@ -60,13 +62,15 @@ class Module:
 
     training: bool = True
     _buffer_names: Mapping[str, bool] = {}  # of each buffer: whether state_dict holds it
+    _hooks: ModuleHooks | None = None  # made with the first hook
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        compute = self.forward if self._hooks is None else self._hooks.call
         observer = mode.observer
         if observer is None:
-            return self.forward(*args, **kwargs)
+            return compute(*args, **kwargs)
         with observer.module_scope(self):
-            output = self.forward(*args, **kwargs)
+            output = compute(*args, **kwargs)
             observer.on_module(self, output)
             return output
 
@@ -79,21 +83,24 @@ class Module:
     # The attributes are the tree
 
     @property
-    def _parameters(self) -> dict[str, Parameter]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Parameter)}
+    def _parameters(self) -> Members:
+        members = vars(self).items()
+        return Members(self, {n: value for n, value in members if isinstance(value, Parameter)})
 
     @property
-    def _modules(self) -> dict[str, Module]:
-        return {name: value for name, value in vars(self).items() if isinstance(value, Module)}
+    def _modules(self) -> Members:
+        members = vars(self).items()
+        return Members(self, {n: value for n, value in members if isinstance(value, Module)})
 
     @property
-    def _buffers(self) -> dict[str, Tensor]:
+    def _buffers(self) -> Members:
         values = {name: vars(self).get(name) for name in self._buffer_names}
-        return {
+        found = {
             name: value
             for name, value in values.items()
             if isinstance(value, Tensor) and not isinstance(value, Parameter)
         }
+        return Members(self, found)
 
     # Walking the tree: a name is the path of attributes, joined by dots
 
@@ -197,6 +204,72 @@ class Module:
         setattr(self, name, module)
 
     register_module = add_module
+
+    def get_submodule(self, target: str) -> Module:
+        """The module at a dotted path, "" for this one. Raises AttributeError where none is."""
+        return self._at_path("get_submodule", target, Module)
+
+    def get_parameter(self, target: str) -> Parameter:
+        """The parameter at a dotted path. Raises AttributeError where none is."""
+        return self._at_path("get_parameter", target, Parameter)
+
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer at a dotted path. Raises AttributeError where none is."""
+        return self._at_path("get_buffer", target, Tensor)
+
+    def _at_path(self, name: str, target: str, kind: type) -> Any:
+        found: Any = self
+        for part in target.split(".") if target else []:
+            found = getattr(found, part, None)
+        if not isinstance(found, kind):
+            raise AttributeError(
+                f"{type(self).__name__}.{name}: expected the path of a {kind.__name__}, "
+                f"got {target!r}"
+            )
+        return found
+
+    # Hooks: see nn.hooks
+
+    def _module_hooks(self) -> ModuleHooks:
+        if self._hooks is None:
+            self._hooks = ModuleHooks(self)
+        return self._hooks
+
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call hook(module, args) before forward; what it returns, if not None, are new args.
+
+        prepend: before the other hooks. with_kwargs: hook(module, args, kwargs), which returns both
+        or None.
+        """
+        return self._module_hooks().register("before", hook, prepend, with_kwargs)
+
+    def register_forward_hook(
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,
+    ) -> RemovableHandle:
+        """Call hook(module, args, output) after forward; what it returns, if not None, replaces it.
+
+        prepend: before the other hooks. with_kwargs: hook(module, args, kwargs, output). Raises
+        NotImplementedError for always_call=True.
+        """
+        refuse_always_call(self, always_call)
+        return self._module_hooks().register("after", hook, prepend, with_kwargs)
+
+    def register_full_backward_hook(
+        self, hook: Callable[..., Any], prepend: bool = False
+    ) -> RemovableHandle:
+        """Call hook(module, grad_input, grad_output) when the gradients of the inputs are known.
+
+        Both are tuples, None for what is no tensor or has no gradient. What the hook returns, if
+        not None, takes the place of grad_input.
+        """
+        return self._module_hooks().register("backward", hook, prepend)
 
     # Modes
 
@@ -330,6 +403,31 @@ class Module:
 
     def _repr_html_(self) -> str:
         return printing.as_html(self)
+
+
+class Members(dict[str, Any]):
+    """The parameters, children or buffers of a module; a change of it is a change of the module."""
+
+    def __init__(self, module: Module, found: dict[str, Any]):
+        super().__init__(found)
+        self.module = module
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self.module, name, value)
+        super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        delattr(self.module, name)
+
+    def pop(self, name: str, *default: Any) -> Any:
+        """Take a member out of the module, and return it."""
+        if name in self:
+            delattr(self.module, name)
+        return super().pop(name, *default)
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
 
 
 class IncompatibleKeys(NamedTuple):
