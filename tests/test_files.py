@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import minigrad as mg
@@ -157,3 +158,34 @@ def test_a_forged_state_is_refused_and_changes_nothing(
     after = {name: part.state_dict() for name, part in own.items()}
     assert repr(after) == repr(before)
     assert mg.random.generator().bit_generator.state == numbers
+
+
+# Numbers at the end of what a dtype holds
+
+
+def test_narrow_integers_wrap_in_arithmetic_and_not_in_assignment() -> None:
+    """Arithmetic as in PyTorch and NumPy; what is copied into a tensor must fit."""
+    torch = pytest.importorskip("torch")
+    values = np.array([100, 100, 100], np.int8)
+    ours, theirs = mg.from_numpy(values.copy()), torch.from_numpy(values.copy())
+    for op in ("add", "mul", "sub"):
+        wrapped = getattr(mg, op)(ours, ours)
+        assert wrapped.dtype == np.int8
+        assert wrapped.tolist() == getattr(torch, op)(theirs, theirs).tolist()
+    for name in ("sum", "prod"):
+        whole = getattr(ours, name)()
+        assert whole.dtype == np.int64 and whole.item() == getattr(theirs, name)().item()
+    for assign in (lambda: ours.copy_(mg.tensor([300] * 3)), lambda: ours.__setitem__(0, 300)):
+        with pytest.raises((TypeError, ValueError), match="int8"):
+            assign()
+    assert ours.tolist() == [100, 100, 100]
+
+
+@pytest.mark.parametrize("kind", ["Adam", "RMSprop"])
+def test_a_gradient_whose_square_overflows_warns(kind: str) -> None:
+    w = nn.Parameter(mg.ones(2))
+    w.grad = mg.tensor([1e30, 1.0])
+    optimizer = getattr(nn.optim, kind)([w], lr=0.1)
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        optimizer.step()
+    assert w.tolist()[0] == 1.0 and w.tolist()[1] < 1.0

@@ -409,3 +409,16 @@ def test_the_commands_in_a_text_exist(name: str) -> None:
             assert command in ("cd", "git", "pip"), (
                 f"{command}: no test knows whether this command works"
             )
+
+
+# The tables of what was tried, each row with the test that holds it.
+TABLES = ["ATTACKS.md"]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_names_tests_that_exist(table: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "tests" / table).read_text("utf-8")))
+    existing: set[str] = set()
+    for text in in_part("tests/").values():
+        existing |= set(re.findall(r"def (test_\w+)", text))
+    assert named and not named - existing
