@@ -41,13 +41,14 @@ def perform(experiment: Callable[..., Any], chosen: dict[str, Any], path: Path) 
 class Script:
     """How far the ledger has come with one demo.
 
-    seeds: of its dear runs and of its cheap ones that are asked for now; waiting: the runs that
-    must be done before the script can go on.
+    seeds: of its dear runs and of its cheap ones that were asked for last; missing: runs that must
+    be done before the script can go on, and running, those that are begun.
     """
 
     name: str
     seeds: tuple[int, int] = (0, 0)
-    waiting: list[Any] = field(default_factory=list)
+    missing: list[Call] = field(default_factory=list)
+    running: list[Any] = field(default_factory=list)
     done: bool = False
 
     def wanted(self, known: records.Records, engine: str) -> tuple[int, int]:
@@ -91,17 +92,25 @@ class Sitting:
             script.seeds = wanted
             print(f"{script.name}: {wanted[0]} seeds, {wanted[1]} where cheap", flush=True)
             return
-        by_seed = sorted(missing, key=lambda call: call[1].get("seed", 0))
-        script.waiting = [self.pool.submit(perform, *call) for call in by_seed]
+        script.missing = sorted(missing, key=lambda call: call[1].get("seed", 0))
         print(f"{script.name}: {len(missing)} runs", flush=True)
+
+    def feed(self) -> None:
+        """Keep the processes busy, with the runs of the script that is first."""
+        free = self.options.jobs + 1 - sum(len(script.running) for script in self.scripts)
+        for script in self.scripts:
+            begun, script.missing = script.missing[: max(free, 0)], script.missing[max(free, 0) :]
+            script.running += [self.pool.submit(perform, *call) for call in begun]
+            free -= len(begun)
 
     def run(self) -> bool:
         """Whether all was done before the time was over."""
         while not all(script.done for script in self.scripts):
             for script in self.scripts:
-                script.waiting = [run for run in script.waiting if not finished(run)]
-                if not (script.done or script.waiting):
+                script.running = [run for run in script.running if not finished(run)]
+                if not (script.done or script.missing or script.running):
                     self.advance(script)
+                self.feed()
             if time.monotonic() > self.until:
                 return False
             time.sleep(0.2)
@@ -111,7 +120,7 @@ class Sitting:
         """Record what is whole of the seeds asked for, and end the processes."""
         self.pool.shutdown(wait=True, kill_workers=True)
         for script in self.scripts:
-            if script.waiting:
+            if script.missing or script.running:
                 record_whole_seeds(self.options, script, self.known())
 
 
