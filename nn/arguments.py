@@ -35,10 +35,10 @@ def refuse_unsupported(name: str, way_out: str, **settings: Any) -> None:
             )
 
 
-def refuse_placement(name: str, device: Any, dtype: Any) -> None:
-    """Raise NotImplementedError where a module should be built on a device or in a dtype."""
-    way_out = f"build the module and move it: {name}(...).to(device, dtype)"
-    refuse_unsupported(name, way_out, device=device, dtype=dtype)
+def place(module: Any, device: Any, dtype: Any) -> None:
+    """Move a module that has just been built to a device and a dtype, None for as it is."""
+    if device is not None or dtype is not None:
+        module.to(device=device, dtype=dtype)
 
 
 def check_integers(name: str, least: int, **sizes: Any) -> None:

@@ -18,7 +18,7 @@ from .arguments import (
     check_same_dtype,
     check_tensor,
     describe,
-    refuse_placement,
+    place,
     refuse_unsupported,
 )
 from .functional import attend, linear, masked_softmax
@@ -57,11 +57,10 @@ class MultiheadAttention(Module):
         kdim: int | None = None,
         vdim: int | None = None,
         batch_first: bool = False,
-        device: None = None,
-        dtype: None = None,
+        device: Any = None,
+        dtype: Any = None,
     ):
         name = "MultiheadAttention"
-        refuse_placement(name, device, dtype)
         extra_keys = {"add_bias_kv": add_bias_kv, "add_zero_attn": add_zero_attn}
         refuse_unsupported(name, "concatenate further keys and values to the input", **extra_keys)
         check_integers(name, 1, embed_dim=embed_dim, num_heads=num_heads)
@@ -84,6 +83,7 @@ class MultiheadAttention(Module):
         init.xavier_uniform_(self.in_proj_weight)
         if self.out_proj.bias is not None:
             init.zeros_(self.out_proj.bias)
+        place(self, device, dtype)
 
     def forward(
         self,

@@ -23,7 +23,7 @@ from .arguments import (
     check_same_dtype,
     check_tensor,
     describe,
-    refuse_placement,
+    place,
 )
 from .module import Module, Parameter
 
@@ -96,7 +96,7 @@ class Cell(Recurrent):
     bias_ih: Parameter | None
     bias_hh: Parameter | None
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool):
+    def __init__(self, input_size: int, hidden_size: int, bias: bool, device: Any, dtype: Any):
         name = type(self).__name__
         check_integers(name, 0, input_size=input_size)
         check_integers(name, 1, hidden_size=hidden_size)
@@ -105,6 +105,7 @@ class Cell(Recurrent):
         self.bias = bias
         self.add_weights("", input_size, bias)
         self.reset_parameters()
+        place(self, device, dtype)
 
     def prepare(self, x: Tensor, hx: Any) -> States:
         """Check the arguments of a step; the state that it starts from."""
@@ -139,11 +140,10 @@ class RNNCell(Cell):
         hidden_size: int,
         bias: bool = True,
         nonlinearity: str = "tanh",
-        device: None = None,
-        dtype: None = None,
+        device: Any = None,
+        dtype: Any = None,
     ):
-        refuse_placement("RNNCell", device, dtype)
-        super().__init__(input_size, hidden_size, bias)
+        super().__init__(input_size, hidden_size, bias, device, dtype)
         self.nonlinearity = check_nonlinearity("RNNCell", nonlinearity)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
@@ -169,13 +169,12 @@ class LSTMCell(Cell):
         input_size: int,
         hidden_size: int,
         bias: bool = True,
-        device: None = None,
-        dtype: None = None,
+        device: Any = None,
+        dtype: Any = None,
         *,
         forget_bias: float | None = None,
     ):
-        refuse_placement(type(self).__name__, device, dtype)
-        super().__init__(input_size, hidden_size, bias)
+        super().__init__(input_size, hidden_size, bias, device, dtype)
         if forget_bias is not None:
             init.forget_bias_(self, forget_bias)
 
@@ -200,13 +199,12 @@ class GRUCell(Cell):
         input_size: int,
         hidden_size: int,
         bias: bool = True,
-        device: None = None,
-        dtype: None = None,
+        device: Any = None,
+        dtype: Any = None,
         *,
         reset_after: bool = True,
     ):
-        refuse_placement("GRUCell", device, dtype)
-        super().__init__(input_size, hidden_size, bias)
+        super().__init__(input_size, hidden_size, bias, device, dtype)
         self.reset_after = reset_after
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:

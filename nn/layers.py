@@ -171,6 +171,7 @@ class Embedding(Module):
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
+        self.sparse = False
         if _weight is None:
             _weight = zeros(num_embeddings, embedding_dim, device=device, dtype=dtype)
             self.weight = Parameter(_weight, requires_grad=not _freeze)

@@ -26,7 +26,7 @@ from .arguments import (
     check_same_dtype,
     check_tensor,
     describe,
-    refuse_placement,
+    place,
     refuse_unsupported,
 )
 from .cells import Recurrent, check_nonlinearity
@@ -49,8 +49,7 @@ class RNNBase(Recurrent):
     input_size, hidden_size: I and H. num_layers: each reads the outputs of the one below. bias:
     whether there are biases. batch_first: input and output are (B,T,·) instead of (T,B,·). dropout:
     probability of dropping an output between layers, in training. bidirectional: a second run from
-    the end to the start, its outputs concatenated to the first's. device, dtype: None; move the
-    layer with `.to(...)` instead.
+    the end to the start, its outputs concatenated to the first's. device, dtype: of the parameters.
 
     layer(input, hx, lengths) -> output, h_n    (LSTM: hx is (h_0, c_0); returns output, (h_n, c_n))
     input   (T,B,I), or (T,I) without a batch, in the dtype of the parameters; or a PackedSequence
@@ -76,11 +75,10 @@ class RNNBase(Recurrent):
         batch_first: bool,
         dropout: float,
         bidirectional: bool,
-        device: None,
-        dtype: None,
+        device: Any,
+        dtype: Any,
     ):
         name = type(self).__name__
-        refuse_placement(name, device, dtype)
         check_integers(name, 0, input_size=input_size)
         check_integers(name, 1, hidden_size=hidden_size, num_layers=num_layers)
         check_probability(name, "dropout", dropout)
@@ -104,6 +102,7 @@ class RNNBase(Recurrent):
                 self.suffixes.append(suffix)
                 self.add_weights(suffix, width, bias)
         self.reset_parameters()
+        place(self, device, dtype)
 
     def forward(self, input: Any, hx: Any = None, lengths: Any = None) -> tuple[Any, Any]:
         if isinstance(input, PackedSequence):
@@ -251,8 +250,8 @@ class RNN(RNNBase):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        device: None = None,
-        dtype: None = None,
+        device: Any = None,
+        dtype: Any = None,
     ):
         super().__init__(
             input_size,
@@ -299,8 +298,8 @@ class LSTM(RNNBase):
         dropout: float = 0.0,
         bidirectional: bool = False,
         proj_size: int = 0,
-        device: None = None,
-        dtype: None = None,
+        device: Any = None,
+        dtype: Any = None,
         *,
         forget_bias: float | None = None,
         chrono: int | None = None,
@@ -353,8 +352,8 @@ class GRU(RNNBase):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
-        device: None = None,
-        dtype: None = None,
+        device: Any = None,
+        dtype: Any = None,
         *,
         reset_after: bool = True,
         chrono: int | None = None,

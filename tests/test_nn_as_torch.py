@@ -4,6 +4,7 @@
 a process of its own.
 """
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -81,6 +82,8 @@ def test_all_ways_to_import_give_the_same_modules(tmp_path: Path) -> None:
         ("torch.fft.rfft(torch.ones(3))", "torch.fft"),
         ("torch.nn.Conv3d(3, 3, 3)", "torch.nn.Conv3d"),
         ("torch.nn.functional.conv3d", "torch.nn.functional.conv3d"),
+        ("import torch.onnx; torch.onnx.export", "torch.onnx.export"),
+        ("torch.ones(2).erfinv()", "torch.Tensor.erfinv"),
     ],
 )
 def test_what_is_missing_is_named_at_once(line: str, name: str, tmp_path: Path) -> None:
@@ -177,13 +180,15 @@ def test_the_old_constructors_are_pytorchs(tmp_path: Path) -> None:
 
 SAVING = """
     import io
+    import numpy as np
     import torch
     from torch import nn
     model = nn.LSTM(2, 3)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     model(torch.ones(2, 1, 2))[0].sum().backward()
     optimizer.step()
-    states = {"epoch": 3, "names": ["a", ("b", None)], "model": model.state_dict(),
+    states = {"epoch": 3, "array": np.arange(3), "names": ["a", ("b", None)],
+              "model": model.state_dict(),
               "optimizer": optimizer.state_dict()}
     torch.save(states, "some.pt")
     buffer = io.BytesIO()
@@ -191,6 +196,7 @@ SAVING = """
     buffer.seek(0)
     for found in (torch.load("some.pt", map_location=torch.device("cpu"), weights_only=True),
                   torch.load(buffer, map_location=lambda storage, loc: storage)):
+        assert isinstance(found["array"], np.ndarray) and found["array"].tolist() == [0, 1, 2]
         assert found["names"] == ["a", ("b", None)] and found["epoch"] == 3
         other = nn.LSTM(2, 3)
         print(other.load_state_dict(found["model"]))
@@ -224,6 +230,112 @@ def test_what_pytorch_reads_of_a_saved_file(tmp_path: Path) -> None:
     torch.nn.Linear(2, 3).load_state_dict(load_file(tmp_path / "some.pt"))
     torch.save({"a": torch.ones(2)}, tmp_path / "pickled.pt")
     assert "is a pickle" in run("import torch\ntorch.load('pickled.pt')", tmp_path, code=1)
+
+
+FUNCTIONS = """
+import torch
+from torch.autograd import Function
+
+
+class Exp(Function):
+    @staticmethod
+    def forward(ctx, x, k=2.0):
+        y = (x * k).exp()
+        ctx.k = k
+        ctx.save_for_backward(x, y)
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        print(ctx.needs_input_grad, x.requires_grad)
+        return g * y * ctx.k, None
+
+
+class Several(Function):
+    @staticmethod
+    def forward(ctx, a, b):
+        larger = a > b
+        ctx.mark_non_differentiable(larger)
+        return a * 2, b * 3, larger
+
+    @staticmethod
+    def backward(ctx, ga, gb, gm):
+        print(ga.tolist(), gb.tolist(), tuple(gm.shape))
+        return ga * 2, gb * 3
+
+
+class StraightThrough(Function):
+    @staticmethod
+    def forward(x):
+        return x.sign()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        (ctx.x,) = inputs
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * ctx.x
+
+
+class TooFew(Several):
+    @staticmethod
+    def backward(ctx, ga, gb, gm):
+        return ga
+
+
+x = torch.tensor([0.5, 1.0], requires_grad=True)
+y = Exp.apply(x, 3.0)
+print(y.requires_grad, y.is_leaf)
+y.sum().backward()
+print([round(g, 3) for g in x.grad.tolist()])
+a, b = torch.ones(2, requires_grad=True), torch.zeros(2, requires_grad=True)
+p, q, larger = Several.apply(a, b)
+print(p.requires_grad, q.requires_grad, larger.requires_grad, larger.tolist())
+(p * 5).sum().backward()
+print(a.grad.tolist(), b.grad.tolist())
+x.grad = None
+StraightThrough.apply(x - 1).sum().backward()
+print(x.grad.tolist())
+with torch.no_grad():
+    print(Exp.apply(x, 2.0).requires_grad)
+try:
+    TooFew.apply(a, b)[0].sum().backward()
+except RuntimeError:
+    print("RuntimeError")
+"""
+
+
+def test_functions_with_a_backward_of_their_own(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(FUNCTIONS, tmp_path)
+    assert ours == python(str(tmp_path / "program.py"))
+    second = (
+        FUNCTIONS.partition("x = torch")[0]
+        + """
+x = torch.ones(2, requires_grad=True)
+torch.autograd.grad(Exp.apply(x).sum(), x, create_graph=True)
+"""
+    )
+    assert "Exp: a second derivative through a torch.autograd.Function" in run(
+        second, tmp_path, code=1
+    )
+
+
+def test_a_writer_of_summaries_writes_lines(tmp_path: Path) -> None:
+    program = """
+        import torch
+        from torch.utils.tensorboard import SummaryWriter
+        with SummaryWriter(log_dir="here") as writer:
+            writer.add_scalar("loss", torch.tensor(0.5), 3)
+            writer.add_scalars("both", {"a": 1, "b": 2}, 4)
+    """
+    assert run(program, tmp_path) == ""
+    written = (tmp_path / "here" / "scalars.jsonl").read_text("utf-8").splitlines()
+    lines = [json.loads(line) for line in written]
+    found = [(line["tag"], line["step"], line["value"]) for line in lines]
+    assert found == [("loss", 3, 0.5), ("both/a", 4, 1.0), ("both/b", 4, 2.0)]
 
 
 CHECKED = """

@@ -11,11 +11,25 @@ from typing import Any
 
 import minigrad
 import nn
+from minigrad import hooks
 from nn.optim import lr_scheduler
 
-from .own import autograd, backends, cuda, data, legacy, linalg, random, serialization, words
+from .own import (
+    autograd,
+    backends,
+    cuda,
+    data,
+    legacy,
+    linalg,
+    random,
+    serialization,
+    tensorboard,
+    words,
+)
+from .own.methods import TENSOR_METHODS
 
 # The modules of PyTorch's, and the modules here whose public names each has: the first one counts.
+# Those without any can be imported, as programs do that use them in one mode alone.
 TREE: dict[str, list[ModuleType]] = {
     "torch": [words, legacy, serialization, minigrad],
     "torch.autograd": [autograd],
@@ -33,12 +47,17 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.nn.utils": [nn.utils],
     "torch.nn.utils.clip_grad": [nn.utils],
     "torch.nn.utils.rnn": [nn.utils.rnn],
+    "torch.onnx": [],
     "torch.optim": [nn.optim],
     "torch.optim.lr_scheduler": [lr_scheduler],
     "torch.random": [random],
     "torch.serialization": [serialization],
     "torch.utils": [],
     "torch.utils.data": [nn.data, data],
+    "torch.utils.data.dataset": [nn.data],
+    "torch.utils.data.sampler": [nn.data],
+    "torch.utils.hooks": [hooks],
+    "torch.utils.tensorboard": [tensorboard],
 }
 HERE = "nn.as_torch"
 
@@ -139,8 +158,16 @@ def has_pytorch() -> bool:
     return sys.modules.get("torch", ROOT) is not ROOT
 
 
+def missing_method(tensor: minigrad.Tensor, name: str) -> Any:
+    """`Tensor.__getattr__`: raises MissingName for a method that PyTorch's tensors have."""
+    if name in TENSOR_METHODS:
+        raise MissingName(missing(f"torch.Tensor.{name}"))
+    raise AttributeError(f"'Tensor' object has no attribute {name!r}")
+
+
 def install() -> None:
     """Let `import torch` find the modules here, unless PyTorch is imported already: it stays."""
+    minigrad.Tensor.__getattr__ = missing_method  # type: ignore[method-assign]
     if not any([isinstance(finder, TorchFinder) for finder in sys.meta_path]):
         sys.meta_path.insert(0, TorchFinder())
     if has_pytorch():

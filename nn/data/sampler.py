@@ -73,12 +73,15 @@ class RandomSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         source = source_of("RandomSampler", self.generator)
         count, left = len(self.data_source), self.num_samples
-        if self.replacement:
-            yield from source.integers(0, count, left).tolist()
-            return
-        while left > 0:
-            yield from source.permutation(count)[:left].tolist()
-            left -= count
+        while left > 0:  # in parts, since num_samples may be larger than any list
+            size = min(left, max(count, 32))
+            if self.replacement:
+                drawn = source.integers(0, count, size)
+            else:
+                size = min(left, count)
+                drawn = source.permutation(count)[:size]
+            yield from drawn.tolist()
+            left -= size
 
 
 class SubsetRandomSampler(Sampler):

@@ -11,12 +11,14 @@ from minigrad import Tensor, enable_grad, grad, gradcheck, no_grad, set_grad_ena
 from minigrad.backward import backward as add_gradients
 
 from ...arguments import describe
+from .function import Function
 from .legacy import LegacyType
 from .words import inference_mode
 
 __all__ = [
     "backward",
     "enable_grad",
+    "Function",
     "grad",
     "gradcheck",
     "inference_mode",

@@ -7,9 +7,12 @@ and lists is JSON in its metadata (see `nn.io`). Nothing is pickled: a file cann
 from __future__ import annotations
 
 import tempfile
+from collections import OrderedDict
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
+
+import numpy as np
 
 from minigrad import Tensor, device
 
@@ -19,6 +22,7 @@ from ...module import Module
 __all__ = ["load", "save"]
 
 File = str | PathLike[str] | IO[bytes]
+ARRAY = "numpy.ndarray"  # the key under which an array of NumPy's is saved
 PICKLES = (b"PK", b"\x80")  # how the files of PyTorch's `torch.save` start: a zip, a bare pickle
 
 
@@ -29,13 +33,14 @@ def save(
     pickle_protocol: int = 2,
     _use_new_zipfile_serialization: bool = True,
 ) -> None:
-    """Write tensors, numbers and strings, in any nesting of dicts, lists and tuples.
+    """Write tensors, arrays, numbers and strings, in any nesting of dicts, lists and tuples.
 
     f: a path, or a file opened for writing bytes. The other arguments are about pickle, and have no
     effect. Raises NotImplementedError for a module, TypeError for another object; the tensors come
     back without requires_grad.
     """
     refuse_modules(obj)
+    obj = marked(obj)
     if isinstance(f, str | PathLike):
         io.save(obj, f)
         return
@@ -60,6 +65,28 @@ def refuse_modules(obj: Any) -> None:
             refuse_modules(part)
 
 
+def marked(obj: Any) -> Any:
+    """The same nesting, with each array of NumPy's marked, so that it comes back as one."""
+    if isinstance(obj, np.ndarray):
+        return {ARRAY: obj}
+    if type(obj) in (dict, OrderedDict):
+        return {key: marked(value) for key, value in obj.items()}
+    if type(obj) in (list, tuple):
+        return type(obj)([marked(part) for part in obj])
+    return obj
+
+
+def unmarked(obj: Any) -> Any:
+    """The inverse of `marked`."""
+    if isinstance(obj, dict):
+        if obj.keys() == {ARRAY}:
+            return obj[ARRAY].numpy()
+        return {key: unmarked(value) for key, value in obj.items()}
+    if isinstance(obj, list | tuple):
+        return type(obj)([unmarked(part) for part in obj])
+    return obj
+
+
 def load(
     f: File,
     map_location: Any = None,
@@ -82,6 +109,7 @@ def load(
             path = Path(folder, "loaded")
             path.write_bytes(f.read())
             obj = load_path(path)
+    obj = unmarked(obj)
     is_place = isinstance(map_location, str | device)
     return moved(obj, device(map_location)) if is_place else obj
 
