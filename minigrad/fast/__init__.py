@@ -6,12 +6,14 @@ sequence          their layout in memory
 workspace         their work arrays
 halves            a large batch on two cores
 rows              the gradient of an embedding
+words             NumPy's functions that are late to start
 optimizers        steps in place, registered against nn.optim
 gpu               CUDA: kernels, the time loop of a layer, graphs
 """
 
 from minigrad import array
-from minigrad.fast import gpu, gru, lstm, optimizers, rnn, rows
+from minigrad.fast import gpu, gru, lstm, optimizers, rnn, rows, words
 
 rows.extend(array.backend("cpu"))
+words.extend(array.backend("cpu"))
 array.EXTENSIONS["cuda"] = gpu.extend

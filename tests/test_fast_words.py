@@ -1,0 +1,106 @@
+"""The words of minigrad.fast.words give what NumPy's functions of the same names give."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minigrad.fast import words
+
+X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+ARRAYS = {
+    "an array": X,
+    "a view": X[:, ::-1, ::2],
+    "a transpose": X.T,
+    "integers": X.astype(np.int8),
+    "bools": X > 5,
+    "exact numbers": X.astype(object),
+    "no elements": X[:0],
+    "0-d": X[0, 0, 0, None].reshape(()),
+    "a scalar": X[0, 0, 0],
+    "a number": 2.5,
+}
+CALLS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Any]]] = {
+    "reshape": (words.reshape, np.reshape, [(-1,), (4, 6), (2, 2, 6), (1,), (), 24]),
+    "swapaxes": (words.swapaxes, np.swapaxes, [(0, 1), (-1, -2), (0, 3)]),
+    "permute": (words.permute, np.transpose, [(2, 0, 1), [0, -1, 1], (0, 1), (0, 0, 1), ()]),
+    "expand_dims": (words.expand_dims, np.expand_dims, [0, 1, -1, 3, 4, -5, (0, 2), (0, 0)]),
+    "broadcast_to": (
+        words.broadcast_to,
+        np.broadcast_to,
+        [(2, 3, 4), (5, 2, 3, 4), (0, 3, 4), (1, 3, 4), (3, 4), (2, 3, 2), (4, 3, 2), [7]],
+    ),
+    "cumsum": (words.cumsum, np.cumsum, [0, -1, 3]),
+    "argmax": (words.argmax, np.argmax, [None, 0, -1, 3]),
+    "argmin": (words.argmin, np.argmin, [None, 0, -1, 3]),
+    "amax": (words.amax, np.amax, [None, 0, -1, (0, 1), 3]),
+    "any": (words.any_, np.any, [None, 0, -1, (0, 1), 3]),
+    "all": (words.all_, np.all, [None, 0, -1, (0, 1), 3]),
+}
+
+
+def outcome(call: Callable[..., Any]) -> Any:
+    """What a call gives, as an array; or the kind of error, and its text."""
+    try:
+        return np.asarray(call())
+    except Exception as error:
+        return type(error), str(error)
+
+
+def check_equal(fast: Callable[..., Any], plain: Callable[..., Any]) -> None:
+    """Hold one call to another: values, dtype, shape, or the error."""
+    got = outcome(fast)
+    wanted = outcome(plain)
+    if isinstance(wanted, tuple):
+        assert isinstance(got, tuple) and got[0] is wanted[0]
+        return
+    assert got.dtype == wanted.dtype and got.shape == wanted.shape
+    np.testing.assert_array_equal(got, wanted)
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_word_is_numpys_function(name: str, kind: str) -> None:
+    x = ARRAYS[kind]
+    word, function, settings = CALLS[name]
+    for setting in settings:
+        arguments = setting if name == "swapaxes" else (setting,)
+        check_equal(lambda a=arguments: word(x, *a), lambda a=arguments: function(x, *a))
+    if name in ("argmax", "argmin", "amax", "any", "all"):
+        for axis in (None, 1):
+            check_equal(
+                lambda a=axis: word(x, a, True), lambda a=axis: function(x, a, keepdims=True)
+            )
+
+
+@pytest.mark.parametrize("kind", ARRAYS)
+def test_zeros_and_ones_like(kind: str) -> None:
+    x = ARRAYS[kind]
+    check_equal(lambda: words.zeros_like(x), lambda: np.zeros_like(x))
+    check_equal(lambda: words.ones_like(x), lambda: np.ones_like(x))
+
+
+def test_stack() -> None:
+    for arrays in ([X, X + 1], [X[::-1], X], [X, X[:1]], [1.0, 2.0], [X[0, 0, 0], X[0, 0, 1]]):
+        for axis in (0, 1, -1, 4):
+            check_equal(
+                lambda a=arrays, d=axis: words.stack(a, d), lambda a=arrays, d=axis: np.stack(a, d)
+            )
+
+
+def test_matmul() -> None:
+    a, b, v = X[0], X[0].T, X[0, 0]
+    for left, right in ((a, b), (a[::2], b[:, 1:]), (X, b), (a, v), (v, b), (a, a), (v, v)):
+        check_equal(
+            lambda p=left, q=right: words.matmul(p, q), lambda p=left, q=right: np.matmul(p, q)
+        )
+    out = np.zeros((3, 6), np.float32)[:, ::2]
+    assert words.matmul(a, b, out=out) is out
+    np.testing.assert_array_equal(out, a @ b)
+
+
+def test_what_is_broadcast_can_not_be_written_to() -> None:
+    row = words.broadcast_to(X[0, 0], (3, 4))
+    assert np.shares_memory(row, X) and not row.flags.writeable
+    assert row.base is not None and X.flags.writeable
