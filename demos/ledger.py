@@ -145,12 +145,12 @@ def missing_runs(chosen: options.Options, name: str, seeds: tuple[int, int]) -> 
 def record_whole_seeds(chosen: options.Options, script: Script, known: records.Records) -> None:
     """Of a stage that was cut off, record as many seeds as are whole."""
     dear, cheap = script.wanted(known, chosen.engine)
-    for seeds in range(dear - 1, 0, -1):
-        if not missing_runs(chosen, script.name, (seeds, cheap)):
+    while dear and cheap:
+        missing = missing_runs(chosen, script.name, (dear, cheap))
+        if not missing:
             return
-    for seeds in range(cheap - 1, 0, -1):
-        if not missing_runs(chosen, script.name, (1, seeds)):
-            return
+        whole = min(call[1].get("seed", 0) for call in missing)
+        dear, cheap = (dear, whole) if whole >= dear else (whole, min(cheap, max(whole, 1)))
 
 
 def parse(arguments: list[str]) -> tuple[options.Options, float, bool]:

@@ -1,5 +1,6 @@
 """What the repository says of results is what the committed records say."""
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ pytest.importorskip("matplotlib", reason="the demos need the extra demos")
 pytest.importorskip("joblib", reason="the demos need the extra demos")
 pytest.importorskip("scipy", reason="the demos need the extra demos")
 
-from demos import claims, forest, ledger, records, results, rule, verdicts
+from demos import claims, forest, lab, ledger, options, records, results, rule, verdicts
 from demos.options import SCRIPTS
 from demos.records import Records
 
@@ -154,6 +155,44 @@ def test_the_ledger_asks_for_the_next_look_only_while_undecided(tmp_path: Path) 
     assert script.wanted(decided, "minigrad") == (5, 20)
     undecided = recorded(tmp_path / "b", {"copy-alike-chrono": (1.0, 1.0)}, n=5)
     assert script.wanted(undecided, "minigrad") == (10, 20)
+
+
+def test_the_ledger_runs_what_is_missing_records_it_and_then_has_nothing_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "FOLDER", tmp_path / "none")  # as if nothing were recorded yet
+    monkeypatch.setattr(lab, "given", None)
+    chosen = options.Options(jobs=1, out=tmp_path / "out", records=tmp_path / "records")
+    sitting = ledger.Sitting(chosen, ["s5", "s2"], until=math.inf)
+    assert sitting.run()
+    sitting.stop()
+    kept = Records.load(tmp_path / "records")
+    assert len(kept.sides("bias-1-remembers")[0]) == ledger.CHEAP_FROM
+    assert kept.sides("layer-quarter") == ([0.25], [0.25])
+    before = [path.read_text() for path in (tmp_path / "records").glob("*.jsonl")]
+    assert not ledger.missing_runs(chosen, "s2", (5, ledger.CHEAP_FROM))
+    assert before == [path.read_text() for path in (tmp_path / "records").glob("*.jsonl")]
+
+
+def test_a_stage_that_is_cut_off_leaves_the_seeds_that_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the runs of s2, those of seeds 3 and up of one experiment are taken away."""
+    monkeypatch.setattr(records, "FOLDER", tmp_path / "none")
+    monkeypatch.setattr(lab, "given", None)
+    chosen = options.Options(jobs=1, out=tmp_path / "out", records=tmp_path / "first")
+    missing = ledger.missing_runs(chosen, "s2", (5, 6))
+    while missing:
+        for call in missing:
+            ledger.perform(*call)
+        missing = ledger.missing_runs(chosen, "s2", (5, 6))
+    for path in (tmp_path / "out").rglob("along_the_cell_state/seed=[345]*.json"):
+        path.unlink()
+    again = options.Options(jobs=1, out=tmp_path / "out", records=tmp_path / "again")
+    script = ledger.Script("s2")
+    monkeypatch.setattr(ledger.Script, "wanted", lambda *_: (5, 6))
+    ledger.record_whole_seeds(again, script, Records.load(tmp_path / "again"))
+    assert len(Records.load(tmp_path / "again").sides("cell-derivative")[0]) == 3
 
 
 # ---- the pages
