@@ -22,6 +22,26 @@ from minigrad.array import (
     int64,
     set_default_dtype,
 )
+from minigrad.arithmetic import (
+    addmm,
+    addmv,
+    baddbmm,
+    clamp_max,
+    clamp_min,
+    floor_divide,
+    fmod,
+    frac,
+    isclose,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    remainder,
+    round,
+    std_mean,
+    tensordot,
+    var_mean,
+)
 from minigrad.autograd import OPS, enable_grad, is_grad_enabled, no_grad, op, set_grad_enabled
 from minigrad.backward import grad
 from minigrad.check import gradcheck
@@ -37,12 +57,6 @@ from minigrad.creation import (
     linspace,
     ones,
     ones_like,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
     tensor,
     zeros,
     zeros_like,
@@ -90,9 +104,35 @@ from minigrad.functional import (
     triu,
     unsqueeze,
     var,
+)
+from minigrad.distributions import bernoulli, multinomial
+from minigrad.joining import broadcast_tensors, concat, dstack, hstack, meshgrid, vstack
+from minigrad.ordering import argsort, bincount, median, sort, topk, unique
+from minigrad.picking import (
+    diag,
+    diagonal,
+    index_add,
+    index_copy,
+    index_fill,
+    masked_select,
+    narrow,
+    nonzero,
+    scatter,
+    scatter_add,
+    select,
     where,
 )
 from minigrad.random import Generator, manual_seed
+from minigrad.sampling import (
+    normal,
+    rand,
+    rand_like,
+    randint,
+    randint_like,
+    randn,
+    randn_like,
+    randperm,
+)
 from minigrad.ops import (
     abs,
     add,
@@ -101,27 +141,36 @@ from minigrad.ops import (
     any,
     argmax,
     argmin,
+    atan2,
+    bitwise_and,
+    bitwise_not,
+    bitwise_or,
+    bitwise_xor,
     broadcast_to,
     cat,
+    ceil,
     clone,
     cos,
+    cosh,
     cumsum,
     div,
     embedding,
     eq,
+    erf,
     exp,
     expm1,
+    floor,
     ge,
     gt,
     isfinite,
+    isinf,
     isnan,
     le,
     linear,
     log,
+    log10,
     log1p,
-    logical_and,
-    logical_not,
-    logical_or,
+    log2,
     lt,
     maximum,
     mul,
@@ -134,18 +183,22 @@ from minigrad.ops import (
     sigmoid,
     sign,
     sin,
+    sinh,
     softmax,
     sqrt,
     stack,
     sub,
     sum,
     swapaxes,
+    tan,
     tanh,
+    trunc,
     unbind,
 )
 from minigrad.tensor import Tensor
 
 cuda_is_available = cuda.is_available
+ger = outer
 float, double, long, int = float32, float64, int64, int32  # the field's other names of the dtypes
 
 # Two packages that can be removed: nothing but these lines imports them.

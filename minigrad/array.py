@@ -7,6 +7,7 @@ without a GPU.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -18,10 +19,10 @@ XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
 Array = Any
 
 VOCABULARY = """
-    abs add all amax any arange argmax argmin array asarray broadcast_to concatenate cos cumsum
-    divide dot empty empty_like exp expand_dims expm1 full_like isfinite isnan log log1p matmul
-    maximum minimum multiply ones_like reshape result_type roll sign sin sqrt stack subtract sum
-    swapaxes tanh where zeros zeros_like
+    abs add all amax any arange argmax argmin argsort array asarray broadcast_to ceil concatenate
+    cos cosh cumsum divide dot empty empty_like exp expand_dims expm1 floor fmod full_like isfinite
+    isinf isnan log log10 log1p log2 matmul maximum minimum multiply ones_like reshape result_type
+    rint roll sign sin sinh sqrt stack subtract sum swapaxes tan tanh trunc where zeros zeros_like
 """.split()
 
 
@@ -58,6 +59,13 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
         out[index] = v
         return out
 
+    def diagonal(x: Array, offset: int) -> Array:
+        """The diagonal of the last two dimensions; it can be written to where x can."""
+        y = module.diagonal(x, offset, -2, -1)
+        if kind == "cpu":
+            y.flags.writeable = x.flags.writeable
+        return y
+
     def scatter_add(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
         """The adjoint of x[index]: zeros of `shape` with `g` added at `index`."""
         out = module.zeros(shape, g.dtype)
@@ -67,9 +75,16 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
     xp = Namespace(**{word: getattr(module, word) for word in VOCABULARY})
     vars(xp).update(kind=kind, ndarray=module.ndarray)
     vars(xp).update(cat=module.concatenate, permute=module.transpose, clone=module.copy, sum=sum_)
+    vars(xp).update(atan2=module.arctan2, diagonal=diagonal, erf=erf)
     vars(xp).update(add_at=add_at, assign=assign, scatter_add=scatter_add, lazy_scatter=LazyScatter)
     vars(xp).update(astype=astype, move=move, check_bounds=check_bounds, check_index=check_index)
     return xp
+
+
+def erf(x: Array) -> Array:
+    """math.erf of each element, on the host, since neither NumPy nor CuPy has one."""
+    values = np.frompyfunc(math.erf, 1, 1)(to_numpy(x))
+    return to_device(np.asarray(values, x.dtype), device_of(x))
 
 
 def astype(x: Array, dtype: Any) -> Array:

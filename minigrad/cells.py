@@ -150,7 +150,7 @@ def unroll(
     if lengths is not None:
         times = np.arange(T)[:, None, None]
         active = times < np.asarray(lengths)[:, None]  # (T,B,1)
-        x = where(x.new(active), x, 0.0)  # padding may hold NaN
+        x = where(x.beside(active), x, 0.0)  # padding may hold NaN
     rows = x.unbind(0)
     hs: list[Any] = [None] * T
     for t in reversed(range(T)) if reverse else range(T):
@@ -159,7 +159,7 @@ def unroll(
             hs[t] = new[0]
             state = new
         else:
-            runs = x.new(active[t])  # (B,1)
+            runs = x.beside(active[t])  # (B,1)
             hs[t] = where(runs, new[0], 0.0)
             state = tuple(where(runs, after, before) for after, before in zip(new, state))
     return stack(hs), *state

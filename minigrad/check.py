@@ -45,7 +45,7 @@ def vjp(f: Function, arrays: Arrays, cotangents: Arrays) -> list[Any]:
     """Jᵀu by the engine: an array for each input."""
     leaves = [Tensor(a).requires_grad_() for a in arrays]
     outputs = as_outputs(f(*leaves))
-    weights = [y.new(u) for y, u in zip(outputs, cotangents, strict=True)]
+    weights = [y.beside(u) for y, u in zip(outputs, cotangents, strict=True)]
     gradients = grad(outputs, leaves, weights, materialize_grads=True)
     return [to_numpy(g.array) for g in gradients]
 
@@ -126,7 +126,7 @@ def gradient_of(f: Function, cotangents: Arrays) -> Function:
         outputs = as_outputs(f(*leaves))
         weights = []
         for y, u in zip(outputs, cotangents, strict=True):
-            weights.append(y.new(np.asarray(u, y.dtype)))
+            weights.append(y.beside(np.asarray(u, y.dtype)))
         return grad(outputs, leaves, weights, create_graph=create_graph, materialize_grads=True)
 
     return gradient

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import array, ops
+from minigrad import array, functional, ops
 from minigrad.autograd import TensorBase
 
 
@@ -93,7 +93,28 @@ class Conversions(TensorBase):
         device = array.device(device)
         return x if x.device.type == device.type else ops.move(x, device=str(device))
 
-    type = to
+    def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
+        """self in another dtype, also by one of PyTorch's names of classes: "torch.LongTensor".
+
+        Without one, the name of the class that self would be of in PyTorch.
+        """
+        if dtype is None:
+            module = "torch.cuda" if self.device.type == "cuda" else "torch"
+            return f"{module}.{CLASSES.get(self.dtype.name, self.dtype.name)}"
+        if isinstance(dtype, str) and dtype.endswith("Tensor"):
+            *place, name = dtype.split(".")
+            known = {word: dtype_name for dtype_name, word in CLASSES.items()}
+            if name not in known:
+                raise NotImplementedError(f"type: {dtype} is not supported; use {list(known)}")
+            return self.to(known[name], "cuda" if "cuda" in place else self.device)
+        return self.to(dtype=getattr(dtype, "dtype", dtype))
+
+    def type_as(self, other: Any) -> Any:
+        """self in the dtype and on the device of another tensor."""
+        if not isinstance(other, TensorBase):
+            raise TypeError(f"type_as: expected a tensor, got a {type_(other).__name__}")
+        return self.to(other)
+
     cpu = partialmethod(to, "cpu")
     cuda = partialmethod(to, "cuda")
     float = partialmethod(to, array.float32)
@@ -101,10 +122,73 @@ class Conversions(TensorBase):
     long = partialmethod(to, array.int64)
     int = partialmethod(to, array.int32)
     bool = partialmethod(to, array.bool_)
+    byte = partialmethod(to, np.dtype("uint8"))
 
-    def new(self, values: Any) -> Any:
-        """`values` as a tensor on this one's device, in their own dtype."""
+    def half(self) -> Any:
+        """Refused: there is no float16 here. Raises NotImplementedError."""
+        raise NotImplementedError("half: float16 is not supported; use .float()")
+
+    def element_size(self) -> Any:
+        """The number of bytes of one element."""
+        return self.dtype.itemsize
+
+    def is_floating_point(self) -> Any:
+        """Whether the elements are floats."""
+        return self.dtype.kind == "f"
+
+    # Others like it
+
+    def beside(self, values: Any) -> Any:
+        """A host array as a tensor on this one's device, in its own dtype."""
         return TensorBase.tensor_class(array.to_device(np.asarray(values), self.device))
+
+    def new(self, *data: Any) -> Any:
+        """A tensor of this one's dtype, on its device: of some sizes, or of a list or an array.
+
+        `x.new(2, 3)` is (2, 3), and 0 where PyTorch leaves the numbers open; `x.new([2, 3])` is
+        (2,) with these numbers.
+        """
+        if len(data) == 1 and isinstance(data[0], Size):
+            data = tuple(data[0])
+        if all([isinstance(n, (int_, np.integer)) for n in data]):
+            return self.new_full(data or (0,), 0)
+        if len(data) != 1:
+            raise TypeError(f"new: expected sizes, or one list or array, got {data}")
+        return self.new_tensor(data[0])
+
+    def new_full(
+        self,
+        size: Any,
+        fill_value: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: Any = False,
+    ) -> Any:
+        """`fill_value` everywhere, by default in this one's dtype and on its device."""
+        sizes = functional.as_sizes("new_full", (size,))
+        if any([n < 0 for n in sizes]):
+            raise ValueError(f"new_full: expected sizes of 0 or more, got {sizes}")
+        number = functional.as_number("new_full", "fill_value", fill_value)
+        wanted = self.dtype if dtype is None else as_dtype("new_full", dtype)
+        target = self.device if device is None else array.device(device)
+        t = TensorBase.tensor_class(array.to_device(np.full(sizes, number, wanted), target))
+        return t.requires_grad_(requires_grad)
+
+    def new_zeros(self, *size: Any, **settings: Any) -> Any:
+        """0 everywhere: `x.new_zeros(2, 3)`; dtype and device are this one's by default."""
+        sizes = functional.given_size("new_zeros", size, settings)
+        return self.new_full(functional.as_sizes("new_zeros", sizes), 0, **settings)
+
+    def new_ones(self, *size: Any, **settings: Any) -> Any:
+        """1 everywhere: `x.new_ones(2, 3)`; dtype and device are this one's by default."""
+        sizes = functional.given_size("new_ones", size, settings)
+        return self.new_full(functional.as_sizes("new_ones", sizes), 1, **settings)
+
+    def new_empty(self, *size: Any, **settings: Any) -> Any:
+        """0 everywhere, where PyTorch leaves the numbers open."""
+        sizes = functional.given_size("new_empty", size, settings)
+        return self.new_full(functional.as_sizes("new_empty", sizes), 0, **settings)
 
     def new_tensor(
         self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
@@ -229,6 +313,14 @@ class Conversions(TensorBase):
         return _rebuild, (type_(self), array.to_numpy(self.array), self.requires_grad)
 
 
+CLASSES = {  # PyTorch's names of the classes of tensors
+    "float32": "FloatTensor",
+    "float64": "DoubleTensor",
+    "int64": "LongTensor",
+    "int32": "IntTensor",
+    "uint8": "ByteTensor",
+    "bool": "BoolTensor",
+}
 int_, type_ = int, type  # the class above has methods of these names
 
 

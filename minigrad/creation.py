@@ -1,4 +1,4 @@
-"""Tensors out of nothing, out of arrays, and at random.
+"""Tensors out of nothing and out of arrays.
 
 Keywords that all of them take: dtype (by default that of get_default_dtype() for floats, int64 for
 integers), device (by default "cpu"), requires_grad. `**defaults` are the others of PyTorch (layout,
@@ -8,7 +8,6 @@ another value. A size is an integer of 0 or more: TypeError and ValueError for o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ import numpy as np
 from minigrad import array, errors
 from minigrad.array import get_default_dtype, int64, refuse_masked, to_device, to_numpy
 from minigrad.autograd import TensorBase
-from minigrad.functional import as_input, as_integer, as_number, as_sizes
-from minigrad.random import generator
+from minigrad.functional import as_input, as_number, as_sizes, given_size
 from minigrad.tensor import Tensor
 
 # PyTorch's keywords that are accepted at these values alone
@@ -69,17 +67,6 @@ def as_dtype(name: str, dtype: Any) -> np.dtype[Any]:
         raise TypeError(f"{name}: expected a dtype, got {dtype!r}; minigrad.float32, say") from None
     if found.kind not in "fibuc":
         raise TypeError(f"{name}: expected a dtype of numbers, got {found}")
-    return found
-
-
-def floats(name: str, dtype: Any) -> np.dtype[Any]:
-    """`dtype`, by default the default one.
-
-    Raises TypeError where it is not one that can be drawn.
-    """
-    found = get_default_dtype() if dtype is None else as_dtype(name, dtype)
-    if found not in (array.float32, array.float64):
-        raise TypeError(f"{name}: expected float32 or float64, got {found}; convert with .to(...)")
     return found
 
 
@@ -261,16 +248,6 @@ def empty(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
     return full_of("empty", given_size("empty", size, keywords), 0, dtype, **keywords)
 
 
-def given_size(name: str, size: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
-    """The sizes of f(2, 3), or those that were named and are taken out of the keywords."""
-    named = keywords.pop("size", None)
-    if named is None:
-        return size
-    if size:
-        raise TypeError(f"{name}: expected the size once, got {size} and size={named}")
-    return (named,)
-
-
 def zeros_like(x: Tensor, **keywords: Any) -> Tensor:
     """0 in the shape of x, and by default in its dtype and on its device."""
     keywords = like("zeros_like", x, keywords)
@@ -321,68 +298,3 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **keywords:
     (count,) = as_size("linspace", (steps,))
     dtype = get_default_dtype() if dtype is None else dtype
     return make("linspace", np.linspace(start, end, count), dtype, **keywords)
-
-
-# At random: from the generator of this thread, which manual_seed starts
-
-
-def rand(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
-    """Uniform in [0, 1): rand(2, 3), rand((2, 3)) or rand(size=(2, 3))."""
-    sizes = as_size("rand", given_size("rand", size, keywords))
-    values: Any = generator().random(sizes, dtype=floats("rand", dtype))
-    return make("rand", values, **keywords)
-
-
-def randn(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
-    """Normal, of mean 0 and variance 1: randn(2, 3), randn((2, 3)) or randn(size=(2, 3))."""
-    sizes = as_size("randn", given_size("randn", size, keywords))
-    values: Any = generator().standard_normal(sizes, dtype=floats("randn", dtype))
-    return make("randn", values, **keywords)
-
-
-def rand_like(x: Tensor, **keywords: Any) -> Tensor:
-    """Uniform in [0, 1), in the shape of x, and by default in its dtype and on its device."""
-    keywords = like("rand_like", x, keywords)
-    return rand(tuple(x.shape), **keywords)
-
-
-def randn_like(x: Tensor, **keywords: Any) -> Tensor:
-    """Normal, in the shape of x, and by default in its dtype and on its device."""
-    keywords = like("randn_like", x, keywords)
-    return randn(tuple(x.shape), **keywords)
-
-
-def randint(
-    low: Any = None,
-    high: Any = None,
-    size: Sequence[int] | None = None,
-    *,
-    dtype: Any = None,
-    **keywords: Any,
-) -> Tensor:
-    """Integers, uniform in [low, high): randint(high, size) or randint(low, high, size); low is 0
-    by default.
-
-    size: a tuple or a list. Raises TypeError without one, ValueError where low is not below high.
-    """
-    if size is None:
-        low, high, size = None, low, high
-    if high is None:
-        low, high = None, low
-    if not isinstance(size, (tuple, list)) or high is None:
-        raise TypeError(
-            "randint: expected randint(high, size) or randint(low, high, size), size being a "
-            f"tuple, got size={size!r}"
-        )
-    low = as_integer("randint", "low", 0 if low is None else low)
-    high = as_integer("randint", "high", high)
-    if low >= high:
-        raise ValueError(f"randint: expected low below high, got {low} and {high}")
-    values: Any = generator().integers(low, high, size=as_size("randint", tuple(size)))
-    return make("randint", values, dtype, **keywords)
-
-
-def randperm(n: int, *, dtype: Any = int64, **keywords: Any) -> Tensor:
-    """(n,): the numbers 0 .. n - 1 in random order."""
-    (count,) = as_size("randperm", (n,))
-    return make("randperm", generator().permutation(count), dtype, **keywords)

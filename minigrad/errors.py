@@ -438,10 +438,10 @@ def no_booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found
 
 
 def booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
-    """logical_and, logical_or, logical_not: of booleans or integers."""
+    """bitwise_and, bitwise_or ..: of booleans or integers."""
     for a in arrays:
         dtype = getattr(a, "dtype", np.asarray(a).dtype)
-        if dtype.kind not in "bi":
+        if dtype.kind not in "biu":
             return TypeError(f"{name}: expected booleans, got {dtype}; compare first, x > 0 say")
     return None
 
@@ -463,11 +463,15 @@ DTYPES: dict[str, Check] = {
     "sign": no_booleans,
     "pow": floats_for_negative_powers,
     "sub": no_booleans,
-    "logical_and": booleans,
-    "logical_or": booleans,
-    "logical_not": booleans,
+    "bitwise_and": booleans,
+    "bitwise_or": booleans,
+    "bitwise_xor": booleans,
+    "bitwise_not": booleans,
 }
-ELEMENTWISE = "add sub mul div pow maximum where eq ne lt le gt ge logical_and logical_or".split()
+ELEMENTWISE = """
+    add sub mul div pow maximum where eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor atan2
+    floor_divide remainder fmod
+""".split()
 SHAPES: dict[str, Check] = {
     **dict.fromkeys(ELEMENTWISE, shapes_broadcast),
     "matmul": inner_sizes_agree,

@@ -175,6 +175,16 @@ def as_shape(name: str, arguments: tuple[Any, ...], named: Any = None) -> Any:
     return arguments
 
 
+def given_size(name: str, size: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
+    """The sizes of f(2, 3) or f((2, 3)), or those that were named; taken out of the keywords."""
+    named = keywords.pop("size", None)
+    if named is None:
+        return size
+    if size:
+        raise TypeError(f"{name}: expected the size once, got {size} and size={named}")
+    return (named,)
+
+
 def as_sizes(name: str, arguments: tuple[Any, ...]) -> tuple[int, ...]:
     """The sizes in f(2, 3) or f((2, 3)). Raises TypeError where one is no integer."""
     return tuple([as_integer(name, "a size", n) for n in as_shape(name, arguments)])
@@ -329,21 +339,6 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
             f"masked_fill: expected a mask of bools, got {errors.describe(mask)}; use mask != 0"
         )
     return ops.where(mask, value, x)
-
-
-def where(condition: Any, input: Any = None, other: Any = None, *, out: None = None) -> Tensor:
-    """input where the condition holds, else other; the three broadcast.
-
-    Raises NotImplementedError for PyTorch's where(condition), the indices where it holds.
-    """
-    refuse_out("where", out)
-    if input is None and other is None and isinstance(condition, TensorBase):
-        raise NotImplementedError(
-            "where: expected where(condition, input, other), got the condition alone, which is not "
-            "supported; use condition.numpy().nonzero()"
-        )
-    condition, a, b = as_operands("where", condition, input, other)
-    return ops.where(condition, a, b)
 
 
 # Reductions. dim: one dimension, several, or None for all; keepdim: those stay, with size 1.
@@ -1028,15 +1023,24 @@ def allclose(
     input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> bool:
     """Whether |a - b| ≤ atol + rtol |b| everywhere; with equal_nan also where both are NaN."""
-    a = as_input("allclose", input).detach()
-    b = as_input("allclose", other).detach()
-    a, b = as_operands("allclose", a, b)
-    rtol = as_number("allclose", "rtol", rtol)
-    atol = as_number("allclose", "atol", atol)
+    return bool(ops.all(close_elements("allclose", input, other, rtol, atol, equal_nan)))
+
+
+def close_elements(
+    name: str, input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bool
+) -> Tensor:
+    """Whether two elements are close, as isclose says; on behalf of `name`."""
+    a = as_input(name, input).detach()
+    b = as_input(name, other).detach()
+    a, b = as_operands(name, a, b)
+    rtol = as_number(name, "rtol", rtol)
+    atol = as_number(name, "atol", atol)
+    if a.dtype.kind == "b" and b.dtype.kind == "b":
+        return ops.eq(a, b)
     with np.errstate(invalid="ignore"):  # ∞ - ∞
         difference = ops.abs(a - b)
-    within = ops.logical_and(ops.isfinite(difference), difference <= atol + rtol * ops.abs(b))
-    close = ops.logical_or(a == b, within)  # ∞ is close to ∞ alone
+    within = ops.bitwise_and(ops.isfinite(difference), difference <= atol + rtol * ops.abs(b))
+    close = ops.bitwise_or(a == b, within)  # ∞ is close to ∞ alone
     if equal_nan:
-        close = ops.logical_or(close, ops.logical_and(ops.isnan(a), ops.isnan(b)))
-    return bool(ops.all(close))
+        close = ops.bitwise_or(close, ops.bitwise_and(ops.isnan(a), ops.isnan(b)))
+    return close

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import array, errors, functional, ops, random
+from minigrad import arithmetic, array, errors, functional, ops, picking, random
 from minigrad.array import memory_of, to_device, to_numpy
 from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled, ticks
 from minigrad.convert import Conversions, copied_index
@@ -216,8 +216,7 @@ class InPlace(Conversions):
                 f"that makes it {tuple(result.array.shape)}; write x = x + y, which makes a new "
                 "tensor"
             )
-        is_logical = sign in ("&=", "|=") and self.dtype.kind != "b"
-        if is_logical or not np.can_cast(result.dtype, self.dtype, "same_kind"):
+        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
             raise TypeError(
                 f"{sign}: expected a value that {self.dtype} can hold, got {result.dtype}; "
                 "convert the tensor first, with .to(...)"
@@ -228,8 +227,11 @@ class InPlace(Conversions):
     __imul__: Any = lambda self, other: self.update("*=", ops.mul, other)
     __itruediv__: Any = lambda self, other: self.update("/=", ops.div, other)
     __ipow__: Any = lambda self, other: self.update("**=", ops.pow, other)
-    __iand__: Any = lambda self, other: self.update("&=", ops.logical_and, other)
-    __ior__: Any = lambda self, other: self.update("|=", ops.logical_or, other)
+    __ifloordiv__: Any = lambda self, other: self.update("//=", arithmetic.floor_divide, other)
+    __imod__: Any = lambda self, other: self.update("%=", arithmetic.remainder, other)
+    __iand__: Any = lambda self, other: self.update("&=", ops.bitwise_and, other)
+    __ior__: Any = lambda self, other: self.update("|=", ops.bitwise_or, other)
+    __ixor__: Any = lambda self, other: self.update("^=", ops.bitwise_xor, other)
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Any:
         """self += alpha * other."""
@@ -258,6 +260,35 @@ class InPlace(Conversions):
     def masked_fill_(self, mask: Any, value: Any) -> Any:
         """Make the elements `value` where the mask holds."""
         return self.update("masked_fill_", functional.masked_fill, mask, value)
+
+    def index_fill_(self, dim: int, index: Any, value: Any) -> Any:
+        """Make the slices along `dim` that the index names `value`."""
+        return self.update("index_fill_", picking.index_fill, dim, index, value)
+
+    def index_add_(self, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
+        """Add alpha times the slices of `source` to those along `dim` that the index names."""
+
+        def add(x: Any, values: Any) -> Any:
+            return picking.index_add(x, dim, index, values, alpha=alpha)
+
+        return self.update("index_add_", add, source)
+
+    def index_copy_(self, dim: int, index: Any, source: Any) -> Any:
+        """Put the slices of `source` where the index names one along `dim`."""
+        return self.update("index_copy_", picking.index_copy, dim, index, source)
+
+    def scatter_(self, dim: int, index: Any, src: Any = None, **settings: Any) -> Any:
+        """Put the elements of `src`, or a number, where the index names a place along `dim`."""
+        src = settings.pop("value", src)
+
+        def put(x: Any, values: Any) -> Any:
+            return picking.scatter(x, dim, index, values, **settings)
+
+        return self.update("scatter_", put, src)
+
+    def scatter_add_(self, dim: int, index: Any, src: Any) -> Any:
+        """Add the elements of `src` where the index names a place along `dim`."""
+        return self.update("scatter_add_", picking.scatter_add, dim, index, src)
 
     def copy_(self, source: Any, non_blocking: bool = False) -> Any:
         """Take over the values of `source`, broadcast to self's shape."""
@@ -350,17 +381,21 @@ class InPlace(Conversions):
         return self.reshape_in_place(functional.t)
 
 
-# Functions of one tensor in place: exp_() is exp, and so on
+# Functions in place: exp_() is exp, and so on
 
-ELEMENTWISE = "abs cos exp expm1 log log1p neg relu sigmoid sin sqrt tanh".split()
-COMPOSED = "reciprocal rsqrt square".split()
+ELEMENTWISE = """
+    abs ceil cos cosh erf exp expm1 floor log log10 log1p log2 neg relu sigmoid sign sin sinh sqrt
+    tan tanh trunc
+""".split()
+COMPOSED = {functional: "reciprocal rsqrt square tril triu", arithmetic: "frac round"}
+ARITHMETIC = "clamp_max clamp_min floor_divide fmod remainder".split()  # by an argument
 
 
 def in_place(word: str, function: Any) -> Any:
-    """The method `word_`: self with the values of the function."""
+    """The method `word_`: self with the values of function(self, ..)."""
 
-    def method(self: InPlace) -> Any:
-        return self.update(f"{word}_", function)
+    def method(self: InPlace, *others: Any) -> Any:
+        return self.update(f"{word}_", function, *others)
 
     method.__name__ = f"{word}_"
     method.__doc__ = f"Be {word} of what was there; {function.__doc__}"
@@ -369,8 +404,11 @@ def in_place(word: str, function: Any) -> Any:
 
 for name in ELEMENTWISE:
     setattr(InPlace, f"{name}_", in_place(name, getattr(ops, name)))
-for name in COMPOSED:
-    setattr(InPlace, f"{name}_", in_place(name, getattr(functional, name)))
+for module, names in COMPOSED.items():
+    for name in names.split():
+        setattr(InPlace, f"{name}_", in_place(name, getattr(module, name)))
+for name in ARITHMETIC:
+    setattr(InPlace, f"{name}_", in_place(name, getattr(arithmetic, name)))
 
 
 def recorded(op: Any, args: Any, settings: Any, pullback: Any, version: Any) -> Node:

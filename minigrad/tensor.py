@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import array, backward, functional, ops
+from minigrad import arithmetic, array, backward, distributions, functional, ops, ordering, picking
 from minigrad.autograd import TensorBase, ticks
 from minigrad.convert import Size, copied_index
 from minigrad.functional import as_shape, normalize_dim
@@ -183,9 +183,23 @@ class Tensor(InPlace):
     __le__ = ops.le
     __gt__ = ops.gt
     __ge__ = ops.ge
-    __and__ = ops.logical_and
-    __or__ = ops.logical_or
-    __invert__ = ops.logical_not
+    __and__ = __rand__ = ops.bitwise_and
+    __or__ = __ror__ = ops.bitwise_or
+    __xor__ = __rxor__ = ops.bitwise_xor
+    __invert__ = ops.bitwise_not
+    __floordiv__ = arithmetic.floor_divide
+    __mod__ = arithmetic.remainder
+    __rfloordiv__: Any = lambda self, other: arithmetic.floor_divide(other, self)
+    __rmod__: Any = lambda self, other: arithmetic.remainder(other, self)
+    __floor__ = ops.floor
+    __ceil__ = ops.ceil
+    __trunc__ = ops.trunc
+
+    def __round__(self, decimals: int = 0) -> Any:
+        return arithmetic.round(self, decimals=decimals)
+
+    def __divmod__(self, other: Any) -> Any:
+        return self // other, self % other
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
@@ -197,7 +211,7 @@ class Tensor(InPlace):
 
     def where(self, condition: Any, other: Any) -> Any:
         """self where the condition holds, else `other`."""
-        return functional.where(condition, self, other)
+        return picking.where(condition, self, other)
 
     def reshape(self, *sizes: Any, shape: Any = None) -> Any:
         """The elements in another shape.
@@ -220,6 +234,20 @@ class Tensor(InPlace):
         """Copies of self next to each other, so many times along each dimension."""
         return functional.tile(self, as_shape("tile", times, dims))
 
+    def view_as(self, other: Any) -> Any:
+        """The elements in the shape of another tensor."""
+        return ops.reshape(self, tuple(other.shape))
+
+    reshape_as = view_as
+
+    def expand_as(self, other: Any) -> Any:
+        """self repeated to the shape of another tensor, without a copy."""
+        return functional.expand(self, tuple(other.shape))
+
+    def is_contiguous(self) -> bool:
+        """Whether the memory is in the order of the elements."""
+        return bool(self.array.flags.c_contiguous)
+
     def contiguous(self) -> Any:
         """self where its memory is in order, else a copy."""
         return self if self.array.flags.c_contiguous else ops.clone(self)
@@ -235,19 +263,35 @@ def is_never_equal(other: Any) -> bool:
 # The other methods are the functions of the same name, with self as the first argument.
 
 OPS = """
-    abs add all amax any argmax argmin broadcast_to clone cos cumsum div eq exp expm1 ge gt
-    isfinite isnan le log log1p logical_and logical_not logical_or lt maximum mul ne neg pow relu
-    sigmoid sign sin softmax sqrt sub sum swapaxes tanh unbind
+    abs add all amax any argmax argmin atan2 bitwise_and bitwise_not bitwise_or bitwise_xor
+    broadcast_to ceil clone cos cosh cumsum div eq erf exp expm1 floor ge gt isfinite isinf isnan le
+    log log10 log1p log2 lt maximum mul ne neg pow relu sigmoid sign sin sinh softmax sqrt sub sum
+    swapaxes tan tanh trunc unbind
 """.split()
-FUNCTIONS = """
-    allclose amin bmm chunk clamp dot equal expand flatten gather index_select log_softmax logsumexp
-    masked_fill matmul max mean min minimum mm movedim mv norm outer prod reciprocal repeat
-    repeat_interleave roll rsqrt split square squeeze std t take_along_dim transpose tril triu
-    unsqueeze var
-""".split()
+FUNCTIONS = {
+    functional: """
+        allclose amin bmm chunk clamp dot equal expand flatten gather index_select log_softmax
+        logsumexp masked_fill matmul max mean min minimum mm movedim mv norm outer prod reciprocal
+        repeat repeat_interleave roll rsqrt split square squeeze std t take_along_dim transpose tril
+        triu unsqueeze var
+    """,
+    arithmetic: """
+        addmm addmv baddbmm clamp_max clamp_min floor_divide fmod frac isclose logical_and
+        logical_not logical_or logical_xor remainder round
+    """,
+    distributions: "bernoulli multinomial",
+    ordering: "argsort bincount median sort topk unique",
+    picking: """
+        diag diagonal index_add index_copy index_fill masked_select narrow nonzero scatter
+        scatter_add select unfold
+    """,
+}
 for name in OPS:
     setattr(Tensor, name, getattr(ops, name))
-for name in FUNCTIONS:
-    setattr(Tensor, name, getattr(functional, name))
+for module, names in FUNCTIONS.items():
+    for name in names.split():
+        setattr(Tensor, name, getattr(module, name))
+for other_name, name in {"ger": "outer", "nelement": "numel", "ndimension": "dim"}.items():
+    setattr(Tensor, other_name, getattr(Tensor, name))
 
 TensorBase.tensor_class = Tensor

@@ -684,7 +684,7 @@ def scaled_dot_product_attention(
         )
     if is_causal:
         L, S = query.shape[-2], key.shape[-2]
-        attn_mask = query.new(np.tri(L, S, dtype=bool))  # (L,S)
+        attn_mask = query.beside(np.tri(L, S, dtype=bool))  # (L,S)
     output, _ = attend(query, key, value, attn_mask, dropout_p, scale)
     return output
 
@@ -771,7 +771,7 @@ def filled_like(input: Tensor, dim: int, size: int, value: float) -> Tensor:
     """A tensor full of `value`, as `input` is but for its size along `dim`."""
     shape = [*input.shape]
     shape[dim] = size
-    return input.new(np.full(shape, value, input.dtype))
+    return input.beside(np.full(shape, value, input.dtype))
 
 
 # Checks of arguments: each raises with a sentence that begins with the function's name

@@ -403,8 +403,8 @@ def gates(
     checked = as_lengths("gates", lengths, T, B)
     ends = np.full(B, T) if checked is None else checked  # (B,)
     steps_left = ends[:, None] - np.arange(T)[:, None, None]  # (T,B,1)
-    active = input.new(steps_left > 0)
-    is_last = input.new(steps_left == 1)
+    active = input.beside(steps_left > 0)
+    is_last = input.beside(steps_left == 1)
     found = {}
     for run in runs:
         h_before = states_before(run, is_last)  # (T,B,H)

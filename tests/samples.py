@@ -22,6 +22,7 @@ from draws import (
     dims,
     distinct,
     indices,
+    lay_out,
     numbers,
     sample,
     shapes,
@@ -53,6 +54,29 @@ def two(draw, left="any", right="any"):
 @sample
 def whole_powers(draw):
     return [array(draw, draw(shapes()), "nonzero"), draw(st.integers(-2, 3))]
+
+
+@sample
+def away_from_whole_and_half(draw):
+    shape = draw(shapes())
+    fractions = numbers(draw, shape, "nonzero") / 8  # 0.04 .. 0.25, of either sign
+    return [lay_out(draw, np.asarray(np.rint(numbers(draw, shape) * 2) + fractions))]
+
+
+@sample
+def not_whole_quotients(draw):
+    """a and b so that a / b keeps away from every integer."""
+    left, right = broadcastable(draw, 2)
+    b = numbers(draw, right, "nonzero")
+    shape = np.broadcast_shapes(left, right)
+    quotient = np.rint(numbers(draw, shape) * 2) + 0.5 + 0.2 * numbers(draw, shape) / 2
+    return [lay_out(draw, np.asarray(quotient * b)), lay_out(draw, b)]
+
+
+@sample
+def matrices(draw):
+    x = array(draw, draw(shapes(min_dims=2)))
+    return [x], {"offset": draw(st.integers(-2, 2))}
 
 
 @sample
@@ -299,6 +323,11 @@ def assigned(t: Any, x: Any, v: Any, index: Any) -> Any:
     return flat.reshape(x.shape)
 
 
+def angle(t: Any, *operands: Any) -> Any:
+    """PyTorch's atan2, which takes no numbers."""
+    return t.atan2(*[t.as_tensor(a, dtype=t.float64) for a in operands])
+
+
 def entropy(t: Any, x: Any, targets: Any, **settings: Any) -> Any:
     return t.nn.functional.cross_entropy(x, targets, **settings)
 
@@ -320,6 +349,23 @@ TABLE = {
     "sqrt": Row(one("positive"), word("sqrt")),
     "sin": Row(one(), word("sin")),
     "cos": Row(one(), word("cos")),
+    "tan": Row(one(), word("tan")),
+    "sinh": Row(one(), word("sinh")),
+    "cosh": Row(one(), word("cosh")),
+    "log2": Row(one("positive"), word("log2")),
+    "log10": Row(one("positive"), word("log10")),
+    "erf": Row(one(), word("erf"), analytic=False, looks=True),
+    "atan2": Row(two("nonzero", "nonzero"), lambda t, a, b: angle(t, a, b), analytic=False),
+    "floor": Row(away_from_whole_and_half(), word("floor"), kinks=one("few"), analytic=False),
+    "ceil": Row(away_from_whole_and_half(), word("ceil"), kinks=one("few"), analytic=False),
+    "trunc": Row(away_from_whole_and_half(), word("trunc"), kinks=one("few"), analytic=False),
+    "rint": Row(away_from_whole_and_half(), word("round"), kinks=one("few"), analytic=False),
+    "floor_divide": Row(
+        not_whole_quotients(), lambda t, a, b: t.div(a, b, rounding_mode="floor"), analytic=False
+    ),
+    "remainder": Row(not_whole_quotients(), word("remainder"), analytic=False),
+    "fmod": Row(not_whole_quotients(), word("fmod"), analytic=False),
+    "diagonal": Row(matrices(), lambda t, x, offset: t.diagonal(x, offset, -2, -1)),
     "tanh": Row(one(), word("tanh")),
     "sigmoid": Row(one(), word("sigmoid")),
     "relu": Row(one("nonzero"), word("relu"), kinks=one("few"), analytic=False),

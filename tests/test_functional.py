@@ -190,7 +190,7 @@ def test_a_call_means_what_it_means_in_pytorch(call: str, arrays: dict[str, np.n
 def pulled_back(
     outputs: list[mg.Tensor], leaves: list[mg.Tensor], weights: list[np.ndarray]
 ) -> Any:
-    outputs, weights = zip(*[(y, y.new(u)) for y, u in zip(outputs, weights) if y.requires_grad])
+    outputs, weights = zip(*[(y, y.beside(u)) for y, u in zip(outputs, weights) if y.requires_grad])
     return mg.grad(outputs, leaves, weights, allow_unused=True)
 
 

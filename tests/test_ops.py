@@ -43,9 +43,11 @@ NONDIFFERENTIABLE = {  # the words without a derivative, and what NumPy calls th
     "le": np.less_equal,
     "gt": np.greater,
     "ge": np.greater_equal,
-    "logical_and": np.logical_and,
-    "logical_or": np.logical_or,
-    "logical_not": np.logical_not,
+    "bitwise_and": np.logical_and,
+    "bitwise_or": np.logical_or,
+    "bitwise_xor": np.logical_xor,
+    "bitwise_not": np.logical_not,
+    "isinf": np.isinf,
     "isnan": np.isnan,
     "isfinite": np.isfinite,
     "argmax": np.argmax,
@@ -60,6 +62,8 @@ NONDIFFERENTIABLE = {  # the words without a derivative, and what NumPy calls th
 def test_plain_words_are_all_here() -> None:
     assert NONDIFFERENTIABLE.keys() == autograd.NONDIFFERENTIABLE.keys() - {
         "lazy_scatter",
+        "arange",
+        "full_like",
         "check_bounds",
         "check_index",
     }  # scatter_add, and checks
@@ -75,7 +79,7 @@ def test_plain_words_are_numpys(name: str, seed: int, dim: Any, keepdim: bool) -
         for shape in ((3, 2), 2)
     )
     settings: dict[str, Any] = {}
-    if name in ("logical_and", "logical_or", "logical_not"):
+    if name.startswith("bitwise"):
         a, b = a > 0, b > 0
     elif name in ("argmax", "argmin", "any", "all"):
         a, settings = np.nan_to_num(a), {"dim": dim, "keepdim": keepdim}
@@ -141,10 +145,17 @@ VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own 
     "stack": lambda *xs, dim: np.stack(xs, dim),
     "unbind": lambda x, dim: list(np.moveaxis(x, dim, 0)),
     "getitem": lambda x, index: x[index],
+    "assign": lambda x, v, index: set_at(x.copy(), index, v),
+    "diagonal": lambda x, offset: np.diagonal(x, offset, -2, -1),
     "scatter_add": lambda g, index, shape: sum_at(np.zeros(shape), index, g),
     "embedding": lambda weight, ids: weight[ids],
     "linear": lambda x, weight, bias: x @ weight.T + (0 if bias is None else bias),
 }
+
+
+def set_at(out: np.ndarray, index: Any, v: np.ndarray) -> np.ndarray:
+    out[index] = v
+    return out
 
 
 def sum_at(out: np.ndarray, index: Any, g: np.ndarray) -> np.ndarray:

@@ -171,9 +171,9 @@ def test_second_derivatives(tier: Tier, kind: str, lengths: Any) -> None:
         fixed = np.random.default_rng(1)
         leaves = [mg.Tensor(a).requires_grad_() for a in args]
         values = f(*leaves, lengths=lengths, reverse=True, **settings)
-        cotangents = [y.new(fixed.standard_normal(y.shape)) for y in values]
+        cotangents = [y.beside(fixed.standard_normal(y.shape)) for y in values]
         once = mg.grad(values, leaves, cotangents, create_graph=True)
-        cotangents = [g.new(fixed.standard_normal(g.shape)) for g in once]
+        cotangents = [g.beside(fixed.standard_normal(g.shape)) for g in once]
         return [g.array for g in mg.grad(once, leaves, cotangents)]
 
     same(twice(tier.op(kind)), twice(DEFINITION.op(kind)))

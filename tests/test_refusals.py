@@ -193,16 +193,16 @@ REFUSALS: list[Refusal] = [
         "expected values that broadcast to (3,), got shape (2,)",
     ),
     (
-        "logical_and of floats",
-        lambda: ops.logical_and(FLAGS, mg.ones(2)),
+        "bitwise_and of floats",
+        lambda: ops.bitwise_and(FLAGS, mg.ones(2)),
         TypeError,
-        "logical_and: expected booleans, got float32; compare first",
+        "bitwise_and: expected booleans, got float32; compare first",
     ),
     (
-        "logical_and, shapes",
-        lambda: ops.logical_and(FLAGS, THREE_FLAGS),
+        "bitwise_and, shapes",
+        lambda: ops.bitwise_and(FLAGS, THREE_FLAGS),
         ValueError,
-        "logical_and: expected shapes that broadcast, got (2,) and (3,)",
+        "bitwise_and: expected shapes that broadcast, got (2,) and (3,)",
     ),
     (
         "neg of booleans",
@@ -373,7 +373,7 @@ def test_nothing_wrong_is_found_where_nothing_is() -> None:
     assert errors.sizes_agree_elsewhere("cat", [values, values[:1]], {}) is None
     assert errors.sizes_of_a_layer("linear", [values, values, np.ones(2)], {}) is None
     assert errors.sizes_of_a_layer("linear", [values, values], {}) is None
-    assert errors.booleans("logical_and", [flags, 1], {}) is None
+    assert errors.booleans("bitwise_and", [flags, 1], {}) is None
     assert errors.floats_for_negative_powers("pow", [np.array([2]), 3], {}) is None
     assert errors.no_booleans("neg", [values], {}) is None
 

@@ -4,4 +4,5 @@ from minigrad.ops.elementwise import *
 from minigrad.ops.indexing import *
 from minigrad.ops.linalg import linear, matmul
 from minigrad.ops.reduction import *
+from minigrad.ops.rounding import *
 from minigrad.ops.shape import *

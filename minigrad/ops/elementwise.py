@@ -97,6 +97,18 @@ def log(xp, x):
 
 
 @op
+def log2(xp, x):
+    """y = log₂ x,    dy/dx = 1/(x log 2)."""
+    return xp.log2(x), (lambda g: g / (x * xp.log(xp.full_like(x, 2))),)
+
+
+@op
+def log10(xp, x):
+    """y = log₁₀ x,    dy/dx = 1/(x log 10)."""
+    return xp.log10(x), (lambda g: g / (x * xp.log(xp.full_like(x, 10))),)
+
+
+@op
 def log1p(xp, x):
     """y = log(1 + x), exact near 0,    dy/dx = 1/(1 + x)."""
     return xp.log1p(x), (lambda g: g / (1 + x),)
@@ -122,6 +134,34 @@ def cos(xp, x):
 
 
 @op
+def tan(xp, x):
+    """y = tan x,    dy/dx = 1 + y²."""
+    y = xp.tan(x)
+    return y, (lambda g: g * (1 + y * y),)
+
+
+@op
+def atan2(xp, a, b):
+    """y = the angle of the point (b, a),    dy/da = b/(a² + b²),  dy/db = -a/(a² + b²)."""
+    return xp.atan2(a, b), (
+        lambda g: g * b / (a * a + b * b),
+        lambda g: -g * a / (a * a + b * b),
+    )
+
+
+@op
+def sinh(xp, x):
+    """y = sinh x,    dy/dx = cosh x."""
+    return xp.sinh(x), (lambda g: g * xp.cosh(x),)
+
+
+@op
+def cosh(xp, x):
+    """y = cosh x,    dy/dx = sinh x."""
+    return xp.cosh(x), (lambda g: g * xp.sinh(x),)
+
+
+@op
 def tanh(xp, x):
     """y = tanh x,    dy/dx = 1 - y²."""
     y = xp.tanh(x)
@@ -133,6 +173,12 @@ def sigmoid(xp, x):
     """y = 1/(1 + e⁻ˣ) = ½ tanh(x/2) + ½, which cannot overflow,    dy/dx = y (1 - y)."""
     y = 0.5 * xp.tanh(0.5 * x) + 0.5
     return y, (lambda g: g * (y * (1 - y)),)
+
+
+@op
+def erf(xp, x):
+    """y = 2/√π ∫₀ˣ exp(-t²) dt,    dy/dx = 2 exp(-x²)/sqrt(π)."""
+    return xp.erf(x), (lambda g: g * 2 * xp.exp(-x * x) / xp.sqrt(xp.full_like(x, math.pi)),)
 
 
 @op
@@ -217,20 +263,26 @@ def ge(xp, a, b):
 
 
 @nondifferentiable
-def logical_and(xp, a, b):
-    """y = a and b, of booleans; the bits of integers."""
+def bitwise_and(xp, a, b):
+    """y = a and b, of booleans, or bit by bit of integers: a & b."""
     return a & b
 
 
 @nondifferentiable
-def logical_or(xp, a, b):
-    """y = a or b, of booleans; the bits of integers."""
+def bitwise_or(xp, a, b):
+    """y = a or b, of booleans, or bit by bit of integers: a | b."""
     return a | b
 
 
 @nondifferentiable
-def logical_not(xp, x):
-    """y = not x, of booleans; the bits of integers."""
+def bitwise_xor(xp, a, b):
+    """y = either a or b, of booleans, or bit by bit of integers: a ^ b."""
+    return a ^ b
+
+
+@nondifferentiable
+def bitwise_not(xp, x):
+    """y = not x, of booleans, or bit by bit of integers: ~x."""
     return ~x
 
 
@@ -238,6 +290,12 @@ def logical_not(xp, x):
 def isnan(xp, x):
     """y = whether x is NaN, element by element."""
     return xp.isnan(x)
+
+
+@nondifferentiable
+def isinf(xp, x):
+    """y = whether x is ∞ or -∞, element by element."""
+    return xp.isinf(x)
 
 
 @nondifferentiable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minigrad.array import NUMPY
 from minigrad.autograd import NONDIFFERENTIABLE, op
 
 
@@ -34,7 +35,21 @@ def scatter_add(xp, g, *, index, shape):
     return xp.scatter_add(g, index, shape), (lambda gg: gg[index],)
 
 
-# On Tensors: scatter at once; bounds were checked in the first pass.
+@op
+def diagonal(xp, x, *, offset=0):
+    """y_i = x_{i, i + offset} of the last two dimensions,    ∂x = 0 with ∂y there.
+
+    (.., m, n) -> (.., k), which shows a part of the memory of x.
+    """
+    y = xp.diagonal(x, offset)
+    shape = x.shape
+    steps = xp.arange(y.shape[-1])
+    index = (..., steps + max(-offset, 0), steps + max(offset, 0))
+    return y, (lambda g: xp.scatter_add(g, index, shape),)
+
+
+# On Tensors: scatter at once; bounds were checked in the first pass. An index is no Tensor.
+NONDIFFERENTIABLE["arange"] = NUMPY.arange
 NONDIFFERENTIABLE["lazy_scatter"] = scatter_add
 NONDIFFERENTIABLE["check_bounds"] = lambda *checked: None
 NONDIFFERENTIABLE["check_index"] = lambda *checked: None

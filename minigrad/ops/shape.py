@@ -112,6 +112,12 @@ def whole_dims(dim, x):
 
 
 @nondifferentiable
+def full_like(xp, x, value):
+    """y = a number in x's shape and dtype."""
+    return xp.full_like(x, value)
+
+
+@nondifferentiable
 def zeros_like(xp, x):
     """y = 0 in x's shape."""
     return xp.zeros_like(x)

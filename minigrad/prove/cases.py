@@ -114,16 +114,23 @@ def the_power_zero(s: Symbols) -> Any:
 
 
 @case("neg", "clone", linear=True)
-@case("exp", "expm1", "sin", "cos", "tanh", "sigmoid")
+@case("exp", "expm1", "sin", "cos", "tan", "tanh", "sigmoid", "sinh", "cosh", "erf")
+@case("floor", "ceil", "trunc", "rint")
 def any_numbers(s: Symbols) -> Any:
     """x (2,)."""
     return [s.array("x", 2)], {}
 
 
-@case("log", "log1p", "sqrt")
+@case("log", "log2", "log10", "log1p", "sqrt")
 def positive_numbers(s: Symbols) -> Any:
     """x (2,) positive."""
     return [s.array("x", 2, **POSITIVE)], {}
+
+
+@case("floor_divide", "remainder", "fmod", "atan2")
+def quotients_that_are_not_whole(s: Symbols) -> Any:
+    """a (2,1), b (2,), of all signs."""
+    return [s.array("a", 2, 1, at=[2.25, -1.25]), s.array("b", 2, at=[1, -2])], {}
 
 
 @case("abs", "relu", "sign")
@@ -269,6 +276,12 @@ def a_row_and_a_column(s: Symbols) -> Any:
 def two_places(s: Symbols) -> Any:
     """v (2,) into x (2,3), at index arrays that name no place twice."""
     return [s.array("x", 2, 3), s.array("v", 2)], {"index": (np.array([1, 0]), np.array([2, 2]))}
+
+
+@case("diagonal", linear=True)
+def two_diagonals(s: Symbols) -> Any:
+    """The upper neighbour of the main diagonal of x (2,2,3)."""
+    return [s.array("x", 2, 2, 3)], {"offset": 1}
 
 
 @case("scatter_add", linear=True)

@@ -34,8 +34,30 @@ FUNCTIONS = {
     np.sin: "sin",
     np.cos: "cos",
     np.tanh: "tanh",
+    np.tan: "tan",
+    np.sinh: "sinh",
+    np.cosh: "cosh",
+    np.log2: "log2",
+    np.log10: "log10",
+    np.floor: "floor",
+    np.ceil: "ceil",
+    np.trunc: "trunc",
+    np.rint: "rint",
     np.absolute: "abs",
     np.sign: "sign",
+}
+
+
+def floor_of_quotient(a: Any, b: Any) -> Any:
+    """⌊a / b⌋."""
+    return current[-1].apply("floor", a / b)
+
+
+QUOTIENTS: dict[Any, Callable[[Any, Any], Any]] = {
+    np.floor_divide: floor_of_quotient,
+    np.remainder: lambda a, b: a - b * floor_of_quotient(a, b),
+    np.fmod: lambda a, b: a - b * current[-1].apply("trunc", a / b),
+    np.arctan2: lambda a, b: current[-1].angle(a, b),
 }
 
 
@@ -56,6 +78,10 @@ class Arithmetic:
     def apply(self, name: str, value: Any) -> Any:
         """The function of that name."""
         raise NotImplementedError(f"{type(self).__name__} has no function {name}")
+
+    def angle(self, a: Any, b: Any) -> Any:
+        """The angle of the point (b, a)."""
+        raise NotImplementedError(f"{type(self).__name__} has no angles")
 
 
 current: list[Arithmetic] = []  # the arithmetic in force is the last one
@@ -80,6 +106,8 @@ class ExactArray(np.ndarray[Any, Any]):
         if method == "__call__" and ufunc in FUNCTIONS:
             name = FUNCTIONS[ufunc]
             result = elementwise(lambda a: arithmetic.apply(name, a), object, inputs[0])
+        elif method == "__call__" and ufunc in QUOTIENTS:
+            result = elementwise(QUOTIENTS[ufunc], object, *inputs)
         elif method == "__call__" and ufunc in (np.maximum, np.minimum):
             relation = operator.gt if ufunc is np.maximum else operator.lt
             result = elementwise(
@@ -209,6 +237,10 @@ def namespace() -> Namespace:
         where=where,
         scatter_add=scatter_add,
         add_at=add_at,
+        atan2=np.arctan2,
+        erf=lambda x: elementwise(lambda a: current[-1].apply("erf", a), object, x),
+        full_like=lambda x, value: elementwise(lambda _, v: v, object, x, value),
+        diagonal=lambda x, offset: x.diagonal(offset, -2, -1),
         assign=assign,
     )
     return xp

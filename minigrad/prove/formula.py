@@ -21,7 +21,7 @@ from minigrad.prove.symbols import POSITIVE, Symbols, is_zero
 
 READ = (*standard_transformations, implicit_multiplication_application)
 STATED = re.compile(r"dy/d(\w) = (.*?)(?=,\s|;|\.$|\.\n| \([^()]* where| where|$)")
-SUPERSCRIPTS = {"²": "**2", "ᵇ⁻¹": "**(b - 1)", "ᵇ": "**b", "½": "(1/2)"}
+SUPERSCRIPTS = {"²": "**2", "ᵇ⁻¹": "**(b - 1)", "ᵇ": "**b", "½": "(1/2)", "π": "pi"}
 
 
 def stated(op: Any) -> dict[str, str]:

@@ -9,6 +9,7 @@ the kinks and ties, where a derivative is a convention.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
@@ -19,6 +20,12 @@ import sympy
 from minigrad.prove.exact import Arithmetic, ExactArray
 from minigrad.prove.points import is_refuted
 
+ROUNDED: dict[str, Callable[[Any], int]] = {
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "trunc": math.trunc,
+    "rint": round,
+}
 REAL = {"real": True}
 POSITIVE = {"positive": True}
 
@@ -44,6 +51,8 @@ class Symbols(Arithmetic):
 
     def number(self, value: Any) -> Any:
         value = value.item() if isinstance(value, np.generic | np.ndarray) else value
+        if value == math.pi:
+            return sympy.pi  # the number that is meant
         if isinstance(value, float):
             return sympy.Rational(Fraction(value))
         return sympy.sympify(int(value) if isinstance(value, bool) else value)
@@ -69,7 +78,22 @@ class Symbols(Arithmetic):
             is_positive = self.compare(lambda a, b: a > b, value, sympy.Integer(0))
             sign = 1 if is_positive else -1
             return sympy.Integer(sign) if name == "sign" else sign * value
+        if name in ("log2", "log10"):
+            return sympy.log(value) / sympy.log(int(name[3:]))
+        if name in ROUNDED:
+            return self.rounded(name, value)
         return getattr(sympy, name)(value)
+
+    def angle(self, a: Any, b: Any) -> Any:
+        return sympy.atan2(a, b)
+
+    def rounded(self, name: str, value: Any) -> Any:
+        """The integer that a value near the sample point is rounded to."""
+        there = sympy.sympify(value).subs(self.point)
+        if (2 * there).is_integer:
+            raise ValueError(f"the sample point lies where {name} jumps: {value}")
+        self.conditions[f"{name}({value}) as at the sample point"] = None
+        return sympy.Integer(ROUNDED[name](there))
 
 
 def is_zero(expression: Any) -> bool:

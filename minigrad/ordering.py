@@ -1,0 +1,179 @@
+"""Sorting and counting: the order is computed from the values, and the gradient goes where they go.
+
+Arguments and errors are those of minigrad.functional. NaN is larger than every number.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.array import to_numpy
+from minigrad.autograd import TensorBase
+from minigrad.functional import (
+    ValuesAndIndices,
+    as_input,
+    as_integer,
+    check_index,
+    check_not_empty,
+    normalize_dim,
+    pick_along,
+    placed_like,
+    squeeze,
+)
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
+    """The indices that sort x along `dim`; equal elements stay in order."""
+    return order_of("argsort", as_input("argsort", input), dim, descending)
+
+
+def sort(
+    input: Tensor,
+    dim: int = -1,
+    descending: bool = False,
+    stable: bool = False,
+    *,
+    out: None = None,
+) -> ValuesAndIndices:
+    """(values, indices): x sorted along `dim`; equal elements stay in order."""
+    x = as_input("sort", input, out=out)
+    indices = order_of("sort", x, dim, descending)
+    if not x.ndim:
+        return ValuesAndIndices(ops.clone(x), indices)
+    return ValuesAndIndices(pick_along(x, normalize_dim("sort", x, dim), indices), indices)
+
+
+def order_of(name: str, x: Tensor, dim: Any, descending: bool) -> Any:
+    """The indices that sort x along `dim`."""
+    dim = normalize_dim(name, x, dim)
+    if not x.ndim:
+        return TensorBase.tensor_class(placed_like(x, np.zeros((), np.int64)))
+    values = to_numpy(x.array)
+    if not descending:
+        return TensorBase.tensor_class(placed_like(x, np.argsort(values, dim, kind="stable")))
+    # backwards twice, so that equal elements stay in order
+    from_the_end = np.argsort(np.flip(values, dim), dim, kind="stable")
+    order = np.flip(x.shape[dim] - 1 - from_the_end, dim)
+    return TensorBase.tensor_class(placed_like(x, np.ascontiguousarray(order)))
+
+
+def topk(
+    input: Tensor,
+    k: int,
+    dim: int = -1,
+    largest: bool = True,
+    sorted: bool = True,
+    *,
+    out: None = None,
+) -> ValuesAndIndices:
+    """(values, indices) of the k largest (or smallest) elements along `dim`, in order.
+
+    Raises ValueError where there are fewer than k.
+    """
+    x = as_input("topk", input, out=out)
+    k = as_integer("topk", "k", k)
+    dim = normalize_dim("topk", x, dim)
+    n = x.shape[dim] if x.ndim else 1
+    if not 0 <= k <= n:
+        raise ValueError(f"topk: expected k from 0 to {n}, the size at dim {dim}, got {k}")
+    if not x.ndim:
+        return sort(x)
+    first = (slice(None),) * dim + (slice(k),)
+    indices = order_of("topk", x, dim, descending=largest)[first]
+    return ValuesAndIndices(pick_along(x, dim, indices), indices)
+
+
+def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: None = None) -> Any:
+    """The median, the lower one of two; along a `dim` (values, indices). NaN where there is one.
+
+    Over all elements, equal ones share the gradient evenly.
+    """
+    x = as_input("median", input, out=out)
+    if dim is None:
+        return median_of_all(x)
+    dim = normalize_dim("median", x, dim)
+    check_not_empty("median", x, dim)
+    indices = order_of("median", x, dim, descending=False)
+    if not x.ndim:
+        return ValuesAndIndices(ops.clone(x), indices)
+    in_order = np.take_along_axis(to_numpy(x.array), to_numpy(indices.array), dim)
+    has_nan = np.isnan(np.take(in_order, -1, dim))
+    places = np.where(has_nan, np.argmax(np.isnan(in_order), dim), (x.shape[dim] - 1) // 2)
+    chosen = np.take_along_axis(to_numpy(indices.array), np.expand_dims(places, dim), dim)
+    indices = TensorBase.tensor_class(placed_like(x, chosen))
+    values = pick_along(x, dim, indices)
+    if keepdim:
+        return ValuesAndIndices(values, indices)
+    return ValuesAndIndices(squeeze(values, dim), squeeze(indices, dim))
+
+
+def median_of_all(x: Tensor) -> Tensor:
+    """The median of all elements; NaN of none."""
+    flat = ops.reshape(x, (-1,))
+    values = np.sort(to_numpy(flat.array))
+    if not values.size:
+        return ops.sum(flat) + float("nan")
+    middle = values[-1] if np.isnan(values[-1]) else values[(values.size - 1) // 2]
+    same = np.isnan(to_numpy(flat.array)) if np.isnan(middle) else to_numpy(flat.array) == middle
+    chosen = ops.getitem(flat, placed_like(x, np.flatnonzero(same)))
+    if x.dtype.kind not in "fc":
+        return chosen[0]
+    return chosen[0].detach() + ops.sum(chosen - chosen.detach()) / same.sum().item()
+
+
+def unique(
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+) -> Any:
+    """The different elements, or the different slices along `dim`, in order.
+
+    With the options also, in this order: for each element which one it is, and how many there are
+    of each.
+    """
+    x = as_input("unique", input)
+    if dim is not None:
+        dim = normalize_dim("unique", x, dim)
+    values, inverse, counts = np.unique(
+        to_numpy(x.array), return_inverse=True, return_counts=True, axis=dim, equal_nan=False
+    )
+    found = [values]
+    if return_inverse:
+        found.append(inverse.reshape(x.shape if dim is None else (-1,)))
+    if return_counts:
+        found.append(counts)
+    tensors = [TensorBase.tensor_class(placed_like(x, part)) for part in found]
+    return tuple(tensors) if len(tensors) > 1 else tensors[0]
+
+
+def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Any:
+    """(n,): how often each integer from 0 occurs in the 1-d x, or the sum of its weights.
+
+    Raises ValueError for integers below 0, and where there is not one weight for each.
+    """
+    x = as_input("bincount", input)
+    check_index("bincount", x, 1)
+    ids = to_numpy(x.array)
+    if ids.size and ids.min() < 0:
+        raise ValueError(f"bincount: expected integers from 0, got {ids.min()}")
+    least = as_integer("bincount", "minlength", minlength)
+    if least < 0:
+        raise ValueError(f"bincount: expected minlength of 0 or more, got {least}")
+    if weights is None:
+        return TensorBase.tensor_class(placed_like(x, np.bincount(ids, minlength=least)))
+    values = to_numpy(as_input("bincount", weights).array)
+    if values.shape != ids.shape:
+        raise ValueError(
+            f"bincount: expected one weight for each of {ids.size} integers, got {values.shape}"
+        )
+    counts = np.bincount(ids, values, least)
+    kept = values.dtype if values.dtype.kind == "f" else counts.dtype
+    return TensorBase.tensor_class(placed_like(x, counts.astype(kept)))

@@ -1,0 +1,146 @@
+"""Tensors drawn at random.
+
+The numbers come from the source of this thread, which manual_seed starts, or from `generator=`. The
+other keywords are those of minigrad.creation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad import array
+from minigrad.array import get_default_dtype, int64, to_numpy
+from minigrad.autograd import TensorBase
+from minigrad.creation import as_dtype, as_size, like, make
+from minigrad.functional import as_integer, as_operands, given_size, refuse_out
+from minigrad.random import source_of
+from minigrad.tensor import Tensor
+
+
+def floats(name: str, dtype: Any) -> np.dtype[Any]:
+    """`dtype`, by default the default one.
+
+    Raises TypeError where it is not one that can be drawn.
+    """
+    found = get_default_dtype() if dtype is None else as_dtype(name, dtype)
+    if found not in (array.float32, array.float64):
+        raise TypeError(f"{name}: expected float32 or float64, got {found}; convert with .to(...)")
+    return found
+
+
+def source_among(name: str, keywords: dict[str, Any]) -> np.random.Generator:
+    """The source of random numbers that the keyword `generator`, taken out of them, asks for."""
+    return source_of(name, keywords.pop("generator", None))
+
+
+def rand(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
+    """Uniform in [0, 1): rand(2, 3), rand((2, 3)) or rand(size=(2, 3))."""
+    sizes = as_size("rand", given_size("rand", size, keywords))
+    source = source_among("rand", keywords)
+    values: Any = source.random(sizes, dtype=floats("rand", dtype))
+    return make("rand", values, **keywords)
+
+
+def randn(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
+    """Normal, of mean 0 and variance 1: randn(2, 3), randn((2, 3)) or randn(size=(2, 3))."""
+    sizes = as_size("randn", given_size("randn", size, keywords))
+    source = source_among("randn", keywords)
+    values: Any = source.standard_normal(sizes, dtype=floats("randn", dtype))
+    return make("randn", values, **keywords)
+
+
+def rand_like(x: Tensor, **keywords: Any) -> Tensor:
+    """Uniform in [0, 1), in the shape of x, and by default in its dtype and on its device."""
+    keywords = like("rand_like", x, keywords)
+    return rand(tuple(x.shape), **keywords)
+
+
+def randn_like(x: Tensor, **keywords: Any) -> Tensor:
+    """Normal, in the shape of x, and by default in its dtype and on its device."""
+    keywords = like("randn_like", x, keywords)
+    return randn(tuple(x.shape), **keywords)
+
+
+def randint(
+    low: Any = None,
+    high: Any = None,
+    size: Sequence[int] | None = None,
+    *,
+    dtype: Any = None,
+    **keywords: Any,
+) -> Tensor:
+    """Integers, uniform in [low, high): randint(high, size) or randint(low, high, size); low is 0
+    by default.
+
+    size: a tuple or a list. Raises TypeError without one, ValueError where low is not below high.
+    """
+    if size is None:
+        low, high, size = None, low, high
+    if high is None:
+        low, high = None, low
+    if not isinstance(size, (tuple, list)) or high is None:
+        raise TypeError(
+            "randint: expected randint(high, size) or randint(low, high, size), size being a "
+            f"tuple, got size={size!r}"
+        )
+    low = as_integer("randint", "low", 0 if low is None else low)
+    high = as_integer("randint", "high", high)
+    if low >= high:
+        raise ValueError(f"randint: expected low below high, got {low} and {high}")
+    source = source_among("randint", keywords)
+    values: Any = source.integers(low, high, size=as_size("randint", tuple(size)))
+    return make("randint", values, dtype, **keywords)
+
+
+def randint_like(x: Tensor, low: Any = None, high: Any = None, **keywords: Any) -> Tensor:
+    """Integers, uniform in [low, high), in the shape of x, its dtype and on its device."""
+    keywords = like("randint_like", x, keywords)
+    if high is None:
+        low, high = 0, low
+    return randint(low, high, tuple(x.shape), **keywords)
+
+
+def randperm(n: int, *, dtype: Any = int64, **keywords: Any) -> Tensor:
+    """(n,): the numbers 0 .. n - 1 in random order."""
+    (count,) = as_size("randperm", (n,))
+    order = source_among("randperm", keywords).permutation(count)
+    return make("randperm", order, dtype, **keywords)
+
+
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    out: None = None,
+    **keywords: Any,
+) -> Tensor:
+    """Normal numbers: of tensors of means and deviations, which broadcast, or of two numbers in a
+    shape `size`.
+
+    Raises ValueError for a deviation below 0, TypeError for two numbers without a size.
+    """
+    refuse_out("normal", out)
+    mean, std = as_operands("normal", mean, std)
+    tensors = [t for t in (mean, std) if isinstance(t, TensorBase)]
+    if not tensors and size is None:
+        raise TypeError("normal: expected a tensor of means or deviations, or a size, got numbers")
+    means, deviations = [to_numpy(getattr(t, "array", np.asarray(t))) for t in (mean, std)]
+    if (deviations < 0).any():
+        raise ValueError(f"normal: expected deviations of 0 or more, got {deviations.min()}")
+    shape = np.broadcast_shapes(means.shape, deviations.shape)
+    if size is not None:
+        if tensors:
+            raise TypeError("normal: expected a size beside two numbers, got it beside a tensor")
+        shape = as_size("normal", (size,))
+    drawn = source_of("normal", generator).standard_normal(shape) * deviations + means
+    if not tensors:
+        return make(
+            "normal", drawn.astype(floats("normal", keywords.pop("dtype", None))), **keywords
+        )
+    like_this: Any = tensors[0]
+    return like_this.beside(np.asarray(drawn, like_this.dtype))
