@@ -25,6 +25,7 @@ from minigrad.array import (
 from minigrad.arithmetic import (
     addmm,
     addmv,
+    atan2,
     baddbmm,
     clamp_max,
     clamp_min,
@@ -141,7 +142,6 @@ from minigrad.ops import (
     any,
     argmax,
     argmin,
-    atan2,
     bitwise_and,
     bitwise_not,
     bitwise_or,

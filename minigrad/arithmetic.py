@@ -78,6 +78,12 @@ def divided(name: str, op: Any, a: Any, b: Any, out: None) -> Tensor:
         return op(a, b)
 
 
+def atan2(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """The angle of the point (other, input), from -π to π."""
+    refuse_out("atan2", out)
+    return ops.atan2(*as_operands("atan2", input, other))
+
+
 def clamp_min(input: Tensor, min: Any, *, out: None = None) -> Tensor:
     """x, or `min` where that is larger."""
     return functional.clamp(as_input("clamp_min", input, out=out), min=min)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad.array import to_numpy
-from minigrad.functional import as_input, as_integer
+from minigrad.functional import as_input, as_integer, as_number
 from minigrad.random import source_of
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ def bernoulli(
     x = as_input("bernoulli", input, out=out)
     if p is None and x.dtype.kind != "f":
         raise TypeError(f"bernoulli: expected probabilities as floats, got {x.dtype}")
+    if p is not None:
+        p = as_number("bernoulli", "p", p)
     chances = to_numpy(x.array) if p is None else np.full(x.shape, p)
     if not ((chances >= 0) & (chances <= 1)).all():
         raise ValueError("bernoulli: expected probabilities from 0 to 1, got others")

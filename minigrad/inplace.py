@@ -10,7 +10,7 @@ can't be differentiated any more: that is found by version (`check_unchanged` in
 
 from __future__ import annotations
 
-from functools import partialmethod
+from functools import partial, partialmethod
 from typing import Any
 
 import numpy as np
@@ -310,6 +310,8 @@ class InPlace(Conversions):
         if named:
             raise TypeError(f"uniform_: expected from, to and generator, got {sorted(named)}")
         source = self.source_of_floats("uniform_", generator)
+        low = functional.as_number("uniform_", "from", low)
+        to = functional.as_number("uniform_", "to", to)
         if not low <= to:
             raise ValueError(f"uniform_: expected from below to, got {low} and {to}")
         drawn = source.random(self.shape, dtype=self.dtype)
@@ -318,6 +320,8 @@ class InPlace(Conversions):
     def normal_(self, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Any:
         """Draw every element from the normal distribution of this mean and deviation."""
         source = self.source_of_floats("normal_", generator)
+        mean = functional.as_number("normal_", "mean", mean)
+        std = functional.as_number("normal_", "std", std)
         if std < 0:
             raise ValueError(f"normal_: expected std of 0 or more, got {std}")
         drawn = source.standard_normal(self.shape, dtype=self.dtype)
@@ -325,11 +329,17 @@ class InPlace(Conversions):
 
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Make every element 1 with probability p, a number or a tensor that broadcasts, else 0."""
-        limits = to_numpy(p.array) if isinstance(p, TensorBase) else p
-        if not np.all((np.asarray(limits) >= 0) & (np.asarray(limits) <= 1)):
+        if not isinstance(p, TensorBase):
+            p = functional.as_number("bernoulli_", "p", p)
+        chances = to_numpy(p.array) if isinstance(p, TensorBase) else np.asarray(p)
+        if not ((chances >= 0) & (chances <= 1)).all():
             raise ValueError(f"bernoulli_: expected p from 0 to 1, got {p}")
-        source = random.source_of("bernoulli_", generator)
-        drawn = source.random(self.shape) < limits
+        if functional.broadcast_shape("bernoulli_", self.shape, chances.shape) != self.shape:
+            raise ValueError(
+                f"bernoulli_: expected p that broadcasts to {tuple(self.shape)}, "
+                f"got shape {chances.shape}"
+            )
+        drawn = random.source_of("bernoulli_", generator).random(self.shape) < chances
         return self.assign("bernoulli_", ..., drawn.astype(self.dtype))
 
     def source_of_floats(self, name: str, generator: Any) -> Any:
@@ -394,10 +404,10 @@ ARITHMETIC = "clamp_max clamp_min floor_divide fmod remainder".split()  # by an 
 def in_place(word: str, function: Any) -> Any:
     """The method `word_`: self with the values of function(self, ..)."""
 
-    def method(self: InPlace, *others: Any) -> Any:
-        return self.update(f"{word}_", function, *others)
+    def method(self: InPlace, *others: Any, **settings: Any) -> Any:
+        return self.update(f"{word}_", partial(function, **settings), *others)
 
-    method.__name__ = f"{word}_"
+    method.__name__ = method.__qualname__ = f"{word}_"
     method.__doc__ = f"Be {word} of what was there; {function.__doc__}"
     return method
 

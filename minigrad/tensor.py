@@ -236,13 +236,13 @@ class Tensor(InPlace):
 
     def view_as(self, other: Any) -> Any:
         """The elements in the shape of another tensor."""
-        return ops.reshape(self, tuple(other.shape))
+        return ops.reshape(self, tuple(functional.as_input("view_as", other).shape))
 
     reshape_as = view_as
 
     def expand_as(self, other: Any) -> Any:
         """self repeated to the shape of another tensor, without a copy."""
-        return functional.expand(self, tuple(other.shape))
+        return functional.expand(self, tuple(functional.as_input("expand_as", other).shape))
 
     def is_contiguous(self) -> bool:
         """Whether the memory is in the order of the elements."""
@@ -263,7 +263,7 @@ def is_never_equal(other: Any) -> bool:
 # The other methods are the functions of the same name, with self as the first argument.
 
 OPS = """
-    abs add all amax any argmax argmin atan2 bitwise_and bitwise_not bitwise_or bitwise_xor
+    abs add all amax any argmax argmin bitwise_and bitwise_not bitwise_or bitwise_xor
     broadcast_to ceil clone cos cosh cumsum div eq erf exp expm1 floor ge gt isfinite isinf isnan le
     log log10 log1p log2 lt maximum mul ne neg pow relu sigmoid sign sin sinh softmax sqrt sub sum
     swapaxes tan tanh trunc unbind
@@ -276,7 +276,7 @@ FUNCTIONS = {
         triu unsqueeze var
     """,
     arithmetic: """
-        addmm addmv baddbmm clamp_max clamp_min floor_divide fmod frac isclose logical_and
+        addmm addmv atan2 baddbmm clamp_max clamp_min floor_divide fmod frac isclose logical_and
         logical_not logical_or logical_xor remainder round
     """,
     distributions: "bernoulli multinomial",

@@ -66,7 +66,7 @@ def embedding(
     if not scale_grad_by_freq:
         return rows
     _, places, counts = np.unique(to_numpy(input.array), return_inverse=True, return_counts=True)
-    share = input.new((1 / counts[places]).astype(weight.dtype).reshape(input.shape))  # (...)
+    share = input.beside((1 / counts[places]).astype(weight.dtype).reshape(input.shape))  # (...)
     constant = rows.detach()
     return constant + (rows - constant) * share.unsqueeze(-1)
 
@@ -75,7 +75,7 @@ def limit_norms(input: Tensor, weight: Tensor, max_norm: float, norm_type: float
     """Scale the rows of weight that are picked to a norm of at most max_norm, in place."""
     ids = np.unique(to_numpy(input.array))
     with mg.no_grad():
-        rows = mg.embedding(weight, input.new(ids))  # (N,E)
+        rows = mg.embedding(weight, input.beside(ids))  # (N,E)
         norms = mg.norm(rows, norm_type, -1, keepdim=True)
         weight[ids] = mg.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
@@ -344,7 +344,7 @@ def gumbel_softmax(
     """
     check_tensors("gumbel_softmax", logits=logits)
     uniform = mg.random.generator().random(logits.shape)
-    noise = logits.new((-np.log(-np.log1p(-uniform))).astype(logits.dtype))
+    noise = logits.beside((-np.log(-np.log1p(-uniform))).astype(logits.dtype))
     soft = mg.softmax((logits + noise) / tau, dim)
     if not hard:
         return soft

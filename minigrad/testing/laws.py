@@ -56,7 +56,7 @@ def run(f: Op, floats: Sequence[Any], cotangents: Sequence[Any]) -> tuple[list[A
     """
     leaves = [Tensor(a).requires_grad_() for a in floats]
     values = as_list(f(*leaves))
-    pairs = [(y, y.new(u).to(y.dtype)) for y, u in zip(values, cotangents) if y.requires_grad]
+    pairs = [(y, y.beside(u).to(y.dtype)) for y, u in zip(values, cotangents) if y.requires_grad]
     if not pairs:
         return values, [None] * len(leaves)
     outputs, weights = zip(*pairs)
@@ -402,7 +402,7 @@ def subsets(op: Op, sample: Sample) -> None:
         leaves = [Tensor(a) for a in floats]
         leaves[i].requires_grad_()
         outputs = as_list(f(*leaves))
-        used = [(y, y.new(u)) for y, u in zip(outputs, cotangents) if y.requires_grad]
+        used = [(y, y.beside(u)) for y, u in zip(outputs, cotangents) if y.requires_grad]
         if not used or whole[i] is None:
             continue
         results, weights = zip(*used)
@@ -424,7 +424,7 @@ def outputs_one_by_one(op: Op, sample: Sample, cotangents: Any) -> None:
         output = as_list(f(*leaves))[i]
         if not output.requires_grad:
             continue
-        found = backward.grad(output, leaves, output.new(u), materialize_grads=True)
+        found = backward.grad(output, leaves, output.beside(u), materialize_grads=True)
         for name, g, g0 in zip(gradient_names(op, sample), found, want, strict=True):
             what = f"{name}, only value {i} used,"
             must_agree(op, sample, what, numbers(g), g0, "zeros for the others")
@@ -476,7 +476,7 @@ def same_tensor(op: Op, sample: Sample) -> None:
         leaves = [Tensor(a).requires_grad_() for a in floats]
         leaves[j] = leaves[i]
         outputs = as_list(f(*leaves))
-        weights = [y.new(u) for y, u in zip(outputs, cotangents, strict=True)]
+        weights = [y.beside(u) for y, u in zip(outputs, cotangents, strict=True)]
         (both,) = backward.grad(outputs, leaves[i], weights)
         want = numbers(apart[i]) + numbers(apart[j])
         name = gradient_names(op, sample)[i]
@@ -525,7 +525,7 @@ def independence(op: Op, sample: Sample) -> None:
         what = "a value, after a second call,"
         must_agree(op, sample, what, numbers(again), numbers(y), "one call", 0)
     if any(y.requires_grad for y in outputs):
-        weights = [y.new(u) for y, u in zip(outputs, random(sample, outputs))]
+        weights = [y.beside(u) for y, u in zip(outputs, random(sample, outputs))]
         for g, a in zip(backward.grad(outputs, leaves, weights), want):
             what = "a gradient, after a second call,"
             must_agree(op, sample, what, numbers(g), numbers(a), "one call", 0)
@@ -536,7 +536,7 @@ def separate_memory(op: Op, sample: Sample) -> None:
     """No two gradients share memory, nor does one with an input, a value or a cotangent."""
     leaves = [Tensor(a).requires_grad_() for a in sample.floats]
     values = as_list(function(op, sample)(*leaves))
-    cotangents = [y.new(u) for y, u in zip(values, random(sample, values))]
+    cotangents = [y.beside(u) for y, u in zip(values, random(sample, values))]
     if any(y.requires_grad for y in values):
         found = backward.grad(values, leaves, cotangents)
         arrays = [t.array for t in found]

@@ -112,7 +112,7 @@ def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     if permutation is None:
         return None
     check_tensor("invert_permutation", "permutation", permutation)
-    return permutation.new(np.argsort(to_numpy(permutation.array)))
+    return permutation.beside(np.argsort(to_numpy(permutation.array)))
 
 
 def pack_padded_sequence(
@@ -145,10 +145,10 @@ def pack_padded_sequence(
             "give enforce_sorted=False"
         )
     times, rows = packed_places(ends[order])  # (N,) each
-    picked = (input.new(order[rows]), input.new(times))
+    picked = (input.beside(order[rows]), input.beside(times))
     data = input[picked if batch_first else picked[::-1]]  # (N,...)
     batch_sizes = Tensor(np.bincount(times))  # (T,)
-    indices = None if enforce_sorted else input.new(order)
+    indices = None if enforce_sorted else input.beside(order)
     return PackedSequence(data, batch_sizes, indices)
 
 
@@ -199,8 +199,8 @@ def pad_packed_sequence(
         rows = to_numpy(order.array)[rows]
     places = np.full((T, B), N)  # the row of `data` at each place; N for padding
     places[times, rows] = np.arange(N)
-    padding = data.new(np.full((1, *data.shape[1:]), padding_value, data.dtype))
-    padded = cat([data, padding])[data.new(places.T if batch_first else places)]
+    padding = data.beside(np.full((1, *data.shape[1:]), padding_value, data.dtype))
+    padded = cat([data, padding])[data.beside(places.T if batch_first else places)]
     lengths = np.empty_like(ends)
     lengths[np.arange(B) if order is None else to_numpy(order.array)] = ends
     return padded, Tensor(lengths)
