@@ -18,7 +18,9 @@ OPTIMIZERS: list[Any] = [
     optim.Adam,
     optim.AdamW,
     optim.RMSprop,
+    optim.Adadelta,
     optim.Adagrad,
+    optim.Adamax,
     lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
     lambda p: optim.RMSprop(p, momentum=0.9, centered=True),
 ]

@@ -34,6 +34,8 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
         {"centered": True},
         {"momentum": 0.5, "centered": True, "maximize": True},
     ],
+    "Adadelta": [{}, {"lr": 0.1, "rho": 0.5, "eps": 1e-3, "weight_decay": 0.1, "maximize": True}],
+    "Adamax": [{}, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}],
     "Adagrad": [
         {},
         {
@@ -132,6 +134,86 @@ def test_closure() -> None:
     same(ours, theirs)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"lr": 0.5, "max_iter": 5},
+        {"lr": 0.8, "history_size": 2, "max_iter": 7},
+        {"max_iter": 4, "max_eval": 3},
+        {"tolerance_grad": 1.0},
+        {"lr": 0.1, "tolerance_change": 0.05},
+    ],
+    ids=str,
+)
+def test_lbfgs(settings: dict[str, Any]) -> None:
+    """Rosenbrock's valley plus a cosine, over several calls of step: each loss on the way."""
+    ours, theirs = parameters((3, 2), (4,), ())
+    losses: list[list[float]] = []
+    for library, kind, params in ((mg, optim.LBFGS, ours), (torch, torch.optim.LBFGS, theirs)):
+        optimizer = kind(params, **settings)
+        seen: list[float] = []
+
+        def closure(library: Any = library, params: Any = params, seen: Any = seen) -> Any:
+            for p in params:
+                p.grad = None
+            x = library.cat([params[0].reshape(-1), params[1]])
+            loss = ((1 - x[:-1]) ** 2).sum() + 0.1 * ((x[1:] - x[:-1] ** 2) ** 2).sum()
+            loss = loss + library.cos(x).sum()
+            loss.backward()
+            seen.append(loss.item())
+            return loss
+
+        returned = [optimizer.step(closure).item() for _ in range(4)]
+        losses.append(seen + returned)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-7)
+    for p, q in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), rtol=1e-6, atol=1e-8)
+
+
+def test_what_lbfgs_refuses() -> None:
+    ours, _ = parameters((2,))
+    with pytest.raises(NotImplementedError, match="^LBFGS: line_search_fn='strong_wolfe' is not s"):
+        optim.LBFGS(ours, line_search_fn="strong_wolfe")
+    with pytest.raises(ValueError, match="^LBFGS: expected one group of parameters, got 2"):
+        optim.LBFGS([{"params": ours}, {"params": parameters((2,))[0]}])
+    optimizer = optim.LBFGS(ours)
+    with pytest.raises(TypeError, match="^LBFGS: step: expected a closure"):
+        optimizer.step()
+    for method, *state in ((optimizer.state_dict,), (optimizer.load_state_dict, {})):
+        with pytest.raises(NotImplementedError, match="^LBFGS: .*state_dict is not supported"):
+            method(*state)
+
+    def broken() -> Any:
+        ours[0].grad = mg.tensor([math.nan, 1.0], dtype=mg.float64)
+        return mg.tensor(1.0)
+
+    before = ours[0].tolist()
+    with pytest.raises(FloatingPointError, match="^LBFGS: the gradient of parameter 0"):
+        optimizer.step(broken)
+    assert ours[0].tolist() == before
+
+
+def test_a_schedule_of_functions_is_saved_without_them() -> None:
+    ours, _ = parameters((2,))
+    optimizer = optim.SGD(ours, lr=0.1)
+    scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda t: 1 / (t + 1))
+    for _ in range(3):
+        optimizer.step()
+        scheduler.step()
+    state = scheduler.state_dict()
+    assert state == {"last_epoch": 3, "base_lrs": [0.1]}
+    again = optim.lr_scheduler.LambdaLR(optim.SGD(ours, lr=0.1), lambda t: 1 / (t + 1))
+    again.load_state_dict(state)
+    again.step()
+    assert again.get_last_lr() == pytest.approx([0.02])
+    for wrong, error in ((3, TypeError), ([print, print], ValueError)):
+        with pytest.raises(error, match="^LambdaLR: lr_lambda: expected"):
+            optim.lr_scheduler.LambdaLR(optimizer, wrong)
+    with pytest.raises(NotImplementedError, match="^StepLR: step: epoch=3 is not supported"):
+        optim.lr_scheduler.StepLR(optimizer, 2).step(3)
+
+
 SCHEDULES = [
     ("StepLR", {"step_size": 3}),
     ("StepLR", {"step_size": 2, "gamma": 0.5}),
@@ -140,6 +222,15 @@ SCHEDULES = [
     ("LinearLR", {"start_factor": 0.5, "end_factor": 0.1, "total_iters": 4}),
     ("CosineAnnealingLR", {"T_max": 5}),
     ("CosineAnnealingLR", {"T_max": 3, "eta_min": 0.01}),
+    ("MultiStepLR", {"milestones": [2, 5, 5], "gamma": 0.5}),
+    ("MultiStepLR", {"milestones": (3,)}),
+    ("LambdaLR", {"lr_lambda": lambda t: 0.9**t}),
+    ("LambdaLR", {"lr_lambda": [lambda t: 1 / (t + 1), lambda t: t % 3]}),
+    ("MultiplicativeLR", {"lr_lambda": lambda t: 0.5 + t % 2}),
+    ("ConstantLR", {}),
+    ("ConstantLR", {"factor": 0.5, "total_iters": 3}),
+    ("PolynomialLR", {}),
+    ("PolynomialLR", {"total_iters": 7, "power": 2.0}),
 ]
 
 
@@ -170,6 +261,12 @@ def test_schedule(name: str, settings: dict[str, Any]) -> None:
 def test_two_schedules_act_together() -> None:
     schedules([SCHEDULES[0], SCHEDULES[2]], 8)
     schedules([SCHEDULES[3], SCHEDULES[6]], 5)
+
+
+def test_two_more_schedules_act_together() -> None:
+    names = {name: i for i, (name, _) in enumerate(SCHEDULES)}
+    schedules([SCHEDULES[names["MultiStepLR"]], SCHEDULES[names["MultiplicativeLR"]]], 8)
+    schedules([SCHEDULES[names["ConstantLR"]], SCHEDULES[names["PolynomialLR"]]], 5)
 
 
 @given(

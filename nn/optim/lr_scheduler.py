@@ -7,8 +7,9 @@ As in PyTorch each next lr comes from the present one, so that several schedules
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -28,6 +29,8 @@ class LRScheduler:
     last_epoch: only -1, a new training; NotImplementedError else. `load_state_dict` resumes one.
     """
 
+    not_saved: ClassVar[set[str]] = {"optimizer"}  # what state_dict leaves out
+
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         check_last_epoch(type(self).__name__, last_epoch)
         self.optimizer = optimizer
@@ -45,8 +48,9 @@ class LRScheduler:
         """The lr of step t. lr: that of step t - 1; base: that of step 0."""
         raise NotImplementedError
 
-    def step(self) -> None:
-        """Set the lr of the next epoch."""
+    def step(self, epoch: None = None) -> None:
+        """Set the lr of the next epoch. Raises NotImplementedError where an epoch is given."""
+        check_epoch(type(self).__name__, epoch)
         self.take_new_groups()
         self.last_epoch += 1
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
@@ -59,7 +63,8 @@ class LRScheduler:
     def state_dict(self) -> dict[str, Any]:
         """Its numbers; the learning rates themselves are in the optimizer's state_dict."""
         self.take_new_groups()
-        return deepcopy({key: value for key, value in vars(self).items() if key != "optimizer"})
+        kept = {key: value for key, value in vars(self).items() if key not in self.not_saved}
+        return deepcopy(kept)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it
@@ -119,6 +124,103 @@ class ExponentialLR(StepLR):
     def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
         gamma = as_number("ExponentialLR", "gamma", gamma)
         super().__init__(optimizer, 1, gamma, last_epoch)
+
+
+class MultiStepLR(LRScheduler):
+    """lr · gamma at each step that is named in `milestones`; twice where one is named twice."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        milestones: Sequence[int],
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+    ):
+        if not isinstance(milestones, Iterable):
+            raise TypeError(f"MultiStepLR: milestones: expected a list, got {milestones!r}")
+        self.milestones = [as_number("MultiStepLR", "milestones", m) for m in milestones]
+        self.gamma = as_number("MultiStepLR", "gamma", gamma)
+        super().__init__(optimizer, last_epoch)
+
+    def next_lr(self, lr: float, base: float, t: int) -> float:
+        return float(lr * self.gamma ** self.milestones.count(t))
+
+
+class LambdaLR(LRScheduler):
+    """lr_t = lr_0 f(t), f being `lr_lambda`, or one function for each group in a list.
+
+    The functions are not saved.
+    """
+
+    not_saved: ClassVar[set[str]] = {"optimizer", "lr_lambdas"}
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1):
+        self.optimizer = optimizer
+        self.lr_lambdas = as_functions(self, lr_lambda)
+        super().__init__(optimizer, last_epoch)
+
+    def step(self, epoch: None = None) -> None:
+        """Set the lr of the next epoch. Raises NotImplementedError where an epoch is given."""
+        check_epoch(type(self).__name__, epoch)
+        self.take_new_groups()
+        self.last_epoch += 1
+        rows = zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True)
+        for group, base, function in rows:
+            group["lr"] = self.lr_of(function, group["lr"], base)
+
+    def lr_of(self, function: Any, lr: float, base: float) -> float:
+        """The lr of the present step. lr: that of the step before; base: that of step 0."""
+        return float(base * function(self.last_epoch))
+
+
+class MultiplicativeLR(LambdaLR):
+    """lr_t = lr_{t-1} f(t), f being `lr_lambda`, or one function for each group in a list."""
+
+    def lr_of(self, function: Any, lr: float, base: float) -> float:
+        return float(lr * function(self.last_epoch)) if self.last_epoch > 0 else lr
+
+
+class ConstantLR(LRScheduler):
+    """lr times `factor` until step `total_iters`."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        factor: float = 1 / 3,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ):
+        self.factor = as_number("ConstantLR", "factor", factor)
+        self.total_iters = as_number("ConstantLR", "total_iters", total_iters)
+        if not 0 < self.factor <= 1:
+            raise ValueError(f"ConstantLR: factor: expected above 0, up to 1, got {factor}")
+        super().__init__(optimizer, last_epoch)
+
+    def next_lr(self, lr: float, base: float, t: int) -> float:
+        if t == 0:
+            return float(lr * self.factor)
+        return float(lr / self.factor) if t == self.total_iters else lr
+
+
+class PolynomialLR(LRScheduler):
+    """lr_t = lr_0 (1 - t / total_iters)^power, 0 from step total_iters on."""
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        total_iters: int = 5,
+        power: float = 1.0,
+        last_epoch: int = -1,
+    ):
+        self.total_iters = as_count("PolynomialLR", "total_iters", total_iters)
+        self.power = as_number("PolynomialLR", "power", power)
+        super().__init__(optimizer, last_epoch)
+
+    def next_lr(self, lr: float, base: float, t: int) -> float:
+        if t == 0 or t > self.total_iters:
+            return lr
+        share = (1 - t / self.total_iters) / (1 - (t - 1) / self.total_iters)
+        return float(lr * share**self.power)
 
 
 class LinearLR(LRScheduler):
@@ -234,8 +336,9 @@ class ReduceLROnPlateau(LRScheduler):
     def take_new_groups(self) -> None:
         """Nothing: each cut is of the present lr, and no other is kept."""
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]
+    def step(self, metrics: Any, epoch: None = None) -> None:  # type: ignore[override]
         """Count `metrics`, a number or a tensor of one, and cut the lr where it is time to."""
+        check_epoch("ReduceLROnPlateau", epoch)
         metric = float(metrics)
         self.last_epoch += 1
         if self.is_better(metric):
@@ -263,6 +366,30 @@ class ReduceLROnPlateau(LRScheduler):
             lr = max(group["lr"] * self.factor, self.min_lr)
             if group["lr"] - lr > self.eps:
                 group["lr"] = lr
+
+
+def as_functions(scheduler: Any, given: Any) -> list[Any]:
+    """One function for each group. Raises TypeError or ValueError where they are not."""
+    name = type(scheduler).__name__
+    groups = checked_groups(scheduler)
+    functions = list(given) if isinstance(given, list | tuple) else [given] * len(groups)
+    if len(functions) != len(groups):
+        raise ValueError(
+            f"{name}: lr_lambda: expected one for each of {len(groups)} groups, "
+            f"got {len(functions)}"
+        )
+    for function in functions:
+        if not callable(function):
+            raise TypeError(f"{name}: lr_lambda: expected a function, got {function!r}")
+    return functions
+
+
+def check_epoch(name: str, epoch: Any) -> None:
+    """Raise NotImplementedError where step is to go to an epoch."""
+    if epoch is not None:
+        raise NotImplementedError(
+            f"{name}: step: epoch={epoch!r} is not supported; call step() once after each epoch"
+        )
 
 
 def check_last_epoch(name: str, last_epoch: Any) -> None:

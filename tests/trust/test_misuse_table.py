@@ -46,7 +46,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 INSIDE = re.compile(
     "check|refuse|not_supported|normalize|reduced|target_weights|pad_dim|filled_like|class_dim|"
     "masked_softmax|attend|collate|default_collate|with_gradients|norm_of|reason_of|generator_at|"
-    "changed_in_place|limit_norms|packed_places|lengths_of|PackedParts|softmax_dim|reduction_of|bounded_log|"
+    "as_functions|changed_in_place|limit_norms|packed_places|lengths_of|PackedParts|softmax_dim|reduction_of|bounded_log|"
     "(Dataset|IterableDataset|Sampler|LRScheduler|Optimizer)$"
 )
 
@@ -61,7 +61,7 @@ def public() -> dict[str, Any]:
         for name, f in own(nn.init)
         if name.endswith("_") or name == "calculate_gain"
     }
-    optimizers = ("SGD", "Adagrad", "Adam", "AdamW", "RMSprop")
+    optimizers = ("SGD", "Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "LBFGS", "RMSprop")
     found |= {f"nn.optim.{name}": getattr(nn.optim, name) for name in optimizers}
     for module in (nn.optim.lr_scheduler, nn.data, nn.utils, nn.utils.rnn):
         found |= {
