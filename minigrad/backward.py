@@ -89,8 +89,8 @@ class Gradients:
         self.by_slot: dict[Slot, Any] = {}
         self.owned: set[Slot] = set()  # slots whose array was made here
 
-    def add(self, t: TensorBase, g: Any) -> None:
-        """Let `g` arrive at t."""
+    def add(self, t: TensorBase, g: Any, is_new: bool = False) -> None:
+        """Let `g` arrive at t. is_new: nobody else has this array, and it may be written to."""
         place = t if t.node is None else (t.node, t.index)
         before = self.by_slot.get(place)
         if type(g) is LazyScatter:
@@ -104,6 +104,8 @@ class Gradients:
             g = self.as_gradient_of(t, g)
         if before is None:
             self.by_slot[place] = g
+            if is_new:
+                self.owned.add(place)
         elif place in self.owned:
             self.by_slot[place] += g
         else:
@@ -182,9 +184,11 @@ def backpropagate(
             if True not in needs:
                 continue
             if has_arrived(gs):
+                is_rule = type(node.pullback) is tuple
+                is_new = not is_rule and gives_new_arrays(node, create_graph)
                 for a, g in zip(node.args, vjp_of(node, gs, needs, create_graph)):
                     if g is not None:
-                        gradients.add(a, g)
+                        gradients.add(a, g, is_new)
             if not retain_graph:
                 node.args = ()
                 node.pullback = None
@@ -223,6 +227,12 @@ def has_arrived(gs: list[Any]) -> bool:
         if g is not None:
             return True
     return False
+
+
+def gives_new_arrays(node: Node, create_graph: bool) -> bool:
+    """Whether the pullback of a node says that nobody else has the arrays that it returns."""
+    is_shown = create_graph or mode.observer  # an observer may keep what it sees
+    return not is_shown and getattr(node.pullback, "gives_new_arrays", False)
 
 
 def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:

@@ -39,8 +39,17 @@ class LayerRun(NamedTuple):
     name: str  # "l0", "l0_reverse", "l1" ...
     x: Tensor  # (T,B,I), its input
     initial_state: States  # (B,H) each
-    hs: Tensor  # (T,B,H), its output at each step
+    output: Tensor  # (T,B,D·H), the layer's at each step, in all its directions
     final_state: States  # (B,H) each
+
+    @property
+    def hs(self) -> Tensor:
+        """(T,B,H), the output of this direction."""
+        H = self.final_state[0].shape[-1]
+        if self.output.shape[-1] == H:
+            return self.output
+        is_reverse = self.name.endswith("_reverse")
+        return self.output[..., H:] if is_reverse else self.output[..., :H]
 
 
 class RNNBase(Recurrent):
@@ -108,9 +117,9 @@ class RNNBase(Recurrent):
         if isinstance(input, PackedSequence):
             return self.forward_packed(input, hx, lengths)
         runs = self.run_layers(input, hx, lengths)
-        output = concatenate_outputs(runs[-len(self.directions) :])  # (T,B,D·H)
+        output = runs[-1].output  # (T,B,D·H)
         final_states = zip(*[run.final_state for run in runs], strict=True)
-        state = [stack(parts) for parts in final_states]  # h_n, or h_n and c_n, (L·D,B,H)
+        state = [stack_states(parts) for parts in final_states]  # h_n, or h_n and c_n, (L·D,B,H)
         if input.ndim == 2:
             output = output[:, 0]
             state = [part[:, 0] for part in state]
@@ -141,21 +150,29 @@ class RNNBase(Recurrent):
         runs: list[LayerRun] = []
         for layer in range(self.num_layers):
             if layer > 0:
-                x = concatenate_outputs(runs[-len(self.directions) :])  # (T,B,D·H)
-                x = F.dropout(x, self.dropout, self.training)
-            for direction in self.directions:
-                name = f"l{layer}{direction}"
-                state = states[len(runs)]
-                hs, *final_state = self.op(
-                    x,
-                    *state,
-                    *self.weights(f"_{name}"),
-                    lengths=lengths,
-                    reverse=direction == "_reverse",
-                    **self.settings(),
-                )
-                runs.append(LayerRun(name, x, state, hs, tuple(final_state)))
+                x = F.dropout(runs[-1].output, self.dropout, self.training)
+            names = [f"l{layer}{direction}" for direction in self.directions]
+            starts = states[len(runs) : len(runs) + len(names)]
+            output, final_states = self.run_layer(x, names, starts, lengths)
+            for name, start, end in zip(names, starts, final_states, strict=True):
+                runs.append(LayerRun(name, x, start, output, end))
         return runs
+
+    def run_layer(
+        self, x: Tensor, names: list[str], starts: list[States], lengths: Any
+    ) -> tuple[Tensor, list[States]]:
+        """One layer in its directions: its output (T,B,D·H), and the last states of each."""
+        arguments = [
+            (*start, *self.weights(f"_{name}")) for name, start in zip(names, starts, strict=True)
+        ]
+        settings = self.settings()
+        if self.bidirectional:
+            output, *ends = byhand.both_directions(
+                self.op, x, *arguments, lengths=lengths, **settings
+            )
+            return output, ends
+        output, *end = self.op(x, *arguments[0], lengths=lengths, **settings)
+        return output, [tuple(end)]
 
     def settings(self) -> dict[str, Any]:
         """The settings of `op` that are the layer's own."""
@@ -164,9 +181,12 @@ class RNNBase(Recurrent):
     def initial_states(self, x: Tensor, hx: Any, has_batch: bool) -> list[States]:
         """The state that each run starts from, of tensors (B,H)."""
         B = x.shape[1]
-        shape = (len(self.suffixes), B, self.hidden_size)
-        state = self.initial_state(x, hx, shape)  # (L·D,B,H) each
-        if hx is not None and not has_batch:
+        runs = len(self.suffixes)
+        if hx is None:
+            zero = self.initial_state(x, None, (B, self.hidden_size))
+            return [zero] * runs
+        state = self.initial_state(x, hx, (runs, B, self.hidden_size))  # (L·D,B,H) each
+        if not has_batch:
             state = tuple([part[:, None] for part in state])
         return list(zip(*[part.unbind(0) for part in state], strict=True))
 
@@ -220,11 +240,9 @@ def to_time_first(x: Tensor, batch_first: bool) -> Tensor:
     return x.transpose(0, 1) if batch_first else x
 
 
-def concatenate_outputs(runs: Sequence[LayerRun]) -> Tensor:
-    """The outputs of a layer's directions as one tensor (T,B,D·H)."""
-    if len(runs) == 1:
-        return runs[0].hs
-    return cat([run.hs for run in runs], dim=-1)
+def stack_states(parts: Sequence[Tensor]) -> Tensor:
+    """The last states of all runs, (L·D,B,H)."""
+    return parts[0].unsqueeze(0) if len(parts) == 1 else stack(parts)
 
 
 class RNN(RNNBase):

@@ -92,6 +92,13 @@ def kernels() -> Iterator[Any]:
     Stream.recording = None
 
 
+@pytest.fixture
+def stepwise(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """`kernels` of a device on which no weights fit a multiprocessor: each step is launched."""
+    monkeypatch.setattr(kernels, "limits", kernels.limits._replace(registers=0))
+    return kernels
+
+
 TRACED = 10  # examples of a property whose coverage is measured: more would hardly add a line
 
 

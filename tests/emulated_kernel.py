@@ -1,11 +1,15 @@
-"""CuPy's RawKernel and CUDA graphs without CUDA: the same source, compiled for the CPU, where one
-thread does all."""
+"""CuPy's RawKernel and CUDA graphs without CUDA: the same source, compiled for the CPU.
+
+One thread does all, unless the kernel has barriers: then it runs in blocks of as many threads as
+on a GPU (emulated_blocks.h).
+"""
 
 import atexit
 import ctypes
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -36,6 +40,26 @@ C_TYPES = {
 }
 
 
+BLOCKS = Path(__file__).with_name("emulated_blocks.h").read_text("utf-8")
+RUN = """
+extern "C" int run_{name}(void **args, const long long *sizes, bool descending)
+{{
+    return launch({name}, args, sizes, descending);
+}}
+"""
+FAULTS = {
+    1: "a barrier that some threads reach while others have ended",
+    2: "memory behind the shared memory was written",
+}
+KERNEL = re.compile(r"__global__ void (?:__launch_bounds__\(.*?\) )?(\w+)\(")
+STATIC_LIMIT = 48 * 1024  # bytes of shared memory that a kernel gets without asking
+ATTRIBUTES = {  # of a device: those of an H100 and an H200
+    "MultiProcessorCount": 132,
+    "MaxRegistersPerBlock": 65536,
+    "MaxSharedMemoryPerBlockOptin": 232448,
+}
+
+
 @functools.cache
 def folder() -> Path:
     path = tempfile.mkdtemp()
@@ -56,36 +80,71 @@ def compiled(source: str) -> ctypes.CDLL:
         "-ffp-contract=off",
         "-shared",
         "-fPIC",
+        "-fvisibility-inlines-hidden",
         *CHECKS,
     ]
-    done = subprocess.run(
-        [*command, "-o", target, "-"], input=ONE_THREAD + source, text=True, capture_output=True
-    )
+    text = ONE_THREAD + source
+    if has_barriers(source):
+        runs = [RUN.format(name=name) for name in KERNEL.findall(source)]
+        text = "".join([BLOCKS, source, *runs])
+    done = subprocess.run([*command, "-o", target, "-"], input=text, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
     return ctypes.CDLL(str(target))
 
 
+def has_barriers(source: str) -> bool:
+    return "__syncthreads" in source
+
+
 class RawKernel:
-    """A kernel that takes arrays of the strict device, whose memory is the host's. `launches`
-    counts all of them."""
+    """A kernel that takes arrays of the strict device, whose memory is the host's.
+
+    `launches` counts all of them. `descending`: the order in which the threads of a block run.
+    `computes`: whether anything is run, or only counted.
+    """
 
     launches = 0
+    descending = False
+    computes = True
 
     def __init__(self, code: str, name: str):
         self.code, self.name = code, name
+        self.max_dynamic_shared_size_bytes = STATIC_LIMIT
 
     def __call__(
-        self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]
+        self,
+        grid: tuple[int, ...],
+        block: tuple[int, ...],
+        args: tuple[Any, ...],
+        *,
+        shared_mem: int = 0,
     ) -> None:
         assert grid[0] >= 1 and 1 <= block[0] <= 1024
-        function, given = getattr(compiled(self.code), self.name), [*map(passed, args)]
-        if not captured(lambda: function(*given)):
+        assert self.max_dynamic_shared_size_bytes <= ATTRIBUTES["MaxSharedMemoryPerBlockOptin"]
+        if shared_mem > self.max_dynamic_shared_size_bytes:
+            raise RuntimeError("CUDA_ERROR_INVALID_VALUE: invalid argument")
+        given = [*map(passed, args)]
+        run = self.one_thread if not has_barriers(self.code) else self.blocks
+        if not captured(lambda: run(grid, block, shared_mem, given)):
             RawKernel.launches += 1
-            function(*given)
+            if RawKernel.computes:
+                run(grid, block, shared_mem, given)
+
+    def one_thread(self, grid: Any, block: Any, shared: int, given: list[Any]) -> None:
+        getattr(compiled(self.code), self.name)(*given)
+
+    def blocks(self, grid: Any, block: Any, shared: int, given: list[Any]) -> None:
+        run = getattr(compiled(self.code), f"run_{self.name}")
+        addresses = (ctypes.c_void_p * len(given))(*map(ctypes.addressof, given))
+        sizes = (ctypes.c_longlong * 4)(*(*grid, 1)[:2], block[0], shared)
+        fault = run(addresses, sizes, RawKernel.descending)
+        assert not fault, f"{self.name}: {FAULTS[fault]}"
 
 
 def passed(a: Any) -> Any:
     """An argument as C takes it: an array as its address, a number or a structure as it is."""
+    if a is None:
+        return ctypes.c_void_p(0)
     if hasattr(a, "held"):
         assert a.held.flags.c_contiguous, "a kernel takes contiguous arrays"
         return ctypes.c_void_p(a.held.ctypes.data)
@@ -168,6 +227,8 @@ def refuse_cublas() -> None:
 class Cublas:
     """A handle knows its stream and its workspace; setting a stream forgets the workspace."""
 
+    launches = 0
+
     def __init__(self) -> None:
         self.handles: list[dict[str, Any]] = []
 
@@ -184,6 +245,10 @@ class Cublas:
     def cublasSetWorkspace_v2(self, handle: Any, address: int, size: int) -> int:
         assert address and size > 0
         self.handles[handle.value - 1]["workspace"] = address
+        return 0
+
+    def cublasSetMathMode(self, handle: Any, mode: int) -> int:
+        self.handles[handle.value - 1]["mode"] = mode
         return 0
 
     def cublasSgemm_v2(self, *args: Any) -> int:
@@ -203,17 +268,22 @@ class Cublas:
             refuse_capture("cuBLAS takes its workspace")
         if lda < (k if on_a else m) or ldb < (n if on_b else k) or ldc < m:
             return 7  # CUBLAS_STATUS_INVALID_VALUE
-        left = matrix(dtype, a, lda, m if not on_a else k, k if not on_a else m)
-        right = matrix(dtype, b, ldb, k if not on_b else n, n if not on_b else k)
-        out = matrix(dtype, c, ldc, m, n)
         scale, kept = alpha._obj.value, beta._obj.value
-        assert scale == 1 and kept == 0, "only a plain product is emulated"
+        assert scale == 1 and kept in (0, 1), "only a plain product or sum is emulated"
+        if min(m, n, k) < 1:
+            return 7
 
         def call() -> None:
-            np.matmul((right.T if on_b else right).T, (left.T if on_a else left).T, out=out.T)
+            left = matrix(dtype, a, lda, m if not on_a else k, k if not on_a else m)
+            right = matrix(dtype, b, ldb, k if not on_b else n, n if not on_b else k)
+            out = matrix(dtype, c, ldc, m, n)
+            found = (left.T if on_a else left) @ (right.T if on_b else right)
+            out[:] = out + found if kept else found
 
         if not captured(call):
-            call()
+            Cublas.launches += 1
+            if RawKernel.computes:
+                call()
         return 0
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from emulated_kernel import (
+    ATTRIBUTES,
     COMPILER,
     Cublas,
     RawKernel,
@@ -36,6 +37,8 @@ METHODS = """
     ravel repeat reshape round searchsorted std sum swapaxes take transpose var view
 """.split()
 PRODUCTS = {"dot", "einsum", "inner", "matmul", "tensordot", "vdot"}  # through cuBLAS
+UNWRITTEN = {"empty", "empty_like"}  # memory alone: nothing is launched
+JOINING = {"concatenate", "stack"}  # a launch for each part
 COUNTING = {"argwhere", "flatnonzero", "nonzero", "unique"}  # how many there are decides the shape
 METHOD_KEYWORDS = {"axis", "keepdims", "dtype", "out", "kind", "shape", "copy", "casting", "order"}
 KEYWORDS = {
@@ -53,6 +56,7 @@ class StrictArray:
     __array_ufunc__ = None  # ndarray + StrictArray asks StrictArray, which refuses
     __hash__ = None
     syncs = written = 0  # of all arrays together
+    launches = 0  # of CuPy's own kernels; copies from the host count as one
 
     def __init__(self, held: np.ndarray, base: "StrictArray | None" = None):
         self.held, self.base = held, base
@@ -113,6 +117,7 @@ class StrictArray:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self.held[wrapped(index, self.held.shape)] = unwrap(value)
+        StrictArray.launches += 1
         StrictArray.written += getattr(value, "size", 1)
 
 
@@ -155,6 +160,7 @@ operators()
 
 def written(numbers: np.ndarray, to: StrictArray) -> StrictArray:
     StrictArray.written += numbers.size
+    StrictArray.launches += 1
     return to
 
 
@@ -183,6 +189,7 @@ def wrap(y: Any, of: StrictArray | None = None) -> Any:
     shares = of is not None and np.may_share_memory(y, of.held)
     if not shares:
         refuse_capture("new memory")
+        StrictArray.launches += 1
         return StrictArray(y)
     return of if y is of.held else StrictArray(y, of if of.base is None else of.base)
 
@@ -237,6 +244,10 @@ class Word:
             raise AttributeError("'bool' object has no attribute 'astype'")  # as CuPy's where
         refuse_capture(self.name)
         result = self.function(*operands, **checked(self.name, options))
+        if self.name in UNWRITTEN:
+            return StrictArray(result)
+        if self.name in JOINING:
+            StrictArray.launches += len(args[0]) - 1
         if isinstance(options.get("out"), StrictArray):
             return written(result, options["out"])
         return wrap(result, next((a for a in args if isinstance(a, StrictArray)), None))
@@ -253,7 +264,7 @@ class StrictModule:
     ndarray = StrictArray
     RawKernel = RawKernel
     cuda = SimpleNamespace(
-        Device=lambda: SimpleNamespace(synchronize=lambda: None),
+        Device=lambda: SimpleNamespace(synchronize=lambda: None, attributes=ATTRIBUTES),
         Stream=Stream,
         get_current_stream=current_stream,
         alloc=alloc,
@@ -278,11 +289,13 @@ class StrictModule:
 
     @staticmethod
     def array(x: Any, dtype: Any = None) -> StrictArray:
+        StrictArray.launches += 1
         return StrictArray(np.array(x.held if isinstance(x, StrictArray) else x, dtype=dtype))
 
 
 def scatter(out: StrictArray, index: Any, g: StrictArray) -> None:
     np.add.at(out.held, wrapped(index, out.held.shape), unwrap(g))
+    StrictArray.launches += 1
     StrictArray.written += g.size
 
 

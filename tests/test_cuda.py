@@ -1,5 +1,6 @@
 """What a GPU does otherwise, on a CPU: the kernels' source, faults found late, graphs."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,11 +16,9 @@ import minigrad as mg
 import nn
 from minigrad import array, random
 from minigrad.byhand import gru, lstm, rnn
-from minigrad.fast.gpu import dropout, optimizers, source
-from minigrad.fast.gpu import gru as gru_on_gpu
+from minigrad.fast.gpu import dropout, one_launch, optimizers, source
 from minigrad.fast.gpu import kernels as gpu
-from minigrad.fast.gpu import lstm as lstm_on_gpu
-from minigrad.fast.gpu import rnn as rnn_on_gpu
+from minigrad.fast.gpu.both import KINDS
 from nn import optim
 
 pytestmark = pytest.mark.skipif(
@@ -83,9 +82,11 @@ def test_an_optimizer(kernels: Any, kind: Any, settings: dict[str, Any], dtype: 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("bias", [False, True])
 def test_a_layer_is_its_composition(
-    kernels: Any, op: Any, lengths: Any, reverse: bool, bias: bool
+    stepwise: Any, op: Any, lengths: Any, reverse: bool, bias: bool
 ) -> None:
-    """Values and gradients in float64, of every output and of h_n alone; then as graphs."""
+    """Step by step: values and gradients in float64, of every output and of h_n alone; then as
+    graphs. (test_cuda_one_launch.py has the same for all steps in one launch.)
+    """
     rng, (T, B, I, H) = np.random.default_rng(0), (7, 3, 4, 5)
     blocks, states = {"rnn": (1, 1), "lstm": (4, 2), "gru": (3, 1)}[op.__name__]
     shapes = [
@@ -118,8 +119,8 @@ def test_a_layer_is_its_composition(
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
-def test_a_step_is_one_product_and_one_kernel(kernels: Any, kind: str) -> None:
-    kernels.graphs.enabled = False
+def test_a_step_is_one_product_and_one_kernel(stepwise: Any, kind: str) -> None:
+    stepwise.graphs.enabled = False
     layer = getattr(nn, kind)(3, 4).to(NAME)
     launched = []
     for T in (5, 25):
@@ -368,19 +369,23 @@ def test_kernels_run_without_docstrings() -> None:
     command = [sys.executable, "-OO", "-c", WITHOUT_DOCSTRINGS]
     root = Path(__file__).parent.parent
     done = subprocess.run(command, cwd=root, capture_output=True, text=True)
-    assert done.returncode == 0 and int(done.stdout) == 5 + 5 + 2, done.stderr
+    assert done.returncode == 0 and int(done.stdout) == 1 + 1 + 2, done.stderr
 
 
 def test_every_kernel_is_a_function_of_its_file() -> None:
     """And every file of kernels is packaged."""
     used = [
         value
-        for module in (gpu, rnn_on_gpu, lstm_on_gpu, gru_on_gpu, optimizers, dropout)
+        for module in (gpu, one_launch, optimizers, dropout)
         for value in vars(module).values()
         if isinstance(value, source.Kernel)
     ]
+    for kind in KINDS.values():
+        used += [kernel for kernel in kind if isinstance(kernel, source.Kernel)]
     for kernel in used:
-        assert f'extern "C" __global__ void {kernel.name}(' in source.text(kernel.file)
+        bounds = r"(__launch_bounds__\(.*\) )?"
+        defined = rf'extern "C" __global__ void {bounds}{kernel.name}\('
+        assert re.search(defined, source.text(kernel.file))
     files = {path.name for path in source.HERE.glob("*.cu")}
     assert {kernel.file for kernel in used} == files
     defined = "".join(map(source.text, files)).count("__global__")

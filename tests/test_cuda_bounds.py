@@ -60,7 +60,8 @@ def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_kernels_keep_to_their_arrays() -> None:
     which = (
-        "test_a_layer_is_its_composition or test_an_optimizer or test_a_mask or "
+        "test_a_layer_is_its_composition or test_a_layer_is_its_definition or test_an_optimizer or "
+        "test_every_layout or test_a_mask or "
         "test_what_is_in_range"
     )
     done = sanitized(
@@ -72,6 +73,7 @@ def test_kernels_keep_to_their_arrays() -> None:
         "-p",
         "no:xdist",
         "test_cuda.py",
+        "test_cuda_one_launch.py",
         "-k",
         which,
     )

@@ -21,7 +21,12 @@ from nn import optim
 pytestmark = pytest.mark.skipif(
     not COMPILER, reason="the kernels are compiled with g++ or clang++, and neither is here"
 )
-CALLED = ["cublasSetStream_v2", "cublasSetWorkspace_v2", *products.FUNCTIONS.values()]
+CALLED = [
+    "cublasSetStream_v2",
+    "cublasSetWorkspace_v2",
+    "cublasSetMathMode",
+    *products.FUNCTIONS.values(),
+]
 
 
 def test_a_loop_becomes_a_graph_the_second_time(kernels: Any) -> None:
@@ -88,21 +93,21 @@ def test_where_nothing_can_be_captured_the_loop_runs_and_it_is_said_once(kernels
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 def test_without_cublas_the_loop_runs_and_it_is_said_once(
-    kernels: Any, kind: str, monkeypatch: pytest.MonkeyPatch
+    stepwise: Any, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """CuPy's own product is refused under capture: the layer is right, and the stream clean."""
     layer = getattr(nn, kind)(4, 5).to(NAME)
     x = mg.randn(6, 3, 4, device=NAME)
     want = layer(x)[0].cpu().detach().numpy()
-    monkeypatch.setattr(kernels.products, "cublas", None)
+    monkeypatch.setattr(stepwise.products, "cublas", None)
     kept: list[Any] = []  # so that memory is the same the next time
 
     def run(key: Any, arrays: Any, body: Any) -> None:
         kept.append(arrays)
         body_of_graphs(key, [], body)  # the loop is known by its key alone
 
-    body_of_graphs = kernels.graphs.run_captured
-    monkeypatch.setattr(kernels.graphs, "run_captured", run)
+    body_of_graphs = stepwise.graphs.run_captured
+    monkeypatch.setattr(stepwise.graphs, "run_captured", run)
     found = [layer(x)[0]]
     captures = Graph.captures
     with pytest.warns(UserWarning, match="no CUDA graph could be captured.*: calling cuBLAS API"):
@@ -111,7 +116,7 @@ def test_without_cublas_the_loop_runs_and_it_is_said_once(
         warnings.simplefilter("error")
         found.append(layer(x)[0])
         found[-1].sum().backward()
-    assert Stream.recording is None and not kernels.graphs.enabled
+    assert Stream.recording is None and not stepwise.graphs.enabled
     assert Graph.captures <= captures + 1  # the one that was given up, which is not launched
     for y in found:
         np.testing.assert_allclose(y.cpu().detach().numpy(), want, atol=1e-12)
@@ -129,7 +134,7 @@ def test_a_product_is_cupys(kernels: Any, dtype: Any, transposed: bool) -> None:
         right = StrictModule.array(np.ascontiguousarray(w.T if transposed else w).astype(dtype))
         for cublas in (kernels.products.cublas, None):
             out = StrictModule.array(np.full((7, columns), np.nan, dtype))
-            Products(kernels.cupy, cublas).multiply(left, right, out[:rows], transposed)
+            Products(kernels.cupy, cublas).multiply(left, right, out[:rows], transpose_b=transposed)
             tolerance = 1e-12 if dtype == np.float64 else 1e-6
             np.testing.assert_allclose(out.get()[:rows], want, atol=tolerance)
             assert np.isnan(out.get()[rows:]).all()
@@ -158,14 +163,14 @@ def test_a_library_that_cannot_be_loaded_is_none(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
-def test_training_with_graphs_is_training(kernels: Any, kind: str) -> None:
+def test_training_with_graphs_is_training(stepwise: Any, kind: str) -> None:
     """Two layers of one shape, both ways, so that several runs wait for their backward at a time;
     two lengths.
     """
 
     def losses(captures: bool) -> tuple[list[float], int]:
         mg.manual_seed(0)
-        kernels.graphs.local, kernels.graphs.enabled = threading.local(), captures
+        stepwise.graphs.local, stepwise.graphs.enabled = threading.local(), captures
         before = Graph.launches
         model, found = getattr(nn, kind)(4, 4, num_layers=3).to(NAME), []
         optimizer = optim.Adam(model.parameters(), lr=0.1)
@@ -185,5 +190,5 @@ def test_training_with_graphs_is_training(kernels: Any, kind: str) -> None:
     (plain, none), (graphs, some) = losses(False), losses(True)
     assert plain == graphs and not none
     assert (
-        some or kernels.graphs.enabled
+        some or stepwise.graphs.enabled
     )  # whether memory comes back at the same addresses is up to malloc

@@ -1,4 +1,4 @@
-"""The GRU on a GPU: one kernel for each step, forward and back. It must equal
+"""The GRU on a GPU: in one launch, or one for each step. It must equal
 `minigrad.byhand.gru`.
 """
 
@@ -11,12 +11,11 @@ from minigrad.autograd import RuleResult
 from minigrad.byhand.gru import gru
 from minigrad.byhand.sequence import check_sizes
 from minigrad.cells import Lengths
+from minigrad.fast.gpu.one_launch import kind_of
 from minigrad.fast.gpu.recurrent import run_on_gpu
-from minigrad.fast.gpu.source import Kernel
 from minigrad.faster import faster
 
-STEP = Kernel("gru.cu", "gru_step")
-BACK = Kernel("gru.cu", "gru_back")
+GRU = kind_of("gru", 3)
 
 
 def resets_after(*args: Any, reset_after: bool = True, **settings: Any) -> bool:
@@ -38,7 +37,7 @@ def gru_on_gpu(
     reverse: bool = False,
     reset_after: bool = True,
 ) -> RuleResult:
-    """The kernels of gru.cu, step after step."""
+    """The kernels of gru_scan.cu, or of gru.cu, step after step."""
     check_sizes("gru", 3, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
     weights = [w_ih, w_hh, b_ih, b_hh]
-    return run_on_gpu(xp, STEP, BACK, x, [h0], weights, lengths, reverse)
+    return run_on_gpu(xp, GRU, x, [h0], weights, lengths, reverse)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.fast.gpu.fit import Fit, Limits
 from minigrad.fast.gpu.graphs import Graphs
 from minigrad.fast.gpu.products import Products
 from minigrad.fast.gpu.source import Kernel
@@ -14,6 +15,7 @@ from minigrad.fast.gpu.source import Kernel
 Array = Any  # cupy.ndarray
 
 THREADS = 256  # of a block
+STATIC_SHARED = 48 * 1024  # bytes of shared memory that a block gets without asking
 MAX_ROWS = 64  # of a table: what a launch takes by value has at most 4 kB
 TABLE = np.dtype(
     [("rows", np.int64, (MAX_ROWS, 7))]
@@ -42,6 +44,7 @@ class Kernels:
         self.cupy = cupy
         self.graphs = Graphs(cupy)
         self.products = Products(cupy, cublas)
+        self.limits = Limits.of(cupy)
         self.compiled: dict[Any, Any] = {}
         self.host_fault = host_fault
         self.device_fault = cupy.zeros(1, np.int64)
@@ -60,6 +63,19 @@ class Kernels:
         if n > 0:
             blocks = -(-n // THREADS)
             self.compiled[key]((blocks,), (THREADS,), tuple(values))
+
+    def launch_blocks(
+        self, kernel: Kernel, dtype: Any, how: Fit, grid: tuple[int, int], *args: Any
+    ) -> None:
+        """Run a kernel whose threads wait for one another, in blocks that `how` describes."""
+        key = kernel, dtype, how
+        if key not in self.compiled:
+            source = kernel.source(dtype, **how.constants())
+            compiled = self.cupy.RawKernel(source, kernel.name)
+            if how.shared_bytes > STATIC_SHARED:
+                compiled.max_dynamic_shared_size_bytes = how.shared_bytes
+            self.compiled[key] = compiled
+        self.compiled[key](grid, (how.threads,), args, shared_mem=how.shared_bytes)
 
     def launch_for_each_parameter(
         self, kernel: Kernel, rows: Sequence[Sequence[Any]], faults: Sequence[Any], *args: Any

@@ -1,4 +1,4 @@
-"""The LSTM on a GPU: one kernel for each step, forward and back. It must equal
+"""The LSTM on a GPU: in one launch, or one for each step. It must equal
 `minigrad.byhand.lstm`.
 """
 
@@ -9,12 +9,11 @@ from minigrad.autograd import RuleResult
 from minigrad.byhand.lstm import lstm
 from minigrad.byhand.sequence import check_sizes
 from minigrad.cells import Lengths
+from minigrad.fast.gpu.one_launch import kind_of
 from minigrad.fast.gpu.recurrent import run_on_gpu
-from minigrad.fast.gpu.source import Kernel
 from minigrad.faster import faster
 
-STEP = Kernel("lstm.cu", "lstm_step")
-BACK = Kernel("lstm.cu", "lstm_back")
+LSTM = kind_of("lstm", 4)
 
 
 @faster(lstm, device="cuda")
@@ -31,7 +30,7 @@ def lstm_on_gpu(
     lengths: Lengths = None,
     reverse: bool = False,
 ) -> RuleResult:
-    """The kernels of lstm.cu, step after step."""
+    """The kernels of lstm_scan.cu, or of lstm.cu, step after step."""
     check_sizes("lstm", 4, x, [h0, c0], w_ih, w_hh, b_ih, b_hh, lengths)
     weights = [w_ih, w_hh, b_ih, b_hh]
-    return run_on_gpu(xp, STEP, BACK, x, [h0, c0], weights, lengths, reverse)
+    return run_on_gpu(xp, LSTM, x, [h0, c0], weights, lengths, reverse)

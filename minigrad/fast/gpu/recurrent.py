@@ -1,8 +1,9 @@
-"""The time loop of rnn, gru and lstm on a GPU: a product and a kernel for each step, in one graph.
+"""rnn, gru and lstm on a GPU: all steps in one launch, or a product and a kernel for each step.
 
-Here the batch comes first, as in PyTorch: then the inputs of all steps are one product, the
-gradients of the weights are one each, nothing is copied into another order, and the rows that still
-run at a step are contiguous.
+`one_launch` has the first, for weights that fit a multiprocessor. The time loop of this file is for
+larger ones; its launches become one graph. Here the batch comes first, as in PyTorch: then the
+inputs of all steps are one product, the gradients of the weights are one each, nothing is copied
+into another order, and the rows that still run at a step are contiguous.
 
     u_t = h_{t-1} w_hhᵀ,  z_t = x_t w_ihᵀ      `step` makes gates of their sum, in z, and h_t
     ∂h_{t-1} = ∂u_t w_hh                       `back` makes ∂z_t and ∂u_t of what comes back to h_t
@@ -18,13 +19,13 @@ from minigrad.autograd import RuleResult
 from minigrad.byhand.sequence import ReadingOrder
 from minigrad.cells import Lengths
 from minigrad.fast.gpu.kernels import kernels_of
+from minigrad.fast.gpu.one_launch import Direction, Kind, fit_of, run_in_one_launch
 from minigrad.fast.gpu.source import Kernel
 
 
 def run_on_gpu(
     xp: XP,
-    step: Kernel,
-    back: Kernel,
+    kind: Kind,
     x: Array,
     states: list[Array],
     weights: list[Any],
@@ -32,15 +33,21 @@ def run_on_gpu(
     reverse: bool,
     *settings: int,
 ) -> RuleResult:
-    """hs (T,B,H) and the last states (B,H), and their pullback, for the kernels of one kind of
-    layer.
+    """hs (T,B,H) and the last states (B,H), and their pullback, for one kind of layer.
+
+    settings: of the RNN, whether relu takes the place of tanh.
     """
+    how = fit_of(xp, kind, x, weights[1], 1)
+    if how is not None:
+        direction = Direction(states, weights, reverse)
+        return run_in_one_launch(xp, kind, how, x, [direction], lengths, 1 in settings)
     scan = GpuScan(xp, x, states, weights, lengths, reverse)
-    scan.forward(step, settings)
+    scan.forward(kind.step, settings)
 
     def pullback(gs: Any, needs: Sequence[bool]) -> Any:
-        return scan.backward(back, settings, gs, needs)
+        return scan.backward(kind.back, settings, gs, needs)
 
+    pullback.gives_new_arrays = True  # type: ignore[attr-defined]
     return scan.values(), pullback
 
 
@@ -75,7 +82,9 @@ class GpuScan:
         self.new = xp.empty if lengths is None else xp.zeros  # 0 where a row has ended
         x = self.order.read(xp.astype(x, self.dtype))
         self.flat_x = xp.reshape(x, (self.T * self.B, self.I))
-        z = xp.matmul(self.flat_x, self.w_ih.T)
+        self.flat_x = self.contiguous(self.flat_x)
+        z = xp.empty((self.T * self.B, self.K), dtype=self.dtype)
+        self.kernels.products.multiply(self.flat_x, self.w_ih, z, transpose_b=True)
         self.z = xp.reshape(z, (self.T, self.B, self.K))
         self.is_gru = self.K == 3 * self.H  # it needs u in backward too, and its ∂u is not ∂z
         self.u = self.new((self.T if self.is_gru else 1, self.B, self.K), dtype=self.dtype)
@@ -84,7 +93,9 @@ class GpuScan:
             path[0] = self.order.read_state(initial_state)
 
     def contiguous(self, a: Array) -> Array:
-        """`a` in one piece and in the layer's dtype, as a kernel takes it."""
+        """`a` in one piece and in the layer's dtype, as a kernel takes it; `a` itself if it is."""
+        if a.dtype == self.dtype and a.flags.c_contiguous:
+            return a
         return self.kernels.cupy.ascontiguousarray(a, self.dtype)
 
     def step_arrays(self, t: int) -> tuple[Array, list[Array]]:
@@ -101,7 +112,7 @@ class GpuScan:
             for t, n in enumerate(self.active_rows):
                 u, states = self.step_arrays(t)
                 h_before = self.states[0][t, :n]
-                products.multiply(h_before, self.w_hh, u[:n], transpose_w=True)
+                products.multiply(h_before, self.w_hh, u[:n], transpose_b=True)
                 arguments = [self.z[t], u, self.b_ih, self.b_hh, *states, self.H, *settings]
                 self.kernels.launch(step, self.dtype, n * self.H, *arguments)
 
@@ -145,20 +156,24 @@ class GpuScan:
 
     def input_gradient(self, dz: Array) -> Array:
         """∂x = ∂z w_ih, in the order of time."""
-        flat_dz = self.xp.reshape(dz, (self.T * self.B, self.K))
-        dx = self.xp.matmul(flat_dz, self.w_ih)
+        dx = self.xp.empty((self.T * self.B, self.I), dtype=self.dtype)
+        self.kernels.products.multiply(self.flat(dz), self.w_ih, dx)
         return self.order.write(self.xp.reshape(dx, (self.T, self.B, self.I)))
+
+    def flat(self, steps: Array) -> Array:
+        """(T,B,·) as a matrix (T·B,·)."""
+        return self.xp.reshape(steps, (self.T * self.B, steps.shape[-1]))
 
     def weight_gradients(self, dz: Array, du: Array) -> list[Array | None]:
         """∂w_ih = ∂zᵀ x,  ∂w_hh = ∂uᵀ h_{t-1},  and the biases' sums, or None without a bias."""
-        xp = self.xp
-        sum_rows = self.kernels.products.sum_rows
-        rows = self.T * self.B
-        flat_dz = xp.reshape(dz, (rows, self.K))
-        flat_du = xp.reshape(du, (rows, self.K))
-        h_before = xp.reshape(self.states[0][: self.T], (rows, self.H))
-        dw_ih = xp.matmul(flat_dz.T, self.flat_x)
-        dw_hh = xp.matmul(flat_du.T, h_before)
-        db_ih = sum_rows(flat_dz) if self.has_biases[0] else None
-        db_hh = sum_rows(flat_du) if self.has_biases[1] else None
+        products = self.kernels.products
+        flat_dz = self.flat(dz)
+        flat_du = self.flat(du)
+        h_before = self.flat(self.states[0][: self.T])
+        dw_ih = self.xp.empty((self.K, self.I), dtype=self.dtype)
+        dw_hh = self.xp.empty((self.K, self.H), dtype=self.dtype)
+        products.multiply(flat_dz, self.flat_x, dw_ih, transpose_a=True)
+        products.multiply(flat_du, h_before, dw_hh, transpose_a=True)
+        db_ih = products.sum_rows(flat_dz) if self.has_biases[0] else None
+        db_hh = products.sum_rows(flat_du) if self.has_biases[1] else None
         return [dw_ih, dw_hh, db_ih, db_hh]

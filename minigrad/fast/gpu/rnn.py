@@ -1,4 +1,4 @@
-"""The RNN on a GPU: one kernel for each step, forward and back. It must equal
+"""The RNN on a GPU: in one launch, or one for each step. It must equal
 `minigrad.byhand.rnn`.
 """
 
@@ -9,12 +9,11 @@ from minigrad.autograd import RuleResult
 from minigrad.byhand.rnn import rnn
 from minigrad.byhand.sequence import check_sizes
 from minigrad.cells import Lengths, check_nonlinearity
+from minigrad.fast.gpu.one_launch import kind_of
 from minigrad.fast.gpu.recurrent import run_on_gpu
-from minigrad.fast.gpu.source import Kernel
 from minigrad.faster import faster
 
-STEP = Kernel("rnn.cu", "rnn_step")
-BACK = Kernel("rnn.cu", "rnn_back")
+RNN = kind_of("rnn", 1)
 
 
 @faster(rnn, device="cuda")
@@ -31,9 +30,9 @@ def rnn_on_gpu(
     reverse: bool = False,
     nonlinearity: str = "tanh",
 ) -> RuleResult:
-    """The kernels of rnn.cu, step after step."""
+    """The kernels of rnn_scan.cu, or of rnn.cu, step after step."""
     check_sizes("rnn", 1, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
     check_nonlinearity(nonlinearity)
     is_relu = int(nonlinearity == "relu")
     weights = [w_ih, w_hh, b_ih, b_hh]
-    return run_on_gpu(xp, STEP, BACK, x, [h0], weights, lengths, reverse, is_relu)
+    return run_on_gpu(xp, RNN, x, [h0], weights, lengths, reverse, is_relu)

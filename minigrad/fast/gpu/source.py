@@ -11,19 +11,26 @@ HERE = Path(__file__).parent
 
 
 class Kernel(NamedTuple):
-    """The kernel `name` of a file. Its first parameter is n, how many numbers it is run for."""
+    """The kernel `name` of a file. Its first parameter is n, how many numbers it is run for; a
+    kernel of whole blocks (scan.cuh) has another form.
+
+    headers: the files that stand before it.
+    """
 
     file: str
     name: str
+    headers: tuple[str, ...] = ("common.cuh",)
 
-    def source(self, dtype: Any) -> str:
+    def source(self, dtype: Any, **constants: int) -> str:
         """What is compiled, with T as `dtype`. Raises TypeError for a dtype without a kernel."""
         if dtype.name not in C_NAMES:
             expected = ", ".join(C_NAMES)
             raise TypeError(
                 f"GPU: {self.name}: expected one of {expected}, got {dtype}; use .float()"
             )
-        return f"typedef {C_NAMES[dtype.name]} T;\n{text('common.cuh')}\n{text(self.file)}"
+        defined = [f"#define {name} {value}" for name, value in constants.items()]
+        files = [text(file) for file in (*self.headers, self.file)]
+        return "\n".join([f"typedef {C_NAMES[dtype.name]} T;", *defined, *files])
 
 
 @functools.cache
