@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from demos import claims, forest, rule, store, verdicts
+from demos import claims, engines, forest, rule, store, verdicts
 from demos.records import Records
 from demos.verdicts import Verdict, readable
 
@@ -102,28 +102,33 @@ def chances(verdict: Verdict) -> str:
     return f"{verdict.judged.wins:.0%}; {p}"
 
 
-def in_torch(verdict: Verdict, torch: Verdicts) -> str:
-    """Whether PyTorch's runs of the same experiment lead to the same verdict."""
-    other = torch[verdict.row.name]
-    if other.kind == verdicts.NOT_RUN:
+def in_torch(row: claims.Claim, records: Records) -> str:
+    """Whether the same experiment on PyTorch comes to the same verdict, on the seeds that both
+    have."""
+    ours, theirs = (records.sides(row.name, engine) for engine in ("minigrad", "torch"))
+    n = min(len(ours[0]), len(theirs[0]))
+    if row.is_fact and n:
+        both = {verdicts.of_fact(row, side[0][:n]) for side in (ours, theirs)}
+        return "same" if len(both) == 1 else "differs"
+    if not rule.look(n):
         return "not run"
-    n = f"{other.seeds} seed{'s' * (other.seeds > 1)}"
-    if verdict.kind == verdicts.NOT_RUN:
-        return f"{other.kind} ({n})"
-    return f"same ({n})" if agree(verdict, other) else f"differs: {other.kind} ({n})"
+    judged = [
+        rule.judge(row.differences(a[:n], b[:n]), row.least, row.direction)
+        for a, b in (ours, theirs)
+    ]
+    word = "same" if agree(*judged) else f"differs: {judged[1].verdict}"
+    return f"{word} ({judged[1].n} runs)"
 
 
-def agree(verdict: Verdict, other: Verdict) -> bool:
-    """The same verdict, or where one side has too few runs for one, an estimate in the other's
-    interval."""
-    if verdict.own == other.own or verdict.judged is None or other.judged is None:
-        return verdict.own == other.own
-    if rule.UNDECIDED not in (verdict.own, other.own):
-        return False
-    return bool(verdict.judged.low <= other.judged.estimate <= verdict.judged.high)
+def agree(one: rule.Judged, other: rule.Judged) -> bool:
+    """The same verdict; or one is undecided, and each estimate lies in the other's interval."""
+    if one.verdict == other.verdict:
+        return True
+    inside = one.low <= other.estimate <= one.high and other.low <= one.estimate <= other.high
+    return inside and rule.UNDECIDED in (one.verdict, other.verdict)
 
 
-def rows(found: Verdicts, torch: Verdicts) -> Iterator[str]:
+def rows(found: Verdicts, records: Records) -> Iterator[str]:
     """The table of claims; the comparison that shows a condition follows the row that names it."""
     yield (
         "| place | claim | a; b | a against b | runs | ahead; p | PyTorch | verdict |\n"
@@ -131,14 +136,14 @@ def rows(found: Verdicts, torch: Verdicts) -> Iterator[str]:
     )
     shown: set[str] = set()
     for verdict in of_the_lesson(found):
-        yield row_of(verdict, torch)
+        yield row_of(verdict, records)
         condition = verdict.row.shown_by
         if condition and not found[condition].row.place and condition not in shown:
             shown.add(condition)
-            yield row_of(found[condition], torch)
+            yield row_of(found[condition], records)
 
 
-def row_of(verdict: Verdict, torch: Verdicts) -> str:
+def row_of(verdict: Verdict, records: Records) -> str:
     row = verdict.row
     mark = verdicts.MARKS[verdict.kind]
     cells = [
@@ -148,7 +153,7 @@ def row_of(verdict: Verdict, torch: Verdicts) -> str:
         interval(verdict),
         str(verdict.seeds),
         chances(verdict),
-        in_torch(verdict, torch),
+        in_torch(row, records),
         f"{mark} {verdict.word}",
     ]
     return f"| {' | '.join(map(cell, cells))} |\n"
@@ -166,16 +171,30 @@ def highlights(found: Verdicts) -> str:
     return "".join(lines)
 
 
+def not_on_torch() -> Iterator[str]:
+    """Why some scripts have no runs on PyTorch."""
+    reasons = "; ".join(f"{name}: {why}" for name, why in engines.NOT_RUN.items())
+    yield (
+        "\nPyTorch: the same scripts run with `--engine torch`; compared on the seeds that both "
+        f"have, where there are at least {rule.LOOKS[0]}. Not run there: {reasons}.\n"
+    )
+
+
 def changed() -> dict[str, dict[str, str]]:
     """Row -> what the ledger before said ("before"), and why it is another verdict now ("why")."""
     return tomllib.loads(CHANGED.read_text("utf-8")) if CHANGED.exists() else {}
+
+
+def differs(before: str, now: Verdict) -> bool:
+    """Whether a verdict is another one; "alike" is a way not to hold."""
+    return (rule.FAILS if now.kind == rule.ALIKE else now.kind) != before
 
 
 def changes(found: Verdicts) -> Iterator[str]:
     yield "| claim | before | now | why |\n|---|---|---|---|\n"
     for name, entry in changed().items():
         now = found[name]
-        if now.kind != entry["before"]:
+        if differs(entry["before"], now):
             cells = [now.row.text, entry["before"], now.kind, entry["why"]]
             yield f"| {' | '.join(map(cell, cells))} |\n"
 
@@ -220,7 +239,7 @@ or computed, the same in every run.
 
 def page(results: Results, records: Records) -> str:
     """RESULTS.md."""
-    found, torch = verdicts.of(records), verdicts.of(records, "torch")
+    found = verdicts.of(records)
     made = results["made"]
     stale = sum(records.stale.values())
     parts = [
@@ -235,7 +254,8 @@ def page(results: Results, records: Records) -> str:
         "\n## How it is judged\n\n",
         HOW,
         "\n## Claims\n\n",
-        *rows(found, torch),
+        *rows(found, records),
+        *not_on_torch(),
         "\n## Verdicts that changed\n\nAgainst the ledger before, which had a rule of its own for "
         "each claim, and what brought the change:\n\n",
         *changes(found),
