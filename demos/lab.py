@@ -29,7 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from tqdm import tqdm
 
-from demos import claims, cluster, options, records, report, rule, store, verdicts
+from demos import claims, cluster, engines, options, records, report, rule, store, verdicts
 from demos.verdicts import readable
 
 given: options.Options | None = (
@@ -254,7 +254,8 @@ class Lab:
         row = claims.table()[name]
         a = np.atleast_1d(np.asarray(a, dtype=float))
         b = np.broadcast_to(np.asarray(b, dtype=float), a.shape)
-        self.measured[name] = (a.tolist(), b.tolist())
+        if not (self.options.engine == "torch" and name in engines.NOT_MEASURED):
+            self.measured[name] = (a.tolist(), b.tolist())
         constant = float(b[0]) if np.ptp(b) == 0 else b
         sides = [
             {"name": side, **summary(values, row.unit)}

@@ -8,6 +8,7 @@ stopped at any moment and goes on where it was.
     python -m demos.ledger                          all of it, on all cores
     python -m demos.ledger s6 x7 --jobs 2 --minutes 30
     python -m demos.ledger --plan                   what there is to do, and what it would cost
+    DEMOS_ENGINE=torch python -m demos.ledger       the same experiments on PyTorch, in its column
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import Any
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
-from demos import claims, lab, options, records, rule, store, verdicts
+from demos import claims, engines, lab, options, records, rule, store, verdicts
 
 Call = tuple[Callable[..., Any], dict[str, Any], Path]
 CHEAP_FROM = 20  # seeds
@@ -180,6 +181,7 @@ def parse(arguments: list[str]) -> tuple[options.Options, float, bool]:
         quick=given.quick,
         jobs=given.jobs,
         out=given.out,
+        engine=engines.chosen(),
         records=given.records or records.FOLDER,
     )
     return chosen, given.minutes, given.plan
