@@ -277,6 +277,9 @@ class Lab:
         self.add_claim(row, [{"name": row.measure, **summary(values, row.unit)}], own)
 
     def add_claim(self, row: claims.Claim, sides: list[dict[str, Any]], own: str) -> None:
+        """Say it, with the verdict of the ledger; where the ledger itself asks, nothing is said."""
+        if self.ledger:
+            return
         kept = verdicts.committed()[row.name]
         block = {"type": "claim", "section": self.name, "name": row.name, "claim": row.text}
         block |= {"where": row.place, "measure": row.measure, "sides": sides, "quick": self.quick}

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -211,6 +212,7 @@ def main() -> None:
         print(*plan(chosen, names), sep="\n")
         return
     store.check_out(chosen.out)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     sitting = Sitting(chosen, names, time.monotonic() + 60 * minutes)
     finished_all = False
     try:

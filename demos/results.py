@@ -40,6 +40,7 @@ HIGHLIGHTS = [  # what the README shows
     "peepholes-time",
     "bottleneck",
 ]
+WIDE = "&nbsp;" * 8  # as wide a column as the small pictures are
 PLURAL = {
     rule.HOLDS: "hold",
     verdicts.ONLY_IF: "hold only under a condition",
@@ -75,7 +76,7 @@ def sides(verdict: Verdict) -> str:
     """What both sides measured, in the mean of the runs."""
     row = verdict.row
     if row.is_fact:
-        return row.unit.format(max(verdict.a, key=abs)) if verdict.a else ""
+        return readable(row.unit.format(max(verdict.a, key=abs))) if verdict.a else ""
     if not verdict.a:
         return f"{row.sides[0]}; {row.sides[1]}"
     told = []
@@ -89,9 +90,10 @@ def interval(verdict: Verdict) -> str:
     """The small picture, and in words what it shows."""
     if verdict.judged is None or verdict.kind == verdicts.NOT_RUN:
         return "fact" if verdict.row.is_fact else ""
-    words = forest.description(verdict)
-    name = verdict.row.name
-    return f'<img src="results/forest/{name}.svg" alt="{words}"><br>{words}'
+    words = readable(forest.description(verdict))
+    estimate, _, least = words.partition("; ")
+    picture = f'<img src="results/forest/{verdict.row.name}.svg" alt="{words}">'
+    return f"{picture}<br>{estimate}<br>{least}"
 
 
 def chances(verdict: Verdict) -> str:
@@ -111,7 +113,7 @@ def in_torch(row: claims.Claim, records: Records) -> str:
         both = {verdicts.of_fact(row, side[0][:n]) for side in (ours, theirs)}
         return "same" if len(both) == 1 else "differs"
     if not rule.look(n):
-        return f"not run: {engines.NOT_MEASURED.get(row.name, engines.NOT_RUN_YET)}"
+        return "not run"
     judged = [
         rule.judge(row.differences(a[:n], b[:n]), row.least, row.direction)
         for a, b in (ours, theirs)
@@ -131,8 +133,8 @@ def agree(one: rule.Judged, other: rule.Judged) -> bool:
 def rows(found: Verdicts, records: Records) -> Iterator[str]:
     """The table of claims; the comparison that shows a condition follows the row that names it."""
     yield (
-        "| place | claim | a; b | a against b | runs | ahead; p | PyTorch | verdict |\n"
-        "|---|---|---|---|--:|---|---|---|\n"
+        f"| claim | a; b | a{WIDE}against{WIDE}b | runs | ahead; p | PyTorch | verdict |\n"
+        "|---|---|---|--:|---|---|---|\n"
     )
     shown: set[str] = set()
     for verdict in of_the_lesson(found):
@@ -147,8 +149,7 @@ def row_of(verdict: Verdict, records: Records) -> str:
     row = verdict.row
     mark = verdicts.MARKS[verdict.kind]
     cells = [
-        row.place or "↳ condition",
-        row.text,
+        f"{row.text} *({row.place})*" if row.place else f"↳ {row.text}",
         f"{sides(verdict)} ({row.measure})",
         interval(verdict),
         str(verdict.seeds),
@@ -172,11 +173,12 @@ def highlights(found: Verdicts) -> str:
 
 
 def not_on_torch() -> Iterator[str]:
-    """Why some scripts have no runs on PyTorch."""
-    reasons = "; ".join(f"{name}: {why}" for name, why in engines.NOT_RUN.items())
+    """Why some rows have no runs on PyTorch."""
+    reasons = {**engines.NOT_RUN, **engines.NOT_MEASURED, "all others": engines.NOT_RUN_YET}
+    told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
     yield (
         "\nPyTorch: the same scripts run with `--engine torch`; compared on the seeds that both "
-        f"have, where there are at least {rule.LOOKS[0]}. Not run there: {reasons}.\n"
+        f"have, where there are at least {rule.LOOKS[0]}. Not run: {told}.\n"
     )
 
 
