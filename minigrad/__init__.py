@@ -21,6 +21,7 @@ from minigrad.array import (
     int32,
     int64,
     set_default_dtype,
+    uint8,
 )
 from minigrad.arithmetic import (
     addmm,

@@ -45,6 +45,11 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
         # np.sum takes twice as long to call
         return module.add.reduce(x, axis=axis, keepdims=keepdims)
 
+    def sign(x: Array) -> Array:
+        """-1, 0 or 1; 0 of NaN, as PyTorch has it."""
+        y = module.sign(x)
+        return module.where(y == y, y, 0) if y.dtype.kind == "f" else y
+
     def add_at(out: Array, index: Any, g: Array) -> None:
         """out[index] += g, where a place that is named twice gets both."""
         indices = index if isinstance(index, tuple) else (index,)
@@ -75,6 +80,7 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
     xp = Namespace(**{word: getattr(module, word) for word in VOCABULARY})
     vars(xp).update(kind=kind, ndarray=module.ndarray)
     vars(xp).update(cat=module.concatenate, permute=module.transpose, clone=module.copy, sum=sum_)
+    vars(xp).update(sign=sign)
     vars(xp).update(atan2=module.arctan2, diagonal=diagonal, erf=erf)
     vars(xp).update(add_at=add_at, assign=assign, scatter_add=scatter_add, lazy_scatter=LazyScatter)
     vars(xp).update(astype=astype, move=move, check_bounds=check_bounds, check_index=check_index)
@@ -283,8 +289,8 @@ def to_device(array: Array, target: device) -> Array:
     return backend(target.type).upload(to_numpy(array))
 
 
-float32, float64, int64, int32, bool_ = map(
-    np.dtype, ("float32", "float64", "int64", "int32", "bool")
+float32, float64, int64, int32, uint8, bool_ = map(
+    np.dtype, ("float32", "float64", "int64", "int32", "uint8", "bool")
 )
 _default_dtype = float32
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable
 from functools import partialmethod
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 
 from minigrad import array, functional, ops
 from minigrad.autograd import TensorBase
+
+PARTS_OF_A_TUPLE = (list, tuple, slice, type(...), type(None), np.ndarray, TensorBase)
 
 
 class Size(tuple[int, ...]):
@@ -29,13 +32,25 @@ def copied_index(index: Any) -> Any:
 
     The gradient needs the index as it is now, whatever is written to those arrays later.
     """
+    if isinstance(index, list) and any([isinstance(i, PARTS_OF_A_TUPLE) for i in index]):
+        warnings.warn(
+            "getitem: a list of lists is taken as a tuple of them, as in PyTorch: x[[[0, 1]]] is "
+            "x[[0, 1]]; write a tuple, or make a tensor of the indices",
+            stacklevel=3,
+        )
+        index = tuple(index)
     if isinstance(index, tuple):
-        return tuple([copied_index(i) for i in index])
-    if isinstance(index, TensorBase):
-        return index.array.copy()
-    if isinstance(index, (list, range, np.ndarray)):
-        return index_array(index)
-    return index
+        return tuple([copied_part(part) for part in index])
+    return copied_part(index)
+
+
+def copied_part(part: Any) -> Any:
+    """One part of an index: a copy of its array."""
+    if isinstance(part, TensorBase):
+        return as_mask(part.array.copy())
+    if isinstance(part, (list, range, np.ndarray)):
+        return index_array(part)
+    return part
 
 
 def index_array(index: Any) -> Any:
@@ -46,7 +61,19 @@ def index_array(index: Any) -> Any:
         raise IndexError(
             f"getitem: expected lists of equal length as an index, got {index}"
         ) from None
-    return values if values.size or isinstance(index, np.ndarray) else values.astype(int)
+    if not values.size and not isinstance(index, np.ndarray):
+        return values.astype(int)
+    return as_mask(values)
+
+
+def as_mask(values: Any) -> Any:
+    """An index array; one of bytes is a mask, as in PyTorch."""
+    if values.dtype.name != "uint8":
+        return values
+    warnings.warn(
+        "getitem: an index of uint8 is taken as a mask, as in PyTorch; use .bool()", stacklevel=4
+    )
+    return values != 0
 
 
 class Conversions(TensorBase):
@@ -122,7 +149,7 @@ class Conversions(TensorBase):
     long = partialmethod(to, array.int64)
     int = partialmethod(to, array.int32)
     bool = partialmethod(to, array.bool_)
-    byte = partialmethod(to, np.dtype("uint8"))
+    byte = partialmethod(to, array.uint8)
 
     def half(self) -> Any:
         """Refused: there is no float16 here. Raises NotImplementedError."""

@@ -52,7 +52,7 @@ def make(
             given = f"{keyword}={errors.describe(value)}"
             raise NotImplementedError(f"{name}: {given} is not supported; leave it out")
     if dtype is not None:
-        values = values.astype(as_dtype(name, dtype), copy=False)
+        values = as_held(name, values, as_dtype(name, dtype))
     target = array.device(device or "cpu")
     return Tensor(to_device(values, target)).requires_grad_(requires_grad)
 
@@ -86,11 +86,34 @@ def full_of(name: str, size: tuple[Any, ...], value: Any, dtype: Any, **keywords
     dtype = get_default_dtype() if dtype is None else as_dtype(name, dtype)
     value = as_number(name, "fill_value", value)
     sizes = as_size(name, size)
+    check_holdable(name, np.asarray(value), dtype)
     try:
         values = np.full(sizes, value, dtype)
     except (OverflowError, TypeError):
         raise ValueError(f"{name}: expected a value that {dtype} can hold, got {value}") from None
     return make(name, values, **keywords)
+
+
+def as_held(name: str, values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> Any:
+    """A host array in this dtype; itself where it has it. A fraction loses its decimals."""
+    if values.dtype != dtype:
+        check_holdable(name, values, dtype)
+    return values.astype(dtype, copy=False)
+
+
+def check_holdable(name: str, values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> None:
+    """Raise TypeError for complex numbers as real ones, ValueError for floats beyond the integers
+    of the dtype.
+    """
+    kind = values.dtype.kind
+    if kind == "c" and dtype.kind != "c":
+        raise TypeError(f"{name}: expected real numbers for {dtype}, got {values.dtype}")
+    if kind != "f" or dtype.kind not in "iu":
+        return
+    limits = np.iinfo(dtype)
+    fits = (values >= limits.min) & (values <= limits.max)  # not where it is NaN
+    if not fits.all():
+        raise ValueError(f"{name}: expected values that {dtype} can hold, got {values[~fits][0]}")
 
 
 def like(name: str, x: Any, keywords: dict[str, Any]) -> dict[str, Any]:
@@ -227,10 +250,10 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **keywords: Any) -> T
     return full_of("full", (size,), number, dtype, **keywords)
 
 
-def full_like(x: Tensor, fill_value: Any, **keywords: Any) -> Tensor:
-    """`fill_value` in the shape of x, and by default in its dtype and on its device."""
-    keywords = like("full_like", x, keywords)
-    return full_of("full_like", tuple(x.shape), fill_value, **keywords)
+def full_like(input: Tensor, fill_value: Any, **keywords: Any) -> Tensor:
+    """`fill_value` in the shape of `input`, and by default in its dtype and on its device."""
+    keywords = like("full_like", input, keywords)
+    return full_of("full_like", tuple(input.shape), fill_value, **keywords)
 
 
 def zeros(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
@@ -248,16 +271,16 @@ def empty(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
     return full_of("empty", given_size("empty", size, keywords), 0, dtype, **keywords)
 
 
-def zeros_like(x: Tensor, **keywords: Any) -> Tensor:
-    """0 in the shape of x, and by default in its dtype and on its device."""
-    keywords = like("zeros_like", x, keywords)
-    return full_of("zeros_like", tuple(x.shape), 0, **keywords)
+def zeros_like(input: Tensor, **keywords: Any) -> Tensor:
+    """0 in the shape of `input`, and by default in its dtype and on its device."""
+    keywords = like("zeros_like", input, keywords)
+    return full_of("zeros_like", tuple(input.shape), 0, **keywords)
 
 
-def ones_like(x: Tensor, **keywords: Any) -> Tensor:
-    """1 in the shape of x, and by default in its dtype and on its device."""
-    keywords = like("ones_like", x, keywords)
-    return full_of("ones_like", tuple(x.shape), 1, **keywords)
+def ones_like(input: Tensor, **keywords: Any) -> Tensor:
+    """1 in the shape of `input`, and by default in its dtype and on its device."""
+    keywords = like("ones_like", input, keywords)
+    return full_of("ones_like", tuple(input.shape), 1, **keywords)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = None, **keywords: Any) -> Tensor:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import builtins
 import math
 import operator
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -262,6 +263,16 @@ def check_bounds(name: str, index: Tensor, x: Tensor, dim: int) -> None:
     xp.check_bounds(index.array, size, name, f"indices 0 to {size - 1} along dim {dim}")
 
 
+def counted_from_front(name: str, index: Tensor, x: Tensor, dim: int) -> Tensor:
+    """`index` with the size at `dim` added where it is below 0. Raises IndexError out of range."""
+    size = x.shape[dim] if x.ndim else 1
+    found = ops.where(index < 0, index + size, index)
+    xp = NAMESPACES[type(index.array)]
+    limits = f"indices {-size} to {size - 1} along dim {dim}, or counted from the front 0 or more"
+    xp.check_bounds(found.array, size, name, limits)
+    return found
+
+
 def placed_like(x: Tensor, values: Any) -> Array:
     """A host array on the device of x."""
     return to_device(np.asarray(values), device_of(x.array))
@@ -311,13 +322,26 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
     x = as_input("clamp", input, out=out)
     if min is None and max is None:
         raise ValueError("clamp: expected min, max or both, got neither; give at least one")
+    if is_plain_bound(min) and is_plain_bound(max):
+        check_held("clamp", x, min, max)
+        return ops.clamp(x, min=min, max=max)
     if min is not None:
         x, min = as_operands("clamp", x, min)
-        x = ops.where(x < min, min, x)
+        x = ops.where(x < min, min, nan_where_neither(x >= min, x))
     if max is not None:
         x, max = as_operands("clamp", x, max)
-        x = ops.where(x > max, max, x)
+        x = ops.where(x > max, max, nan_where_neither(x <= max, x))
     return x
+
+
+def is_plain_bound(bound: Any) -> bool:
+    """Whether a bound of clamp is None or a number that is not NaN."""
+    return bound is None or (type(bound) in (int, float, bool) and bound == bound)
+
+
+def nan_where_neither(holds: Tensor, x: Tensor) -> Tensor:
+    """x where the comparison holds, else NaN: there x or what it was compared with is NaN."""
+    return ops.where(holds, x, float("nan")) if x.dtype.kind == "f" else x
 
 
 def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
@@ -379,7 +403,7 @@ def var(
     unbiased: bool | None = None,
     out: None = None,
 ) -> Tensor:
-    """Σ (x - x̄)² / (n - correction) over `dim`, NaN where n ≤ correction.
+    """Σ (x - x̄)² / (n - correction) over `dim`; where n ≤ correction ∞ or NaN, with a warning.
 
     unbiased: PyTorch's older word for correction=1 (True) or 0 (False).
     """
@@ -414,7 +438,23 @@ def variance(
         correction = 1 if unbiased else 0
     n = reduced_size(name, x, dim) - as_number(name, "correction", correction)
     centred = x - mean(x, dim, keepdim=True)
-    return ops.sum(centred * centred, dim=dim, keepdim=keepdim) / (n if n > 0 else float("nan"))
+    squares = ops.sum(centred * centred, dim=dim, keepdim=keepdim)
+    if n > 0:
+        return squares / n
+    warnings.warn(
+        f"{name}: expected more than 0 degrees of freedom, got {reduced_size(name, x, dim)} "
+        f"elements and a correction of {correction}; the result is inf or NaN",
+        stacklevel=3,
+    )
+    infinite = ops.where(squares.detach() > 0, math.inf, math.nan).to(dtype=x.dtype)
+    if dim is not None and x.ndim and n < 0:  # PyTorch's slope is that of Σ (x - x̄)² / n
+        return infinite + (squares - squares.detach()) / n
+    if dim is None or not x.ndim:  # and here it is ∞, but NaN where x is the mean
+        slopes = ops.ne(centred.detach(), 0).to(dtype=x.dtype)
+    else:
+        slopes = centred.detach()
+    nothing = ops.sum((x - x.detach()) * slopes, dim=dim, keepdim=keepdim)
+    return infinite + ops.sqrt(nothing)  # √0, whose slope is ∞
 
 
 def norm(
@@ -557,7 +597,9 @@ def min_or_max(
         return of_two(*as_operands(name, x, dim))
     if dim is None:
         check_not_empty(name, x, None)
-        return of_all(x)
+        extreme = of_all(x)
+        has_nan = x.requires_grad and bool(ops.isnan(extreme))
+        return nan_of(x) if has_nan else extreme
     dim = normalize_dim(name, x, dim)
     check_not_empty(name, x, dim)
     if not x.ndim:
@@ -567,6 +609,13 @@ def min_or_max(
     if keepdim:
         return ValuesAndIndices(values, indices)
     return ValuesAndIndices(squeeze(values, dim), squeeze(indices, dim))
+
+
+def nan_of(x: Tensor) -> Tensor:
+    """NaN, with the gradient shared evenly by the elements of x that are NaN."""
+    is_nan = ops.isnan(x)
+    share = 1 / ops.sum(is_nan).item()
+    return ops.sum(ops.where(is_nan, x, 0.0)) * share
 
 
 # Picking elements
@@ -612,18 +661,19 @@ def take_along_dim(
 ) -> Tensor:
     """gather, with the other dimensions broadcast; along the flattened tensor if `dim` is None.
 
-    Raises IndexError where an index lies outside of x.
+    An index below 0 counts from the end of `dim`. Raises IndexError where one lies outside of x.
     """
     x = as_input("take_along_dim", input, out=out)
     if dim is None:
         check_index("take_along_dim", indices, getattr(indices, "ndim", 1))
         x = ops.reshape(x, (-1,))
+        check_bounds("take_along_dim", indices, x, 0)
         indices = ops.reshape(indices, (-1,))
         dim = 0
     dim = normalize_dim("take_along_dim", x, dim)
     check_index("take_along_dim", indices, x.ndim)
     check_one_device("take_along_dim", x, indices)
-    check_bounds("take_along_dim", indices, x, dim)
+    indices = counted_from_front("take_along_dim", indices, x, dim)
     if not x.ndim:
         return ops.clone(x)
     others = [(*t.shape[:dim], 1, *t.shape[dim + 1 :]) for t in (x, indices)]

@@ -52,16 +52,16 @@ def randn(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
     return make("randn", values, **keywords)
 
 
-def rand_like(x: Tensor, **keywords: Any) -> Tensor:
-    """Uniform in [0, 1), in the shape of x, and by default in its dtype and on its device."""
-    keywords = like("rand_like", x, keywords)
-    return rand(tuple(x.shape), **keywords)
+def rand_like(input: Tensor, **keywords: Any) -> Tensor:
+    """Uniform in [0, 1), in the shape of `input`, and by default in its dtype and on its device."""
+    keywords = like("rand_like", input, keywords)
+    return rand(tuple(input.shape), **keywords)
 
 
-def randn_like(x: Tensor, **keywords: Any) -> Tensor:
-    """Normal, in the shape of x, and by default in its dtype and on its device."""
-    keywords = like("randn_like", x, keywords)
-    return randn(tuple(x.shape), **keywords)
+def randn_like(input: Tensor, **keywords: Any) -> Tensor:
+    """Normal, in the shape of `input`, and by default in its dtype and on its device."""
+    keywords = like("randn_like", input, keywords)
+    return randn(tuple(input.shape), **keywords)
 
 
 def randint(
@@ -95,12 +95,12 @@ def randint(
     return make("randint", values, dtype, **keywords)
 
 
-def randint_like(x: Tensor, low: Any = None, high: Any = None, **keywords: Any) -> Tensor:
-    """Integers, uniform in [low, high), in the shape of x, its dtype and on its device."""
-    keywords = like("randint_like", x, keywords)
+def randint_like(input: Tensor, low: Any = None, high: Any = None, **keywords: Any) -> Tensor:
+    """Integers, uniform in [low, high), in the shape of `input`, its dtype and on its device."""
+    keywords = like("randint_like", input, keywords)
     if high is None:
         low, high = 0, low
-    return randint(low, high, tuple(x.shape), **keywords)
+    return randint(low, high, tuple(input.shape), **keywords)
 
 
 def randperm(n: int, *, dtype: Any = int64, **keywords: Any) -> Tensor:

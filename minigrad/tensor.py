@@ -33,7 +33,6 @@ class Tensor(InPlace):
     tensor([2., 4., 6.])
     """
 
-    __array_ufunc__ = None  # so that ndarray * Tensor asks Tensor.__rmul__
     __hash__ = object.__hash__
 
     shape = property(lambda self: Size(self.array.shape))
@@ -61,6 +60,11 @@ class Tensor(InPlace):
         """The shape, or its size at `dim`."""
         if dim is None:
             return self.shape
+        if not self.array.shape:
+            raise IndexError(
+                f"size: expected a tensor with dimensions, got dim {dim} of a 0-d tensor; "
+                "its number is .item()"
+            )
         return self.shape[normalize_dim("size", self, dim)]
 
     def __len__(self) -> int:
@@ -198,6 +202,21 @@ class Tensor(InPlace):
     def __round__(self, decimals: int = 0) -> Any:
         return arithmetic.round(self, decimals=decimals)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
+        """`ndarray * Tensor`, which is that of Tensors; and np.exp(t), of one without a graph."""
+        if method == "__call__" and ufunc in OPERATORS and not settings:
+            return OPERATORS[ufunc](*inputs)
+        if "out" in settings:
+            raise TypeError(
+                f"{ufunc.__name__}: expected no tensor beside an array that is changed, got one; "
+                "use .numpy()"
+            )
+        arrays = [a.numpy() if isinstance(a, Tensor) else a for a in inputs]
+        found = getattr(ufunc, method)(*arrays, **settings)
+        results = found if isinstance(found, tuple) else (found,)
+        tensors = [Tensor(np.asarray(result)) for result in results]
+        return tuple(tensors) if isinstance(found, tuple) else tensors[0]
+
     def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
 
@@ -258,6 +277,27 @@ def is_never_equal(other: Any) -> bool:
     if isinstance(other, (TensorBase, numbers.Number, np.ndarray, np.generic, list, tuple)):
         return False
     return type(other) not in array.NAMESPACES
+
+
+OPERATORS: dict[Any, Any] = {  # what NumPy asks for in `ndarray * Tensor`
+    np.add: ops.add,
+    np.subtract: ops.sub,
+    np.multiply: ops.mul,
+    np.divide: ops.div,
+    np.power: ops.pow,
+    np.matmul: functional.matmul,
+    np.floor_divide: arithmetic.floor_divide,
+    np.remainder: arithmetic.remainder,
+    np.bitwise_and: ops.bitwise_and,
+    np.bitwise_or: ops.bitwise_or,
+    np.bitwise_xor: ops.bitwise_xor,
+    np.equal: ops.eq,
+    np.not_equal: ops.ne,
+    np.less: ops.lt,
+    np.less_equal: ops.le,
+    np.greater: ops.gt,
+    np.greater_equal: ops.ge,
+}
 
 
 # The other methods are the functions of the same name, with self as the first argument.

@@ -57,6 +57,15 @@ def whole_powers(draw):
 
 
 @sample
+def clamps(draw, kinks=False):
+    """Bounds at ±0.15, which the numbers keep away from, or at ±1, where many of them are."""
+    x = array(draw, draw(shapes()), "few" if kinks else "nonzero")
+    low, high = (-1, 1) if kinks else (-0.15, 0.15)
+    bounds = [{"min": low}, {"max": high}, {"min": low, "max": high}, {"min": high, "max": low}]
+    return [x], draw(st.sampled_from(bounds))
+
+
+@sample
 def away_from_whole_and_half(draw):
     shape = draw(shapes())
     fractions = numbers(draw, shape, "nonzero") / 8  # 0.04 .. 0.25, of either sign
@@ -369,6 +378,7 @@ TABLE = {
     "tanh": Row(one(), word("tanh")),
     "sigmoid": Row(one(), word("sigmoid")),
     "relu": Row(one("nonzero"), word("relu"), kinks=one("few"), analytic=False),
+    "clamp": Row(clamps(), word("clamp"), kinks=clamps(True), analytic=False),
     "sign": Row(one("nonzero"), word("sign"), kinks=one("few"), analytic=False),
     "maximum": Row(two_distinct(), word("maximum"), kinks=two_with_ties(), analytic=False),
     "where": Row(three(), word("where")),

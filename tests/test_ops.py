@@ -132,6 +132,9 @@ VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own 
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "relu": lambda x: np.where(x > 0, x, 0.0),
     "astype": lambda x, dtype: x,
+    "clamp": lambda x, min=None, max=None: np.minimum(
+        np.maximum(x, -np.inf if min is None else min), np.inf if max is None else max
+    ),
     "move": lambda x, device: x,
     "clone": lambda x: x,
     "sum": lambda x, dim, keepdim: np.sum(x, None if dim == () else dim, keepdims=keepdim),

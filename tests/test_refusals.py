@@ -176,7 +176,7 @@ REFUSALS: list[Refusal] = [
     ),
     (
         "lists of unequal length",
-        lambda: X[[[0], [0, 1]]],
+        lambda: X[([[0], [0, 1]], 0)],
         IndexError,
         "getitem: expected lists of equal length as an index, got [[0], [0, 1]]",
     ),

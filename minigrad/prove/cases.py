@@ -139,6 +139,12 @@ def both_signs(s: Symbols) -> Any:
     return [s.array("x", 2, at=[1, -1])], {}
 
 
+@case("clamp")
+def below_within_and_above(s: Symbols) -> Any:
+    """x (3,), below, within and above the bounds."""
+    return [s.array("x", 3, at=[-2, 0.25, 2])], {"min": -1, "max": 1}
+
+
 def each_greater(signs: tuple[int, ...]) -> Case:
     """a, b (2,), the greater one by `signs`."""
 

@@ -108,7 +108,8 @@ def methods() -> dict[str, Any]:
         return lambda *args, **settings: getattr(X, name)(*args, **settings)
 
     apart = set(  # inside matters
-        "tensor_class assign values_to_hold html_page as_before become beside catch_up check_update "
+        "tensor_class assign values_to_hold html_page as_before become beside catch_up "
+        "check_update "
         "holds_at as_value_at is_recorded_with is_writable put_beside record_assignment "
         "record_change reshape_in_place source_of_floats update write".split()
     )

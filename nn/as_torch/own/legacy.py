@@ -94,6 +94,7 @@ DTYPES = {
     "DoubleTensor": "float64",
     "LongTensor": "int64",
     "IntTensor": "int32",
+    "ByteTensor": "uint8",
     "BoolTensor": "bool",
 }
 
