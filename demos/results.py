@@ -182,6 +182,16 @@ def not_on_torch() -> Iterator[str]:
     )
 
 
+def found_with(found: Verdicts, chance: float = 0.9) -> str:
+    """In a sentence, where runs differ too much for the seeds that there are."""
+    judged = [verdict for verdict in found.values() if verdict.judged and verdict.seeds > 1]
+    weak = [verdict.row.name for verdict in judged if verdict.power() < chance]
+    told = f"A difference of twice the smallest effect would be found with a chance of {chance:.0%}"
+    told += f" or more in {len(judged) - len(weak)} of {len(judged)} comparisons, as far apart as "
+    told += "their runs were"
+    return told + (f"; not in {', '.join(weak)}." if weak else ".")
+
+
 def changed() -> dict[str, dict[str, str]]:
     """Row -> what the ledger before said ("before"), and why it is another verdict now ("why")."""
     return tomllib.loads(CHANGED.read_text("utf-8")) if CHANGED.exists() else {}
@@ -255,6 +265,7 @@ def page(results: Results, records: Records) -> str:
         TOLD.read_text("utf-8") if TOLD.exists() else "",
         "\n## How it is judged\n\n",
         HOW,
+        f"\n{found_with(found)}\n",
         "\n## Claims\n\n",
         *rows(found, records),
         *not_on_torch(),

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from demos import claims, rule, store
 from demos.records import Records
 
@@ -39,6 +41,11 @@ class Verdict:
     b: tuple[float, ...] = ()
     judged: rule.Judged | None = None
     p: float | None = None
+
+    def power(self) -> float:
+        """The chance that so many runs, as far apart, find twice the smallest effect."""
+        spread = float(np.std(self.row.differences(self.a, self.b), ddof=1))
+        return rule.power(spread / self.row.least, self.seeds)
 
 
 def of_fact(row: claims.Claim, values: list[float]) -> str:

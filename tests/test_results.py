@@ -137,6 +137,17 @@ def test_only_if_needs_the_comparison_under_the_condition(tmp_path: Path) -> Non
     assert verdicts.of(recorded(tmp_path / "d", table, n=4))["copy-lstm"].kind == rule.UNDECIDED
 
 
+def test_what_the_runs_could_have_found_is_said_from_their_spread(tmp_path: Path) -> None:
+    near = verdicts.of(recorded(tmp_path / "a", {"locked": (2.80, 2.84)}))
+    assert near["locked"].power() > 0.99 and "in 1 of 1 comparisons" in results.found_with(near)
+    row = claims.table()["locked"]
+    for seed, value in enumerate(range(5)):
+        line = {"seed": seed, "engine": "minigrad", "claims": {"locked": [value, 0.0, row.hash]}}
+        records.add(tmp_path / "b", "x5", [line])
+    far = verdicts.of(Records.load(tmp_path / "b"))
+    assert far["locked"].power() < 0.1 and "not in locked." in results.found_with(far)
+
+
 def test_facts_are_checked_and_not_judged(tmp_path: Path) -> None:
     line = {"seed": 0, "engine": "minigrad", "claims": {}}
     for name, value in {"model-quarter": 0.06, "layer-quarter": 0.25}.items():
