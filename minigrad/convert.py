@@ -98,6 +98,11 @@ class Conversions(TensorBase):
         """Where the numbers are."""
         return array.device_of(self.array)
 
+    @property
+    def is_cuda(self) -> Any:
+        """Whether the numbers are on a GPU."""
+        return self.device.type == "cuda"
+
     def to(self, *target: Any, dtype: Any = None, device: Any = None) -> Any:
         """self in another dtype, on another device, or as another tensor is.
 

@@ -42,6 +42,18 @@ from .activation import (
 from .attention import AdditiveAttention, AttentionPooling, MultiheadAttention
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, unroll
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
+from .convolution import (
+    AvgPool1d,
+    AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv1d,
+    Conv2d,
+    Dropout1d,
+    Dropout2d,
+    MaxPool1d,
+    MaxPool2d,
+)
 from .layers import (
     Bilinear,
     Dropout,
@@ -68,18 +80,33 @@ from .loss import (
     SmoothL1Loss,
 )
 from .module import Module, Parameter
-from .recurrent import GRU, LSTM, RNN, gates
+from .recurrent import GRU, LSTM, RNN, RNNBase, gates
+from .transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "AdditiveAttention",
     "AttentionPooling",
+    "AvgPool1d",
+    "AvgPool2d",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "BCELoss",
     "BCEWithLogitsLoss",
     "Bilinear",
+    "Conv1d",
+    "Conv2d",
     "CosineSimilarity",
     "CrossEntropyLoss",
     "data",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
     "ELU",
     "Embedding",
     "Flatten",
@@ -105,6 +132,8 @@ __all__ = [
     "LSTM",
     "LSTMCell",
     "MarginRankingLoss",
+    "MaxPool1d",
+    "MaxPool2d",
     "Mish",
     "Module",
     "ModuleDict",
@@ -122,6 +151,7 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "RNN",
+    "RNNBase",
     "RNNCell",
     "SELU",
     "Sequential",
@@ -133,6 +163,11 @@ __all__ = [
     "Softplus",
     "Softsign",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
     "Unflatten",
     "unroll",
     "utils",

@@ -80,11 +80,7 @@ class SiLU(Module):
 
 
 class GELU(Module):
-    """y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))    (Hendrycks & Gimpel 2016).
-
-    This is approximate="tanh". PyTorch's default, "none", raises NotImplementedError when it is
-    called, since NumPy has no erf.
-    """
+    """y = x Φ(x) = ½ x (1 + erf(x / √2)); see `functional.gelu`    (Hendrycks & Gimpel 2016)."""
 
     def __init__(self, approximate: str = "none"):
         self.approximate = approximate

@@ -21,6 +21,9 @@ from minigrad.array import NAMESPACES, to_numpy
 from minigrad.functional import normalize_dim
 from minigrad.random import dropout_mask
 
+from . import windows
+from .windows import with_batch
+
 # Layers
 
 
@@ -152,6 +155,64 @@ def dropout(
     return changed_in_place("dropout_", input, lambda x: x * mask) if inplace else input * mask
 
 
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Dropout of whole channels: x (B,C,L), or (C,L)."""
+    with_batch("dropout1d", input, 1)
+    return dropout(input, p, training, inplace, shape=(*input.shape[:-1], 1))
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Dropout of whole channels: x (B,C,H,W), or (C,H,W)."""
+    with_batch("dropout2d", input, 2)
+    return dropout(input, p, training, inplace, shape=(*input.shape[:-2], 1, 1))
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """y = w (x - mean) / √(var + eps) + b for each channel    (Ioffe & Szegedy 2015).
+
+    x (B,C,...). In training mean and var (biased) are those of the batch, and the running ones take
+    a share `momentum` of the new mean and of the unbiased var; else they are the running ones.
+    """
+    name = "batch_norm"
+    check_tensors(name, input=input)
+    if input.ndim < 2:
+        raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")
+    dims = (0, *range(2, input.ndim))
+    count = input.numel() // max(input.shape[1], 1)
+    if training and count <= 1:
+        raise ValueError(
+            f"{name}: expected more than 1 value per channel in training, got {tuple(input.shape)}"
+        )
+    mean, var = running_mean, running_var
+    if training:
+        mean = input.mean(dims)  # (C,)
+        var = input.var(dims, unbiased=False)  # (C,)
+        if running_mean is not None and running_var is not None:
+            unbiased = var.detach() * (count / (count - 1))
+            for running, new in ((running_mean, mean.detach()), (running_var, unbiased)):
+                running.copy_((1 - momentum) * running + momentum * new)
+    if mean is None or var is None:
+        raise ValueError(f"{name}: expected running_mean and running_var outside training")
+    shape = (1, -1, *[1] * (input.ndim - 2))
+    y = (input - mean.reshape(shape)) / mg.sqrt(var + eps).reshape(shape)
+    if weight is not None:
+        y = y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
+
+
 # Activations. inplace=True writes y into x, as in PyTorch: x must be no leaf that is learned.
 
 
@@ -201,17 +262,15 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³)))    (Hendrycks & Gimpel 2016).
+    """y = x Φ(x) = ½ x (1 + erf(x / √2))    (Hendrycks & Gimpel 2016).
 
-    This is approximate="tanh". PyTorch's default, "none", raises NotImplementedError, since NumPy
-    has no erf.
+    approximate="tanh": y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
     """
     check_tensors("gelu", input=input)
+    if approximate == "none":
+        return 0.5 * input * (1 + mg.erf(input / math.sqrt(2)))
     if approximate != "tanh":
-        raise NotImplementedError(
-            f"gelu: approximate={approximate!r} needs erf, which NumPy lacks; "
-            "give approximate='tanh'"
-        )
+        raise ValueError(f"gelu: expected approximate 'none' or 'tanh', got {approximate!r}")
     cubic = input + 0.044715 * input * input * input
     return 0.5 * input * (1 + mg.tanh(math.sqrt(2 / math.pi) * cubic))
 
@@ -655,6 +714,13 @@ def target_weights(
     return mg.where(counted, weight[mg.where(counted, target, 0)], 0.0)
 
 
+# Convolution, pooling and padding, whose file is nn.windows
+
+conv1d, conv2d = windows.conv1d, windows.conv2d
+max_pool1d, max_pool2d = windows.max_pool1d, windows.max_pool2d
+avg_pool1d, avg_pool2d = windows.avg_pool1d, windows.avg_pool2d
+pad = windows.pad
+
 # Attention
 
 
@@ -720,58 +786,6 @@ def masked_softmax(scores: Tensor, allowed: Tensor | None) -> Tensor:
     scores = mg.where(allowed, scores, -math.inf)
     scores = mg.where(has_place, scores, 0.0)  # softmax of -∞ alone would be NaN
     return mg.where(has_place, mg.softmax(scores, -1), 0.0)
-
-
-# Padding
-
-
-def pad(
-    input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
-) -> Tensor:
-    """Put `value`, by default 0, before and after along each of the last dimensions.
-
-    pad: (before, after) of the last dimension, then of the one before it, ...; a negative number
-    cuts. Raises NotImplementedError for a mode other than "constant".
-
-    >>> pad(mg.tensor([1, 2]), (1, 2)).tolist()
-    [0, 1, 2, 0, 0]
-    """
-    check_tensors("pad", input=input)
-    if mode != "constant":
-        raise NotImplementedError(f"pad: mode={mode!r} is not supported; use mode='constant'")
-    if not isinstance(pad, (tuple, list)):
-        raise TypeError(f"pad: expected pad to be a tuple, got a {type(pad).__name__}")
-    if len(pad) % 2 or len(pad) > 2 * input.ndim:
-        raise ValueError(
-            f"pad: expected a pair (before, after) for at most {input.ndim} dimensions, "
-            f"got {tuple(pad)}"
-        )
-    for k in range(len(pad) // 2):
-        before, after = pad[2 * k], pad[2 * k + 1]
-        input = pad_dim(input, input.ndim - 1 - k, before, after, 0.0 if value is None else value)
-    return input
-
-
-def pad_dim(input: Tensor, dim: int, before: int, after: int, value: float) -> Tensor:
-    """`input` with as many `value`s before and after it along `dim`; a negative number cuts."""
-    size = input.shape[dim]
-    start, stop = max(-before, 0), size - max(-after, 0)
-    if stop < start or size + before + after < 0:
-        raise ValueError(f"pad: cannot cut {-before} and {-after} from dim {dim} of size {size}")
-    parts = []
-    if before > 0:
-        parts.append(filled_like(input, dim, before, value))
-    parts.append(input[(slice(None),) * dim + (slice(start, stop),)])
-    if after > 0:
-        parts.append(filled_like(input, dim, after, value))
-    return mg.cat(parts, dim)
-
-
-def filled_like(input: Tensor, dim: int, size: int, value: float) -> Tensor:
-    """A tensor full of `value`, as `input` is but for its size along `dim`."""
-    shape = [*input.shape]
-    shape[dim] = size
-    return input.beside(np.full(shape, value, input.dtype))
 
 
 # Checks of arguments: each raises with a sentence that begins with the function's name

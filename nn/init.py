@@ -100,17 +100,70 @@ def kaiming_uniform_(
 ) -> Tensor:
     """U(-b, b), b = gain √(3 / fan); `a` is the slope of leaky_relu    (He et al. 2015)."""
     check_arguments("kaiming_uniform_", tensor, generator)
-    a = as_number("kaiming_uniform_", "a", a)
-    fan_in, fan_out = fans("kaiming_uniform_", tensor)
-    if mode not in ("fan_in", "fan_out"):
-        raise ValueError(
-            f"kaiming_uniform_: expected mode 'fan_in' or 'fan_out', got {describe(mode)}"
-        )
     if not tensor.numel():
+        fans("kaiming_uniform_", tensor)
         return tensor
+    std = kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -math.sqrt(3) * std, math.sqrt(3) * std)
+
+
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: None = None,
+) -> Tensor:
+    """N(0, std²), std = gain / √fan; `a` is the slope of leaky_relu    (He et al. 2015)."""
+    check_arguments("kaiming_normal_", tensor, generator)
+    if not tensor.numel():
+        fans("kaiming_normal_", tensor)
+        return tensor
+    return normal_(tensor, 0.0, kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity))
+
+
+def kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    """gain / √fan, the standard deviation that keeps the variance."""
+    a = as_number(name, "a", a)
+    fan_in, fan_out = fans(name, tensor)
+    if mode not in ("fan_in", "fan_out"):
+        raise ValueError(f"{name}: expected mode 'fan_in' or 'fan_out', got {describe(mode)}")
     fan = fan_in if mode == "fan_in" else fan_out
-    b = calculate_gain(nonlinearity, a) * math.sqrt(3 / fan)
-    return uniform_(tensor, -b, b)
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+
+
+def eye_(tensor: Tensor) -> Tensor:
+    """1 on the diagonal of a matrix, 0 elsewhere."""
+    check_tensor("eye_", "tensor", tensor)
+    if tensor.ndim != 2:
+        raise ValueError(f"eye_: expected a matrix, got {tuple(tensor.shape)}")
+    return fill(tensor, np.eye(*tensor.shape))
+
+
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: None = None,
+) -> Tensor:
+    """N(mean, std²) among the values from a to b: what lies outside is drawn again."""
+    name = "trunc_normal_"
+    check_arguments(name, tensor, generator)
+    mean, std = as_number(name, "mean", mean), as_number(name, "std", std)
+    a, b = as_number(name, "a", a), as_number(name, "b", b)
+    if not a < b or not std > 0 or not a - 4 * std < mean < b + 4 * std:
+        raise ValueError(
+            f"{name}: expected a below b, with the mean at most 4 std outside, "
+            f"got mean={mean}, std={std}, a={a}, b={b}"
+        )
+    values = default_generator().normal(mean, std, tensor.shape)
+    outside = (values < a) | (values > b)
+    while outside.any():
+        values[outside] = default_generator().normal(mean, std, outside.sum())
+        outside = (values < a) | (values > b)
+    return fill(tensor, values)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Tensor:

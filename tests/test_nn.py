@@ -212,8 +212,8 @@ def test_misuse_of_modules() -> None:
         nn.Module()(1)
     with pytest.raises(RuntimeError, match="int64"):
         nn.Parameter([1, 2])
-    with pytest.raises(NotImplementedError, match="approximate='none' needs erf"):
-        nn.GELU()(mg.ones(2))
+    with pytest.raises(ValueError, match="^gelu: expected approximate 'none' or 'tanh', got 'no'"):
+        nn.GELU("no")(mg.ones(2))
 
 
 # Embedding.
@@ -303,6 +303,8 @@ def test_initial_values_have_the_stated_bounds_and_variance() -> None:
         ("xavier_uniform_", (2 / 500) ** 0.5),
         ("xavier_normal_", (2 / 500) ** 0.5),
         ("kaiming_uniform_", (2 / 200) ** 0.5),
+        ("kaiming_normal_", (2 / 200) ** 0.5),
+        ("trunc_normal_", 0.8796),  # of a normal distribution cut off at 2
         ("normal_", 1.0),
         ("uniform_", 12**-0.5),
     ):
@@ -313,6 +315,13 @@ def test_initial_values_have_the_stated_bounds_and_variance() -> None:
     ).numpy().std() == pytest.approx(300**-0.5, rel=0.02)
     assert nn.init.constant_(t, 3.0).tolist() == nn.init.ones_(t).mul(3.0).tolist()
     assert not nn.init.zeros_(t).numpy().any()
+    assert nn.init.eye_(mg.ones(2, 3)).tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    cut = nn.init.trunc_normal_(t, 1.0, 2.0, a=0.5, b=1.5).numpy()
+    assert 0.5 <= cut.min() < 0.51 and 1.49 < cut.max() <= 1.5
+    with pytest.raises(ValueError, match="^trunc_normal_: expected a below b, with the mean at mo"):
+        nn.init.trunc_normal_(t, a=9.0, b=10.0)
+    with pytest.raises(ValueError, match="^eye_: expected a matrix, got .2, 2, 2."):
+        nn.init.eye_(mg.ones(2, 2, 2))
 
 
 def test_initial_values_do_not_depend_on_the_dtype() -> None:

@@ -65,6 +65,13 @@ def test_all_ways_to_import_give_the_same_modules(tmp_path: Path) -> None:
         assert torch.optim.lr_scheduler.StepLR is StepLR and data.DataLoader is DataLoader
         assert nn.utils.rnn.pad_sequence is pad_sequence
         assert nn.utils.clip_grad_norm_ is clip_grad_norm_
+        from torch.utils.data.dataloader import DataLoader as loader_again
+        assert loader_again is DataLoader and torch.functional.stack is torch.stack
+        weight = nn.Parameter(torch.ones(2, 2))
+        init.xavier_uniform(weight)
+        weight.sum().backward()
+        assert nn.utils.clip_grad_norm([weight], 1.0).item() == 2.0
+        assert torch.accelerator.current_accelerator() is None and not weight.is_cuda
         cudnn.deterministic = True
         assert torch.backends.cudnn.deterministic and not torch.cuda.is_available()
     """

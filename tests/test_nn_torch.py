@@ -96,7 +96,72 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         lambda nn: nn.Sequential(nn.ModuleDict({"a": nn.Linear(2, 2), "b": nn.Tanh()})["a"]),
         (draw(3, 2),),
     ),
-    "GELU": (lambda nn: nn.GELU(approximate="tanh"), (draw(5),)),
+    "GELU": (lambda nn: nn.GELU(), (draw(5),)),
+    "GELU, tanh": (lambda nn: nn.GELU(approximate="tanh"), (draw(5),)),
+    "Conv1d": (lambda nn: nn.Conv1d(3, 4, 2), (draw(2, 3, 5),)),
+    "Conv1d, all settings": (
+        lambda nn: nn.Conv1d(4, 6, 3, 2, 1, 2, 2, bias=False),
+        (draw(2, 4, 9),),
+    ),
+    "Conv1d, same": (lambda nn: nn.Conv1d(2, 3, 4, padding="same", dilation=2), (draw(2, 2, 7),)),
+    "Conv1d, no batch": (lambda nn: nn.Conv1d(3, 4, (2,), padding="valid"), (draw(3, 5),)),
+    "Conv2d": (lambda nn: nn.Conv2d(3, 4, (2, 3), padding=(1, 0)), (draw(2, 3, 5, 6),)),
+    "Conv2d, all settings": (
+        lambda nn: nn.Conv2d(4, 6, 3, (2, 1), 2, (1, 2), 2),
+        (draw(2, 4, 6, 7),),
+    ),
+    "Conv2d, no batch": (lambda nn: nn.Conv2d(1, 2, 2), (draw(1, 3, 4),)),
+    "MaxPool1d": (lambda nn: nn.MaxPool1d(3, 2, 1), (draw(2, 3, 7),)),
+    "MaxPool2d": (lambda nn: nn.MaxPool2d(2), (draw(2, 3, 5, 6),)),
+    "MaxPool2d, ties": (
+        lambda nn: nn.MaxPool2d((2, 3), 1, dilation=(2, 1)),
+        (np.zeros((1, 5, 6)),),
+    ),
+    "AvgPool1d": (lambda nn: nn.AvgPool1d(3, 2, 1), (draw(2, 3, 7),)),
+    "AvgPool2d": (lambda nn: nn.AvgPool2d(2, padding=1), (draw(2, 3, 5, 6),)),
+    "AvgPool2d, without padding": (
+        lambda nn: nn.AvgPool2d(3, 2, 1, count_include_pad=False),
+        (draw(3, 5, 6),),
+    ),
+    "BatchNorm1d": (lambda nn: nn.BatchNorm1d(3), (draw(5, 3),)),
+    "BatchNorm1d, of sequences": (lambda nn: nn.BatchNorm1d(3, momentum=None), (draw(2, 3, 4),)),
+    "BatchNorm1d, plain": (
+        lambda nn: nn.BatchNorm1d(3, affine=False, track_running_stats=False),
+        (draw(5, 3),),
+    ),
+    "BatchNorm2d": (lambda nn: nn.BatchNorm2d(3, eps=0.1, momentum=0.3), (draw(2, 3, 4, 2),)),
+    "Dropout1d": (lambda nn: nn.Dropout1d(0.0), (draw(2, 3, 4),)),
+    "Dropout2d": (lambda nn: nn.Dropout2d(0.0), (draw(2, 3, 4, 2),)),
+    "TransformerEncoderLayer": (
+        lambda nn: nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0),
+        (draw(3, 2, 4),),
+    ),
+    "TransformerEncoderLayer, norms first": (
+        lambda nn: nn.TransformerEncoderLayer(
+            4, 2, 6, 0.0, "gelu", 1e-3, batch_first=True, norm_first=True, bias=False
+        ),
+        (draw(3, 2, 4),),
+    ),
+    "TransformerDecoderLayer": (
+        lambda nn: nn.TransformerDecoderLayer(4, 2, 6, dropout=0.0),
+        (draw(3, 2, 4), draw(5, 2, 4)),
+    ),
+    "TransformerEncoder": (
+        lambda nn: nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0, batch_first=True),
+            2,
+            norm=nn.LayerNorm(4),
+        ),
+        (draw(3, 2, 4),),
+    ),
+    "TransformerDecoder": (
+        lambda nn: nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2, 6, dropout=0.0), 2),
+        (draw(3, 2, 4), draw(5, 2, 4)),
+    ),
+    "Transformer": (
+        lambda nn: nn.Transformer(4, 2, 1, 2, 6, dropout=0.0, batch_first=True),
+        (draw(2, 5, 4), draw(2, 3, 4)),
+    ),
     "Softplus": (
         lambda nn: nn.Softplus(beta=2.0),
         (np.array([-800.0, 0.0, 5.0, 10.0, 11.0, 800.0]),),
@@ -193,10 +258,12 @@ def shared(ours: Any, theirs: Any) -> list[str]:
     ]
 
 
-# Those whose arguments PyTorch names nowhere, or (one_hot) otherwise in its documentation, or whose
-# default is an object of its own (random_split).
+# Those whose arguments PyTorch names nowhere, or (one_hot) otherwise in its documentation, or that
+# have an object of PyTorch's own as a default.
 UNNAMED = """nn.GRU nn.LogSigmoid nn.LSTM nn.Module nn.Parameter nn.RNN nn.Sigmoid nn.Softsign
-    nn.Tanh functional.one_hot data.random_split""".split()
+    nn.Tanh nn.RNNBase functional.one_hot functional.max_pool1d
+    functional.max_pool2d nn.AvgPool1d nn.Transformer nn.TransformerDecoderLayer
+    nn.TransformerEncoderLayer data.random_split""".split()
 PAIRS = {
     "nn": (nn, torch.nn),
     "functional": (F, TF),
@@ -448,6 +515,141 @@ def test_an_activation_in_place_changes_its_input(name: str) -> None:
         y = x * 2
         assert getattr(library, name)(y, inplace=True) is y
         assert y.tolist() == getattr(library, name)(x * 2).tolist() != [-4.0, 1.0]
+
+
+def test_running_statistics_of_a_batch_norm() -> None:
+    for momentum in (0.3, None):
+        ours, theirs = (
+            nn.BatchNorm1d(3, momentum=momentum),
+            torch.nn.BatchNorm1d(3, momentum=momentum),
+        )
+        twins(ours, theirs)
+        for step in range(3):
+            x = draw(5, 3, seed=step) + step
+            ours(mg.tensor(x))
+            theirs(torch.tensor(x))
+        for name, value in theirs.state_dict().items():
+            found = ours.state_dict()[name].numpy()
+            np.testing.assert_allclose(found, value.numpy(), rtol=1e-12, err_msg=name)
+        agree(ours.eval(), theirs.eval(), draw(4, 3, seed=9))
+    settings = {"momentum": 0.5, "eps": 0.1}
+    mean, var = draw(3), abs(draw(3, seed=1))
+    agree(
+        lambda x: F.batch_norm(x, mg.tensor(mean), mg.tensor(var), **settings),
+        lambda x: TF.batch_norm(x, torch.tensor(mean), torch.tensor(var), **settings),
+        draw(4, 3, 2),
+    )
+
+
+def test_the_masks_of_a_transformer() -> None:
+    ours, theirs = (
+        library.Transformer(4, 2, 1, 1, 6, dropout=0.0, batch_first=True)
+        for library in (nn, torch.nn)
+    )
+    weights = twins(ours, theirs)
+    padding = np.array([[False, False, True, True], [False] * 4])
+
+    def run(model: Any, make: Any, kind: Any) -> Any:
+        causal = kind.generate_square_subsequent_mask(3, dtype=make(draw(1)).dtype)
+        padded = make(padding)
+
+        def apply(src: Any, tgt: Any) -> Any:
+            return model(
+                src,
+                tgt,
+                tgt_mask=causal,
+                src_key_padding_mask=padded,
+                memory_key_padding_mask=padded,
+                tgt_is_causal=True,
+            )
+
+        return apply
+
+    agree(
+        run(ours, mg.tensor, nn.Transformer),
+        run(theirs, torch.tensor, torch.nn.Transformer),
+        draw(2, 4, 4),
+        draw(2, 3, 4),
+        weights=weights,
+    )
+
+
+def test_dropout_of_channels_drops_whole_ones() -> None:
+    for name, shape in (
+        ("dropout1d", (50, 8, 3)),
+        ("dropout2d", (50, 8, 2, 2)),
+        ("dropout1d", (99, 3)),
+    ):
+        y = getattr(F, name)(mg.ones(*shape)).numpy()
+        rows = y.reshape(-1, y[(0,) * (y.ndim - (2 if "2" in name else 1))].size)
+        assert (rows == rows[:, :1]).all() and set(np.unique(rows)) == {0.0, 2.0}
+        assert 0.3 < (rows[:, 0] == 0).mean() < 0.7
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "words"),
+    [
+        (lambda: nn.Conv1d(3, 4, 2)(mg.ones(2, 2, 5)), ValueError, "^conv1d: expected weight"),
+        (
+            lambda: nn.Conv1d(3, 4, 9)(mg.ones(2, 3, 5)),
+            ValueError,
+            "^conv1d: .* at least 9 at dim 2",
+        ),
+        (lambda: nn.Conv1d(3, 4, 2)(mg.ones(5)), ValueError, "^conv1d: .* 3 dimensions, or 2 with"),
+        (lambda: nn.Conv1d(3, 4, (2, 2)), TypeError, "^Conv1d: expected kernel_size to be an int"),
+        (
+            lambda: nn.Conv1d(3, 4, 2, groups=2),
+            ValueError,
+            "^Conv1d: expected channels that are mu",
+        ),
+        (
+            lambda: nn.Conv1d(3, 4, 2, padding="some"),
+            ValueError,
+            "^Conv1d: expected padding in num",
+        ),
+        (lambda: nn.Conv1d(3, 4, 2, 2, "same"), ValueError, "^Conv1d: expected stride=1 with padd"),
+        (
+            lambda: nn.Conv1d(3, 4, 2, padding_mode="reflect"),
+            NotImplementedError,
+            "^Conv1d: padding",
+        ),
+        (
+            lambda: nn.MaxPool1d(2, ceil_mode=True),
+            NotImplementedError,
+            "^MaxPool1d: ceil_mode=True",
+        ),
+        (
+            lambda: F.max_pool2d(mg.ones(1, 4, 4), 2, padding=2),
+            ValueError,
+            "at most half of kernel",
+        ),
+        (
+            lambda: F.avg_pool2d(mg.ones(1, 4, 4), 2, divisor_override=3),
+            NotImplementedError,
+            "^avg_p",
+        ),
+        (lambda: nn.BatchNorm1d(3)(mg.ones(1, 3)), ValueError, "more than 1 value per channel"),
+        (
+            lambda: nn.BatchNorm1d(3)(mg.ones(4, 2)),
+            ValueError,
+            "^BatchNorm1d: expected input .*3, .",
+        ),
+        (
+            lambda: F.batch_norm(mg.ones(4, 2), None, None),
+            ValueError,
+            "^batch_norm: expected running",
+        ),
+        (
+            lambda: nn.TransformerEncoderLayer(4, 2, activation="x"),
+            ValueError,
+            "'relu', 'gelu' or a",
+        ),
+        (lambda: nn.TransformerEncoder(3, 2), TypeError, "^TransformerEncoder: expected a layer"),
+    ],
+)
+def test_what_windows_and_transformers_refuse(wrong: Any, error: Any, words: str) -> None:
+    with pytest.raises(error, match=words):
+        wrong()
 
 
 def test_a_softmax_drawn_from_gumbel_noise() -> None:

@@ -15,12 +15,15 @@ from minigrad import hooks
 from nn.optim import lr_scheduler
 
 from .own import (
+    accelerator,
     autograd,
     backends,
     cuda,
     data,
+    function,
     legacy,
     linalg,
+    old,
     random,
     serialization,
     tensorboard,
@@ -32,20 +35,26 @@ from .own.methods import TENSOR_METHODS
 # Those without any can be imported, as programs do that use them in one mode alone.
 TREE: dict[str, list[ModuleType]] = {
     "torch": [words, legacy, serialization, minigrad],
+    "torch.accelerator": [accelerator],
     "torch.autograd": [autograd],
+    "torch.autograd.function": [function],
+    "torch.autograd.variable": [autograd],
     "torch.backends": [],
     "torch.backends.cuda": [backends.cuda],
     "torch.backends.cudnn": [backends.cudnn],
     "torch.backends.mps": [backends.mps],
     "torch.cuda": [cuda],
+    "torch.functional": [minigrad],
     "torch.linalg": [linalg],
     "torch.nn": [nn],
     "torch.nn.functional": [nn.functional],
-    "torch.nn.init": [nn.init],
+    "torch.nn.init": [nn.init, old.init],
     "torch.nn.modules": [nn],
+    "torch.nn.modules.loss": [nn.loss],
+    "torch.nn.modules.module": [nn.module],
     "torch.nn.parameter": [nn.module],
-    "torch.nn.utils": [nn.utils],
-    "torch.nn.utils.clip_grad": [nn.utils],
+    "torch.nn.utils": [nn.utils, old.utils],
+    "torch.nn.utils.clip_grad": [nn.utils, old.utils],
     "torch.nn.utils.rnn": [nn.utils.rnn],
     "torch.onnx": [],
     "torch.optim": [nn.optim],
@@ -54,6 +63,7 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.serialization": [serialization],
     "torch.utils": [],
     "torch.utils.data": [nn.data, data],
+    "torch.utils.data.dataloader": [nn.data],
     "torch.utils.data.dataset": [nn.data],
     "torch.utils.data.sampler": [nn.data],
     "torch.utils.hooks": [hooks],
@@ -86,14 +96,14 @@ class TorchModule(ModuleType):
 
 
 def public_names(module: ModuleType) -> dict[str, Any]:
-    """The names in __all__, or else the public ones that the module defines itself."""
+    """The names in __all__, or else the functions and classes of nn that the module has."""
     listed = getattr(module, "__all__", None)
     if listed is not None:
         return {name: getattr(module, name) for name in listed}
     return {
         name: value
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+        if not name.startswith("_") and getattr(value, "__module__", "").startswith("nn.")
     }
 
 

@@ -1,0 +1,24 @@
+"""Names of before 2018 without the underscore: `init.xavier_uniform`, `utils.clip_grad_norm`."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from ... import init, utils
+
+
+def without_underscore(module: ModuleType, names: str) -> ModuleType:
+    """A module with these functions of another one, which have a name with an underscore there."""
+    found = ModuleType("old", doc=__doc__)
+    for name in names.split():
+        setattr(found, name, getattr(module, f"{name}_"))
+    found.__all__ = names.split()  # type: ignore[attr-defined]
+    return found
+
+
+init = without_underscore(
+    init,
+    "constant eye kaiming_normal kaiming_uniform normal orthogonal uniform xavier_normal "
+    "xavier_uniform",
+)
+utils = without_underscore(utils, "clip_grad_norm")

@@ -1,0 +1,302 @@
+"""The Transformer: layers of attention and of a network at each position (Vaswani et al. 2017).
+
+L and S are lengths, B batch, E model size. Inputs are (L,B,E), (B,L,E) with `batch_first`, or
+(L,E). Masks are those of MultiheadAttention: True where attention is forbidden, or floats to be
+added to its scores.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+from minigrad import Tensor, full, triu
+
+from . import functional as F
+from . import init
+from .arguments import place
+from .attention import MultiheadAttention
+from .container import ModuleList
+from .layers import Dropout, LayerNorm, Linear
+from .module import Module
+
+ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
+
+
+class TransformerLayer(Module):
+    """What both kinds of layers share: a network at each position, and where the norms stand."""
+
+    def add_network(
+        self,
+        d_model: int,
+        width: int,
+        dropout: float,
+        activation: Any,
+        norm_first: bool,
+        bias: bool,
+    ) -> None:
+        """The network W₂ f(W₁ x + b₁) + b₂."""
+        self.linear1 = Linear(d_model, width, bias=bias)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(width, d_model, bias=bias)
+        self.norm_first = norm_first
+        self.activation = as_activation(type(self).__name__, activation)
+
+    def network(self, x: Tensor) -> Tensor:
+        """W₂ f(W₁ x + b₁) + b₂."""
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+    def added(
+        self, x: Tensor, norm: Module, dropout: Module, part: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """norm(x + part(x)); with norm_first x + part(norm(x))."""
+        if self.norm_first:
+            return x + dropout(part(norm(x)))
+        return norm(x + dropout(part(x)))
+
+
+def as_activation(name: str, activation: Any) -> Callable[[Tensor], Tensor]:
+    """A function, or that of the name "relu" or "gelu"."""
+    found = ACTIVATIONS.get(activation) if isinstance(activation, str) else activation
+    if not callable(found):
+        raise ValueError(
+            f"{name}: expected activation 'relu', 'gelu' or a function, got {activation!r}"
+        )
+    return found
+
+
+class TransformerEncoderLayer(TransformerLayer):
+    """x = norm(x + attention(x)), x = norm(x + network(x)); with norm_first the norms come first.
+
+    forward(src): (L,B,E) -> (L,B,E). src_mask (L,L), src_key_padding_mask (B,L).
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Any = F.relu,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
+        self.add_network(d_model, dim_feedforward, dropout, activation, norm_first, bias)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.dropout1 = Dropout(dropout)
+        self.dropout2 = Dropout(dropout)
+        place(self, device, dtype)
+
+    def forward(
+        self,
+        src: Tensor,
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
+        def attend(x: Tensor) -> Tensor:
+            y, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask)
+            return y
+
+        x = self.added(src, self.norm1, self.dropout1, attend)
+        return self.added(x, self.norm2, self.dropout2, self.network)
+
+
+class TransformerDecoderLayer(TransformerLayer):
+    """An encoder's layer with a second attention between, from x to the encoder's output `memory`.
+
+    forward(tgt, memory): (L,B,E), (S,B,E) -> (L,B,E). tgt_mask (L,L), memory_mask (L,S),
+    tgt_key_padding_mask (B,L), memory_key_padding_mask (B,S).
+    """
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Any = F.relu,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
+        self.multihead_attn = MultiheadAttention(
+            d_model, nhead, dropout, bias, batch_first=batch_first
+        )
+        self.add_network(d_model, dim_feedforward, dropout, activation, norm_first, bias)
+        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias)
+        self.dropout1 = Dropout(dropout)
+        self.dropout2 = Dropout(dropout)
+        self.dropout3 = Dropout(dropout)
+        place(self, device, dtype)
+
+    def forward(
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        def attend(x: Tensor) -> Tensor:
+            y, _ = self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask)
+            return y
+
+        def attend_to_memory(x: Tensor) -> Tensor:
+            masks = (memory_key_padding_mask, False, memory_mask)
+            y, _ = self.multihead_attn(x, memory, memory, *masks)
+            return y
+
+        x = self.added(tgt, self.norm1, self.dropout1, attend)
+        x = self.added(x, self.norm2, self.dropout2, attend_to_memory)
+        return self.added(x, self.norm3, self.dropout3, self.network)
+
+
+class TransformerEncoder(Module):
+    """num_layers copies of a layer, one after the other, and at the end `norm`.
+
+    enable_nested_tensor and mask_check choose how PyTorch computes, and have no effect.
+    """
+
+    def __init__(
+        self,
+        encoder_layer: Module,
+        num_layers: int,
+        norm: Module | None = None,
+        enable_nested_tensor: bool = True,
+        mask_check: bool = True,
+    ):
+        self.layers = copies("TransformerEncoder", encoder_layer, num_layers)
+        self.num_layers = num_layers
+        self.norm = norm
+
+    def forward(
+        self,
+        src: Tensor,
+        mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool | None = None,
+    ) -> Tensor:
+        for layer in self.layers:
+            src = layer(src, mask, src_key_padding_mask)
+        return src if self.norm is None else self.norm(src)
+
+
+class TransformerDecoder(Module):
+    """num_layers copies of a layer, one after the other, and at the end `norm`."""
+
+    def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
+        self.layers = copies("TransformerDecoder", decoder_layer, num_layers)
+        self.num_layers = num_layers
+        self.norm = norm
+
+    def forward(
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        for layer in self.layers:
+            tgt = layer(tgt, memory, *masks)
+        return tgt if self.norm is None else self.norm(tgt)
+
+
+class Transformer(Module):
+    """An encoder of `src`, and a decoder of `tgt` that attends to what the encoder gives.
+
+    forward(src, tgt): (S,B,E), (L,B,E) -> (L,B,E). All matrices start as `init.xavier_uniform_`.
+    """
+
+    def __init__(
+        self,
+        d_model: int = 512,
+        nhead: int = 8,
+        num_encoder_layers: int = 6,
+        num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Any = F.relu,
+        custom_encoder: Any = None,
+        custom_decoder: Any = None,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        sizes = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps)
+        form = (batch_first, norm_first, bias, device, dtype)
+        self.encoder = custom_encoder
+        if custom_encoder is None:
+            norm = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
+            layer = TransformerEncoderLayer(*sizes, *form)
+            self.encoder = TransformerEncoder(layer, num_encoder_layers, norm)
+        self.decoder = custom_decoder
+        if custom_decoder is None:
+            norm = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
+            decoder_layer = TransformerDecoderLayer(*sizes, *form)
+            self.decoder = TransformerDecoder(decoder_layer, num_decoder_layers, norm)
+        self.d_model = d_model
+        self.nhead = nhead
+        self.batch_first = batch_first
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Start all matrices as `init.xavier_uniform_`."""
+        for param in self.parameters():
+            if param.ndim > 1:
+                init.xavier_uniform_(param)
+
+    def forward(
+        self,
+        src: Tensor,
+        tgt: Tensor,
+        src_mask: Tensor | None = None,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        src_is_causal: bool | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
+        memory = self.encoder(src, src_mask, src_key_padding_mask)
+        masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        return self.decoder(tgt, memory, *masks)
+
+    @staticmethod
+    def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:
+        """(sz,sz) with -inf above the diagonal, else 0: no position looks at a later one."""
+        return triu(full((sz, sz), -math.inf, device=device, dtype=dtype), 1)
+
+
+def copies(name: str, layer: Any, count: int) -> ModuleList:
+    """A list of copies of a layer. Raises TypeError where it is none."""
+    if not isinstance(layer, Module):
+        raise TypeError(f"{name}: expected a layer, got {layer!r}")
+    return ModuleList([copy.deepcopy(layer) for _ in range(count)])
