@@ -75,13 +75,21 @@ def check_tensor(name: str, key: str, value: Any) -> None:
         )
 
 
-def check_same_dtype(name: str, key: str, value: Tensor, param: Tensor) -> None:
+def check_same_dtype(name: str, key: str, value: Any, param: Any) -> None:
     """Raise TypeError where an input has another dtype than the parameters."""
-    if value.dtype != param.dtype:
-        raise TypeError(
-            f"{name}: expected {key} of the parameters' dtype {param.dtype}, got {value.dtype}; "
-            f"embed integers first, and cast floats: .to(minigrad.{param.dtype}) or layer.double()"
-        )
+    if not isinstance(value, Tensor) or not isinstance(param, Tensor):
+        return
+    if value.dtype == param.dtype:
+        return
+    words = {"float32": ("float", "double"), "float64": ("double", "float")}
+    own, other = words.get(str(param.dtype), (f"to(minigrad.{param.dtype})", "double"))
+    way_out = f"cast it with .{own}(), or the layer with .{other}()"
+    if value.dtype.kind != "f":
+        way_out = f"embed integers first, or cast them with .{own}()"
+    raise TypeError(
+        f"{name}: expected {key} of the parameters' dtype {param.dtype}, got {value.dtype}; "
+        f"{way_out}"
+    )
 
 
 def as_lengths(name: str, lengths: Any, T: int, B: int) -> np.ndarray[Any, Any] | None:

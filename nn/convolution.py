@@ -10,7 +10,7 @@ from minigrad import Tensor, zeros
 
 from . import functional as F
 from . import init
-from .arguments import check_integers, check_tensor
+from .arguments import check_integers, check_same_dtype, check_tensor
 from .layers import Dropout
 from .module import Module, Parameter
 from .windows import Sizes, as_sizes, convolve, ends_of, refuse_pooling
@@ -252,6 +252,7 @@ class BatchNorm1d(Module):
                 f"{name}: expected input (batch, {self.num_features}, ...) of "
                 f"{' or '.join(map(str, self.ndims))} dimensions, got {tuple(input.shape)}"
             )
+        check_same_dtype(name, "input", input, self.weight)
         is_training = self.training or self.running_mean is None
         return F.batch_norm(
             input,

@@ -22,6 +22,7 @@ from minigrad.functional import normalize_dim
 from minigrad.random import dropout_mask
 
 from . import windows
+from .arguments import check_same_dtype
 from .windows import with_batch
 
 # Layers
@@ -29,6 +30,7 @@ from .windows import with_batch
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Wᵀ + b: x (..., I), weight (O, I), bias (O,) or None, y (..., O)."""
+    check_same_dtype("linear", "input", input, weight)
     return mg.linear(input, weight, bias)
 
 
@@ -40,6 +42,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
             f"bilinear: expected (..., I), (..., J) and weight (O, I, J), got "
             f"{tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}"
         )
+    check_same_dtype("bilinear", "input1", input1, weight)
+    check_same_dtype("bilinear", "input2", input2, weight)
     y = mg.einsum("...i,oij,...j->...o", input1, weight, input2)
     return y if bias is None else y + bias
 
@@ -126,6 +130,7 @@ def layer_norm(
     for name, tensor in (("weight", weight), ("bias", bias)):
         if tensor is not None and tuple(tensor.shape) != shape:
             raise ValueError(f"layer_norm: expected {name} {shape}, got {tuple(tensor.shape)}")
+    check_same_dtype("layer_norm", "input", input, weight)
     return byhand.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
 
 

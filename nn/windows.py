@@ -17,7 +17,13 @@ import numpy as np
 import minigrad as mg
 from minigrad import Tensor
 
-from .arguments import check_integers, check_tensor, describe, refuse_unsupported
+from .arguments import (
+    check_integers,
+    check_same_dtype,
+    check_tensor,
+    describe,
+    refuse_unsupported,
+)
 
 Sizes = int | Sequence[int]
 
@@ -115,6 +121,7 @@ def convolve(
     """A convolution in n dimensions: the product of each window with the weights."""
     x = with_batch(name, input, n)
     check_tensor(name, "weight", weight)
+    check_same_dtype(name, "input", x, weight)
     check_integers(name, 1, groups=groups)
     C, O = x.shape[1], weight.shape[0]
     if weight.ndim != n + 2 or C != weight.shape[1] * groups or O % groups:

@@ -652,6 +652,33 @@ def test_what_windows_and_transformers_refuse(wrong: Any, error: Any, words: str
         wrong()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda nn: nn.Linear(4, 3),
+        lambda nn: nn.LayerNorm(4),
+        lambda nn: nn.BatchNorm1d(4),
+        lambda nn: nn.GRUCell(4, 3),
+        lambda nn: nn.LSTM(4, 3),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_layer_refuses_floats_of_another_dtype(make: Any, dtype: str) -> None:
+    """As PyTorch does; the message says how to cast them."""
+    other = {"float64": "float32", "float32": "float64"}[dtype]
+    x = np.ones((2, 4), dtype)
+    way_out = {
+        "float64": r"\.float\(\), or the layer with \.double",
+        "float32": r"\.double\(\), or",
+    }
+    with pytest.raises(
+        TypeError, match=f"dtype {other}, got {dtype}; cast it with {way_out[dtype]}"
+    ):
+        make(nn).to(getattr(mg, other))(mg.tensor(x))
+    with pytest.raises((RuntimeError, ValueError)):
+        make(torch.nn).to(getattr(torch, other))(torch.tensor(x))
+
+
 def test_a_softmax_drawn_from_gumbel_noise() -> None:
     mg.manual_seed(3)
     logits = mg.tensor(np.log([[0.1, 0.2, 0.7]] * 4000), requires_grad=True)
