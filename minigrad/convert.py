@@ -317,7 +317,9 @@ class Conversions(TensorBase):
         return f"tensor({', '.join(parts)})"
 
     def __format__(self, spec: str) -> str:
-        return format(self.item() if spec and not self.shape else str(self), spec)
+        is_plain = type_(self) is TensorBase.tensor_class  # a Parameter prints as a whole
+        is_number = not self.shape and (spec or is_plain)
+        return format(self.item() if is_number else str(self), spec)
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Any:
         if self.node is not None:

@@ -345,6 +345,40 @@ def test_a_writer_of_summaries_writes_lines(tmp_path: Path) -> None:
     assert found == [("loss", 3, 0.5), ("both/a", 4, 1.0), ("both/b", 4, 2.0)]
 
 
+PRINTED = """
+    import math
+    import torch
+
+    T = torch.tensor
+    examples = [
+        T([1.0, 2.5, -3.25]), T(3.14159265), T([1.0, 2.0, 3.0]), T([1e-5, 1.0]), T([1e9, 1.0]),
+        T([0.0, 0.0]), T([math.nan, 1.5]), T([math.inf, -1.0]), T([[1.0, 2.0], [3.0, 40.0]]),
+        T([1, 20, -3]), T([True, False]), torch.zeros(0), torch.zeros(2, 0), torch.zeros(0).long(),
+        T([1.5]).double(), T([[1.5, 2.0]], requires_grad=True), torch.arange(2000),
+        torch.arange(2000.0).reshape(4, 500) / 7, torch.arange(24.0).reshape(2, 3, 4) / 3,
+        torch.arange(60.0) / 9, torch.arange(3000.0).reshape(10, 10, 30) / 7,
+        torch.arange(40) * 1000, T([1e-3, 999.0]), T([123456.0, 1.0]), T(5), T(5.0),
+        T([[1e-8, 2.0]]).double(), torch.zeros(2, 3, dtype=torch.int32), T([100.5, -2.0]),
+        T([1e4, 2.25, 1e-2]), torch.nn.Parameter(torch.arange(3.0)), T([[math.nan] * 2]),
+        T([[math.inf, 2.0]]), torch.nn.Parameter(T(2.5)), torch.ones(3, 25, requires_grad=True),
+    ]
+    for example in examples:
+        print(example)
+        print(f"{example}")
+    print(f"{T(2.5):.3f} {T(2.5)} {T(7)} {T(1.0).requires_grad_()}", "{:5d}".format(T(3)))
+    for options in ({"precision": 2}, {"profile": "full"}, {"sci_mode": True}, {"profile": "short"},
+                    {"linewidth": 40, "edgeitems": 1}):
+        torch.set_printoptions(**options)
+        print(torch.arange(1100.0) / 4, T([1.0, 2.5]), T([1.2345]))
+"""
+
+
+def test_tensors_are_printed_as_pytorchs(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(PRINTED, tmp_path)
+    assert ours == python(str(tmp_path / "program.py"))
+
+
 CHECKED = """
 import torch
 import torch.nn as nn

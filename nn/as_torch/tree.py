@@ -24,6 +24,7 @@ from .own import (
     legacy,
     linalg,
     old,
+    printing,
     random,
     serialization,
     tensorboard,
@@ -176,7 +177,11 @@ def missing_method(tensor: minigrad.Tensor, name: str) -> Any:
 
 
 def install() -> None:
-    """Let `import torch` find the modules here, unless PyTorch is imported already: it stays."""
+    """Let `import torch` find the modules here, unless PyTorch is imported already: it stays.
+
+    From then on tensors are printed as PyTorch's, and a method that is missing says so.
+    """
+    minigrad.Tensor.__repr__ = printing.text_of  # type: ignore[method-assign, assignment]
     minigrad.Tensor.__getattr__ = missing_method  # type: ignore[method-assign]
     if not any([isinstance(finder, TorchFinder) for finder in sys.meta_path]):
         sys.meta_path.insert(0, TorchFinder())

@@ -5,6 +5,7 @@ Settings that choose how PyTorch computes, and never what, are accepted and do n
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
 
@@ -16,6 +17,7 @@ from minigrad.convert import Size
 from minigrad.random import generator
 
 from ...arguments import describe
+from . import printing
 
 __version__ = "2.13.0+minigrad"  # the version that the tests compare with
 __all__ = [
@@ -95,13 +97,13 @@ def set_default_tensor_type(t: Any) -> None:
 
 def set_printoptions(
     precision: int | None = None,
-    threshold: int | None = None,
+    threshold: float | None = None,
     edgeitems: int | None = None,
     linewidth: int | None = None,
     profile: str | None = None,
     sci_mode: bool | None = None,
 ) -> None:
-    """How tensors are printed: the options of `numpy.set_printoptions`, which prints them here.
+    """How tensors are printed; see `printing`.
 
     profile: "default", "short" (2 digits) or "full" (all elements).
     """
@@ -109,7 +111,7 @@ def set_printoptions(
         None: {},
         "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 80},
         "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 80},
-        "full": {"precision": 4, "threshold": 2**62, "edgeitems": 3, "linewidth": 80},
+        "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
     }
     if profile not in profiles:
         expected = "'default', 'short' or 'full'"
@@ -119,12 +121,9 @@ def set_printoptions(
         "threshold": threshold,
         "edgeitems": edgeitems,
         "linewidth": linewidth,
-        "suppress": None if sci_mode is None else not sci_mode,
     }
     chosen = {key: value for key, value in given.items() if value is not None}
-    if chosen.get("threshold") == float("inf"):
-        chosen["threshold"] = 2**62
-    np.set_printoptions(**{**profiles[profile], **chosen})
+    vars(printing.OPTIONS).update({**profiles[profile], **chosen, "sci_mode": sci_mode})
 
 
 # Random numbers. (Their stream is NumPy's, so the same seed draws other numbers than PyTorch.)
