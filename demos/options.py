@@ -15,8 +15,11 @@ from typing import Any, NoReturn
 from demos import engines
 
 HERE = Path(__file__).parent
+KINDS = "sxp"  # sections, exercises, papers
 SCRIPTS = {
-    path.stem.split("_")[0]: path for path in sorted(HERE.glob("[sx][0-9]*_*.py"))
+    path.stem.split("_")[0]: path
+    for kind in KINDS
+    for path in sorted(HERE.glob(f"{kind}[0-9]*_*.py"))
 }  # name -> script
 DATA = {  # the reader's own data: option -> the demos that read it, what it is called, what it is
     "text": (("x2", "x5"), "FILE", "a text to model, UTF-8"),

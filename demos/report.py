@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from demos import forest, store, verdicts
+from demos import forest, options, store, verdicts
 
 Section = dict[str, Any]
 COLUMNS = ("Place", "Claim", "These runs", "Ledger", "Verdict of the ledger")
@@ -18,7 +18,7 @@ COLUMNS = ("Place", "Claim", "These runs", "Ledger", "Verdict of the ledger")
 
 def write(out: Path) -> str:
     """Gather the sections in `out` into results.json and report.html; returns where they are."""
-    paths = sorted((out / "sections").glob("[sx][0-9]*.json"), key=order)
+    paths = sorted((out / "sections").glob("[spx][0-9]*.json"), key=order)
     try:
         sections = [store.load(path) for path in paths]
         for path, section in zip(paths, sections, strict=True):
@@ -35,8 +35,8 @@ def write(out: Path) -> str:
     return f"\nReport   {page}\nNumbers  {data}\nFigures  {out / 'figures'}"
 
 
-def order(path: Path) -> tuple[str, int]:
-    return path.stem[0], int(path.stem[1:])
+def order(path: Path) -> tuple[int, int]:
+    return options.KINDS.index(path.stem[0]), int(path.stem[1:])
 
 
 def check_section(path: Path, section: Section, out: Path) -> None:
