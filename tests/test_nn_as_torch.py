@@ -345,6 +345,76 @@ def test_a_writer_of_summaries_writes_lines(tmp_path: Path) -> None:
     assert found == [("loss", 3, 0.5), ("both/a", 4, 1.0), ("both/b", 4, 2.0)]
 
 
+OTHER_WORDS = """
+    import math
+    import torch
+    from torch import nn
+
+    print(torch.finfo(torch.float32).min, torch.finfo().eps, torch.iinfo(torch.int64).max)
+    print(torch.inf, torch.pi, torch.nan, torch.e)
+    print(torch.zeros(2).type(torch.LongTensor), torch.ByteTensor([0, 1]))
+    print(torch.zeros(2).type(torch.FloatTensor).type(), torch.ones(1).new(2, 3).shape)
+    model = nn.DataParallel(nn.Linear(2, 1))
+    print(model, list(model.state_dict()), model(torch.zeros(3, 2)).shape)
+    with torch.inference_mode():
+        print(model(torch.ones(1, 2)).requires_grad)
+    print(torch.is_tensor(3), torch.is_tensor(torch.ones(1)), torch.numel(torch.ones(2, 3)))
+    print(torch.linalg.norm(torch.tensor([3.0, 4.0])), torch.linalg.vector_norm(torch.ones(4), 1))
+    torch.set_default_tensor_type("torch.DoubleTensor")
+    print(torch.ones(1).double() is not None, torch.Tensor([1]).sum())
+    torch.set_default_tensor_type(torch.FloatTensor)
+    torch.set_default_dtype(torch.float32)
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+    state = torch.get_rng_state()
+    first = torch.rand(3)
+    torch.set_rng_state(state)
+    print(torch.equal(first, torch.rand(3)))
+    torch.autograd.backward([(model(torch.ones(1, 2)) * 2).sum()])
+    w = nn.Parameter(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    v = nn.Parameter(torch.tensor([5.0]))
+    flat = nn.utils.parameters_to_vector([w, v])
+    flat.sum().backward()
+    nn.utils.vector_to_parameters(flat.detach() * 2, [w, v])
+    print(w.tolist(), v.tolist(), w.grad.tolist())
+"""
+
+
+def test_other_words_of_torch(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(OTHER_WORDS, tmp_path)
+    assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
+
+
+def test_anomalies_are_detected_until_it_is_switched_off(tmp_path: Path) -> None:
+    program = """
+        import torch
+        x = torch.zeros(2, requires_grad=True)
+        with torch.autograd.set_detect_anomaly(True):
+            try:
+                x / x
+            except FloatingPointError as error:
+                print(error)
+        torch.autograd.set_detect_anomaly(True)
+        torch.autograd.set_detect_anomaly(False)
+        import warnings
+        warnings.simplefilter("ignore")
+        x / x
+    """
+    assert run(program, tmp_path).startswith("div: the value has 2 NaN")
+
+
+def test_ways_to_call_it(tmp_path: Path) -> None:
+    (tmp_path / "part.py").write_text("import sys, torch\nprint(__name__, sys.argv[1:])", "utf-8")
+    command = ("-m", "nn.as_torch")
+    assert python(*command, "-m", "part", "a", folder=tmp_path) == "__main__ ['a']\n"
+    assert "there is no such file" in python(*command, "none.py", folder=tmp_path, code=2)
+    assert "usage" in python(*command, code=2) and "--check" in python(*command, "-h")
+    assert "none.py" in python(*command, "--check", "none.py", folder=tmp_path, code=2)
+    (tmp_path / "broken.py").write_text("def", "utf-8")
+    assert "invalid syntax" in python(*command, "--check", "broken.py", folder=tmp_path, code=2)
+
+
 PRINTED = """
     import math
     import torch

@@ -10,25 +10,40 @@ from pathlib import Path
 
 from .check import report
 
-USAGE = "usage: python -m nn.as_torch [--check] program.py [arguments]"
+USAGE = "usage: python -m nn.as_torch [--check] [-m] program.py [arguments]"
 
 
 def main(arguments: list[str]) -> int:
-    """Run or check a program; 0 where all went well."""
+    """Run or check a program; 0 where all went well, 2 where there is none."""
     if not arguments or arguments[0] in ("-h", "--help"):
         print(__doc__ if arguments else USAGE)
         return 0 if arguments else 2
     if arguments[0] == "--check":
-        return report(arguments[1:])
-    run(*arguments)
+        return check(arguments[1:])
+    if arguments[0] == "-m" and len(arguments) > 1:
+        sys.argv = arguments[1:]
+        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        return 0
+    program = Path(arguments[0])
+    if not program.is_file():
+        print(f"{program}: there is no such file\n{USAGE}", file=sys.stderr)
+        return 2
+    sys.argv = arguments
+    sys.path[0] = str(program.resolve().parent)
+    runpy.run_path(arguments[0], run_name="__main__")
     return 0
 
 
-def run(program: str, *arguments: str) -> None:
-    """Run a file as `python program.py arguments` does."""
-    sys.argv = [program, *arguments]
-    sys.path[0] = str(Path(program).resolve().parent)
-    runpy.run_path(program, run_name="__main__")
+def check(programs: list[str]) -> int:
+    """The report about some programs; 2 where one of them cannot be read."""
+    if not programs:
+        print(USAGE, file=sys.stderr)
+        return 2
+    try:
+        return report(programs)
+    except (OSError, SyntaxError) as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

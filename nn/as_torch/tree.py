@@ -24,6 +24,7 @@ from .own import (
     legacy,
     linalg,
     old,
+    parallel,
     printing,
     random,
     serialization,
@@ -46,8 +47,9 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.backends.mps": [backends.mps],
     "torch.cuda": [cuda],
     "torch.functional": [minigrad],
+    "torch.func": [minigrad.func],
     "torch.linalg": [linalg],
-    "torch.nn": [nn],
+    "torch.nn": [nn, parallel],
     "torch.nn.functional": [nn.functional],
     "torch.nn.init": [nn.init, old.init],
     "torch.nn.modules": [nn],
@@ -97,14 +99,15 @@ class TorchModule(ModuleType):
 
 
 def public_names(module: ModuleType) -> dict[str, Any]:
-    """The names in __all__, or else the functions and classes of nn that the module has."""
+    """The names in __all__, or else the functions and classes of its package that it has."""
+    package = module.__name__.partition(".")[0] + "."
     listed = getattr(module, "__all__", None)
     if listed is not None:
         return {name: getattr(module, name) for name in listed}
     return {
         name: value
         for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", "").startswith("nn.")
+        if not name.startswith("_") and getattr(value, "__module__", "").startswith(package)
     }
 
 

@@ -7,13 +7,19 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from minigrad import Tensor, tensor
+from minigrad import Tensor, cat, tensor
 from minigrad.array import NAMESPACES, Array
 
 from ..arguments import as_number, check_tensor, describe
 from . import rnn
 
-__all__ = ["clip_grad_norm_", "clip_grad_value_", "rnn"]
+__all__ = [
+    "clip_grad_norm_",
+    "clip_grad_value_",
+    "parameters_to_vector",
+    "rnn",
+    "vector_to_parameters",
+]
 
 
 def clip_grad_norm_(
@@ -68,6 +74,37 @@ def clip_grad_value_(
         xp.maximum(g, -limit, out=g)
         xp.minimum(g, limit, out=g)
         p.grad.mark_changed()
+
+
+def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
+    """All parameters as one vector, differentiable. Raises TypeError where one is no Tensor."""
+    flat = []
+    for p in parameters:
+        check_tensor("parameters_to_vector", "each parameter", p)
+        flat.append(p.reshape(-1))
+    return cat(flat)
+
+
+def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
+    """Write the parts of a vector into the parameters: the inverse of `parameters_to_vector`.
+
+    Raises ValueError where their sizes do not add up to that of the vector.
+    """
+    check_tensor("vector_to_parameters", "vec", vec)
+    params = list(parameters)
+    for p in params:
+        check_tensor("vector_to_parameters", "each parameter", p)
+    total = sum([p.numel() for p in params])
+    if tuple(vec.shape) != (total,):
+        raise ValueError(
+            f"vector_to_parameters: expected a vector of {total} elements, got {tuple(vec.shape)}"
+        )
+    values = vec.detach()
+    start = 0
+    for p in params:
+        end = start + p.numel()
+        p.detach().copy_(values[start:end].reshape(p.shape))
+        start = end
 
 
 def with_gradients(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import minigrad
 from minigrad import Tensor, enable_grad, grad, gradcheck, no_grad, set_grad_enabled
@@ -28,7 +28,33 @@ __all__ = [
 ]
 if hasattr(minigrad, "detect_anomaly"):  # it stands in a room that can be removed
     detect_anomaly = minigrad.detect_anomaly
-    __all__ += ["detect_anomaly"]
+    __all__ += ["detect_anomaly", "set_detect_anomaly"]
+
+
+class set_detect_anomaly:
+    """Switch `detect_anomaly` on or off: at once, and back at the end of a `with` block.
+
+    Unlike PyTorch's it also looks at the values on the way forward, and raises FloatingPointError.
+    """
+
+    watching: ClassVar[list[Any]] = []  # the observer that is on, if there is one
+
+    def __init__(self, mode: bool, check_nan: bool = True):
+        self.before = bool(self.watching)
+        self.switch(mode)
+
+    def switch(self, on: bool) -> None:
+        """Start or end watching."""
+        if on and not self.watching:
+            self.watching.append(minigrad.detect_anomaly().__enter__())
+        elif not on and self.watching:
+            self.watching.pop().__exit__(None, None, None)
+
+    def __enter__(self) -> None:
+        """Nothing: it is switched already."""
+
+    def __exit__(self, *exception: object) -> None:
+        self.switch(self.before)
 
 
 class VariableType(LegacyType):

@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad
 from minigrad.array import get_default_dtype
-from minigrad.convert import Size
+from minigrad.convert import CLASSES, Size
 
 from ...arguments import describe
 
@@ -89,14 +89,7 @@ def legacy(name: str, dtype: np.dtype[Any] | None, device: str = "cpu") -> type:
     return cast(type, LegacyType(name, (), names))
 
 
-DTYPES = {
-    "FloatTensor": "float32",
-    "DoubleTensor": "float64",
-    "LongTensor": "int64",
-    "IntTensor": "int32",
-    "ByteTensor": "uint8",
-    "BoolTensor": "bool",
-}
+DTYPES = {name: dtype for dtype, name in CLASSES.items()}  # FloatTensor: float32 ...
 
 
 def classes(device: str) -> dict[str, type]:

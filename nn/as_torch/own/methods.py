@@ -2,7 +2,7 @@
 
 TENSOR_METHODS = frozenset(
     """
-    H abs abs_ absolute absolute_ acos acos_ acosh acosh_ add_ addbmm addbmm_ addcdiv addcdiv_
+    abs abs_ absolute absolute_ acos acos_ acosh acosh_ add_ addbmm addbmm_ addcdiv addcdiv_
     addcmul addcmul_ addmm addmm_ addmv addmv_ addr addr_ adjoint allclose amax amin aminmax
     angle apply_ arccos arccos_ arccosh arccosh_ arcsin arcsin_ arcsinh arcsinh_ arctan arctan2
     arctan2_ arctan_ arctanh arctanh_ argwhere as_strided as_strided_ as_strided_scatter
@@ -32,7 +32,7 @@ TENSOR_METHODS = frozenset(
     less_equal_ lgamma lgamma_ log log10 log10_ log1p log1p_ log2 log2_ log_ log_normal_
     log_softmax logaddexp logaddexp2 logcumsumexp logdet logical_and logical_and_ logical_not
     logical_not_ logical_or logical_or_ logical_xor logical_xor_ logit logit_ logsumexp long
-    lstsq lt lt_ lu lu_solve mH map2_ map_ masked_fill masked_fill_ masked_scatter
+    lstsq lt lt_ lu lu_solve map2_ map_ masked_fill masked_fill_ masked_scatter
     masked_scatter_ masked_select matmul matrix_exp matrix_power maximum median minimum mm mode
     module_load moveaxis movedim msort mul mul_ multinomial multiply multiply_ mv mvlgamma
     mvlgamma_ nan_to_num nan_to_num_ nanmean nanmedian nanquantile nansum narrow narrow_copy

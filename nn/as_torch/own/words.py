@@ -24,13 +24,21 @@ __all__ = [
     "__version__",
     "compile",
     "dtype",
+    "e",
+    "finfo",
     "get_num_threads",
     "get_rng_state",
+    "get_default_device",
+    "iinfo",
+    "inf",
     "inference_mode",
     "initial_seed",
     "is_floating_point",
     "is_tensor",
+    "nan",
+    "newaxis",
     "numel",
+    "pi",
     "seed",
     "set_default_device",
     "set_default_tensor_type",
@@ -43,6 +51,30 @@ __all__ = [
 ]
 
 dtype = np.dtype
+inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
+newaxis = None
+
+
+class finfo:
+    """The limits of a dtype of floats, by default the default one, as numbers of Python's."""
+
+    def __init__(self, type: Any = None):
+        limits = np.finfo(minigrad.get_default_dtype() if type is None else type)
+        self.bits = int(limits.bits)
+        self.dtype = str(limits.dtype)
+        self.max, self.min = float(limits.max), float(limits.min)
+        self.eps, self.tiny = float(limits.eps), float(limits.tiny)
+        self.smallest_normal, self.resolution = self.tiny, float(limits.resolution)
+
+
+class iinfo:
+    """The limits of a dtype of integers, as numbers of Python's."""
+
+    def __init__(self, type: Any):
+        limits = np.iinfo(type)
+        self.bits = int(limits.bits)
+        self.dtype = str(limits.dtype)
+        self.max, self.min = int(limits.max), int(limits.min)
 
 
 # What a tensor is
@@ -80,6 +112,11 @@ def set_default_device(device: Any) -> None:
             f"set_default_device: {device!r} is not supported; give device= where a tensor is "
             "made, or move it with .to(device)"
         )
+
+
+def get_default_device() -> minigrad.device:
+    """The device "cpu", where tensors are made."""
+    return minigrad.device("cpu")
 
 
 def set_default_tensor_type(t: Any) -> None:
