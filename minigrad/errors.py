@@ -469,8 +469,8 @@ DTYPES: dict[str, Check] = {
     "bitwise_not": booleans,
 }
 ELEMENTWISE = """
-    add sub mul div pow maximum where eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor atan2
-    floor_divide remainder fmod
+    add sub mul div pow maximum minimum where eq ne lt le gt ge bitwise_and bitwise_or bitwise_xor
+    atan2 floor_divide remainder fmod
 """.split()
 SHAPES: dict[str, Check] = {
     **dict.fromkeys(ELEMENTWISE, shapes_broadcast),

@@ -302,10 +302,7 @@ def rsqrt(input: Tensor, *, out: None = None) -> Tensor:
 def minimum(input: Any, other: Any, *, out: None = None) -> Tensor:
     """The smaller of a and b, which broadcast; at a tie each gets half of the gradient."""
     refuse_out("minimum", out)
-    a, b = as_operands("minimum", input, other)
-    if any_unsigned(a, b):
-        return ops.where(ops.le(a, b), a, b)
-    return -ops.maximum(-a, -b)
+    return ops.minimum(*as_operands("minimum", input, other))
 
 
 def any_unsigned(*operands: Any) -> bool:

@@ -381,6 +381,7 @@ TABLE = {
     "clamp": Row(clamps(), word("clamp"), kinks=clamps(True), analytic=False),
     "sign": Row(one("nonzero"), word("sign"), kinks=one("few"), analytic=False),
     "maximum": Row(two_distinct(), word("maximum"), kinks=two_with_ties(), analytic=False),
+    "minimum": Row(two_distinct(), word("minimum"), kinks=two_with_ties(), analytic=False),
     "where": Row(three(), word("where")),
     "astype": Row(casts(), lambda t, x, dtype: x.double(), analytic=False),
     "move": Row(moves(), lambda t, x, device: x.clone(), looks=True),

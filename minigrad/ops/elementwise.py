@@ -192,21 +192,21 @@ def erf(xp, x):
 @op
 def relu(xp, x):
     """y = max(x, 0),    dy/dx = 1 where x > 0 or NaN, and 0 elsewhere, also at the kink."""
-    return xp.maximum(x, 0), (lambda g: xp.where(x <= 0, 0.0, g),)
+    return xp.maximum(x, 0), (lambda g: g * ~(x <= 0),)
 
 
 @op
 def clamp(xp, x, *, min=None, max=None):
-    """y = x, but `min` where it is less and `max` where it is more,    dy/dx = 1 within the two.
+    """y = x, but `min` where it is less and `max` where it is more,    dy/dx = 1 where it is x.
 
     NaN stays NaN, with the slope 0.
     """
-    y = x if min is None else xp.where(x < min, min, x)
-    y = y if max is None else xp.where(y > max, max, y)
+    y = x if min is None else xp.maximum(x, min)
+    y = y if max is None else xp.minimum(y, max)
 
     def pull(g):
-        within = g if min is None else xp.where(x >= min, g, 0.0)
-        return within if max is None else xp.where(x <= max, within, 0.0)
+        g = g if min is None else g * (x >= min)
+        return g if max is None else g * (x <= max)
 
     return y, (pull,)
 
@@ -220,6 +220,18 @@ def maximum(xp, a, b):
     return xp.maximum(a, b), (
         lambda g: xp.where(a < b, 0.0, xp.where(a == b, 0.5 * g, g)),
         lambda g: xp.where(b < a, 0.0, xp.where(a == b, 0.5 * g, g)),
+    )
+
+
+@op
+def minimum(xp, a, b):
+    """y = min(a, b),    dy/da = 1 where a < b,  dy/db = 1 where b < a; ½ each at a tie.
+
+    Where one is NaN, so is y, and both have the slope 1.
+    """
+    return xp.minimum(a, b), (
+        lambda g: xp.where(a > b, 0.0, xp.where(a == b, 0.5 * g, g)),
+        lambda g: xp.where(b > a, 0.0, xp.where(a == b, 0.5 * g, g)),
     )
 
 

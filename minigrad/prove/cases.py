@@ -155,7 +155,7 @@ def each_greater(signs: tuple[int, ...]) -> Case:
 
 
 for signs in product((1, -1), repeat=2):
-    case("maximum")(each_greater(signs))
+    case("maximum", "minimum")(each_greater(signs))
 
 
 @case("where", linear=True)

@@ -69,14 +69,19 @@ def value_and_slopes(op: Any, greatest: str = "") -> tuple[Any, dict[str, Any]]:
 def states_its_derivative(op: Any) -> bool:
     """Whether each formula of the docstring is what the rule gives, for positive arguments.
 
-    Where a formula has a condition (`1 where a > b`), its own argument is the greatest.
+    Where a formula has a condition (`1 where a > b`), that of one order of the arguments counts.
     """
     formulas = stated(op)
     names = {name: sympy.Symbol(name, **POSITIVE) for name in value_and_slopes(op)[1]}
     for name in names:
-        value, slopes = value_and_slopes(op, greatest=name)
-        known = {**names, "y": value, "sign": sympy.sign}
-        if name not in formulas or not is_zero(read(formulas[name], known) - slopes[name]):
+        if name not in formulas:
+            return False
+        differences = []
+        for greatest in names:
+            value, slopes = value_and_slopes(op, greatest)
+            known = {**names, "y": value, "sign": sympy.sign}
+            differences.append(read(formulas[name], known) - slopes[name])
+        if not any(map(is_zero, differences)):
             return False
     return True
 
