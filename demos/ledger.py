@@ -43,12 +43,14 @@ def perform(experiment: Callable[..., Any], chosen: dict[str, Any], path: Path) 
 class Script:
     """How far the ledger has come with one demo.
 
-    seeds: of its dear runs and of its cheap ones that were asked for last; missing: runs that must
-    be done before the script can go on, and running, those that are begun.
+    seeds: of its dear runs and of its cheap ones that were asked for last, and asked, that are
+    asked for now; missing: runs that must be done before the script can go on, and running, those
+    that are begun.
     """
 
     name: str
     seeds: tuple[int, int] = (0, 0)
+    asked: tuple[int, int] = (0, 0)
     missing: list[Call] = field(default_factory=list)
     running: list[Any] = field(default_factory=list)
     done: bool = False
@@ -89,6 +91,7 @@ class Sitting:
         if wanted == script.seeds:
             script.done = True
             return
+        script.asked = wanted
         missing = missing_runs(self.options, script.name, wanted)
         if not missing:
             script.seeds = wanted
@@ -98,9 +101,10 @@ class Sitting:
         print(f"{script.name}: {len(missing)} runs", flush=True)
 
     def feed(self) -> None:
-        """Keep the processes busy, with the runs of the script that is first."""
+        """Keep the processes busy: a script's first look comes before another one's second, and
+        else the script that is named first."""
         free = self.options.jobs + 1 - sum(len(script.running) for script in self.scripts)
-        for script in self.scripts:
+        for script in sorted(self.scripts, key=lambda script: script.asked):
             begun, script.missing = script.missing[: max(free, 0)], script.missing[max(free, 0) :]
             script.running += [self.pool.submit(perform, *call) for call in begun]
             free -= len(begun)

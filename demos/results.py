@@ -152,7 +152,7 @@ def row_of(verdict: Verdict, records: Records) -> str:
         f"{row.text} *({row.place})*" if row.place else f"↳ {row.text}",
         f"{sides(verdict)} ({row.measure})",
         interval(verdict),
-        str(verdict.seeds),
+        f"{verdict.seeds}{', earlier' * verdict.earlier}",
         chances(verdict),
         in_torch(row, records),
         f"{mark} {verdict.word}",
@@ -179,6 +179,19 @@ def not_on_torch() -> Iterator[str]:
     yield (
         "\nPyTorch: the same scripts run with `--engine torch`; compared on the seeds that both "
         f"have, where there are at least {rule.LOOKS[0]}. Not run: {told}.\n"
+    )
+
+
+def before_the_table(found: Verdicts) -> str:
+    """How many rows rest on runs that were made before the table was written."""
+    count = sum(verdict.earlier for verdict in found.values())
+    if not count:
+        return ""
+    return (
+        f"\n{count} rows have no runs under the table yet. They are judged by the same rule from "
+        "[runs of 2026-11-22](records/earlier), made before the table was written and with two "
+        'learning rates in place of three. They are marked "earlier", and count as provisional: '
+        "`python -m demos.ledger` replaces them.\n"
     )
 
 
@@ -249,9 +262,8 @@ or computed, the same in every run.
 """
 
 
-def page(results: Results, records: Records) -> str:
+def page(results: Results, records: Records, found: Verdicts) -> str:
     """RESULTS.md."""
-    found = verdicts.of(records)
     made = results["made"]
     stale = sum(records.stale.values())
     parts = [
@@ -266,6 +278,7 @@ def page(results: Results, records: Records) -> str:
         "\n## How it is judged\n\n",
         HOW,
         f"\n{found_with(found)}\n",
+        before_the_table(found),
         "\n## Claims\n\n",
         *rows(found, records),
         *not_on_torch(),
@@ -316,10 +329,11 @@ def publish() -> None:
     records = Records.load()
     for old in FORESTS.glob("*.svg"):
         old.unlink()
-    for name, verdict in verdicts.of(records).items():
+    found = verdicts.committed()
+    for name, verdict in found.items():
         if verdict.judged is not None:
             store.write(FORESTS / f"{name}.svg", forest.picture(verdict))
-    print(store.write(PAGE, page(load(), records)))
+    print(store.write(PAGE, page(load(), records, found)))
 
 
 if __name__ == "__main__":

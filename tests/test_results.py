@@ -94,7 +94,7 @@ def test_a_record_made_under_another_row_does_not_count_and_is_said(tmp_path: Pa
     kept = Records.load(tmp_path)
     assert kept.sides("locked") == ([], []) and kept.stale == {"locked": 1}
     assert "1 results made under other rows of the table are left out" in results.page(
-        results.load(), kept
+        results.load(), kept, verdicts.of(kept)
     )
 
 
@@ -135,6 +135,19 @@ def test_only_if_needs_the_comparison_under_the_condition(tmp_path: Path) -> Non
     table["copy-lstm"] = holds
     assert verdicts.of(recorded(tmp_path / "c", table))["copy-lstm"].kind == rule.HOLDS
     assert verdicts.of(recorded(tmp_path / "d", table, n=4))["copy-lstm"].kind == rule.UNDECIDED
+    failed = verdicts.of(recorded(tmp_path / "e", {"copy-lstm": fails}))["copy-lstm"]
+    assert failed.kind == rule.ALIKE and failed.word.startswith("alike; open is whether it does if")
+
+
+def test_runs_before_the_table_count_only_where_nothing_else_is_there(tmp_path: Path) -> None:
+    old = recorded(tmp_path / "old", {"locked": (2.80, 2.84), "drop-h": (2.80, 2.84)})
+    new = recorded(tmp_path / "new", {"locked": (2.84, 2.80)}, n=5)
+    kept = verdicts.of(new, earlier=old)
+    assert (kept["locked"].kind, kept["locked"].earlier) == (rule.FAILS, False)
+    assert (kept["drop-h"].kind, kept["drop-h"].earlier) == (rule.HOLDS, True)
+    assert "1 rows have no runs under the table yet" in results.before_the_table(kept)
+    assert not kept["variational"].earlier and kept["variational"].kind == verdicts.NOT_RUN
+    assert verdicts.of(new)["drop-h"].kind == verdicts.NOT_RUN
 
 
 def test_what_the_runs_could_have_found_is_said_from_their_spread(tmp_path: Path) -> None:
@@ -210,7 +223,8 @@ def test_a_stage_that_is_cut_off_leaves_the_seeds_that_are_whole(
 
 
 def test_the_page_is_made_from_the_records(kept: dict[str, Any]) -> None:
-    assert results.PAGE.read_text("utf-8") == results.page(kept, Records.load())
+    page = results.page(kept, Records.load(), verdicts.committed())
+    assert results.PAGE.read_text("utf-8") == page
 
 
 def test_every_figure_of_the_page_is_there_and_no_other() -> None:
