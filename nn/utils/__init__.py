@@ -78,11 +78,8 @@ def clip_grad_value_(
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """All parameters as one vector, differentiable. Raises TypeError where one is no Tensor."""
-    flat = []
-    for p in parameters:
-        check_tensor("parameters_to_vector", "each parameter", p)
-        flat.append(p.reshape(-1))
-    return cat(flat)
+    params = listed("parameters_to_vector", parameters)
+    return cat([p.reshape(-1) for p in params])
 
 
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
@@ -91,9 +88,7 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     Raises ValueError where their sizes do not add up to that of the vector.
     """
     check_tensor("vector_to_parameters", "vec", vec)
-    params = list(parameters)
-    for p in params:
-        check_tensor("vector_to_parameters", "each parameter", p)
+    params = listed("vector_to_parameters", parameters)
     total = sum([p.numel() for p in params])
     if tuple(vec.shape) != (total,):
         raise ValueError(
@@ -109,19 +104,21 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 
 def with_gradients(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Any]:
     """Those of the parameters that have a gradient. Raises TypeError where one is no Tensor."""
-    if isinstance(parameters, Tensor):
-        parameters = [parameters]
+    given = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p for p in listed(name, given) if p.grad is not None]
+
+
+def listed(name: str, parameters: Any) -> list[Any]:
+    """Parameters as a list. Raises TypeError where they are no iterable, or one is no Tensor."""
     if not isinstance(parameters, Iterable):
         raise TypeError(
             f"{name}: expected an iterable of parameters such as model.parameters(), "
             f"got {describe(parameters)}"
         )
-    found = []
-    for p in parameters:
+    params = list(parameters)
+    for p in params:
         check_tensor(name, "each parameter", p)
-        if p.grad is not None:
-            found.append(p)
-    return found
+    return params
 
 
 def norm_of(grads: list[Array], norm_type: float) -> Any:
