@@ -13,7 +13,14 @@ from benchmarks.layers import twin
 from benchmarks.libraries import Library, state_of, twins
 from benchmarks.training import Classifier, train
 
-LAYERS = (100, 500, 32, 64), (50, 64, 128, 256), (100, 256, 512, 1024)  # T, B, I, H
+LESSON = 100, 500, 32, 64  # T, B, I, H
+QUICK = 9, 8, 16, 32
+LAYERS = [
+    ("lesson", LESSON),
+    ("lesson", (15, 32, 32, 64)),
+    ("middle", (50, 64, 128, 256)),
+    ("large", (100, 256, 512, 1024)),
+]
 LINEAR = (8192, 4096, 4096), (25600, 1024, 4096)  # rows, in, out
 
 Call = Callable[[], dict[str, Any]]
@@ -36,30 +43,29 @@ class OnGpu(Library):
 
 def workloads(quick: bool) -> Iterator[tuple[str, str, Job]]:
     """(group, name, job) of each; a job sets the work up in one library."""
-    for size in [(9, 8, 16, 32)] if quick else LAYERS:
+    for group, size in [("lesson", QUICK)] if quick else LAYERS:
         for kind in ("LSTM", "GRU", "RNN"):
-            yield (
-                "layers" if kind != "RNN" else "others",
-                f"{kind} {','.join(map(str, size))}",
-                layer(kind, size),
-            )
+            is_own_goal = group == "middle" and kind == "RNN"
+            yield f"{group} RNN" if is_own_goal else group, title(kind, size), layer(kind, size)
+    lesson = QUICK if quick else LESSON
+    for kind in ("LSTM", "GRU", "RNN"):
+        name = f"{title(kind, lesson)}, with lengths"
+        yield "lengths", name, layer(kind, lesson, lengths=True)
+    for kind in ("LSTM", "GRU", "RNN"):
+        name = f"{title(kind, lesson)}, two directions"
+        yield "directions", name, layer(kind, lesson, bidirectional=True)
     T, steps = (12, 2) if quick else (100, 10)
     for kind in ("LSTM", "GRU"):
         yield "training", f"copy task, {kind}, length {T}, {steps} steps", copy_task(kind, T, steps)
+    steps = 2 if quick else 25
+    yield "training", f"sentiment, BiLSTM, {steps} steps", sentiment(steps)
     for shape in [(64, 32, 48)] if quick else LINEAR:
         yield "products", f"Linear {','.join(map(str, shape))}", linear(*shape)
-    size = (9, 8, 16, 32) if quick else LAYERS[0]
-    yield (
-        "others",
-        f"LSTM {','.join(map(str, size))}, two directions",
-        layer("LSTM", size, bidirectional=True),
-    )
-    yield (
-        "others",
-        f"LSTM {','.join(map(str, size))}, with lengths",
-        layer("LSTM", size, lengths=True),
-    )
     yield "others", "Adam, 40 matrices of 256 by 256", adam(4 if quick else 40)
+
+
+def title(kind: str, size: tuple[int, ...]) -> str:
+    return f"{kind} {','.join(map(str, size))}"
 
 
 def gradients(leaves: dict[str, Any]) -> dict[str, Any]:
@@ -109,6 +115,28 @@ def copy_task(kind: str, T: int, steps: int) -> Job:
     return job
 
 
+def sentiment(steps: int) -> Job:
+    """Section 7 of the lesson: batches of 32 sentences of up to 15 words, a BiLSTM, Adam 0.001."""
+    T, B, words, rng = 15, 32, 30, np.random.default_rng(0)
+    lengths = rng.integers(5, 10, (steps, B, 1))
+    x = np.where(np.arange(T) < lengths, rng.integers(1, words, (steps, B, T)), 0)
+    y = rng.integers(0, 2, (steps, B))
+    settings = Classifier("LSTM", words, 2, both=True, padding=0)
+    start = state_of(settings.build(twins()[0]))
+
+    def job(library: Library) -> Call:
+        model = library.load(settings.build(library), start)
+        batches = [(library.tensor(a), library.tensor(b)) for a, b in zip(x, y, strict=True)]
+
+        def run() -> dict[str, Any]:
+            library.load(model, start)
+            return {"losses": np.array(train(library, model, batches, lr=0.001, clip=None))}
+
+        return run
+
+    return job
+
+
 def linear(rows: int, into: int, out: int) -> Job:
     """y = x Wᵀ + b, and all gradients: three products and little else."""
     import nn
@@ -151,6 +179,19 @@ def adam(count: int) -> Job:
     return job
 
 
+# kind, H and settings: in both directions; w_hh partly in shared memory; step by step
+KERNELS: list[tuple[str, int, dict[str, Any]]] = [
+    ("LSTM", 5, {"bidirectional": True}),
+    ("GRU", 5, {"bidirectional": True}),
+    ("RNN", 5, {"bidirectional": True}),
+    ("RNN", 5, {"bidirectional": True, "nonlinearity": "relu"}),
+    ("LSTM", 100, {}),
+    ("LSTM", 160, {}),
+    ("GRU", 180, {}),
+    ("RNN", 310, {}),
+]
+
+
 def each_kernel_once(where: str = "cuda") -> None:
     """Every kernel, at sizes that fill no block, with rows that end early; and what it gives
     against the CPU."""
@@ -160,16 +201,9 @@ def each_kernel_once(where: str = "cuda") -> None:
     def losses(device: str) -> list[float]:
         mg.manual_seed(0)
         found = []
-        for kind, settings in (
-            ("LSTM", {}),
-            ("GRU", {}),
-            ("RNN", {}),
-            ("RNN", {"nonlinearity": "relu"}),
-        ):
-            table, rnn = (
-                nn.Embedding(7, 3).to(device),
-                getattr(nn, kind)(3, 5, bidirectional=True, **settings).to(device),
-            )
+        for kind, H, settings in KERNELS:
+            table = nn.Embedding(7, 3).to(device)
+            rnn = getattr(nn, kind)(3, H, **settings).to(device)
             optimizer = nn.optim.AdamW([*table.parameters(), *rnn.parameters()], lr=0.01)
             ids = mg.randint(0, 7, (6, 3)).to(device)
             for lengths in (None, [6, 2, 4], None, [6, 2, 4], None):

@@ -13,14 +13,18 @@ import pytest
 import strict_device
 
 import minigrad as mg
-from benchmarks import gpu, gpu_work
+from benchmarks import gpu, gpu_checks, gpu_work
+from benchmarks.gpu_clock import Clock
 from benchmarks.libraries import twins
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = list(gpu_work.workloads(quick=True))
 
 
-def made_up(ratio: float, groups: Any = ("layers", "training", "products")) -> list[dict[str, Any]]:
+GROUPS = [kind for _, kind, _ in gpu.GOALS]
+
+
+def made_up(ratio: float, groups: Any = GROUPS) -> list[dict[str, Any]]:
     def spread(value: float) -> dict[str, float]:
         return {"median": value, "low": value * 0.9, "high": value * 1.1}
 
@@ -33,10 +37,28 @@ def made_up(ratio: float, groups: Any = ("layers", "training", "products")) -> l
             "moved": None,
             "values": {"minigrad": spread(ratio * 1e-3), "PyTorch": spread(1e-3)},
             "ratios": {"minigrad": spread(ratio), "PyTorch": spread(1.0)},
+            "host": {"minigrad": 4e-4, "PyTorch": 3e-4},
+            "device": {"minigrad": 5e-4, "PyTorch": None},
         }
         for group in groups
         for i in range(2)
     ]
+
+
+class FixedClock:
+    """A clock that says 2 s of some calls and 1 s of the others."""
+
+    def __init__(self, slow: Any = None):
+        self.slow = slow
+
+    def seconds(self, call: Any, count: int) -> float:
+        return 2.0 if call is self.slow else 1.0
+
+    def host(self, call: Any) -> float:
+        return 0.5
+
+    def device(self, call: Any, host: float) -> float | None:
+        return None
 
 
 @pytest.mark.parametrize(("group", "name", "job"), QUICK, ids=[name for _, name, _ in QUICK])
@@ -45,9 +67,8 @@ def test_a_workload_is_the_same_in_both_libraries(group: str, name: str, job: An
         "torch", reason="PyTorch is not installed, so there is nothing to compare with"
     )
     calls = {library.name: job(library) for library in twins()}
-    row = gpu.measure(
-        calls, lambda call, count: 2.0 if call is calls["minigrad"] else 1.0, rounds=3
-    )
+    row = gpu.measure(calls, FixedClock(calls["minigrad"]), rounds=3)
+    assert row["host"] == {"minigrad": 0.5, "PyTorch": 0.5} and row["device"]["PyTorch"] is None
     assert row["ratios"]["minigrad"]["median"] == 2 and row["values"]["PyTorch"]["median"] == 1
 
 
@@ -56,9 +77,16 @@ def test_each_kernel_runs() -> None:
 
 
 def test_the_sizes_are_those_of_the_goals() -> None:
-    names = [name for group, name, _ in gpu_work.workloads(quick=False) if group == "layers"]
-    sizes = "100,500,32,64", "50,64,128,256", "100,256,512,1024"
-    assert names == [f"{kind} {size}" for size in sizes for kind in ("LSTM", "GRU")]
+    found = [(group, name) for group, name, _ in gpu_work.workloads(quick=False)]
+    sizes = {"lesson": ["100,500,32,64", "15,32,32,64"], "middle": ["50,64,128,256"]}
+    sizes["large"] = ["100,256,512,1024"]
+    for group, several in sizes.items():
+        names = {name for kind, name in found if kind.startswith(group)}
+        assert names == {f"{kind} {size}" for size in several for kind in ("LSTM", "GRU", "RNN")}
+    for group, words in (("lengths", "with lengths"), ("directions", "two directions")):
+        names = [name for kind, name in found if kind == group]
+        assert names == [f"{kind} 100,500,32,64, {words}" for kind in ("LSTM", "GRU", "RNN")]
+    assert {group for group, _ in found} == {*GROUPS, "others"}
 
 
 def test_a_wrong_result_is_refused_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,28 +101,29 @@ def test_a_wrong_result_is_refused_and_the_rest_goes_on(monkeypatch: pytest.Monk
         gpu, "workloads", lambda quick: [("layers", "wrong", job), ("layers", "large", fail), right]
     )
     both = [SimpleNamespace(name=name) for name in ("minigrad", "PyTorch")]
-    rows, problems = gpu.run(False, both, lambda call, count: 0.5)
+    rows, problems = gpu.run(False, both, FixedClock())
     assert [row["name"] for row in rows] == ["right"]
     assert problems[0].startswith(
         "wrong: refused: the results differ: y: minigrad and PyTorch differ by 1.0e-01"
     )
     assert problems[1:] == ["large: refused: RuntimeError: out of memory"]
     monkeypatch.setattr(gpu, "LIMIT", -1.0)
-    assert gpu.run(False, both, lambda call, count: 0.5)[1] == [
+    assert gpu.run(False, both, FixedClock())[1] == [
         f"{x}: left out, since -1 s had passed" for x in ("wrong", "large", "right")
     ]
 
 
 def test_goals_are_judged_by_the_rows() -> None:
-    assert [met for _, met, _ in gpu.goals(made_up(1.05))] == ["met"] * 3
-    assert [met for _, met, _ in gpu.goals(made_up(1.3))] == ["met", "met", "missed"]
-    assert [met for _, met, _ in gpu.goals(made_up(2.0))] == ["missed"] * 3
-    assert [met for _, met, _ in gpu.goals([])] == ["not measured"] * 3
+    limits = [limit for _, _, limit in gpu.GOALS]
+    for ratio in (0.45, 0.7, 0.92, 1.05, 1.3):
+        want = ["met" if ratio <= limit else "missed" for limit in limits]
+        assert [met for _, met, _ in gpu.goals(made_up(ratio))] == want
+    assert [met for _, met, _ in gpu.goals([])] == ["not measured"] * len(limits)
     ours_alone = [
         {**row, "values": {"minigrad": row["values"]["minigrad"]}, "ratios": {}}
         for row in made_up(1.0)
     ]
-    assert [met for _, met, _ in gpu.goals(ours_alone)] == ["not measured"] * 3
+    assert [met for _, met, _ in gpu.goals(ours_alone)] == ["not measured"] * len(limits)
 
 
 CUDA = SimpleNamespace(
@@ -117,44 +146,77 @@ def test_the_report_says_what_when_and_on_what() -> None:
     torch = SimpleNamespace(
         __version__="2.13.0", backends=SimpleNamespace(cudnn=SimpleNamespace(version=lambda: 91900))
     )
-    about = gpu.conditions(device, torch, False, "clean", 321.0)
+    checks = {"compute-sanitizer memcheck": "clean"}
+    about = gpu.conditions(device, torch, False, checks, 321.0)
     text = gpu.report(made_up(1.2), about, ["some: left out"])
     assert re.search(r"^- date: 20\d\d-\d\d-\d\d \d\d:\d\d UTC$", text, re.MULTILINE)
     for line in (
         "- device: Some GPU, 128 GiB",
         "PyTorch 2.13.0, cuDNN 91900",
         "- products: float32, without TF32",
-        "- compute-sanitizer: clean",
+        "- compute-sanitizer memcheck: clean",
         "- all in all: 321 s",
         "- some: left out",
     ):
         assert line in text
-    (line,) = [line for line in text.splitlines() if line.startswith("| layers 0 ")]
+    (line,) = [line for line in text.splitlines() if line.startswith("| lesson 0 ")]
     assert [cell.strip() for cell in line.strip("|").split("|")] == [
-        "layers 0",
+        "lesson 0",
         "1.20 ms ±10%",
         "1.00 ms ±10%",
         "1.20 (1.08 to 1.32)",
+        *["400 µs", "500 µs", "300 µs", ""],
     ]
-    assert "| 3. large products: at most 1.1 of PyTorch" in text and " missed " in text
+    assert "| 4. large products: at most 1.1" in text and " missed " in text
     json.dumps({"conditions": about, "rows": made_up(1.2)})
 
 
-def test_the_verdict_of_the_sanitizer() -> None:
+def test_the_verdict_of_a_check() -> None:
     clean = "========= COMPUTE-SANITIZER\n========= ERROR SUMMARY: 0 errors\n"
-    assert gpu.verdict(0, clean) == "clean (ERROR SUMMARY: 0 errors)"
-    assert (
-        gpu.verdict(9, clean.replace("0 errors", "3 errors"))
-        == "failed with 9 (ERROR SUMMARY: 3 errors)"
-    )
-    assert gpu.verdict(1, "Traceback\nImportError: cupy") == "failed with 1 (ImportError: cupy)"
-    assert gpu.verdict(2, "") == "failed with 2 (no output)"
+    judge = gpu_checks.judge_sanitizer
+    assert judge(0, clean) == "clean (ERROR SUMMARY: 0 errors)"
+    wrong = clean.replace("0 errors", "3 errors")
+    assert judge(9, wrong) == "failed with 9 (ERROR SUMMARY: 3 errors)"
+    assert judge(1, "Traceback\nImportError: cupy") == "failed with 1 (ImportError: cupy)"
+    assert judge(2, "") == "failed with 2 (no output)"
+    assert gpu_checks.judge_tests(0, "..\n== 2 passed in 1.0s ==\n") == "passed (2 passed in 1.0s)"
+
+
+def test_checks_run_beside_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that passes, one that fails, one that takes too long, and one that is not there."""
+
+    def python(code: str) -> list[str]:
+        return [sys.executable, "-c", code]
+
+    judge = gpu_checks.judge_tests
+    found = {
+        "good": (python("print('1 passed')"), judge),
+        "bad one": (python("print('1 failed'); raise SystemExit(1)"), judge),
+        "endless": (python("import time; time.sleep(60)"), judge),
+        "missing": (["no-such-command"], judge),
+    }
+    monkeypatch.setattr(gpu_checks, "commands", lambda: found)
+    assert gpu_checks.run_checks(tmp_path, limit=5.0) == {
+        "good": "passed (1 passed)",
+        "bad one": "failed with 1 (1 failed)",
+        "endless": "not finished within 5 s",
+        "missing": "not run: no compute-sanitizer here",
+    }
+    assert (tmp_path / "bad_one.txt").read_text("utf-8") == "1 failed\n"
+
+
+def test_the_checks_are_the_tests_and_both_tools() -> None:
+    names = ["pytest -m gpu", "compute-sanitizer memcheck", "compute-sanitizer racecheck"]
+    commands = gpu_checks.commands()
+    assert list(commands) == names
+    assert "gpu" in commands[names[0]][0] and "racecheck" in commands[names[2]][0]
 
 
 class Event:
     """A clock that goes on by a millisecond whenever somebody looks."""
 
     now = 0.0
+    done = False  # the device is still busy
 
     def record(self) -> None:
         Event.now += 1.0
@@ -164,6 +226,21 @@ class Event:
         pass
 
 
+def test_a_call_that_waits_for_the_device_has_no_time_of_its_own() -> None:
+    cuda = SimpleNamespace(Event=Event, get_elapsed_time=lambda start, end: end.at - start.at)
+    cupy = SimpleNamespace(cuda=cuda, RawKernel=lambda code, name: lambda *arguments: None)
+    clock = Clock(cupy)
+    assert clock.device(lambda: None, 0.1) == 1e-3
+
+    def waits() -> None:
+        Event.done = True
+
+    try:
+        assert clock.device(waits, 0.1) is None
+    finally:
+        Event.done = False
+
+
 def test_the_command_from_end_to_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
@@ -171,7 +248,8 @@ def test_the_command_from_end_to_end(
     cuda = SimpleNamespace(
         **vars(CUDA), Event=Event, get_elapsed_time=lambda start, end: end.at - start.at
     )
-    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda))
+    kernel = SimpleNamespace(RawKernel=lambda code, name: lambda grid, block, arguments: None)
+    monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda, **vars(kernel)))
     monkeypatch.setattr(mg.cuda, "is_available", lambda: True)
     monkeypatch.setattr(gpu, "gpu_twins", lambda tf32: twins()[:1])
     monkeypatch.setattr(gpu, "workloads", lambda quick: QUICK[-1:])
@@ -183,6 +261,7 @@ def test_the_command_from_end_to_end(
     assert "- PyTorch: it is not installed, or not for CUDA, so nothing is compared" in text
     (row,) = json.loads((tmp_path / "new" / "results_gpu.json").read_text("utf-8"))["rows"]
     assert row["title"] == QUICK[-1][1] and row["values"]["minigrad"]["median"] > 0
+    assert row["host"]["minigrad"] > 0 and row["device"]["minigrad"] == 1e-3
     called = []
     monkeypatch.setattr(gpu, "each_kernel_once", lambda: called.append(1))
     monkeypatch.setattr(sys, "argv", ["gpu", "--kernels"])
@@ -206,5 +285,5 @@ def test_it_runs_on_a_gpu(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--quick", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "compute-sanitizer: " in (tmp_path / "RESULTS_GPU.md").read_text("utf-8")
+    assert "| LSTM 9,8,16,32 " in (tmp_path / "RESULTS_GPU.md").read_text("utf-8")
     assert json.loads((tmp_path / "results_gpu.json").read_text("utf-8"))["rows"]

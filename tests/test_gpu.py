@@ -127,18 +127,29 @@ def test_dlpack_copies_nothing() -> None:
         ("GRU", {"reset_after": False}),
         ("LSTM", {"num_layers": 2, "bidirectional": True}),
         ("GRU", {"bias": False, "num_layers": 2}),
+        ("RNN", {"bidirectional": True, "batch_first": True}),
+        ("LSTM", {"hidden_size": 64, "bidirectional": True}),
+        ("GRU", {"hidden_size": 64}),
+        ("LSTM", {"hidden_size": 96}),
+        ("GRU", {"hidden_size": 112}),
+        ("RNN", {"hidden_size": 200}),
+        ("LSTM", {"hidden_size": 160}),
+        ("GRU", {"hidden_size": 180, "bidirectional": True}),
+        ("RNN", {"hidden_size": 310}),
     ],
+    ids=str,
 )
 def test_a_recurrent_layer(kind: str, settings: dict[str, Any], lengths: Any, dtype: Any) -> None:
-    """Plain the first time, captured the second, a graph the third: each time what NumPy gives."""
+    """In one launch, or, where that does not fit, plain the first time, captured the second, a
+    graph the third: each time what NumPy gives."""
     mg.manual_seed(0)
-    layer, far = (
-        getattr(nn, kind)(6, 16, **settings).to(dtype),
-        getattr(nn, kind)(6, 16, **settings).to("cuda", dtype),
-    )
+    make = getattr(nn, kind)
+    sizes = {"input_size": 6, "hidden_size": 16, **settings}
+    layer, far = make(**sizes).to(dtype), make(**sizes).to("cuda", dtype)
     far.load_state_dict(layer.state_dict())
     for _ in range(4):
         x = mg.randn(9, 4, 6, dtype=dtype)
+        x = x.transpose(0, 1).clone() if settings.get("batch_first") else x
         inputs = [x.detach().requires_grad_(), x.to("cuda").requires_grad_()]
         for net, leaf in zip((layer, far), inputs):
             net.zero_grad()
@@ -152,7 +163,7 @@ def test_a_recurrent_layer(kind: str, settings: dict[str, Any], lengths: Any, dt
 
 def test_graphs_are_used_and_nothing_is_said() -> None:
     kernels = array.backend("cuda").xp.kernels
-    layer, x = nn.LSTM(8, 16).to("cuda"), mg.randn(20, 4, 8, device="cuda")
+    layer, x = nn.LSTM(8, 160).to("cuda"), mg.randn(20, 4, 8, device="cuda")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for _ in range(8):
@@ -164,7 +175,7 @@ def test_graphs_are_used_and_nothing_is_said() -> None:
 def test_a_capture_that_cupy_refuses_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without cuBLAS of our own the layer gives the same, and the next capture is a clean one."""
     kernels = array.backend("cuda").xp.kernels
-    layer, x = nn.LSTM(8, 16).to("cuda"), mg.randn(20, 4, 8, device="cuda")
+    layer, x = nn.LSTM(8, 160).to("cuda"), mg.randn(20, 4, 8, device="cuda")
     want = here(layer(x)[0])
     with monkeypatch.context() as patch:
         patch.setattr(kernels.products, "cublas", None)
@@ -376,3 +387,38 @@ def test_a_demo_runs_there(demo: str, tmp_path: Path) -> None:
         command, cwd=ROOT, env={**os.environ, "MPLBACKEND": "Agg"}, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("multiprocessors", [1, 3, 132])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_blocks_of_any_number_of_sequences(
+    kind: str, multiprocessors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a device of fewer multiprocessors would run it: 4, 2 and 1 sequences in a block."""
+    kernels = array.backend("cuda").xp.kernels
+    limits = kernels.limits._replace(multiprocessors=multiprocessors)
+    layer, far = nn_pair(kind)
+    x = mg.randn(9, 5, 6, dtype=mg.float64)
+    with monkeypatch.context() as patch:
+        patch.setattr(kernels, "limits", limits)
+        for lengths in (None, [9, 4, 7, 1, 2]):
+            want = here(layer(x, lengths=lengths)[0])
+            got = here(far(x.to("cuda"), lengths=lengths)[0])
+            np.testing.assert_allclose(got, want, atol=1e-12)
+
+
+def nn_pair(kind: str) -> tuple[Any, Any]:
+    """A layer in both directions, on the CPU and on the GPU, with the same weights."""
+    near = getattr(nn, kind)(6, 24, bidirectional=True).to(mg.float64)
+    far = getattr(nn, kind)(6, 24, bidirectional=True).to("cuda", mg.float64)
+    far.load_state_dict(near.state_dict())
+    return near, far
+
+
+@pytest.mark.parametrize("shape", [(5000, 7), (300, 4, 5), (256, 1)])
+def test_a_sum_over_many_rows(shape: tuple[int, ...]) -> None:
+    """It is a product with ones, as a sum of NumPy's would have it."""
+    x = np.random.default_rng(0).standard_normal(shape)
+    np.testing.assert_allclose(here(there(x).sum(0)), x.sum(0), atol=1e-10)
+    kept = there(x).sum(0, keepdim=True)
+    np.testing.assert_allclose(here(kept), x.sum(0, keepdims=True), atol=1e-10)
