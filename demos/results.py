@@ -113,7 +113,7 @@ def in_torch(row: claims.Claim, records: Records) -> str:
         both = {verdicts.of_fact(row, side[0][:n]) for side in (ours, theirs)}
         return "same" if len(both) == 1 else "differs"
     if not rule.look(n):
-        return f"not run: {engines.NOT_MEASURED.get(row.name, engines.NOT_RUN_YET)}"
+        return "not run"
     judged = [
         rule.judge(row.differences(a[:n], b[:n]), row.least, row.direction)
         for a, b in (ours, theirs)

@@ -254,3 +254,21 @@ def test_a_picture_shows_the_interval_beside_what_does_not_matter(tmp_path: Path
 def test_the_readme_says_what_the_records_say(found: dict[str, verdicts.Verdict]) -> None:
     assert results.counts(found) in " ".join(README.split())
     assert results.highlights(found) in README
+
+
+def test_what_is_told_in_words_is_what_the_records_say(found: dict[str, verdicts.Verdict]) -> None:
+    """told.md marks each sentence with the rows that it rests on: <!-- holds: a, b -->."""
+    told = re.findall(r"<!-- ([a-z ]+): ([^>]*) -->", results.TOLD.read_text("utf-8"))
+    names = set()
+    for kind, rows in told:
+        for name in rows.split(", "):
+            assert found[name].kind == kind, f"{name}: {found[name].kind}"
+            names.add(name)
+    assert {verdict.row.name for verdict in results.of_the_lesson(found)} <= names
+
+
+def test_every_verdict_that_changed_has_a_reason(found: dict[str, verdicts.Verdict]) -> None:
+    for name, entry in results.changed().items():
+        assert found[name].row.place and set(entry) == {"before", "why"}
+        assert entry["before"] in (*verdicts.MARKS, "cannot be tested")
+        assert bool(entry["why"]) == results.differs(entry["before"], found[name]), name
