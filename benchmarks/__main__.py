@@ -11,10 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import minigrad as mg
-from benchmarks import draw, imports, layers, memory, overhead, parts, report, scaling, training
+from benchmarks import (
+    draw,
+    imports,
+    layers,
+    memory,
+    overhead,
+    parts,
+    programs,
+    report,
+    scaling,
+    training,
+)
 from benchmarks.measure import Case, Disagreement, Effort, measure
 
-GROUPS = layers, training, overhead, memory, scaling, parts, imports
+GROUPS = layers, training, overhead, memory, scaling, parts, programs, imports
 HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
 
 

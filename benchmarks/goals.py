@@ -49,6 +49,13 @@ def mean_of_layers(rows: Rows) -> tuple[bool, str]:
     return mean <= 0.5, f"{mean:.2f} over {len(rows)} layers"
 
 
+def mean_and_worst_of_programs(rows: Rows) -> tuple[bool, str]:
+    """Whether the programs take at most 1.15 of PyTorch's time in the geometric mean, 2.0 each."""
+    mean = float(np.exp(np.mean([np.log(ratio(row)) for row in rows])))
+    none_above, text = worst(rows, REFERENCE, 2.0)
+    return mean <= 1.15 and none_above, f"{mean:.2f} over {len(rows)} programs, {text}"
+
+
 def below_the_others(rows: Rows) -> tuple[bool, str]:
     """Whether minigrad is faster than each of those in every row; its largest ratio to each, and
     where it is slower."""
@@ -116,5 +123,9 @@ def goals(rows: Rows) -> list[tuple[str, str, str]]:
         (
             "7. import: below 1.5 of NumPy's",
             *check(group(rows, "imports", NUMPY), worst, NUMPY, 1.5),
+        ),
+        (
+            "8. PyTorch programs: 1.15 of PyTorch in the mean, none above 2.0",
+            *check(group(rows, "programs"), mean_and_worst_of_programs),
         ),
     ]
