@@ -85,25 +85,25 @@ def stack(arrays: Any, axis: int = 0) -> Array:
 # Reductions
 
 
-def amax(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def amax(x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     return np.maximum.reduce(x, axis=axis, keepdims=keepdims)
 
 
-def any_(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def any_(x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     return np.logical_or.reduce(x, axis=axis, dtype=bool, keepdims=keepdims)
 
 
-def all_(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def all_(x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     return np.logical_and.reduce(x, axis=axis, dtype=bool, keepdims=keepdims)
 
 
-def argmax(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def argmax(x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     if type(x) is not np.ndarray:
         return np.argmax(x, axis=axis, keepdims=keepdims)
     return x.argmax(axis=axis, keepdims=keepdims)
 
 
-def argmin(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+def argmin(x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     if type(x) is not np.ndarray:
         return np.argmin(x, axis=axis, keepdims=keepdims)
     return x.argmin(axis=axis, keepdims=keepdims)
