@@ -439,7 +439,9 @@ def as_it_was(t: TensorBase, tick: int) -> TensorBase:
     """What t was at this tick."""
     while t.before is not None and t.changed > tick:
         t = t.before
-    return t
+    if t.node is None or t.base is None or t.base.changed <= tick:
+        return t
+    return t.as_before()  # type: ignore[attr-defined]  # which stays what it is at its next use
 
 
 def needs_of(args: Sequence[Any]) -> list[bool]:

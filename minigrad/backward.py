@@ -94,7 +94,8 @@ class Gradients:
         place = t if t.node is None else (t.node, t.index)
         before = self.by_slot.get(place)
         if type(g) is LazyScatter:
-            if place in self.owned:
+            # NumPy's sum of 0-d arrays is no array
+            if before is not None and place in self.owned and before.shape:
                 g.add_to(before)
                 return
             g = g.dense(NAMESPACES[type(t.array)])
@@ -157,7 +158,8 @@ class Gradients:
         if g is None:
             return None
         if isinstance(g, TensorBase):
-            return OPS["clone"](g)
+            with set_grad_enabled(True):  # also where the caller records nothing
+                return OPS["clone"](g)
         xp = NAMESPACES[type(t.array)]
         return TensorBase.tensor_class(xp.asarray(g) if slot(t) in self.owned else xp.array(g))
 
@@ -305,7 +307,7 @@ def collect_held(value: Any, held: list[Array]) -> bool:
 
     Returns whether it could be seen: not of an object that may hide others.
     """
-    if type(value) in NAMESPACES:
+    if type(value) in NAMESPACES or isinstance(value, np.generic):  # NumPy's 0-d values
         held.append(value)
         return True
     if isinstance(value, FunctionType):
@@ -316,7 +318,7 @@ def collect_held(value: Any, held: list[Array]) -> bool:
     return isinstance(value, TRANSPARENT)
 
 
-TRANSPARENT = (type(None), Number, str, slice, type(...), np.generic, np.dtype, Namespace)
+TRANSPARENT = (type(None), Number, str, slice, type(...), np.dtype, Namespace)
 
 
 def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any]:
@@ -377,11 +379,17 @@ def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> A
         raise RuntimeError(errors.NOT_SCALAR.format(name, tuple(y.shape)))
     xp = NAMESPACES[type(y.array)]
     array = xp.ones_like(y.array) if g is None else given_cotangent(name, xp, g)
-    if array.shape != y.array.shape:
-        raise ValueError(errors.WRONG_COTANGENT.format(name, tuple(y.shape), tuple(array.shape)))
+    check_shape(name, y, array)
     if not create_graph:
         return array
     return g if isinstance(g, TensorBase) else TensorBase.tensor_class(array)
+
+
+def check_shape(name: str, y: TensorBase, g: Any) -> None:
+    """Raise ValueError where a gradient given for y is of another shape."""
+    shape = tuple(getattr(g, "shape", y.shape))
+    if shape != tuple(y.shape):
+        raise ValueError(errors.WRONG_COTANGENT.format(name, tuple(y.shape), shape))
 
 
 def given_cotangent(name: str, xp: XP, g: Any) -> Array:
@@ -439,6 +447,8 @@ def grad(
     check_inputs("grad", inputs)
     pairs = list(zip(outputs, weights_of("grad", outputs, grad_outputs), strict=True))
     if materialize_grads:
+        for y, g in pairs:
+            check_shape("grad", y, y if g is None else g)
         pairs = [(y, g) for y, g in pairs if y.requires_grad]
     outputs = [y for y, _ in pairs]
     cotangents = [initial_cotangent("grad", y, g, create_graph) for y, g in pairs]
@@ -474,5 +484,5 @@ def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
     g = None if t is None else gradients.tensor(t)
     if t is None or g is None:
         return
-    with ACCUMULATING:
+    with ACCUMULATING, set_grad_enabled(mode.grad_enabled or gradients.create_graph):
         t.leaf_grad = g if t.leaf_grad is None else t.leaf_grad + g

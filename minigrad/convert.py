@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import array, functional, ops
+from minigrad import array, errors, functional, ops
 from minigrad.autograd import TensorBase
 
 PARTS_OF_A_TUPLE = (list, tuple, slice, type(...), type(None), np.ndarray, TensorBase)
@@ -74,6 +74,45 @@ def as_mask(values: Any) -> Any:
         "getitem: an index of uint8 is taken as a mask, as in PyTorch; use .bool()", stacklevel=4
     )
     return values != 0
+
+
+def has_arrays(index: Any) -> bool:
+    """Whether there is an array with dimensions among the parts of a copied index."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return any([getattr(part, "ndim", 0) > 0 for part in parts])
+
+
+def is_one_integer(part: Any) -> bool:
+    """Whether a part of a copied index is one integer: Python's, NumPy's, or a 0-d array."""
+    if isinstance(part, (bool, np.bool_)):
+        return False
+    if isinstance(part, (int, np.integer)):
+        return True
+    return getattr(part, "ndim", 1) == 0 and part.dtype.kind in "iu"
+
+
+def integers_first(index: Any) -> tuple[tuple[Any, ...], Any]:
+    """The integers of a copied index, each at its place, and what is left to index with after them.
+
+    PyTorch picks by integers before it picks by arrays. NumPy takes an integer for an array as
+    well, and where a slice is between it and another, puts their dimension first: x[0, :, [1, 2]].
+    """
+    if not isinstance(index, tuple) or not has_arrays(index):
+        return (), index
+    integers: list[Any] = []
+    others = []
+    for part in index:
+        if is_one_integer(part):
+            integers.append(part)
+            continue
+        others.append(part)
+        if part is Ellipsis:
+            integers.append(part)
+        else:
+            integers += [slice(None)] * errors.width_of(part)
+    if len(others) == len(index):
+        return (), index
+    return tuple(integers), tuple(others)
 
 
 class Conversions(TensorBase):

@@ -41,6 +41,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         subscripts[k], tensors[k] = diagonal(subscripts[k], x)
     size = sizes_of(subscripts, tensors)
 
+    if len(tensors) == 1 and sorted(subscripts[0]) == sorted(output):
+        return ops.permute(tensors[0], [subscripts[0].index(c) for c in output])  # a view
+
     letters = ""
     result = ones((), dtype=tensors[0].dtype, device=tensors[0].device)
     for k, x in enumerate(tensors):

@@ -231,7 +231,7 @@ def jacobian(f: Function, argnums: int = 0) -> Function:
             )
         units = eye(y.value.numel(), dtype=y.value.dtype, device=y.value.device)
         rows = [y.vjp([u.reshape(y.value.shape)])[0] for u in units]
-        J = ops.stack(rows) if rows else units
+        J = ops.stack(rows) if rows else y.result()  # of nothing
         return ops.reshape(J, (*y.value.shape, *y.inputs[0].shape))
 
     return transformed

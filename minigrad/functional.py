@@ -555,6 +555,8 @@ def product_of_last_dim(x: Tensor) -> Tensor:
     """(.., n) -> (.., 1): the first half times the second, and so on; an odd element waits at the
     end.
     """
+    if x.shape[-1] == 1:
+        return ops.clone(x)
     while x.shape[-1] > 1:
         n = x.shape[-1]
         half = n // 2
@@ -600,7 +602,7 @@ def min_or_max(
     dim = normalize_dim(name, x, dim)
     check_not_empty(name, x, dim)
     if not x.ndim:
-        return ValuesAndIndices(x, arg(x))
+        return ValuesAndIndices(ops.clone(x), arg(x))
     indices = arg(x, dim=dim, keepdim=True)
     values = pick_along(x, dim, indices)
     if keepdim:
@@ -650,7 +652,21 @@ def pick_along(x: Tensor, dim: int, index: Tensor) -> Tensor:
     places = np.ix_(*[range(n) for n in index.shape])
     grid = [placed_like(x, p) for p in places]
     grid[dim] = index.array.copy()  # whatever is written to the index later
-    return ops.getitem(x, tuple(grid))
+    return picked(x, tuple(grid))
+
+
+def picked(x: Tensor, index: tuple[Any, ...]) -> Tensor:
+    """x[index], an index with arrays; its memory is in order as PyTorch's is, so that a reshape of
+    it is a view. (That of NumPy's x[:, ids] is not.)
+    """
+    return in_order(ops.getitem(x, index))
+
+
+def in_order(y: Tensor) -> Tensor:
+    """A fresh value with its memory in order: the last dimension next to one another."""
+    if not y.array.flags.c_contiguous:
+        y.array = y.array.copy(order="C")
+    return y
 
 
 def take_along_dim(
@@ -702,7 +718,7 @@ def index_select(input: Tensor, dim: int, index: Tensor, *, out: None = None) ->
                 "use .expand(...)"
             )
         return ops.clone(x)
-    return ops.getitem(x, (slice(None),) * dim + (index.array.copy(),))
+    return picked(x, (slice(None),) * dim + (index.array.copy(),))
 
 
 # Shapes
@@ -762,15 +778,16 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
         raise ValueError(
             f"roll: expected one shift for each dim, got shifts {tuple(shifts)} for {tuple(dims)}"
         )
+    rolled = x
     for shift, dim in zip(shifts, dims, strict=True):
         shift = as_integer("roll", "shifts", shift)
         dim = normalize_dim("roll", x, dim)
         if x.ndim and x.shape[dim]:
             n = x.shape[dim]
             cut = n - shift % n
-            front, back = split(x, [cut, n - cut], dim)
-            x = ops.cat([back, front], dim)
-    return x
+            front, back = split(rolled, [cut, n - cut], dim)
+            rolled = ops.cat([back, front], dim)
+    return ops.clone(x) if rolled is x else rolled
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
@@ -805,6 +822,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
             f"flatten: expected start_dim before end_dim, got {start_dim} and {end_dim} "
             f"in shape {tuple(x.shape)}"
         )
+    if first == last and x.ndim:
+        return x
     flat = math.prod(x.shape[first : last + 1])
     return ops.reshape(x, (*x.shape[:first], flat, *x.shape[last + 1 :]))
 
@@ -921,7 +940,7 @@ def repeated(name: str, x: Tensor, times: tuple[int, ...]) -> Tensor:
         singles += [1, n]
         copies += [t, n]
     x = ops.reshape(x, tuple(singles))  # (1, n) for each dimension
-    x = ops.broadcast_to(x, tuple(copies))  # (t, n)
+    x = in_order(ops.clone(ops.broadcast_to(x, tuple(copies))))  # (t, n); no view
     return ops.reshape(x, tuple([t * n for t, n in zip(times, shape, strict=True)]))
 
 
@@ -972,7 +991,7 @@ def repeat_interleave(
             f"got {times.tolist()}"
         )
     places = np.repeat(np.arange(n), times)
-    return ops.getitem(x, (slice(None),) * dim + (placed_like(x, places),))
+    return picked(x, (slice(None),) * dim + (placed_like(x, places),))
 
 
 # Products

@@ -18,7 +18,7 @@ import numpy as np
 from minigrad import arithmetic, array, errors, functional, ops, picking, random
 from minigrad.array import memory_of, to_device, to_numpy
 from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled, ticks
-from minigrad.convert import Conversions, copied_index
+from minigrad.convert import Conversions, copied_index, integers_first
 
 
 class InPlace(Conversions):
@@ -31,7 +31,9 @@ class InPlace(Conversions):
         self.version[:] = next(ticks), memory_of(self.array)
 
     def is_writable(self) -> bool:
-        """Whether each element has memory of its own, which is not read-only."""
+        """Whether each element has memory of its own, which is not read-only; so has no element."""
+        if not self.array.size:
+            return True
         pairs = zip(self.array.strides, self.array.shape, strict=True)
         is_repeated = any([stride == 0 and size > 1 for stride, size in pairs])
         return not is_repeated and bool(getattr(self.array.flags, "writeable", True))
@@ -43,7 +45,8 @@ class InPlace(Conversions):
                 f"{name}: expected memory that can be written to, got an expanded tensor or a "
                 "read-only array; write into a .clone()"
             )
-        self.array[index] = values
+        target = self.array if self.array.size else self.array.copy()  # also where it is read-only
+        target[index] = values
         self.mark_changed()
 
     def is_recorded_with(self, name: str, *others: Any) -> bool:
@@ -63,9 +66,12 @@ class InPlace(Conversions):
     # What is recorded
 
     def as_before(self) -> Any:
-        """What self is now, for the ops that took it and for the change that comes."""
+        """What self is now, for the ops that took it and for the change that comes.
+
+        It has no base: it does not become a part of what the base becomes.
+        """
         before = TensorBase.tensor_class(self.array)
-        for word in ("version", "node", "index", "wants_grad", "base", "before", "changed"):
+        for word in ("version", "node", "index", "wants_grad", "before", "changed"):
             setattr(before, word, getattr(self, word))
         if before.node is not None and before.node.pullback is None:
             before.before = None  # what came before a graph that was freed is never asked for
@@ -95,6 +101,12 @@ class InPlace(Conversions):
         if root is None:
             self.record_assignment(index, value)
             return
+        if not self.array[index].size:
+            return
+        if not root.array.shape:
+            root.record_assignment((), ops.reshape(value, ()))
+            self.catch_up()
+            return
         places = array.place_within(self.array, root.array)
         written = tuple([self.put_beside(place[on_host(index)]) for place in places])
         root.record_assignment(written, value)
@@ -112,8 +124,10 @@ class InPlace(Conversions):
             return
         if self.changed >= root.changed or self.version is not root.version:
             return
-        places = array.place_within(self.array, root.array)
-        index = tuple([self.put_beside(place) for place in places])
+        index: tuple[Any, ...] = (None,) * self.array.ndim  # of a 0-d root
+        if root.array.shape:
+            places = array.place_within(self.array, root.array)
+            index = tuple([self.put_beside(place) for place in places])
         xp = array.NAMESPACES[type(self.array)]
         shape = root.array.shape
         pulls = (lambda g: xp.lazy_scatter(g, index, shape),)
@@ -122,7 +136,9 @@ class InPlace(Conversions):
     # Assignment
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self.assign("[]=", copied_index(index), value)
+        integers, others = integers_first(copied_index(index))
+        target: Any = ops.getitem(self, index=integers) if integers else self
+        target.assign("[]=", others, value)
 
     def assign(self, name: str, index: Any, value: Any) -> Any:
         """self[index] = value, for the method `name`; recorded where a gradient may be asked for.
@@ -147,7 +163,10 @@ class InPlace(Conversions):
         """Whether value is self[index], so that nothing is to be done: in `x[i] += y`, last."""
         if not isinstance(value, TensorBase) or value.version is not self.version:
             return False
-        return array.is_same_part(self.array[index], value.array)
+        parts = index if isinstance(index, tuple) else (index,)
+        if not any([part is Ellipsis for part in parts]):
+            parts = (*parts, ...)  # so that one element is a 0-d array, a view
+        return array.is_same_part(self.array[parts], value.array)
 
     def as_value_at(self, index: Any, value: Any) -> Any:
         """`value` on the device of self, with no more dimensions than self[index]."""
@@ -292,6 +311,12 @@ class InPlace(Conversions):
 
     def copy_(self, source: Any, non_blocking: bool = False) -> Any:
         """Take over the values of `source`, broadcast to self's shape."""
+        shape = np.shape(source.array if isinstance(source, TensorBase) else source)
+        if errors.broadcast([shape, self.array.shape]) != self.array.shape:
+            raise ValueError(
+                f"copy_: expected values that broadcast to {tuple(self.array.shape)}, got shape "
+                f"{tuple(shape)}; reshape them"
+            )
         return self.assign("copy_", ..., source)
 
     def fill_(self, value: Any) -> Any:

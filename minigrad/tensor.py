@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad import arithmetic, array, backward, distributions, functional, ops, ordering, picking
 from minigrad.autograd import TensorBase, ticks
-from minigrad.convert import Size, copied_index
+from minigrad.convert import Size, copied_index, has_arrays, integers_first
 from minigrad.functional import as_shape, normalize_dim
 from minigrad.hooks import RemovableHandle
 from minigrad.inplace import InPlace
@@ -40,7 +40,13 @@ class Tensor(InPlace):
     is_leaf = property(lambda self: not (self.requires_grad and self.node))
     grad_fn = property(lambda self: f"<{self.node.op.__name__}>" if not self.is_leaf else None)
     T = property(lambda self: self.permute(*reversed(range(self.ndim))))
-    mT = property(lambda self: ops.swapaxes(self, -1, -2))
+
+    @property
+    def mT(self) -> Any:
+        """The matrices (.., m, n) transposed, (.., n, m)."""
+        if self.array.ndim < 2:
+            raise RuntimeError(f"mT: expected a matrix or several, got shape {self.array.shape}")
+        return ops.swapaxes(self, -1, -2)
 
     if TYPE_CHECKING:
 
@@ -98,7 +104,15 @@ class Tensor(InPlace):
         backward.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this value in .grad, although it is no leaf."""
+        """Keep the gradient of this value in .grad, although it is no leaf.
+
+        Raises RuntimeError where it requires no gradient.
+        """
+        if not self.requires_grad:
+            raise RuntimeError(
+                "retain_grad: expected a tensor that requires a gradient, got one that does not; "
+                "make it from a leaf with requires_grad=True"
+            )
         if self.node is not None:
             self.node.retained[self.index] = weakref.ref(self)
 
@@ -224,7 +238,10 @@ class Tensor(InPlace):
         parts = index if isinstance(index, tuple) else (index,)
         if len(parts) == self.array.ndim and all([type(part) is int for part in parts]):
             return ops.getitem(self, index=(*parts, ...))  # a view of the element, and no copy
-        return ops.getitem(self, index=copied_index(index))
+        index = copied_index(index)
+        integers, others = integers_first(index)
+        x = ops.getitem(self, index=integers) if integers else self
+        return functional.picked(x, others) if has_arrays(others) else ops.getitem(x, index=others)
 
     # Methods whose arguments are not those of the function of that name
 
@@ -269,7 +286,7 @@ class Tensor(InPlace):
 
     def contiguous(self) -> Any:
         """self where its memory is in order, else a copy."""
-        return self if self.array.flags.c_contiguous else ops.clone(self)
+        return self if self.array.flags.c_contiguous else functional.in_order(ops.clone(self))
 
 
 def is_never_equal(other: Any) -> bool:

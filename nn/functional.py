@@ -749,6 +749,11 @@ def scaled_dot_product_attention(
     name = "scaled_dot_product_attention"
     check_tensors(name, query=query, key=key, value=value)
     not_supported(name, "repeat key and value for every query head", enable_gqa=enable_gqa)
+    if min(query.ndim, key.ndim, value.ndim) < 2:
+        raise ValueError(
+            f"{name}: expected tensors of at least 2 dimensions, got {tuple(query.shape)}, "
+            f"{tuple(key.shape)} and {tuple(value.shape)}"
+        )
     if is_causal and attn_mask is not None:
         raise ValueError(
             f"{name}: expected attn_mask or is_causal, got both; put one into the mask"

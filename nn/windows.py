@@ -311,6 +311,8 @@ def pad(
             f"pad: expected a pair (before, after) for at most {input.ndim} dimensions, "
             f"got {tuple(pad)}"
         )
+    if not pad:
+        return input.clone()
     for k in range(len(pad) // 2):
         before, after = pad[2 * k], pad[2 * k + 1]
         input = pad_dim(input, input.ndim - 1 - k, before, after, 0.0 if value is None else value)

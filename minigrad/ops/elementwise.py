@@ -43,7 +43,8 @@ def pow(xp, a, b):
 
     def pull_base(g):
         if not isinstance(b, (int, float)):
-            return g * (b * a ** (xp.where(b == 0, 1, b) - 1))
+            exponent = xp.where(a == 0, xp.where(b == 0, 1, b), b)  # 0 · 0⁻¹ would be NaN
+            return g * (b * a ** (exponent - 1))
         if b == 0:
             return g * 0.0
         return g * (b * power(a, b - 1))
@@ -192,7 +193,8 @@ def erf(xp, x):
 @op
 def relu(xp, x):
     """y = max(x, 0),    dy/dx = 1 where x > 0 or NaN, and 0 elsewhere, also at the kink."""
-    return xp.maximum(x, 0), (lambda g: g * ~(x <= 0),)
+    y = xp.maximum(x, 0)
+    return y, (lambda g: xp.where(y <= 0, 0.0, g),)
 
 
 @op

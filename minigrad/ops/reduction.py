@@ -48,8 +48,8 @@ def amax(xp, x, *, dim=None, keepdim=False):
     y = xp.amax(x, axis=dim, keepdims=True)
 
     def pull(g):
-        ties = xp.astype(x == y, x.dtype)
-        return restore_dims(xp, g, dim, keepdim) * ties / xp.sum(ties, axis=dim, keepdims=True)
+        count = xp.sum(xp.astype(x == y, x.dtype), axis=dim, keepdims=True)
+        return xp.where(x == y, restore_dims(xp, g, dim, keepdim) / count, 0.0)
 
     if not keepdim:
         y_without = xp.amax(x, axis=dim)
@@ -60,15 +60,16 @@ def amax(xp, x, *, dim=None, keepdim=False):
 @op
 def cumsum(xp, x, *, dim):
     """y_t = Σ_{s ≤ t} x_s,    ∂x_s = Σ_{t ≥ s} ∂y_t."""
-    y = as_signed(xp, xp.cumsum(x, axis=dim))  # (1,) where x is 0-d
-    shape = y.shape
-    reverse = (*[slice(None)] * (dim % len(shape)), slice(None, None, -1))
+    shape = x.shape
+    row_shape = shape or (1,)  # a 0-d tensor may be said to have a dim 0
+    y = as_signed(xp, xp.cumsum(xp.reshape(x, row_shape), axis=dim))
+    reverse = (*[slice(None)] * (dim % len(row_shape)), slice(None, None, -1))
 
     def pull(g):
-        g = xp.reshape(g, shape)
-        return xp.cumsum(g[reverse], axis=dim)[reverse]
+        g = xp.reshape(g, row_shape)
+        return xp.reshape(xp.cumsum(g[reverse], axis=dim)[reverse], shape)
 
-    return xp.reshape(y, x.shape), (pull,)
+    return xp.reshape(y, shape), (pull,)
 
 
 @op
