@@ -339,14 +339,14 @@ TestGraphs.settings = hypothesis.settings(
 # The machine is checked, too: engines that are wrong on purpose.
 
 
-def overwrites(self: Any, t: Any, g: Any) -> None:
+def overwrites(self: Any, t: Any, g: Any, *more: Any) -> None:
     self.by_slot.pop(backward.slot(t), None)
-    ADD(self, t, g)
+    ADD(self, t, g, *more)
 
 
-def adds_in_place_to_what_others_hold(self: Any, t: Any, g: Any) -> None:
+def adds_in_place_to_what_others_hold(self: Any, t: Any, g: Any, *more: Any) -> None:
     self.owned.update(self.by_slot)
-    ADD(self, t, g)
+    ADD(self, t, g, *more)
 
 
 def oldest_last(outputs: Any, oldest: int = 0) -> Any:
