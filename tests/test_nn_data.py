@@ -97,6 +97,30 @@ def test_a_stream_of_items(batch_size: Any) -> None:
     assert found[0] == found[1]
 
 
+def test_the_kinds_of_items_can_be_named() -> None:
+    for data in (nn.data, torch.utils.data):
+
+        class Words(data.Dataset[str]):  # type: ignore[name-defined, misc]
+            def __getitem__(self, index: int) -> str:
+                return "ab"[index]
+
+            def __len__(self) -> int:
+                return 2
+
+        class Backwards(data.Sampler[int]):  # type: ignore[name-defined, misc]
+            def __init__(self) -> None:
+                pass
+
+            def __iter__(self) -> Iterator[int]:
+                return iter([1, 0])
+
+            def __len__(self) -> int:
+                return 2
+
+        loader: data.DataLoader[str] = data.DataLoader(Words(), 2, sampler=Backwards())
+        assert [list(batch) for batch in loader] == [["b", "a"]]
+
+
 def test_parts_and_chains_of_datasets() -> None:
     found = []
     for library, data in ((mg, nn.data), (torch, torch.utils.data)):

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 from numbers import Integral, Real
+from types import GenericAlias
 from typing import Any
 
 from minigrad import Tensor
@@ -15,7 +16,12 @@ from ..arguments import check_tensor, describe
 
 
 class Dataset:
-    """Items by number: a subclass defines `__len__` and `__getitem__`."""
+    """Items by number: a subclass defines `__len__` and `__getitem__`.
+
+    `Dataset[int]` names the kind of its items, for readers and checkers of types alone.
+    """
+
+    __class_getitem__: Any = classmethod(GenericAlias)
 
     def __getitem__(self, index: Any) -> Any:
         raise NotImplementedError(

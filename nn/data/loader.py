@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from types import GenericAlias
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,8 @@ class DataLoader:
     >>> [x.tolist() for x, in DataLoader(TensorDataset(arange(5)), batch_size=2)]
     [[0, 1], [2, 3], [4]]
     """
+
+    __class_getitem__: Any = classmethod(GenericAlias)  # DataLoader[int], for readers alone
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ They draw from minigrad's random generator, or from the `generator` that is give
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from types import GenericAlias
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from ..arguments import check_integers, describe
 
 class Sampler:
     """Numbers of items: a subclass defines `__iter__`, and `__len__` if there is a length."""
+
+    __class_getitem__: Any = classmethod(GenericAlias)  # Sampler[int], for readers alone
 
     def __init__(self, data_source: Any = None):
         self.data_source = data_source
