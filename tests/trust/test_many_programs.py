@@ -1,0 +1,36 @@
+"""Random programs beside PyTorch's, far more than tests/test_differential.py runs: 200,000 in
+`make trust`.
+
+Where one differs, Hypothesis looks for the fewest of its lines on which the libraries still differ.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+import programs
+
+PARTS = 40
+counted: Counter[str] = Counter()
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_programs_agree_with_pytorch(part: int, many: Callable[[int, int], int], say: Any) -> None:
+    size = many(2, 5000)
+    for seed in range(1_000_000 + part * size, 1_000_000 + (part + 1) * size):
+        try:
+            program = programs.check(random.Random(seed))
+        except programs.Disagreement as error:
+            lines = [line for line in error.lines if not line.startswith("g")]
+            fewest = programs.minimal(lines) if programs.disagreement(lines) else error.lines
+            pytest.fail("\n".join([f"seed {seed}:", *fewest, str(error).splitlines()[-1]]))
+        counted["programs"] += 1
+        counted["lines"] += len(program.lines)
+        counted.update(program.refusals)
+    if part == PARTS - 1:
+        say(f"programs: {counted.pop('programs'):,} of {counted.pop('lines'):,} lines agree")
+        say(f"programs: of what one library alone refuses, {dict(counted)}")
