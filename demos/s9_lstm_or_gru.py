@@ -223,6 +223,8 @@ lab.claim("few-examples", of_few("LSTM", COUNTS[0]), of_few("GRU", COUNTS[0]))
 # one.
 
 # %%
+if lab.ledger:
+    lab.keep()  # what is measured so far: section 6 may lack runs
 with contextlib.redirect_stdout(io.StringIO()):  # it has been, or will be, read in its own place
     section_6 = play(options.SCRIPTS["s6"], only_claims=lab.ledger)
 copied, SHORT, LONGEST = (section_6[name] for name in ("runs", "MIDDLE", "LONGEST"))
