@@ -158,7 +158,7 @@ PICKS: dict[str, Any] = {
     "[] after ...": lambda x, ids: x.T[..., ids],
     "[] behind a mask": lambda x, ids: x[None][np.array([True]), ids[0]],
     "[] of the host": lambda x, ids: x[ids.cpu().numpy()],
-    "[] without a sign": lambda x, ids: x[ids.cpu().numpy().astype(np.uint8)],
+    "[] without a sign": lambda x, ids: x[ids.cpu().numpy().astype(np.uint16)],
     "index_select": lambda x, ids: x.index_select(0, ids[0]),
     "gather": lambda x, ids: x.gather(0, ids),
     "take_along_dim": lambda x, ids: x.take_along_dim(ids[:, 1:], 0),
@@ -171,7 +171,7 @@ PICKS: dict[str, Any] = {
 
 
 def remainder(self: mg.Tensor, n: int) -> mg.Tensor:
-    return self.new(self.cpu().numpy() % n)
+    return self.beside(self.cpu().numpy() % n)
 
 
 @pytest.mark.parametrize("pick", PICKS.values(), ids=PICKS)
