@@ -49,7 +49,8 @@ def amax(xp, x, *, dim=None, keepdim=False):
 
     def pull(g):
         count = xp.sum(xp.astype(x == y, x.dtype), axis=dim, keepdims=True)
-        return xp.where(x == y, restore_dims(xp, g, dim, keepdim) / count, 0.0)
+        elsewhere = xp.where(y == y, 0.0, y)  # where y is NaN, so is the gradient
+        return xp.where(x == y, restore_dims(xp, g, dim, keepdim) / count, elsewhere)
 
     if not keepdim:
         y_without = xp.amax(x, axis=dim)
