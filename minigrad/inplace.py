@@ -314,11 +314,11 @@ class InPlace(Conversions):
 
     def copy_(self, source: Any, non_blocking: bool = False) -> Any:
         """Take over the values of `source`, broadcast to self's shape."""
-        shape = np.shape(source.array if isinstance(source, TensorBase) else source)
+        shape = tuple(self.values_to_hold("copy_", source).shape)
         if errors.broadcast([shape, self.array.shape]) != self.array.shape:
             raise ValueError(
                 f"copy_: expected values that broadcast to {tuple(self.array.shape)}, got shape "
-                f"{tuple(shape)}; reshape them"
+                f"{shape}; reshape them"
             )
         return self.assign("copy_", ..., source)
 
