@@ -40,7 +40,8 @@ def copied_index(index: Any) -> Any:
         )
         index = tuple(index)
     if isinstance(index, tuple):
-        return tuple([copied_part(part) for part in index])
+        parts = [list(part) if isinstance(part, tuple) else part for part in index]
+        return tuple([copied_part(part) for part in parts])
     return copied_part(index)
 
 
@@ -80,6 +81,18 @@ def has_arrays(index: Any) -> bool:
     """Whether there is an array with dimensions among the parts of a copied index."""
     parts = index if isinstance(index, tuple) else (index,)
     return any([getattr(part, "ndim", 0) > 0 for part in parts])
+
+
+def without_empty_ellipsis(index: Any, ndim: int) -> Any:
+    """A copied index without a `...` that stands for no dimension; NumPy would let it part arrays.
+
+    Only where there are arrays: x[0, ...] is a view, and x[0] of a row none.
+    """
+    if not isinstance(index, tuple) or not has_arrays(index):
+        return index
+    if sum(map(errors.width_of, index)) < ndim:
+        return index
+    return tuple([part for part in index if part is not Ellipsis])
 
 
 def is_one_integer(part: Any) -> bool:

@@ -18,7 +18,7 @@ import numpy as np
 from minigrad import arithmetic, array, errors, functional, ops, picking, random
 from minigrad.array import memory_of, to_device, to_numpy
 from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled, ticks
-from minigrad.convert import Conversions, copied_index, integers_first
+from minigrad.convert import Conversions, copied_index, integers_first, without_empty_ellipsis
 
 
 class InPlace(Conversions):
@@ -136,7 +136,8 @@ class InPlace(Conversions):
     # Assignment
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        integers, others = integers_first(copied_index(index))
+        copied = without_empty_ellipsis(copied_index(index), self.array.ndim)
+        integers, others = integers_first(copied)
         target: Any = ops.getitem(self, index=integers) if integers else self
         target.assign("[]=", others, value)
 

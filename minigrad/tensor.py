@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad import arithmetic, array, backward, distributions, functional, ops, ordering, picking
 from minigrad.autograd import TensorBase, ticks
-from minigrad.convert import Size, copied_index, has_arrays, integers_first
+from minigrad.convert import Size, copied_index, has_arrays, integers_first, without_empty_ellipsis
 from minigrad.functional import as_shape, normalize_dim
 from minigrad.hooks import RemovableHandle
 from minigrad.inplace import InPlace
@@ -239,7 +239,7 @@ class Tensor(InPlace):
         if len(parts) == self.array.ndim and all([type(part) is int for part in parts]):
             return ops.getitem(self, index=(*parts, ...))  # a view of the element, and no copy
         index = copied_index(index)
-        integers, others = integers_first(index)
+        integers, others = integers_first(without_empty_ellipsis(index, self.array.ndim))
         x = ops.getitem(self, index=integers) if integers else self
         return functional.picked(x, others) if has_arrays(others) else ops.getitem(x, index=others)
 
