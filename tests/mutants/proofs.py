@@ -1,0 +1,299 @@
+"""Does the proof notice a small error? Each mutant of the rules runs over exact numbers.
+
+A changed module is executed beside the true one, its ops registered nowhere. Where the change
+touches an op, or a function that ops use, these ops are proved: a mutant is refuted where a
+gradient is not the derivative of its own value, where a value is not that of the true rule, or
+where it does not run. A word without a derivative is held to the true one on numbers in every
+order, ties included. What is not refuted is the same function and gradient for all real numbers of
+the cases: equivalent, or different only outside the proof, on what other tests look at.
+"""
+
+import ast
+import functools
+import importlib
+import signal
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import permutations, product
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+from mutations import Mutant
+
+import minigrad as mg
+from minigrad import autograd
+from minigrad.array import NUMPY
+from minigrad.prove import exact, report, rules
+from minigrad.prove.cases import CASES, has_case
+from minigrad.prove.layers import BLOCKS, prove_layer
+from minigrad.prove.symbols import Symbols, is_zero
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FILES = [
+    "minigrad/ops/elementwise.py",
+    "minigrad/ops/reduction.py",
+    "minigrad/ops/linalg.py",
+    "minigrad/byhand",
+]
+SECONDS = 60  # for the proofs of one mutant
+GRADIENT = "its gradient is not its derivative"
+VALUE = "its value is not the rule's"
+RAISES = "it does not run"
+WORD = "another result on numbers in every order"
+SAME = "the same for all real numbers"
+UNDECIDED = "undecided"
+REFUTED = (GRADIENT, VALUE, RAISES, WORD)
+
+
+class Changed:
+    """The ops and the words without a derivative of a module's text, registered nowhere."""
+
+    def __init__(self, module: str, text: str, replaced: dict[str, Any] | None = None):
+        self.ops: dict[str, Any] = {}
+        self.words: dict[str, Any] = {}
+        self.module = types.ModuleType(module)
+        vars(self.module)["__package__"] = module.rpartition(".")[0]
+        patched = mock.patch.multiple(
+            autograd, op=self.op, nondifferentiable=self.nondifferentiable
+        )
+        with patched, mock.patch.dict(sys.modules, replaced or {}):
+            exec(compile(text, module, "exec"), vars(self.module))
+
+    def op(self, rule: Any = None, **options: Any) -> Any:
+        if rule is None:
+            return functools.partial(self.op, **options)
+        self.ops[rule.__name__] = autograd.differentiable(rule, **options)
+        return self.ops[rule.__name__]
+
+    def nondifferentiable(self, value: Any) -> Any:
+        self.words[value.__name__] = value
+        return value
+
+
+def module_of(file: str) -> str:
+    return file.removesuffix(".py").replace("/", ".")
+
+
+def users(file: str, function: str) -> set[str]:
+    """The functions at the top of a file that use `function`, also by way of others; all where it
+    is none of them."""
+    tops = {
+        node.name: {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
+        for node in ast.parse((ROOT / file).read_text("utf-8")).body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    }
+    if function not in tops:
+        return set(tops)
+    found = {function}
+    while True:
+        more = {name for name, used in tops.items() if used & found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def verdict(mutant: Mutant) -> str:
+    """What the proof says of a mutant."""
+    try:
+        with limited(SECONDS):
+            return judged(mutant)
+    except TimeoutError:
+        return UNDECIDED
+
+
+@contextmanager
+def limited(seconds: int) -> Iterator[None]:
+    """Raise TimeoutError in the block after some seconds."""
+
+    def ring(*_: Any) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def judged(mutant: Mutant) -> str:
+    try:
+        ops, words = changed_ops(mutant)
+    except TimeoutError:
+        raise
+    except Exception:
+        return RAISES
+    verdicts = [judged_word(name, word) for name, word in words.items()]
+    verdicts += [judged_op(name, op) for name, op in ops.items() if len(verdicts) < 100]
+    return next((v for v in verdicts if v != SAME), SAME)
+
+
+def changed_ops(mutant: Mutant) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The ops and words that a mutant touches."""
+    name = module_of(mutant.file)
+    changed = Changed(name, mutant.source)
+    if name.endswith("sequence"):
+        found = {}
+        for layer in BLOCKS:
+            file = ROOT / "minigrad" / "byhand" / f"{layer}.py"
+            text = file.read_text("utf-8")
+            found |= Changed(
+                module_of(f"minigrad/byhand/{layer}.py"), text, {name: changed.module}
+            ).ops
+        return found, {}
+    touched = users(mutant.file, mutant.function)
+    ops = {word: op for word, op in changed.ops.items() if word in touched}
+    words = {word: value for word, value in changed.words.items() if word in touched}
+    if not ops and not words:  # a composition, which its op names
+        ops = dict(changed.ops)
+    return ops, words
+
+
+# Ops over symbols
+
+
+def judged_op(name: str, op: Any) -> str:
+    if name in BLOCKS:
+        return judged_layer(name, op)
+    if not has_case(name):
+        return SAME
+    for case in CASES[name]:
+        found = judged_case(name, op, case)
+        if found != SAME:
+            return found
+    return SAME
+
+
+def judged_case(name: str, op: Any, case: Any) -> str:
+    """One case of an op: the derivative, the value, and that of its composition."""
+    proof = rules.Proof(name)
+    try:
+        if not same_values(name, op, case):
+            return VALUE
+        rules.prove_case(op.rule, case, proof)
+    except TimeoutError:
+        raise
+    except Exception:
+        return RAISES
+    return GRADIENT if proof.open else SAME
+
+
+def same_values(name: str, op: Any, case: Any) -> bool:
+    """Whether the values are those of the true rule, and of the op's composition."""
+    symbols = Symbols()
+    with rules.arithmetic(symbols):
+        args, settings = case(symbols)
+        value, _ = op.rule(exact.XP, *args, **settings)
+        true, _ = mg.OPS[name].rule(exact.XP, *args, **settings)
+        if not same_results(value, true):
+            return False
+        if not op.composed:
+            return True
+        given = {key: rules.as_exact(setting) for key, setting in settings.items()}
+        tensors = [rules.as_constant(a) for a in args]
+        tensors = [mg.Tensor(a) if rules.is_variable(a) else a for a in tensors]
+        composed = op.composed(*tensors, **given)
+        parts = composed if isinstance(composed, tuple) else (composed,)
+        return same_results(tuple([t.array for t in parts]), true)
+
+
+def same_results(a: Any, b: Any) -> bool:
+    """Whether two values, or tuples of them, are the same for all values of their symbols."""
+    ours = a if isinstance(a, tuple) else (a,)
+    theirs = b if isinstance(b, tuple) else (b,)
+    if len(ours) != len(theirs):
+        return False
+    for y, z in zip(map(exact.exact, ours), map(exact.exact, theirs), strict=True):
+        if y.shape != z.shape or not all(is_zero(y[i] - z[i]) for i in np.ndindex(*y.shape)):
+            return False
+    return True
+
+
+# Recurrent layers at points of the field
+
+
+def judged_layer(name: str, op: Any) -> str:
+    """A recurrent layer by hand, in each of its settings."""
+    for size in ((3, 2, 2, 3), (2, 1, 1, 2), (1, 1, 1, 1)):
+        for settings in variants(name, size):
+            try:
+                proof = prove_layer(name, "mutant", op.rule, size, seed=3, **settings)
+            except TimeoutError:
+                raise
+            except Exception:
+                return RAISES
+            if any("composition" in why for why in proof.open):
+                return VALUE
+            if proof.open:
+                return GRADIENT
+    return SAME
+
+
+def variants(name: str, size: Any) -> Iterator[dict[str, Any]]:
+    """The settings of a layer; with relu both signs."""
+    yield from report.variants(name, size)
+    if name == "rnn":
+        for sign in (1, -1):
+            yield {"nonlinearity": "relu", "signs": [sign] * 2}
+
+
+# Words without a derivative
+
+
+def judged_word(name: str, value: Callable[..., Any]) -> str:
+    """A word on numbers in every order, beside the true one."""
+    true = getattr(importlib.import_module(module_of_word(name)), name).rule
+    for args, settings in calls_of(name):
+        want, _ = true(NUMPY, *args, **settings)
+        try:
+            got = value(NUMPY, *args, **settings)
+        except TimeoutError:
+            raise
+        except Exception:
+            return RAISES
+        same = np.shape(got) == np.shape(want) and np.array_equal(got, want)
+        if not same or np.asarray(got).dtype != np.asarray(want).dtype:
+            return WORD
+    return SAME
+
+
+def module_of_word(name: str) -> str:
+    return autograd.NONDIFFERENTIABLE[name].rule.__wrapped__.__module__
+
+
+def calls_of(name: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
+    """Calls of a word: pairs of numbers in every order, with NaN; bits; arrays in every order."""
+    word = autograd.NONDIFFERENTIABLE[name]
+    numbers = np.array([-1.0, 0.0, 1.0, np.inf, -np.inf, np.nan])
+    bits = np.array([False, True])
+    if "dim" in word.keywords:
+        for values in {*permutations((0.0, 1.0, 2.0)), *product((0.0, 1.0), repeat=3)}:
+            x = np.array([values, values[::-1]])
+            yield [x], {}
+            yield [np.array(values)], {"keepdim": True}
+            for dim, keepdim in product((0, 1, -1), (False, True)):
+                yield [x], {"dim": dim, "keepdim": keepdim}
+    elif name.startswith("logical"):
+        for a in (bits, np.array([0, 1, 2, 3])):
+            yield ([a[:, None], a[None, :]] if word.arity == 2 else [a]), {}
+    elif word.arity == 2:
+        yield [numbers[:, None], numbers[None, :]], {}
+    else:
+        yield [numbers], {}
+
+
+def mutants_of(files: list[str], make: Callable[..., Any]) -> list[Mutant]:
+    """All mutants of these files, or files in these folders."""
+    paths = []
+    for name in files:
+        path = ROOT / name
+        paths += sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    found = []
+    for path in paths:
+        found += make(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
+    return found
