@@ -19,6 +19,9 @@ The pullbacks have one of two forms:
     def pullback(gs, needs): ...    one function for all. gs: the gradient of each value, None for a
                                     value that was not used. needs: for each array, whether its
                                     gradient is wanted. It returns one gradient for each array
+
+A pullback whose attribute `gives_new_arrays` is True returns arrays that nobody else has: they need
+no copy.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emulated_kernel import COMPILER, Graph, Stream
+from emulated_kernel import COMPILER, Cublas, Graph, Stream
 from strict_device import NAME, StrictModule
 
 import minigrad as mg
@@ -192,3 +192,14 @@ def test_training_with_graphs_is_training(stepwise: Any, kind: str) -> None:
     assert (
         some or stepwise.graphs.enabled
     )  # whether memory comes back at the same addresses is up to malloc
+
+
+@pytest.mark.parametrize("dim", [0, (0, 1), 1, -1, None])
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_a_sum_over_many_rows_is_a_product(kernels: Any, dim: Any, keepdim: bool) -> None:
+    """With NumPy's numbers and shapes, whichever dimensions are summed."""
+    x = np.random.default_rng(0).standard_normal((300, 4, 5))
+    before = Cublas.launches
+    total = kernels.products.sum(StrictModule.array(x), axis=dim, keepdims=keepdim).get()
+    assert Cublas.launches - before == (dim in (0, (0, 1)))
+    np.testing.assert_allclose(total, x.sum(axis=dim, keepdims=keepdim), atol=1e-12)
