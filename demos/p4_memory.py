@@ -8,7 +8,6 @@ and Ollivier (2018), that an LSTM does once its gates start with memories as lon
 
 # %%
 import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -97,13 +96,21 @@ class Recurrent(nn.Module):
         return self.fc(self.rnn(self.embedding(ids))[0])
 
 
-MODELS: dict[str, tuple[Callable[[int], nn.Module], str]] = {
-    "convolution": (lambda T: Convolution(24, T), AMBER),
-    "LSTM, b = 1": (lambda T: Recurrent("LSTM, b = 1", 48, T), COLOURS["LSTM"]),
-    "LSTM, chrono": (lambda T: Recurrent("LSTM, chrono", 48, T), BIASES["chrono"]),
-    "GRU": (lambda T: Recurrent("GRU", 56, T), COLOURS["GRU"]),
-    "GRU, chrono": (lambda T: Recurrent("GRU, chrono", 56, T), SKY),
+SHADES = {
+    "convolution": AMBER,
+    "LSTM, b = 1": COLOURS["LSTM"],
+    "LSTM, chrono": BIASES["chrono"],
+    "GRU": COLOURS["GRU"],
+    "GRU, chrono": SKY,
 }
+MODELS = list(SHADES)
+UNITS = {"LSTM": 48, "GRU": 56}  # as many parameters as a convolution of 24 channels, or a few more
+
+
+def make(model: str, T: int) -> nn.Module:
+    if model == "convolution":
+        return Convolution(24, T)
+    return Recurrent(model, UNITS[model.partition(", ")[0]], T)
 
 
 # %%
@@ -113,7 +120,7 @@ def recall(
     """Symbols named rightly in other sequences, and in those by which a rate is chosen; the loss
     (nat) along the way."""
     mg.manual_seed(seed)
-    network = MODELS[model][0](blanks + 2 * SYMBOLS).to(device)
+    network = make(model, blanks + 2 * SYMBOLS).to(device)
     mg.manual_seed(1000 + seed)  # all see the same sequences
 
     def drawn(count: int) -> Data:
@@ -138,7 +145,7 @@ def recall(
 BLANKS, STEPS = lab.pick(quick=(10, 60), full=(30, 500))
 runs = lab.run(
     recall,
-    model=list(MODELS),
+    model=MODELS,
     lr=RATES,
     seed=lab.seeds(),
     blanks=BLANKS,
@@ -165,7 +172,7 @@ lab.table(
 figure, ax = panels(figsize=(6.8, 4.0))
 at = 10 * (np.arange(STEPS // 10) + 0.5)
 tops = [(math.log(KINDS), "guessing", SOFT)]
-for model, (_, colour) in MODELS.items():
+for model, colour in SHADES.items():
     tops.append((float(band(ax, at, best[model]["loss"], colour)[-1]), model, colour))
 chance_line(ax, math.log(KINDS), "")
 ax.set(
