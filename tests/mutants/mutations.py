@@ -15,6 +15,7 @@ OTHER_OPERATOR = {
     ast.FloorDiv: ast.Mult,
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
+    ast.BitXor: ast.BitOr,
 }
 OTHER_COMPARISONS = {
     ast.Lt: (ast.LtE, ast.GtE),

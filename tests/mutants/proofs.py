@@ -37,7 +37,10 @@ FILES = [
     "minigrad/ops/elementwise.py",
     "minigrad/ops/reduction.py",
     "minigrad/ops/linalg.py",
-    "minigrad/byhand",
+    *[
+        f"minigrad/byhand/{name}.py"
+        for name in "rnn gru lstm layer_norm softmax_cross_entropy sequence".split()
+    ],
 ]
 SECONDS = 60  # for the proofs of one mutant
 GRADIENT = "its gradient is not its derivative"
@@ -278,7 +281,7 @@ def calls_of(name: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
             yield [np.array(values)], {"keepdim": True}
             for dim, keepdim in product((0, 1, -1), (False, True)):
                 yield [x], {"dim": dim, "keepdim": keepdim}
-    elif name.startswith("logical"):
+    elif name.startswith(("logical", "bitwise")):
         for a in (bits, np.array([0, 1, 2, 3])):
             yield ([a[:, None], a[None, :]] if word.arity == 2 else [a]), {}
     elif word.arity == 2:
