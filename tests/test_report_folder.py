@@ -133,10 +133,14 @@ def test_a_ctrl_c_ends_with_a_sentence(words: list[str], tmp_path: Path) -> None
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as at a terminal
     ) as demo:
-        wait_for(lambda: any(tmp_path.rglob("*.json")) or demo.poll() is not None)
-        demo.send_signal(signal.SIGINT)
-        _, said = demo.communicate(timeout=60)
+        try:
+            wait_for(lambda: any(tmp_path.rglob("*.json")) or demo.poll() is not None)
+            demo.send_signal(signal.SIGINT)
+            _, said = demo.communicate(timeout=60)
+        finally:
+            demo.kill()
     assert demo.returncode in (0, 1)  # 0: it was faster
     assert "Traceback" not in said and (demo.returncode == 0 or "Stopped. Every" in said), said
 

@@ -304,6 +304,11 @@ else:
 """
 
 
+def hear_ctrl_c() -> None:
+    """Take SIGINT as a program at a terminal does; what runs in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def checkpoint_after(path: Path, steps: int, wait: float | None) -> str:
     """Train for so many steps, or until a Ctrl-C after `wait` seconds; what was said."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -313,12 +318,16 @@ def checkpoint_after(path: Path, steps: int, wait: float | None) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=hear_ctrl_c,
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"
         if wait is not None:
             time.sleep(wait)
             process.send_signal(signal.SIGINT)
-        said, wrong = process.communicate(timeout=120)
+        try:
+            said, wrong = process.communicate(timeout=120)
+        finally:
+            process.kill()
     assert process.returncode == 0, wrong
     return said
 
