@@ -1,4 +1,4 @@
-"""Random programs, run by minigrad and by PyTorch (tests/programs.py); those that differed once.
+"""Random programs, run by minigrad and by PyTorch (tests/random_programs.py); those that differed once.
 
 `make trust` runs 200,000 more (tests/trust/test_many_programs.py).
 """
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import minigrad as mg
 
 pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
-import programs
+import random_programs as programs
 
 MATRIX = "x0 = t.tensor([[0.5, -1.0], [0.0, 2.0]], dtype=t.float64).requires_grad_()"
 ROW = "x0 = t.tensor([0.5, -1.0, 0.0], dtype=t.float64).requires_grad_()"

@@ -52,7 +52,7 @@ LOADERS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("name", ITEMS)
-@pytest.mark.parametrize("settings", LOADERS, ids=str)
+@pytest.mark.parametrize("settings", LOADERS, ids=lambda settings: "-".join(settings))
 def test_a_loader_gives_pytorchs_batches(name: str, settings: dict[str, Any]) -> None:
     items = ITEMS[name]
     ours = nn.data.DataLoader(items, **settings)

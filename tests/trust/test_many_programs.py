@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
-import programs
+import random_programs as programs
 
 PARTS = 40
 counted: Counter[str] = Counter()
