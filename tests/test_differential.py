@@ -1,4 +1,4 @@
-"""Random programs, run by minigrad and by PyTorch (tests/random_programs.py); those that differed once.
+"""Random programs, run by minigrad and by PyTorch (tests/random_programs.py); some differed once.
 
 `make trust` runs 200,000 more (tests/trust/test_many_programs.py).
 """
