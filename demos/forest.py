@@ -26,8 +26,8 @@ def across(effects: float) -> float:
 
 
 def picture(verdict: verdicts.Verdict) -> str:
-    """SVG: 0 is the line in the middle, grey what does not matter, then the interval and the
-    estimate."""
+    """SVG for a page: 0 is the line in the middle, grey what does not matter, then the interval and
+    the estimate."""
     judged = verdict.judged
     assert judged is not None
     effect = verdict.row.least
@@ -35,8 +35,7 @@ def picture(verdict: verdicts.Verdict) -> str:
     left, right = across(-1), across(1)
     colour, y = COLOURS[verdict.kind], HEIGHT / 2
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
+        f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         f"<title>{description(verdict)}</title>",
         f'<rect x="{left:.1f}" y="2" width="{right - left:.1f}" height="{HEIGHT - 4}" '
         'fill="#808080" fill-opacity="0.28"/>',
@@ -49,6 +48,11 @@ def picture(verdict: verdicts.Verdict) -> str:
     if judged.high / effect > FARTHEST:
         parts.append(arrow(WIDTH - 1.0, high - 3, y, colour))
     return "".join(parts) + "</svg>\n"
+
+
+def file(verdict: verdicts.Verdict) -> str:
+    """The same as a file of its own, which must name its language."""
+    return picture(verdict).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
 
 
 def arrow(tip: float, base: float, y: float, colour: str) -> str:

@@ -344,7 +344,7 @@ def publish() -> None:
     found = verdicts.committed()
     for name, verdict in found.items():
         if verdict.judged is not None:
-            store.write(FORESTS / f"{name}.svg", forest.picture(verdict))
+            store.write(FORESTS / f"{name}.svg", forest.file(verdict))
     print(store.write(PAGE, page(load(), records, found)))
 
 

@@ -237,7 +237,7 @@ def test_every_figure_of_the_page_is_there_and_no_other() -> None:
 
 def test_the_small_pictures_are_those_of_the_records(found: dict[str, verdicts.Verdict]) -> None:
     for path in results.FORESTS.glob("*.svg"):
-        assert path.read_text("utf-8") == forest.picture(found[path.stem])
+        assert path.read_text("utf-8") == forest.file(found[path.stem])
 
 
 def test_a_picture_shows_the_interval_beside_what_does_not_matter(tmp_path: Path) -> None:
