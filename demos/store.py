@@ -20,6 +20,7 @@ import numpy as np
 
 import nn
 from demos import engines
+from minigrad.files import cut_to_bytes
 
 ROOT = Path(__file__).parent.parent
 
@@ -146,7 +147,7 @@ def key(code: str, arguments: Mapping[str, Any]) -> str:
     words = "-".join(f"{name}={value}" for name, value in arguments.items())
     text = to_json(arguments) + code
     safe = "".join(letter if letter.isalnum() or letter in "=-._" else "_" for letter in words)
-    return f"{nn.io.cut_to_bytes(safe, 100)}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return f"{cut_to_bytes(safe, 100)}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def perform(

@@ -3,6 +3,7 @@ explain, in Graphviz and Mermaid, in a notebook and in a terminal."""
 
 import html
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -131,6 +132,14 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(
     with pytest.raises(OSError, match="No space left"):
         explained.save(page)
     assert page.read_text("utf-8") == before and list(tmp_path.iterdir()) == [page]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
+def test_a_page_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("")
+    page = graph("x").save(tmp_path / "page.html")
+    assert page.stat().st_mode == other.stat().st_mode
 
 
 def test_a_variable_that_fails_does_not_spoil_the_names_of_the_others() -> None:

@@ -252,19 +252,11 @@ class explain:
         Raises OSError where that cannot be done; a page of that name stays as it was.
         """
         from pathlib import Path
-        from tempfile import NamedTemporaryFile
 
-        path = Path(path)
-        page = self.html()
-        draft = NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False)
-        try:
-            with draft:
-                draft.write(page)
-            os.replace(draft.name, path)
-        except BaseException:
-            os.unlink(draft.name)
-            raise
-        return path
+        from minigrad import files
+
+        files.write(path, self.html().encode())
+        return Path(path)
 
     def _repr_html_(self) -> str:
         """What Jupyter shows: the page in a frame; of a large graph, its text."""
