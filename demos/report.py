@@ -21,8 +21,7 @@ def write(out: Path) -> str:
     paths = sorted((out / "sections").glob("[spx][0-9]*.json"), key=order)
     try:
         sections = [store.load(path) for path in paths]
-        for path, section in zip(paths, sections, strict=True):
-            check_section(path, section, out)
+        parts = [part_of(path, section, out) for path, section in zip(paths, sections, strict=True)]
     except ValueError as error:
         sys.exit(f"A section of the report cannot be read: {error} and run its demo again.")
     ledger = [
@@ -31,7 +30,7 @@ def write(out: Path) -> str:
     data = store.write(
         out / "results.json", store.to_json({"claims": ledger, "sections": sections}, indent=1)
     )
-    page = store.write(out / "report.html", "".join(html_of(sections, ledger, out)))
+    page = store.write(out / "report.html", "".join(html_of(sections, ledger, parts)))
     return f"\nReport   {page}\nNumbers  {data}\nFigures  {out / 'figures'}"
 
 
@@ -39,16 +38,19 @@ def order(path: Path) -> tuple[int, int]:
     return options.KINDS.index(path.stem[0]), int(path.stem[1:])
 
 
-def check_section(path: Path, section: Section, out: Path) -> None:
-    """Raise ValueError, which names the file, where a section is not of the shape that a demo
-    writes, or shows a file that lies elsewhere: the folder may come from somebody else."""
+def part_of(path: Path, section: Section, out: Path) -> str:
+    """The part of the page that shows a section.
+
+    Raises ValueError, which names the file, where it is not of the shape that a demo writes, or
+    shows a file that lies elsewhere: the folder may come from somebody else.
+    """
     try:
         if section["name"] != path.stem:
             raise ValueError(f"it is the section {section['name']!r}")
         claims = [block for block in section["blocks"] if block["type"] == "claim"]
         list(ledger_html(claims))
-        list(section_html(section, out))
         store.to_json(section)
+        return "".join(section_html(section, out))
     except (ValueError, KeyError, TypeError, AttributeError, LookupError, OSError) as error:
         raise ValueError(
             f"{str(path)!r} is damaged: {type(error).__name__}: {error}; remove it"
@@ -72,7 +74,10 @@ def badge(verdict: str) -> str:
     return f'<span class="{name}"><b>{mark} {kind}</b>{text(verdict.removeprefix(kind))}</span>'
 
 
-def html_of(sections: list[Section], ledger: list[dict[str, Any]], out: Path) -> Iterator[str]:
+def html_of(
+    sections: list[Section], ledger: list[dict[str, Any]], parts: list[str]
+) -> Iterator[str]:
+    """The page. parts: what shows each section."""
     yield HEAD
     yield (
         "<header><h1>Gates, measured</h1><p>The experiments of a lesson on LSTM and GRU "
@@ -86,8 +91,7 @@ def html_of(sections: list[Section], ledger: list[dict[str, Any]], out: Path) ->
         )
     yield "</header><main>"
     yield from ledger_html(ledger)
-    for section in sections:
-        yield from section_html(section, out)
+    yield from parts
     yield "</main></body></html>"
 
 
@@ -110,9 +114,9 @@ def ledger_html(ledger: list[dict[str, Any]]) -> Iterator[str]:
         drawn = forest.picture(verdict) if verdict.judged else ""
         cells = [
             text(row["where"]),
-            f'<a href="#{row["section"]}">{text(row["claim"])}</a>',
+            f'<a href="#{html.escape(row["section"])}">{text(row["claim"])}</a>',
             sides_html(row),
-            f"{drawn}<br>{row['seeds']} seeds" if row["seeds"] else "",
+            f"{drawn}<br>{int(row['seeds'])} seeds" if row["seeds"] else "",
             badge(row["verdict"]),
         ]
         columns = zip(COLUMNS, cells)

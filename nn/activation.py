@@ -11,6 +11,16 @@ from .arguments import as_number, refuse_unsupported
 from .module import Module, Parameter
 
 
+class WithInplace(Module):
+    """What the activations share whose only setting is PyTorch's `inplace`."""
+
+    def __init__(self, inplace: bool = False):
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
 class Tanh(Module):
     """y = tanh x = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ), in (-1, 1)."""
 
@@ -25,17 +35,11 @@ class Sigmoid(Module):
         return F.sigmoid(input)
 
 
-class ReLU(Module):
+class ReLU(WithInplace):
     """y = max(x, 0)    (Nair & Hinton 2010)."""
-
-    def __init__(self, inplace: bool = False):
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
 
 class LeakyReLU(Module):
@@ -66,17 +70,11 @@ class ELU(Module):
         return f"alpha={self.alpha}" + (", inplace=True" if self.inplace else "")
 
 
-class SiLU(Module):
+class SiLU(WithInplace):
     """y = x σ(x), also called swish    (Elfwing et al. 2018)."""
-
-    def __init__(self, inplace: bool = False):
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.silu(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
 
 class GELU(Module):
@@ -194,30 +192,18 @@ class ReLU6(Hardtanh):
         return "inplace=True" if self.inplace else ""
 
 
-class SELU(Module):
+class SELU(WithInplace):
     """y = s x where x > 0, else s α (eˣ - 1): see `functional.selu`    (Klambauer et al. 2017)."""
-
-    def __init__(self, inplace: bool = False):
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.selu(input, self.inplace)
 
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
-
-class Mish(Module):
+class Mish(WithInplace):
     """y = x tanh(log(1 + eˣ))    (Misra 2019)."""
-
-    def __init__(self, inplace: bool = False):
-        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
         return F.mish(input, self.inplace)
-
-    def extra_repr(self) -> str:
-        return "inplace=True" if self.inplace else ""
 
 
 class Softsign(Module):

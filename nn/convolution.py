@@ -105,6 +105,9 @@ class Pooling(Module):
         self.stride = kernel_size if stride is None else stride
         self.padding = padding
 
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
 
 class MaxPool1d(Pooling):
     """The largest element of each window: x (B,C,L), y (B,C,P)."""
@@ -129,8 +132,7 @@ class MaxPool1d(Pooling):
         return self.pool(input, self.kernel_size, self.stride, self.padding, self.dilation)
 
     def extra_repr(self) -> str:
-        text = f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-        return f"{text}, dilation={self.dilation}, ceil_mode=False"
+        return f"{super().extra_repr()}, dilation={self.dilation}, ceil_mode=False"
 
 
 class MaxPool2d(MaxPool1d):
@@ -161,9 +163,6 @@ class AvgPool1d(Pooling):
         sizes = (self.kernel_size, self.stride, self.padding)
         return F.avg_pool1d(input, *sizes, count_include_pad=self.count_include_pad)
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
 
 class AvgPool2d(Pooling):
     """`AvgPool1d` in two dimensions: x (B,C,H,W), y (B,C,P,Q)."""
@@ -184,9 +183,6 @@ class AvgPool2d(Pooling):
     def forward(self, input: Tensor) -> Tensor:
         sizes = (self.kernel_size, self.stride, self.padding)
         return F.avg_pool2d(input, *sizes, count_include_pad=self.count_include_pad)
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
 
 
 class Dropout1d(Dropout):

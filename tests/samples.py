@@ -13,7 +13,8 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 import strict_device
-from draws import (
+
+from minigrad.testing.strategies import (
     FULL,
     SIDES,
     array,

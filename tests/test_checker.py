@@ -11,13 +11,14 @@ import hypothesis
 import laws
 import numpy as np
 import pytest
-from draws import Sample, array, sample
 from hypothesis import given
 from samples import TABLE
 
 import minigrad as mg
 from minigrad import backward
 from minigrad.testing import NotApplicable
+from minigrad.testing.samples import Sample
+from minigrad.testing.strategies import array, sample
 
 # No shrinking: that there is a failure is all that is asked.
 search = hypothesis.settings(max_examples=100, phases=[hypothesis.Phase.generate], database=None)

@@ -15,7 +15,6 @@ import hypothesis.extra.numpy as hnp
 import laws
 import numpy as np
 import pytest
-from draws import Sample
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import TABLE
@@ -24,6 +23,7 @@ import minigrad as mg
 import nn
 import nn.functional as F
 from minigrad import backward
+from minigrad.testing.samples import Sample
 from nn import optim
 
 TESTS = Path(__file__).resolve().parent

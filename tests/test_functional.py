@@ -13,11 +13,12 @@ import laws
 import numpy as np
 import pytest
 import strict_device
-from draws import Sample, lay_out
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import minigrad as mg
+from minigrad.testing.samples import Sample
+from minigrad.testing.strategies import lay_out
 
 # t is the library; i (2,3,4) and k (3,) are integers below 2, j (3,) below 3; SHAPES has the floats
 LINES = """

@@ -15,7 +15,6 @@ from typing import Any
 import laws
 import numpy as np
 import pytest
-from draws import Sample, is_float
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import TABLE
@@ -26,6 +25,7 @@ from test_ops import few
 import minigrad as mg
 import nn
 from minigrad import array
+from minigrad.testing.samples import Sample, is_float
 from nn import optim
 
 pytestmark = pytest.mark.gpu

@@ -11,7 +11,6 @@ import hypothesis
 import laws
 import numpy as np
 import pytest
-from draws import Sample
 from hypothesis import given
 from hypothesis import strategies as st
 from samples import TABLE
@@ -19,6 +18,7 @@ from samples import TABLE
 import minigrad as mg
 import minigrad.byhand  # registers its ops
 from minigrad import autograd
+from minigrad.testing.samples import Sample
 
 few = hypothesis.settings(max_examples=max(5, hypothesis.settings().max_examples // 4))
 
