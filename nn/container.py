@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from minigrad import Tensor
 
 from . import printing
 from .arguments import describe
 from .module import Module, Parameter
+
+Member = TypeVar("Member", Module, Parameter)
 
 
 class ModuleSequence(Module):
@@ -155,7 +157,62 @@ class ModuleList(ModuleSequence):
         return printing.as_text(self, printing.run_length_lines(self))
 
 
-class ModuleDict(Module):
+class ByName(Module, Generic[Member]):
+    """What ModuleDict and ParameterDict share: the members are the values of a dict."""
+
+    def __init__(self, members: Any = None):
+        if members is not None:
+            self.update(members)
+
+    def held(self) -> dict[str, Member]:
+        """The members by their names."""
+        raise NotImplementedError
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise NotImplementedError
+
+    def __len__(self) -> int:
+        return len(self.held())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.held())
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.held()
+
+    def __getitem__(self, key: str) -> Member:
+        return self.held()[key]
+
+    def __delitem__(self, key: str) -> None:
+        self.pop(key)
+
+    def keys(self) -> KeysView[str]:
+        return self.held().keys()
+
+    def values(self) -> ValuesView[Member]:
+        return self.held().values()
+
+    def items(self) -> ItemsView[str, Member]:
+        return self.held().items()
+
+    def pop(self, key: str) -> Member:
+        """Take out a member, and return it."""
+        member = self.held()[key]
+        delattr(self, key)
+        return member
+
+    def clear(self) -> None:
+        """Take out all members."""
+        for key in list(self.held()):
+            delattr(self, key)
+
+    def update(self, members: Any) -> None:
+        """Put in all members of a dict, or of pairs (name, member)."""
+        for key, value in as_pairs(self, members):
+            self[key] = value
+
+
+class ModuleDict(ByName[Module]):
     """A dict of modules whose parameters are found; a plain dict would hide them.
 
     It computes nothing by itself. Raises KeyError where a name is one of its methods or has a dot.
@@ -166,51 +223,13 @@ class ModuleDict(Module):
     """
 
     def __init__(self, modules: Any = None):
-        if modules is not None:
-            self.update(modules)
+        super().__init__(modules)
 
-    def __len__(self) -> int:
-        return len(self._modules)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._modules)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._modules
-
-    def __getitem__(self, key: str) -> Module:
-        return self._modules[key]
+    def held(self) -> dict[str, Module]:
+        return self._modules
 
     def __setitem__(self, key: str, module: Module) -> None:
         self.add_module(key, module)
-
-    def __delitem__(self, key: str) -> None:
-        self.pop(key)
-
-    def keys(self) -> KeysView[str]:
-        return self._modules.keys()
-
-    def values(self) -> ValuesView[Module]:
-        return self._modules.values()
-
-    def items(self) -> ItemsView[str, Module]:
-        return self._modules.items()
-
-    def pop(self, key: str) -> Module:
-        """Take out a module, and return it."""
-        module = self._modules[key]
-        delattr(self, key)
-        return module
-
-    def clear(self) -> None:
-        """Take out all modules."""
-        for key in self._modules:
-            delattr(self, key)
-
-    def update(self, modules: Any) -> None:
-        """Put in all modules of a dict, or of pairs (name, module)."""
-        for key, module in as_pairs(self, modules):
-            self[key] = module
 
 
 class ParameterList(Module):
@@ -260,53 +279,20 @@ class ParameterList(Module):
         return printing.parameter_lines(self)
 
 
-class ParameterDict(Module):
+class ParameterDict(ByName[Parameter]):
     """A dict of parameters that `parameters()` finds; a tensor becomes a Parameter.
 
     Raises KeyError where a name is one of its methods or has a dot.
     """
 
     def __init__(self, parameters: Any = None):
-        if parameters is not None:
-            self.update(parameters)
+        super().__init__(parameters)
 
-    def __len__(self) -> int:
-        return len(self._parameters)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._parameters)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._parameters
-
-    def __getitem__(self, key: str) -> Parameter:
-        return self._parameters[key]
+    def held(self) -> dict[str, Parameter]:
+        return self._parameters
 
     def __setitem__(self, key: str, value: Tensor) -> None:
         self.register_parameter(key, as_parameter(self, value))
-
-    def __delitem__(self, key: str) -> None:
-        self.pop(key)
-
-    def keys(self) -> KeysView[str]:
-        return self._parameters.keys()
-
-    def values(self) -> ValuesView[Parameter]:
-        return self._parameters.values()
-
-    def items(self) -> ItemsView[str, Parameter]:
-        return self._parameters.items()
-
-    def pop(self, key: str) -> Parameter:
-        """Take out a parameter, and return it."""
-        param = self._parameters[key]
-        delattr(self, key)
-        return param
-
-    def update(self, parameters: Any) -> None:
-        """Put in all tensors of a dict, or of pairs (name, tensor)."""
-        for key, value in as_pairs(self, parameters):
-            self[key] = value
 
     def extra_repr(self) -> str:
         return printing.parameter_lines(self)
