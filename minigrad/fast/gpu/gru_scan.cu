@@ -54,11 +54,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) gru_scan(Scan 
     if (!mine)
         return;
     d.h_n[s.number * H + k] = h;
-    for (int time = s.steps; time < scan.steps; time++) {
-        const long long at = s.row_of_time(scan, time);
-        scan.hs[at * scan.width + blockIdx.y * H + k] = 0;
-        d.h_before[at * H + k] = 0;
-    }
+    pad_states(scan, d, s);
 }
 
 // What the way back reads at a step.
@@ -72,7 +68,7 @@ __device__ __forceinline__ Saved saved_at(
     const long long at = s.row_of_step(scan, t);
     const T *gates = d.gates + at * K + s.k;
     return {gates[0], gates[H], gates[2 * H], d.saved[at * H + s.k], d.h_before[at * H + s.k],
-            number_or_0(scan.dhs, at * scan.width + blockIdx.y * H + s.k)};
+            gradient_from_above(scan, at, s.k)};
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) gru_scan_back(Scan scan)
@@ -129,7 +125,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) gru_scan_back(
     if (!mine)
         return;
     d.dh0[s.number * H + k] = dh;
-    T *db_out = scan.db + ((long long)s.number * gridDim.y + blockIdx.y) * 2 * K + k;
+    T *db_out = bias_gradients(scan, s);
     db_out[0] = db_out[K] = db_r;
     db_out[H] = db_out[K + H] = db_z;
     db_out[2 * H] = db_an;

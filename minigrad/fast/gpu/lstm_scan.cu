@@ -59,11 +59,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) lstm_scan(Scan
         return;
     d.h_n[s.number * H + k] = h;
     d.c_n[s.number * H + k] = c;
-    for (int time = s.steps; time < scan.steps; time++) {
-        const long long at = s.row_of_time(scan, time);
-        scan.hs[at * scan.width + blockIdx.y * H + k] = 0;
-        d.h_before[at * H + k] = 0;
-    }
+    pad_states(scan, d, s);
 }
 
 // What the way back reads at a step.
@@ -77,7 +73,7 @@ __device__ __forceinline__ Saved saved_at(
     const long long at = s.row_of_step(scan, t);
     const T *gates = d.gates + at * K + s.k;
     return {gates[0], gates[H], gates[2 * H], gates[3 * H], d.saved[at * H + s.k],
-            number_or_0(scan.dhs, at * scan.width + blockIdx.y * H + s.k)};
+            gradient_from_above(scan, at, s.k)};
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) lstm_scan_back(Scan scan)
@@ -139,7 +135,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) lstm_scan_back
         return;
     d.dh0[s.number * H + k] = dh;
     d.dc0[s.number * H + k] = dc;
-    T *db_out = scan.db + ((long long)s.number * gridDim.y + blockIdx.y) * 2 * K + k;
+    T *db_out = bias_gradients(scan, s);
 #pragma unroll
     for (int gate = 0; gate < 4; gate++)
         db_out[gate * H] = db_out[K + gate * H] = db[gate];

@@ -38,11 +38,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) rnn_scan(Scan 
     if (!mine)
         return;
     d.h_n[s.number * H + k] = h;
-    for (int time = s.steps; time < scan.steps; time++) {
-        const long long at = s.row_of_time(scan, time);
-        scan.hs[at * scan.width + blockIdx.y * H + k] = 0;
-        d.h_before[at * H + k] = 0;
-    }
+    pad_states(scan, d, s);
 }
 
 // What the way back reads at a step.
@@ -55,7 +51,7 @@ __device__ __forceinline__ Saved saved_at(
 {
     const long long at = s.row_of_step(scan, t);
     return {d.gates[at * K + s.k],
-            number_or_0(scan.dhs, at * scan.width + blockIdx.y * H + s.k)};
+            gradient_from_above(scan, at, s.k)};
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) rnn_scan_back(Scan scan)
@@ -98,7 +94,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) rnn_scan_back(
     if (!mine)
         return;
     d.dh0[s.number * H + k] = dh;
-    T *db_out = scan.db + ((long long)s.number * gridDim.y + blockIdx.y) * 2 * K + k;
+    T *db_out = bias_gradients(scan, s);
     db_out[0] = db_out[K] = db;
     for (int time = s.steps; time < scan.steps; time++)
         d.da[s.row_of_time(scan, time) * K + k] = 0;

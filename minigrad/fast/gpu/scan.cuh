@@ -96,6 +96,29 @@ __device__ __forceinline__ T number_or_0(const T *array, long long at)
     return array ? array[at] : (T)0;
 }
 
+// The gradient that arrives from above at a row of hs.
+__device__ __forceinline__ T gradient_from_above(const Scan &scan, long long at, int k)
+{
+    return number_or_0(scan.dhs, at * scan.width + blockIdx.y * H + k);
+}
+
+// ∂b_ih and, K further on, ∂b_hh of one sequence at unit k.
+__device__ __forceinline__ T *bias_gradients(const Scan &scan, const Sequence &s)
+{
+    return scan.db + ((long long)s.number * gridDim.y + blockIdx.y) * 2 * K + s.k;
+}
+
+// Zeros in hs and h_before behind the end of a sequence.
+__device__ __forceinline__ void pad_states(
+    const Scan &scan, const Direction &d, const Sequence &s)
+{
+    for (int time = s.steps; time < scan.steps; time++) {
+        const long long at = s.row_of_time(scan, time);
+        scan.hs[at * scan.width + blockIdx.y * H + s.k] = 0;
+        d.h_before[at * H + s.k] = 0;
+    }
+}
+
 // Row j of w_hh, or on the way back column k of the block of a gate, for thread j = gate · H + k.
 __device__ __forceinline__ void keep_weights(
     T (&held)[HELD], T *rest, const T *w_hh, int j, bool back)
