@@ -313,7 +313,8 @@ NONDIFFERENTIABLE: dict[str, Callable[..., Any]] = {}
 def op(
     rule: Any = None, *, composed: Any = None, over_time: bool = False, sets_dtype: bool = False
 ) -> Callable[..., Any]:
-    """Make a function of Tensors from a rule, and register it under the rule's name.
+    """Make a function of Tensors from a rule, and register it under the rule's name, which no other
+    function may have.
 
     Positional parameters of the rule are arrays, keyword-only ones are settings; the op takes
     settings also by position, after the arrays, and NumPy's `axis`, `keepdims` for `dim`,
@@ -343,8 +344,29 @@ def op(
         over_time=over_time,
         sets_dtype=sets_dtype,
     )
-    OPS[rule.__name__] = apply
+    register(apply)
     return apply
+
+
+def register(new: Op) -> None:
+    """Enter an op under the name of its rule. A function that is run again, in a cell or by a
+    reload, replaces its op.
+
+    Raises ValueError where another function has the name.
+    """
+    name = new.rule.__name__
+    known: Op = OPS.get(name) or NONDIFFERENTIABLE.get(name)
+    if known is not None and origin(known.rule) != origin(new.rule):
+        raise ValueError(
+            f"op: expected a name that no other op has, got {name!r} of {origin(new.rule)}, which "
+            f"{origin(known.rule)} has already; give the rule another name"
+        )
+    OPS[name] = new
+
+
+def origin(function: Any) -> str:
+    """The module of a function and its place in there."""
+    return f"{function.__module__}.{function.__qualname__}"
 
 
 def differentiable(
