@@ -50,6 +50,11 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
         y = module.sign(x)
         return module.where(y == y, y, 0) if y.dtype.kind == "f" else y
 
+    def sigmoid(x: Array) -> Array:
+        """1 / (1 + e⁻ˣ), exact in relative terms too; 0 where e⁻ˣ overflows, as in PyTorch."""
+        with np.errstate(over="ignore"):
+            return 1 / (1 + module.exp(-x))
+
     def add_at(out: Array, index: Any, g: Array) -> None:
         """out[index] += g, where a place that is named twice gets both."""
         indices = index if isinstance(index, tuple) else (index,)
@@ -80,7 +85,7 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
     xp = Namespace(**{word: getattr(module, word) for word in VOCABULARY})
     vars(xp).update(kind=kind, ndarray=module.ndarray)
     vars(xp).update(cat=module.concatenate, permute=module.transpose, clone=module.copy, sum=sum_)
-    vars(xp).update(sign=sign)
+    vars(xp).update(sign=sign, sigmoid=sigmoid)
     vars(xp).update(atan2=module.arctan2, diagonal=diagonal, erf=erf)
     vars(xp).update(add_at=add_at, assign=assign, scatter_add=scatter_add, lazy_scatter=LazyScatter)
     vars(xp).update(astype=astype, move=move, check_bounds=check_bounds, check_index=check_index)

@@ -289,12 +289,12 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """y = log σ(x) = -log(e⁰ + e⁻ˣ), which cannot overflow and has no kink; x itself at -∞."""
+    """y = log σ(x) = -log(1 + e⁻ˣ), exact in relative terms; x itself where e⁻ˣ > e⁴⁰, beside which
+    1 is nothing in float64.
+    """
     check_tensors("logsigmoid", input=input)
-    is_finite = input != -math.inf
-    finite = mg.where(is_finite, input, 0.0)
-    y = -mg.logsumexp(mg.stack([mg.zeros_like(input), -finite]), dim=0)
-    return mg.where(is_finite, y, input)
+    smooth = -mg.log1p(mg.exp(-input.clamp(min=-40.0)))
+    return mg.where(input < -40.0, input, smooth)
 
 
 def softmax(

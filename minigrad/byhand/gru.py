@@ -15,7 +15,6 @@ from minigrad.byhand.sequence import (
     product,
     product_dw,
     product_dx,
-    sigmoid,
 )
 from minigrad.cells import gru_composed
 
@@ -62,8 +61,8 @@ def gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, reset
         h_before = h[t, rows]
         a = product(xp, w_ih, x[t, rows]) + b_i  # (3,n,H)
         u = product(xp, w_hh, h_before) + b_h  # (3,n,H)
-        r = sigmoid(xp, a[0] + u[0])
-        z = sigmoid(xp, a[1] + u[1])
+        r = xp.sigmoid(a[0] + u[0])
+        z = xp.sigmoid(a[1] + u[1])
         if reset_after:
             u_n = u[2]
             n = xp.tanh(a[2] + r * u_n)

@@ -15,7 +15,6 @@ from minigrad.byhand.sequence import (
     product,
     product_dw,
     product_dx,
-    sigmoid,
     summed_bias,
 )
 from minigrad.cells import lstm_composed
@@ -56,10 +55,10 @@ def lstm(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False):
     c[0] = order.read_state(c0)
     for t, rows in order.steps():
         a = product(xp, w_ih, x[t, rows]) + product(xp, w_hh, h[t, rows]) + b  # (4,n,H)
-        i = sigmoid(xp, a[0])
-        f = sigmoid(xp, a[1])
+        i = xp.sigmoid(a[0])
+        f = xp.sigmoid(a[1])
         g = xp.tanh(a[2])
-        o = sigmoid(xp, a[3])
+        o = xp.sigmoid(a[3])
         c[t + 1, rows] = f * c[t, rows] + i * g
         h[t + 1, rows] = o * xp.tanh(c[t + 1, rows])
         gates[t, :, rows] = xp.stack([i, f, g, o])

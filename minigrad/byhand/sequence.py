@@ -118,12 +118,6 @@ def product_dw(xp: XP, da: Array, x: Array) -> Array:
     return xp.matmul(xp.swapaxes(da, 1, 2), x)
 
 
-def sigmoid(xp: XP, x: Array) -> Array:
-    """σ(x) = ½ tanh(x/2) + ½, which cannot overflow."""
-    y = xp.tanh(0.5 * x)
-    return 0.5 * y + 0.5
-
-
 def check_sizes(
     name: str,
     blocks: int,

@@ -2,7 +2,8 @@
 
 For the layout and W see `sequence`. o, i, f, g and c_{t-1} of one step lie under one another, so
 that (i, f) times (g, c_{t-1}) is one call. σ(a) = ½ tanh(a/2) + ½ with the inner ½ in W: one tanh
-serves all four gates.
+serves all four gates. It rounds as numbers near 1 do (6e-8 in float32), which is what counts for
+gates: one below that is 0 or 6e-8.
 """
 
 from __future__ import annotations

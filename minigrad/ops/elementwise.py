@@ -94,9 +94,8 @@ def exp(xp, x):
 
 @op
 def expm1(xp, x):
-    """y = eˣ - 1, exact near 0,    dy/dx = y + 1."""
-    y = xp.expm1(x)
-    return y, (lambda g: g * (y + 1),)
+    """y = eˣ - 1, exact near 0,    dy/dx = exp(x), which y + 1 is not far below 0."""
+    return xp.expm1(x), (lambda g: g * xp.exp(x),)
 
 
 @op
@@ -179,8 +178,8 @@ def tanh(xp, x):
 
 @op
 def sigmoid(xp, x):
-    """y = 1/(1 + e⁻ˣ) = ½ tanh(x/2) + ½, which cannot overflow,    dy/dx = y (1 - y)."""
-    y = 0.5 * xp.tanh(0.5 * x) + 0.5
+    """y = 1/(1 + e⁻ˣ),    dy/dx = y (1 - y)."""
+    y = xp.sigmoid(x)
     return y, (lambda g: g * (y * (1 - y)),)
 
 

@@ -7,7 +7,7 @@
     for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; \
          i += (long long)blockDim.x * gridDim.x)
 
-// σ(x) = ½ tanh(x/2) + ½, which cannot overflow.
+// σ(x) = ½ tanh(x/2) + ½, for gates: it rounds as numbers near 1 do.
 __device__ __forceinline__ T sigmoid(T x)
 {
     return (T)0.5 * tanh((T)0.5 * x) + (T)0.5;
