@@ -23,7 +23,7 @@ from minigrad.array import (
     set_default_dtype,
     uint8,
 )
-from minigrad.arithmetic import (
+from minigrad.functional import (
     addmm,
     addmv,
     atan2,
@@ -108,9 +108,9 @@ from minigrad.functional import (
     var,
 )
 from minigrad.distributions import bernoulli, multinomial
-from minigrad.joining import broadcast_tensors, concat, dstack, hstack, meshgrid, vstack
-from minigrad.ordering import argsort, bincount, median, sort, topk, unique
-from minigrad.picking import (
+from minigrad.functional import broadcast_tensors, concat, dstack, hstack, meshgrid, vstack
+from minigrad.functional import argsort, bincount, median, sort, topk, unique
+from minigrad.functional import (
     diag,
     diagonal,
     index_add,

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import array, errors, functional, ops
+from minigrad import arguments, array, errors, ops
 from minigrad.autograd import TensorBase
 
 PARTS_OF_A_TUPLE = (list, tuple, slice, type(...), type(None), np.ndarray, TensorBase)
@@ -250,10 +250,10 @@ class Conversions(TensorBase):
         requires_grad: Any = False,
     ) -> Any:
         """`fill_value` everywhere, by default in this one's dtype and on its device."""
-        sizes = functional.as_sizes("new_full", (size,))
+        sizes = arguments.as_sizes("new_full", (size,))
         if any([n < 0 for n in sizes]):
             raise ValueError(f"new_full: expected sizes of 0 or more, got {sizes}")
-        number = functional.as_number("new_full", "fill_value", fill_value)
+        number = arguments.as_number("new_full", "fill_value", fill_value)
         wanted = self.dtype if dtype is None else as_dtype("new_full", dtype)
         target = self.device if device is None else array.device(device)
         t = TensorBase.tensor_class(array.to_device(np.full(sizes, number, wanted), target))
@@ -261,18 +261,18 @@ class Conversions(TensorBase):
 
     def new_zeros(self, *size: Any, **settings: Any) -> Any:
         """0 everywhere: `x.new_zeros(2, 3)`; dtype and device are this one's by default."""
-        sizes = functional.given_size("new_zeros", size, settings)
-        return self.new_full(functional.as_sizes("new_zeros", sizes), 0, **settings)
+        sizes = arguments.given_size("new_zeros", size, settings)
+        return self.new_full(arguments.as_sizes("new_zeros", sizes), 0, **settings)
 
     def new_ones(self, *size: Any, **settings: Any) -> Any:
         """1 everywhere: `x.new_ones(2, 3)`; dtype and device are this one's by default."""
-        sizes = functional.given_size("new_ones", size, settings)
-        return self.new_full(functional.as_sizes("new_ones", sizes), 1, **settings)
+        sizes = arguments.given_size("new_ones", size, settings)
+        return self.new_full(arguments.as_sizes("new_ones", sizes), 1, **settings)
 
     def new_empty(self, *size: Any, **settings: Any) -> Any:
         """0 everywhere, where PyTorch leaves the numbers open."""
-        sizes = functional.given_size("new_empty", size, settings)
-        return self.new_full(functional.as_sizes("new_empty", sizes), 0, **settings)
+        sizes = arguments.given_size("new_empty", size, settings)
+        return self.new_full(arguments.as_sizes("new_empty", sizes), 0, **settings)
 
     def new_tensor(
         self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False

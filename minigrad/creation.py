@@ -13,9 +13,14 @@ from typing import Any
 import numpy as np
 
 from minigrad import array, errors
+from minigrad.arguments import (
+    as_input,
+    as_number,
+    as_sizes,
+    given_size,
+)
 from minigrad.array import get_default_dtype, int64, refuse_masked, to_device, to_numpy
 from minigrad.autograd import TensorBase
-from minigrad.functional import as_input, as_number, as_sizes, given_size
 from minigrad.tensor import Tensor
 
 # PyTorch's keywords that are accepted at these values alone

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from minigrad.arguments import (
+    as_input,
+    as_integer,
+    as_number,
+)
 from minigrad.array import to_numpy
-from minigrad.functional import as_input, as_integer, as_number
 from minigrad.random import source_of
 
 if TYPE_CHECKING:

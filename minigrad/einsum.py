@@ -9,8 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import ops
+from minigrad.arguments import (
+    as_input,
+    check_one_device,
+    placed_like,
+)
 from minigrad.creation import ones
-from minigrad.functional import as_input, check_one_device, movedim, placed_like
+from minigrad.functional.shape import movedim
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

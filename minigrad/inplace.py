@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import arithmetic, array, errors, functional, ops, picking, random
+from minigrad import arguments, array, errors, functional, ops, random
 from minigrad.array import memory_of, to_device, to_numpy
 from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled, ticks
 from minigrad.convert import Conversions, copied_index, integers_first, without_empty_ellipsis
@@ -250,8 +250,8 @@ class InPlace(Conversions):
     __imul__: Any = lambda self, other: self.update("*=", ops.mul, other)
     __itruediv__: Any = lambda self, other: self.update("/=", ops.div, other)
     __ipow__: Any = lambda self, other: self.update("**=", ops.pow, other)
-    __ifloordiv__: Any = lambda self, other: self.update("//=", arithmetic.floor_divide, other)
-    __imod__: Any = lambda self, other: self.update("%=", arithmetic.remainder, other)
+    __ifloordiv__: Any = lambda self, other: self.update("//=", functional.floor_divide, other)
+    __imod__: Any = lambda self, other: self.update("%=", functional.remainder, other)
     __iand__: Any = lambda self, other: self.update("&=", ops.bitwise_and, other)
     __ior__: Any = lambda self, other: self.update("|=", ops.bitwise_or, other)
     __ixor__: Any = lambda self, other: self.update("^=", ops.bitwise_xor, other)
@@ -286,32 +286,32 @@ class InPlace(Conversions):
 
     def index_fill_(self, dim: int, index: Any, value: Any) -> Any:
         """Make the slices along `dim` that the index names `value`."""
-        return self.update("index_fill_", picking.index_fill, dim, index, value)
+        return self.update("index_fill_", functional.index_fill, dim, index, value)
 
     def index_add_(self, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
         """Add alpha times the slices of `source` to those along `dim` that the index names."""
 
         def add(x: Any, values: Any) -> Any:
-            return picking.index_add(x, dim, index, values, alpha=alpha)
+            return functional.index_add(x, dim, index, values, alpha=alpha)
 
         return self.update("index_add_", add, source)
 
     def index_copy_(self, dim: int, index: Any, source: Any) -> Any:
         """Put the slices of `source` where the index names one along `dim`."""
-        return self.update("index_copy_", picking.index_copy, dim, index, source)
+        return self.update("index_copy_", functional.index_copy, dim, index, source)
 
     def scatter_(self, dim: int, index: Any, src: Any = None, **settings: Any) -> Any:
         """Put the elements of `src`, or a number, where the index names a place along `dim`."""
         src = settings.pop("value", src)
 
         def put(x: Any, values: Any) -> Any:
-            return picking.scatter(x, dim, index, values, **settings)
+            return functional.scatter(x, dim, index, values, **settings)
 
         return self.update("scatter_", put, src)
 
     def scatter_add_(self, dim: int, index: Any, src: Any) -> Any:
         """Add the elements of `src` where the index names a place along `dim`."""
-        return self.update("scatter_add_", picking.scatter_add, dim, index, src)
+        return self.update("scatter_add_", functional.scatter_add, dim, index, src)
 
     def copy_(self, source: Any, non_blocking: bool = False) -> Any:
         """Take over the values of `source`, broadcast to self's shape."""
@@ -339,8 +339,8 @@ class InPlace(Conversions):
         if named:
             raise TypeError(f"uniform_: expected from, to and generator, got {sorted(named)}")
         source = self.source_of_floats("uniform_", generator)
-        low = functional.as_number("uniform_", "from", low)
-        to = functional.as_number("uniform_", "to", to)
+        low = arguments.as_number("uniform_", "from", low)
+        to = arguments.as_number("uniform_", "to", to)
         if not low <= to:
             raise ValueError(f"uniform_: expected from below to, got {low} and {to}")
         drawn = source.random(self.shape, dtype=self.dtype)
@@ -349,8 +349,8 @@ class InPlace(Conversions):
     def normal_(self, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Any:
         """Draw every element from the normal distribution of this mean and deviation."""
         source = self.source_of_floats("normal_", generator)
-        mean = functional.as_number("normal_", "mean", mean)
-        std = functional.as_number("normal_", "std", std)
+        mean = arguments.as_number("normal_", "mean", mean)
+        std = arguments.as_number("normal_", "std", std)
         if std < 0:
             raise ValueError(f"normal_: expected std of 0 or more, got {std}")
         drawn = source.standard_normal(self.shape, dtype=self.dtype)
@@ -359,11 +359,11 @@ class InPlace(Conversions):
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Make every element 1 with probability p, a number or a tensor that broadcasts, else 0."""
         if not isinstance(p, TensorBase):
-            p = functional.as_number("bernoulli_", "p", p)
+            p = arguments.as_number("bernoulli_", "p", p)
         chances = to_numpy(p.array) if isinstance(p, TensorBase) else np.asarray(p)
         if not ((chances >= 0) & (chances <= 1)).all():
             raise ValueError(f"bernoulli_: expected p from 0 to 1, got {p}")
-        if functional.broadcast_shape("bernoulli_", self.shape, chances.shape) != self.shape:
+        if arguments.broadcast_shape("bernoulli_", self.shape, chances.shape) != self.shape:
             raise ValueError(
                 f"bernoulli_: expected p that broadcasts to {tuple(self.shape)}, "
                 f"got shape {chances.shape}"
@@ -426,7 +426,7 @@ ELEMENTWISE = """
     abs ceil cos cosh erf exp expm1 floor log log10 log1p log2 neg relu sigmoid sign sin sinh sqrt
     tan tanh trunc
 """.split()
-COMPOSED = {functional: "reciprocal rsqrt square tril triu", arithmetic: "frac round"}
+COMPOSED = "frac reciprocal round rsqrt square tril triu".split()
 ARITHMETIC = "clamp_max clamp_min floor_divide fmod remainder".split()  # by an argument
 
 
@@ -443,11 +443,8 @@ def in_place(word: str, function: Any) -> Any:
 
 for name in ELEMENTWISE:
     setattr(InPlace, f"{name}_", in_place(name, getattr(ops, name)))
-for module, names in COMPOSED.items():
-    for name in names.split():
-        setattr(InPlace, f"{name}_", in_place(name, getattr(module, name)))
-for name in ARITHMETIC:
-    setattr(InPlace, f"{name}_", in_place(name, getattr(arithmetic, name)))
+for name in COMPOSED + ARITHMETIC:
+    setattr(InPlace, f"{name}_", in_place(name, getattr(functional, name)))
 
 
 def recorded(op: Any, args: Any, settings: Any, pullback: Any, version: Any) -> Node:

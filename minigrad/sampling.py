@@ -12,10 +12,15 @@ from typing import Any
 import numpy as np
 
 from minigrad import array
+from minigrad.arguments import (
+    as_integer,
+    as_operands,
+    given_size,
+    refuse_out,
+)
 from minigrad.array import get_default_dtype, int64, to_numpy
 from minigrad.autograd import TensorBase
 from minigrad.creation import as_dtype, as_size, like, make
-from minigrad.functional import as_integer, as_operands, given_size, refuse_out
 from minigrad.random import source_of
 from minigrad.tensor import Tensor
 

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import arithmetic, array, backward, distributions, functional, ops, ordering, picking
+from minigrad import arguments, array, backward, distributions, functional, ops
+from minigrad.arguments import (
+    as_shape,
+    normalize_dim,
+)
 from minigrad.autograd import TensorBase, ticks
 from minigrad.convert import Size, copied_index, has_arrays, integers_first, without_empty_ellipsis
-from minigrad.functional import as_shape, normalize_dim
 from minigrad.hooks import RemovableHandle
 from minigrad.inplace import InPlace
 
@@ -205,16 +208,16 @@ class Tensor(InPlace):
     __or__ = __ror__ = ops.bitwise_or
     __xor__ = __rxor__ = ops.bitwise_xor
     __invert__ = ops.bitwise_not
-    __floordiv__ = arithmetic.floor_divide
-    __mod__ = arithmetic.remainder
-    __rfloordiv__: Any = lambda self, other: arithmetic.floor_divide(other, self)
-    __rmod__: Any = lambda self, other: arithmetic.remainder(other, self)
+    __floordiv__ = functional.floor_divide
+    __mod__ = functional.remainder
+    __rfloordiv__: Any = lambda self, other: functional.floor_divide(other, self)
+    __rmod__: Any = lambda self, other: functional.remainder(other, self)
     __floor__ = ops.floor
     __ceil__ = ops.ceil
     __trunc__ = ops.trunc
 
     def __round__(self, decimals: int = 0) -> Any:
-        return arithmetic.round(self, decimals=decimals)
+        return functional.round(self, decimals=decimals)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
         """`ndarray * Tensor`, which is that of Tensors; and np.exp(t), of one without a graph."""
@@ -247,7 +250,7 @@ class Tensor(InPlace):
 
     def where(self, condition: Any, other: Any) -> Any:
         """self where the condition holds, else `other`."""
-        return picking.where(condition, self, other)
+        return functional.where(condition, self, other)
 
     def reshape(self, *sizes: Any, shape: Any = None) -> Any:
         """The elements in another shape.
@@ -272,13 +275,13 @@ class Tensor(InPlace):
 
     def view_as(self, other: Any) -> Any:
         """The elements in the shape of another tensor."""
-        return ops.reshape(self, tuple(functional.as_input("view_as", other).shape))
+        return ops.reshape(self, tuple(arguments.as_input("view_as", other).shape))
 
     reshape_as = view_as
 
     def expand_as(self, other: Any) -> Any:
         """self repeated to the shape of another tensor, without a copy."""
-        return functional.expand(self, tuple(functional.as_input("expand_as", other).shape))
+        return functional.expand(self, tuple(arguments.as_input("expand_as", other).shape))
 
     def is_contiguous(self) -> bool:
         """Whether the memory is in the order of the elements."""
@@ -303,8 +306,8 @@ OPERATORS: dict[Any, Any] = {  # what NumPy asks for in `ndarray * Tensor`
     np.divide: ops.div,
     np.power: ops.pow,
     np.matmul: functional.matmul,
-    np.floor_divide: arithmetic.floor_divide,
-    np.remainder: arithmetic.remainder,
+    np.floor_divide: functional.floor_divide,
+    np.remainder: functional.remainder,
     np.bitwise_and: ops.bitwise_and,
     np.bitwise_or: ops.bitwise_or,
     np.bitwise_xor: ops.bitwise_xor,
@@ -327,21 +330,15 @@ OPS = """
 """.split()
 FUNCTIONS = {
     functional: """
-        allclose amin bmm chunk clamp dot equal expand flatten gather index_select log_softmax
-        logsumexp masked_fill matmul max mean min minimum mm movedim mv norm outer prod reciprocal
-        repeat repeat_interleave roll rsqrt split square squeeze std t take_along_dim transpose tril
-        triu unsqueeze var
-    """,
-    arithmetic: """
-        addmm addmv atan2 baddbmm clamp_max clamp_min floor_divide fmod frac isclose logical_and
-        logical_not logical_or logical_xor remainder round
+        addmm addmv allclose amin argsort atan2 baddbmm bincount bmm chunk clamp clamp_max
+        clamp_min diag diagonal dot equal expand flatten floor_divide fmod frac gather index_add
+        index_copy index_fill index_select isclose log_softmax logical_and logical_not
+        logical_or logical_xor logsumexp masked_fill masked_select matmul max mean median min
+        minimum mm movedim mv narrow nonzero norm outer prod reciprocal remainder repeat
+        repeat_interleave roll round rsqrt scatter scatter_add select sort split square squeeze
+        std t take_along_dim topk transpose tril triu unfold unique unsqueeze var
     """,
     distributions: "bernoulli multinomial",
-    ordering: "argsort bincount median sort topk unique",
-    picking: """
-        diag diagonal index_add index_copy index_fill masked_select narrow nonzero scatter
-        scatter_add select unfold
-    """,
 }
 for name in OPS:
     setattr(Tensor, name, getattr(ops, name))

@@ -21,7 +21,11 @@ from .arguments import (
     place,
     refuse_unsupported,
 )
-from .functional import attend, linear, masked_softmax
+from .functional import (
+    attend,
+    linear,
+    masked_softmax,
+)
 from .layers import Linear
 from .module import Module, Parameter
 

@@ -8,11 +8,18 @@ from numbers import Integral
 from typing import Any
 
 from minigrad import Tensor, flatten, no_grad, reshape, zeros
-from minigrad.functional import normalize_dim
+from minigrad.arguments import normalize_dim
 
 from . import functional as F
 from . import init
 from .arguments import check_integers, describe
+from .functional.checks import (
+    check_probability,
+    check_tensors,
+    normalize_padding_idx,
+    normalized_sizes,
+    not_supported,
+)
 from .module import Module, Parameter
 
 
@@ -164,10 +171,10 @@ class Embedding(Module):
         device: Any = None,
         dtype: Any = None,
     ):
-        F.not_supported("Embedding", "leave it out: gradients are dense", sparse=sparse)
+        not_supported("Embedding", "leave it out: gradients are dense", sparse=sparse)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
-        self.padding_idx = F.normalize_padding_idx("Embedding", padding_idx, num_embeddings)
+        self.padding_idx = normalize_padding_idx("Embedding", padding_idx, num_embeddings)
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
@@ -191,7 +198,7 @@ class Embedding(Module):
         sparse: bool = False,
     ) -> Embedding:
         """An Embedding whose weight is `embeddings` (V, E); it is learned if not `freeze`."""
-        F.check_tensors("Embedding.from_pretrained", embeddings=embeddings)
+        check_tensors("Embedding.from_pretrained", embeddings=embeddings)
         if embeddings.ndim != 2:
             raise ValueError(
                 "Embedding.from_pretrained: expected embeddings (num_embeddings, embedding_dim), "
@@ -260,7 +267,7 @@ class LayerNorm(Module):
         device: Any = None,
         dtype: Any = None,
     ):
-        self.normalized_shape = F.normalized_sizes(normalized_shape)
+        self.normalized_shape = normalized_sizes(normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.weight = None
@@ -294,7 +301,7 @@ class Dropout(Module):
 
     def __init__(self, p: float = 0.5, inplace: bool = False):
         self.inplace = inplace
-        self.p = F.check_probability(type(self).__name__, p)
+        self.p = check_probability(type(self).__name__, p)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from minigrad import Tensor
 
 from . import functional as F
+from .functional.checks import check_probability, check_reduction, reduction_of
 from .module import Module
 
 
@@ -18,7 +19,7 @@ class MSELoss(Module):
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ):
-        self.reduction = F.reduction_of("MSELoss", reduction, size_average, reduce)
+        self.reduction = reduction_of("MSELoss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
@@ -30,7 +31,7 @@ class L1Loss(Module):
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ):
-        self.reduction = F.reduction_of("L1Loss", reduction, size_average, reduce)
+        self.reduction = reduction_of("L1Loss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
@@ -40,7 +41,7 @@ class HuberLoss(Module):
     """½ d² where d = |x - y| < delta, else delta (d - ½ delta)    (Huber 1964)."""
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
-        self.reduction = F.check_reduction("HuberLoss", reduction)
+        self.reduction = check_reduction("HuberLoss", reduction)
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -65,7 +66,7 @@ class NLLLoss(Module):
     ):
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
-        self.reduction = F.reduction_of("NLLLoss", reduction, size_average, reduce)
+        self.reduction = reduction_of("NLLLoss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(
@@ -96,10 +97,10 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ):
-        F.check_probability("CrossEntropyLoss", label_smoothing, "label_smoothing")
+        check_probability("CrossEntropyLoss", label_smoothing, "label_smoothing")
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
-        self.reduction = F.reduction_of("CrossEntropyLoss", reduction, size_average, reduce)
+        self.reduction = reduction_of("CrossEntropyLoss", reduction, size_average, reduce)
         self.label_smoothing = label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -132,7 +133,7 @@ class BCEWithLogitsLoss(Module):
     ):
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
-        self.reduction = F.reduction_of("BCEWithLogitsLoss", reduction, size_average, reduce)
+        self.reduction = reduction_of("BCEWithLogitsLoss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
@@ -161,7 +162,7 @@ class BCELoss(Module):
         reduction: str = "mean",
     ):
         self.register_buffer("weight", weight)
-        self.reduction = F.reduction_of("BCELoss", reduction, size_average, reduce)
+        self.reduction = reduction_of("BCELoss", reduction, size_average, reduce)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
@@ -179,7 +180,7 @@ class KLDivLoss(Module):
     ):
         self.reduction = reduction
         if reduction != "batchmean":
-            self.reduction = F.reduction_of("KLDivLoss", reduction, size_average, reduce)
+            self.reduction = reduction_of("KLDivLoss", reduction, size_average, reduce)
         self.log_target = log_target
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -196,7 +197,7 @@ class SmoothL1Loss(Module):
         reduction: str = "mean",
         beta: float = 1.0,
     ):
-        self.reduction = F.reduction_of("SmoothL1Loss", reduction, size_average, reduce)
+        self.reduction = reduction_of("SmoothL1Loss", reduction, size_average, reduce)
         self.beta = beta
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
@@ -214,7 +215,7 @@ class MarginRankingLoss(Module):
         reduction: str = "mean",
     ):
         self.margin = margin
-        self.reduction = F.reduction_of("MarginRankingLoss", reduction, size_average, reduce)
+        self.reduction = reduction_of("MarginRankingLoss", reduction, size_average, reduce)
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
         return F.margin_ranking_loss(input1, input2, target, self.margin, reduction=self.reduction)

@@ -210,7 +210,7 @@ LAYERS = {
 
 @pytest.mark.parametrize(("make", "shape"), LAYERS.values(), ids=LAYERS)
 def test_a_layer(make: Any, shape: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nn.functional.dropout_mask", masks_of_a_gpu)
+    monkeypatch.setattr("nn.functional.layers.dropout_mask", masks_of_a_gpu)
     found = []
     for device in ("cpu", "cuda"):
         mg.manual_seed(1)

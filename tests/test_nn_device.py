@@ -91,7 +91,7 @@ def test_training_gives_the_same_numbers(
 ) -> None:
     found = losses(device, kind, make)
     if has_kernels(device):
-        monkeypatch.setattr("nn.functional.dropout_mask", masks_of_a_gpu)
+        monkeypatch.setattr("nn.functional.layers.dropout_mask", masks_of_a_gpu)
     np.testing.assert_allclose(found, losses("cpu", kind, make), rtol=1e-4)
 
 

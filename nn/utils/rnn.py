@@ -17,7 +17,9 @@ from minigrad import Tensor, cat, stack
 from minigrad.array import to_numpy
 
 from ..arguments import as_lengths, as_number, check_integers, check_tensor, describe
-from ..functional import pad
+from ..functional import (
+    pad,
+)
 
 Integers = np.ndarray[Any, Any]
 

@@ -1,6 +1,6 @@
 """Sorting and counting: the order is computed from the values, and the gradient goes where they go.
 
-Arguments and errors are those of minigrad.functional. NaN is larger than every number.
+NaN is larger than every number.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.array import to_numpy
-from minigrad.autograd import TensorBase
-from minigrad.functional import (
-    ValuesAndIndices,
+from minigrad.arguments import (
     as_input,
     as_integer,
     check_index,
     check_not_empty,
     normalize_dim,
-    pick_along,
     placed_like,
-    squeeze,
 )
+from minigrad.array import to_numpy
+from minigrad.autograd import TensorBase
+from minigrad.functional.picking import pick_along
+from minigrad.functional.reduction import ValuesAndIndices
+from minigrad.functional.shape import squeeze
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

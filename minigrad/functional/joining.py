@@ -1,14 +1,16 @@
-"""Tensors joined along their rows, columns and layers, and grids of coordinates.
-
-Arguments and errors are those of minigrad.functional.
-"""
+"""Tensors joined along their rows, columns and layers, and grids of coordinates."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from minigrad import ops
-from minigrad.functional import as_input, broadcast_shape, check_one_device, refuse_out
+from minigrad.arguments import (
+    as_input,
+    broadcast_shape,
+    check_one_device,
+    refuse_out,
+)
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

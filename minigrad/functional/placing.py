@@ -1,8 +1,4 @@
-"""Parts of a tensor by their places, and tensors with other values there.
-
-Arguments and errors are those of minigrad.functional. What only says where to look (select, narrow,
-diagonal) shows a part of the memory of x; what picks by indices or a mask is a copy.
-"""
+"""A tensor with other values at some places: by a mask, by indices, or along a dimension."""
 
 from __future__ import annotations
 
@@ -11,11 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import ops
-from minigrad.array import to_numpy
-from minigrad.autograd import TensorBase
-from minigrad.functional import (
+from minigrad.arguments import (
     as_input,
-    as_integer,
     as_operands,
     check_bounds,
     check_index,
@@ -24,123 +17,11 @@ from minigrad.functional import (
     placed_like,
     refuse_out,
 )
+from minigrad.autograd import TensorBase
+from minigrad.functional.picking import nonzero
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
-
-
-# By position
-
-
-def select(input: Tensor, dim: int, index: int) -> Tensor:
-    """x[.., index, ..]: the slice at `index` of `dim`, without that dimension."""
-    x = as_input("select", input)
-    dim = normalize_dim("select", x, dim)
-    if not x.ndim:
-        raise ValueError("select: expected a tensor of at least 1 dimension, got a 0-d tensor")
-    n = x.shape[dim]
-    index = as_integer("select", "index", index)
-    if not -n <= index < n:
-        raise IndexError(
-            f"select: expected an index from {-n} to {n - 1} at dim {dim}, got {index}"
-        )
-    return ops.getitem(x, (*[slice(None)] * dim, index, ...))
-
-
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
-    """x[.., start : start + length, ..] at `dim`; a start below 0 counts from the end."""
-    x = as_input("narrow", input)
-    dim = normalize_dim("narrow", x, dim)
-    if not x.ndim:
-        raise ValueError("narrow: expected a tensor of at least 1 dimension, got a 0-d tensor")
-    n = x.shape[dim]
-    first = as_integer("narrow", "start", start)
-    count = as_integer("narrow", "length", length)
-    from_front = first + n if first < 0 else first
-    if not (0 <= from_front <= n and 0 <= count <= n - from_front):
-        raise IndexError(
-            f"narrow: expected a start and a length within the size {n} of dim {dim}, "
-            f"got {first} and {count}"
-        )
-    return ops.getitem(x, (*[slice(None)] * dim, slice(from_front, from_front + count)))
-
-
-def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Every slice of `size` along a dimension, `step` apart: their number there, the size last.
-
-    A copy, where PyTorch shows the memory of x.
-    """
-    x = as_input("unfold", input)
-    dim = normalize_dim("unfold", x, dimension)
-    n = x.shape[dim] if x.ndim else 1
-    size = as_integer("unfold", "size", size)
-    step = as_integer("unfold", "step", step)
-    if not (0 <= size <= n and step > 0):
-        raise ValueError(
-            f"unfold: expected a size from 0 to {n} and a step of 1 or more, got {size} and {step}"
-        )
-    if not x.ndim:
-        return ops.reshape(x, (1,))[:size]
-    starts = np.arange(0, n - size + 1, step)
-    places = starts[:, None] + np.arange(size)  # (number, size)
-    windows = ops.getitem(x, (*[slice(None)] * dim, placed_like(x, places)))
-    order = [d for d in range(x.ndim + 1) if d != dim + 1]
-    return ops.permute(windows, [*order, dim + 1])
-
-
-def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
-    """The elements x[.., i, i + offset] of two dimensions, which leave; they become the last."""
-    x = as_input("diagonal", input)
-    offset = as_integer("diagonal", "offset", offset)
-    first = normalize_dim("diagonal", x, dim1)
-    second = normalize_dim("diagonal", x, dim2)
-    if x.ndim < 2 or first == second:
-        raise ValueError(
-            f"diagonal: expected two dimensions, got dims {dim1} and {dim2} of shape "
-            f"{tuple(x.shape)}"
-        )
-    others = [d for d in range(x.ndim) if d not in (first, second)]
-    return ops.diagonal(ops.permute(x, [*others, first, second]), offset=offset)
-
-
-def diag(input: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
-    """The diagonal of a matrix; of a vector the matrix that has it as its diagonal."""
-    x = as_input("diag", input, out=out)
-    offset = as_integer("diag", "diagonal", diagonal)
-    if x.ndim == 2:
-        return ops.clone(ops.diagonal(x, offset=offset))
-    if x.ndim != 1:
-        raise ValueError(f"diag: expected 1 or 2 dimensions, got shape {tuple(x.shape)}")
-    steps = np.arange(x.shape[0])
-    n = x.shape[0] + abs(offset)
-    places = [placed_like(x, steps + max(-offset, 0)), placed_like(x, steps + max(offset, 0))]
-    return ops.scatter_add(x, index=tuple(places), shape=(n, n))
-
-
-# By a mask
-
-
-def masked_select(input: Tensor, mask: Tensor, *, out: None = None) -> Tensor:
-    """(n,): the elements of x where the mask holds; the two broadcast."""
-    x, mask = as_operands("masked_select", as_input("masked_select", input, out=out), mask)
-    if getattr(mask, "dtype", None) != np.dtype(bool):
-        raise TypeError("masked_select: expected a mask of bools; use mask != 0")
-    shape = np.broadcast_shapes(tuple(x.shape), tuple(mask.shape))
-    mask = ops.broadcast_to(as_input("masked_select", mask), shape)
-    return ops.getitem(ops.broadcast_to(x, shape), mask.array.copy())
-
-
-def nonzero(input: Tensor, *, as_tuple: bool = False, out: None = None) -> Any:
-    """(n, ndim): the index of each element that is not 0, in order.
-
-    as_tuple: one tensor (n,) for each dimension, which can be used as an index.
-    """
-    x = as_input("nonzero", input, out=out)
-    values = to_numpy(x.array)
-    if as_tuple:
-        found = np.nonzero(np.atleast_1d(values))
-        return tuple([TensorBase.tensor_class(placed_like(x, places)) for places in found])
-    return TensorBase.tensor_class(placed_like(x, np.argwhere(values)))
 
 
 def where(condition: Any, input: Any = None, other: Any = None, *, out: None = None) -> Any:
@@ -153,9 +34,6 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: None = N
         return nonzero(as_input("where", condition), as_tuple=True)
     condition, a, b = as_operands("where", condition, input, other)
     return ops.where(condition, a, b)
-
-
-# Other values at some places
 
 
 def scatter(

@@ -1,0 +1,249 @@
+"""Functions of each element that are composed from the rules, and comparisons of whole tensors."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad import errors, ops
+from minigrad.arguments import (
+    as_input,
+    as_integer,
+    as_number,
+    as_operands,
+    check_held,
+    check_one_device,
+    refuse_out,
+)
+from minigrad.array import to_numpy
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+def square(input: Tensor, *, out: None = None) -> Tensor:
+    """x², in the shape of x."""
+    x = as_input("square", input, out=out)
+    return x * x
+
+
+def reciprocal(input: Tensor, *, out: None = None) -> Tensor:
+    """1/x, in the shape of x."""
+    x = as_input("reciprocal", input, out=out)
+    return 1.0 / x
+
+
+def rsqrt(input: Tensor, *, out: None = None) -> Tensor:
+    """1/√x, in the shape of x."""
+    x = as_input("rsqrt", input, out=out)
+    return 1.0 / ops.sqrt(x)
+
+
+def minimum(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """The smaller of a and b, which broadcast; at a tie each gets half of the gradient."""
+    refuse_out("minimum", out)
+    return ops.minimum(*as_operands("minimum", input, other))
+
+
+def any_unsigned(*operands: Any) -> bool:
+    """Whether one is of a kind that -x would leave: bool, or unsigned integers."""
+    return any([a.dtype.kind in "bu" for a in operands if hasattr(a, "dtype")])
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> Tensor:
+    """x kept within [min, max], numbers or tensors that broadcast; the gradient passes inside, the
+    ends included.
+
+    Raises ValueError where neither is given.
+    """
+    x = as_input("clamp", input, out=out)
+    if min is None and max is None:
+        raise ValueError("clamp: expected min, max or both, got neither; give at least one")
+    if is_plain_bound(min) and is_plain_bound(max):
+        check_held("clamp", x, min, max)
+        return ops.clamp(x, min=min, max=max)
+    if min is not None:
+        x, min = as_operands("clamp", x, min)
+        x = ops.where(x < min, min, nan_where_neither(x >= min, x))
+    if max is not None:
+        x, max = as_operands("clamp", x, max)
+        x = ops.where(x > max, max, nan_where_neither(x <= max, x))
+    return x
+
+
+def is_plain_bound(bound: Any) -> bool:
+    """Whether a bound of clamp is None or a number that is not NaN."""
+    return bound is None or (type(bound) in (int, float, bool) and bound == bound)
+
+
+def nan_where_neither(holds: Tensor, x: Tensor) -> Tensor:
+    """x where the comparison holds, else NaN: there x or what it was compared with is NaN."""
+    return ops.where(holds, x, float("nan")) if x.dtype.kind == "f" else x
+
+
+def clamp_min(input: Tensor, min: Any, *, out: None = None) -> Tensor:
+    """x, or `min` where that is larger."""
+    return clamp(as_input("clamp_min", input, out=out), min=min)
+
+
+def clamp_max(input: Tensor, max: Any, *, out: None = None) -> Tensor:
+    """x, or `max` where that is smaller."""
+    return clamp(as_input("clamp_max", input, out=out), max=max)
+
+
+def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
+    """`value` where the mask holds, x elsewhere, in x's dtype; x, mask and value broadcast.
+
+    Of a fraction an integer x takes the whole part. Raises TypeError for a mask of numbers.
+    """
+    x = as_input("masked_fill", input)
+    if x.dtype.kind in "iu" and isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(
+                f"masked_fill: expected a number that {x.dtype} can hold, got {value}; "
+                "convert the tensor first, with .to(...)"
+            )
+        value = int(value)
+    x, mask, value = as_operands("masked_fill", x, mask, value)
+    if getattr(mask, "dtype", np.dtype(type(mask))) != np.dtype(bool):
+        raise TypeError(
+            f"masked_fill: expected a mask of bools, got {errors.describe(mask)}; use mask != 0"
+        )
+    return ops.where(mask, value, x)
+
+
+def atan2(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """The angle of the point (other, input), from -π to π."""
+    refuse_out("atan2", out)
+    return ops.atan2(*as_operands("atan2", input, other))
+
+
+# Rounding
+
+
+def round(input: Tensor, *, decimals: int = 0, out: None = None) -> Tensor:
+    """The nearest integer, the even one of two; with `decimals`, the nearest multiple of 10⁻ⁿ."""
+    x = as_input("round", input, out=out)
+    decimals = as_integer("round", "decimals", decimals)
+    if decimals == 0 or x.dtype.kind not in "fc":
+        return ops.rint(x)
+    scale = 10.0 ** abs(decimals)
+    if decimals > 0:
+        return ops.rint(x * scale) / scale
+    return ops.rint(x / scale) * scale
+
+
+def frac(input: Tensor, *, out: None = None) -> Tensor:
+    """x without its whole part, of the sign of x. Raises TypeError for integers."""
+    x = as_input("frac", input, out=out)
+    if x.dtype.kind not in "fc":
+        raise TypeError(f"frac: expected floats, got {x.dtype}; use .float() first")
+    return x - ops.trunc(x)
+
+
+def floor_divide(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """a / b, rounded down: a // b. The gradient is 0."""
+    return divided("floor_divide", ops.floor_divide, input, other, out)
+
+
+def remainder(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """a - b ⌊a/b⌋, which has the sign of b: a % b."""
+    return divided("remainder", ops.remainder, input, other, out)
+
+
+def fmod(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """a - b trunc(a/b), which has the sign of a."""
+    return divided("fmod", ops.fmod, input, other, out)
+
+
+def divided(name: str, op: Any, a: Any, b: Any, out: None) -> Tensor:
+    """One of the three above. Raises ZeroDivisionError for integers by 0, TypeError for bools."""
+    refuse_out(name, out)
+    a, b = as_operands(name, a, b)
+    kinds = [np.result_type(getattr(n, "dtype", type(n))).kind for n in (a, b)]
+    if kinds == ["b", "b"]:
+        raise TypeError(f"{name}: expected numbers, got bools; use .int() first")
+    is_of_floats = "f" in kinds or "c" in kinds
+    if not is_of_floats and bool(np.any(to_numpy(getattr(b, "array", b)) == 0)):
+        raise ZeroDivisionError(f"{name}: expected no 0 among the integers to divide by")
+    with np.errstate(divide="ignore", invalid="ignore"):  # ∞ and NaN, as PyTorch gives
+        return op(a, b)
+
+
+# Truth
+
+
+def logical_and(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """Whether neither a nor b is 0, element by element."""
+    refuse_out("logical_and", out)
+    return ops.bitwise_and(*as_truths("logical_and", input, other))
+
+
+def logical_or(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """Whether a or b is not 0, element by element."""
+    refuse_out("logical_or", out)
+    return ops.bitwise_or(*as_truths("logical_or", input, other))
+
+
+def logical_xor(input: Any, other: Any, *, out: None = None) -> Tensor:
+    """Whether just one of a and b is 0, element by element."""
+    refuse_out("logical_xor", out)
+    return ops.bitwise_xor(*as_truths("logical_xor", input, other))
+
+
+def logical_not(input: Tensor, *, out: None = None) -> Tensor:
+    """Whether x is 0, element by element."""
+    return ops.eq(as_input("logical_not", input, out=out), 0)
+
+
+def as_truths(name: str, *operands: Any) -> list[Any]:
+    """Tensors of bools, and Python's bools."""
+    truths = as_operands(name, *operands)
+    return [ops.ne(a, 0) if hasattr(a, "dtype") else bool(a) for a in truths]
+
+
+# Comparisons of whole tensors
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether a and b have one shape and the same elements."""
+    a = as_input("equal", input)
+    b = as_input("equal", other)
+    check_one_device("equal", a, b)
+    return tuple(a.shape) == tuple(b.shape) and bool(ops.all(a == b))
+
+
+def allclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
+    """Whether |a - b| ≤ atol + rtol |b| everywhere; with equal_nan also where both are NaN."""
+    return bool(ops.all(close_elements("allclose", input, other, rtol, atol, equal_nan)))
+
+
+def isclose(
+    input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Tensor:
+    """Where |a - b| ≤ atol + rtol |b|; with equal_nan also where both are NaN."""
+    return close_elements("isclose", input, other, rtol, atol, equal_nan)
+
+
+def close_elements(
+    name: str, input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bool
+) -> Tensor:
+    """Whether two elements are close, as isclose says; on behalf of `name`."""
+    a = as_input(name, input).detach()
+    b = as_input(name, other).detach()
+    a, b = as_operands(name, a, b)
+    rtol = as_number(name, "rtol", rtol)
+    atol = as_number(name, "atol", atol)
+    if a.dtype.kind == "b" and b.dtype.kind == "b":
+        return ops.eq(a, b)
+    with np.errstate(invalid="ignore"):  # ∞ - ∞
+        difference = ops.abs(a - b)
+    within = ops.bitwise_and(ops.isfinite(difference), difference <= atol + rtol * ops.abs(b))
+    close = ops.bitwise_or(a == b, within)  # ∞ is close to ∞ alone
+    if equal_nan:
+        close = ops.bitwise_or(close, ops.bitwise_and(ops.isnan(a), ops.isnan(b)))
+    return close

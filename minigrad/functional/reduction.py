@@ -1,0 +1,320 @@
+"""Many numbers to one: the least, the mean, the variance, norms and products.
+
+dim: one dimension, several, or None for all; keepdim: those stay, with size 1.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from minigrad import ops
+from minigrad.arguments import (
+    as_input,
+    as_number,
+    as_operands,
+    check_not_empty,
+    normalize_dim,
+    reduced_dims,
+    reduced_size,
+)
+from minigrad.autograd import TensorBase
+from minigrad.functional.elementwise import any_unsigned, minimum
+from minigrad.functional.picking import pick_along
+from minigrad.functional.shape import movedim, squeeze
+from minigrad.ops.reduction import Dim
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+class ValuesAndIndices(NamedTuple):
+    """What max and min along a dimension return."""
+
+    values: Tensor
+    indices: Tensor
+
+
+def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = None) -> Tensor:
+    """The minimum over `dim`; ties share the gradient evenly.
+
+    Raises ValueError where there is no element.
+    """
+    x = as_input("amin", input, out=out)
+    check_not_empty("amin", x, dim)
+    if any_unsigned(x):
+        return amin(x.long(), dim, keepdim).to(dtype=x.dtype)
+    return -ops.amax(-x, dim=dim, keepdim=keepdim)
+
+
+def max(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: None = None
+) -> Any:
+    """The maximum; along a `dim` (values, indices), where the gradient goes to the first of equal
+    ones.
+
+    dim: None for all elements, one dimension, or a second tensor, PyTorch's `other`: then the
+    larger one element by element. Raises ValueError where there is no element.
+    """
+    x = as_input("max", input, out=out)
+    dim = dim if other is None else other
+    return min_or_max("max", x, dim, keepdim, ops.amax, ops.argmax, ops.maximum)
+
+
+def min(
+    input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: None = None
+) -> Any:
+    """The minimum; the arguments and the rest are those of max."""
+    x = as_input("min", input, out=out)
+    dim = dim if other is None else other
+    return min_or_max("min", x, dim, keepdim, amin, ops.argmin, minimum)
+
+
+def min_or_max(
+    name: str, x: Tensor, dim: Any, keepdim: bool, of_all: Any, arg: Any, of_two: Any
+) -> Any:
+    """max and min: over all elements, of two tensors, or along `dim`."""
+    if isinstance(dim, TensorBase):
+        return of_two(*as_operands(name, x, dim))
+    if dim is None:
+        check_not_empty(name, x, None)
+        extreme = of_all(x)
+        has_nan = x.requires_grad and bool(ops.isnan(extreme))
+        return nan_of(x) if has_nan else extreme
+    dim = normalize_dim(name, x, dim)
+    check_not_empty(name, x, dim)
+    if not x.ndim:
+        return ValuesAndIndices(ops.clone(x), arg(x))
+    indices = arg(x, dim=dim, keepdim=True)
+    values = pick_along(x, dim, indices)
+    if keepdim:
+        return ValuesAndIndices(values, indices)
+    return ValuesAndIndices(squeeze(values, dim), squeeze(indices, dim))
+
+
+def nan_of(x: Tensor) -> Tensor:
+    """NaN, with the gradient shared evenly by the elements of x that are NaN."""
+    is_nan = ops.isnan(x)
+    share = 1 / ops.sum(is_nan).item()
+    return ops.sum(ops.where(is_nan, x, 0.0)) * share
+
+
+# Moments
+
+
+def mean(
+    input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, out: None = None
+) -> Tensor:
+    """Σ x / n over `dim`, NaN where n is 0. Raises TypeError for integers, as var and std do."""
+    x = as_input("mean", input, dtype, out)
+    if x.dtype.kind not in "fcO":  # O: exact numbers, see minigrad.prove
+        raise TypeError(
+            f"mean: expected floats, got {x.dtype}, which has no mean of its own kind; "
+            "use .float() first"
+        )
+    n = reduced_size("mean", x, dim)
+    return ops.sum(x, dim=dim, keepdim=keepdim) / (n if n else float("nan"))
+
+
+def var(
+    input: Tensor,
+    dim: Dim = None,
+    correction: float = 1,
+    keepdim: bool = False,
+    *,
+    unbiased: bool | None = None,
+    out: None = None,
+) -> Tensor:
+    """Σ (x - x̄)² / (n - correction) over `dim`; where n ≤ correction ∞ or NaN, with a warning.
+
+    unbiased: PyTorch's older word for correction=1 (True) or 0 (False).
+    """
+    return variance("var", as_input("var", input, out=out), dim, correction, keepdim, unbiased)
+
+
+def std(
+    input: Tensor,
+    dim: Dim = None,
+    correction: float = 1,
+    keepdim: bool = False,
+    *,
+    unbiased: bool | None = None,
+    out: None = None,
+) -> Tensor:
+    """√var; where it is 0 its gradient is 0. The arguments are those of var."""
+    variances = variance("std", as_input("std", input, out=out), dim, correction, keepdim, unbiased)
+    # √0 has an infinite slope: there take √1 and give 0, so that the gradient is 0
+    is_zero = variances == 0
+    return ops.where(is_zero, 0.0, ops.sqrt(ops.where(is_zero, 1.0, variances)))
+
+
+def variance(
+    name: str, x: Tensor, dim: Dim, correction: float, keepdim: bool, unbiased: bool | None
+) -> Tensor:
+    """var on behalf of `name`."""
+    if x.dtype.kind not in "fc":
+        raise TypeError(f"{name}: expected floats, got {x.dtype}; use .float() first")
+    if isinstance(dim, bool):  # PyTorch's var(x, False)
+        dim, unbiased = None, dim
+    if unbiased is not None:
+        correction = 1 if unbiased else 0
+    n = reduced_size(name, x, dim) - as_number(name, "correction", correction)
+    centred = x - mean(x, dim, keepdim=True)
+    squares = ops.sum(centred * centred, dim=dim, keepdim=keepdim)
+    if n > 0:
+        return squares / n
+    warnings.warn(
+        f"{name}: expected more than 0 degrees of freedom, got {reduced_size(name, x, dim)} "
+        f"elements and a correction of {correction}; the result is inf or NaN",
+        stacklevel=3,
+    )
+    infinite = ops.where(squares.detach() > 0, math.inf, math.nan).to(dtype=x.dtype)
+    if dim is not None and x.ndim and n < 0:  # PyTorch's slope is that of Σ (x - x̄)² / n
+        return infinite + (squares - squares.detach()) / n
+    if dim is None or not x.ndim:  # and here it is ∞, but NaN where x is the mean
+        slopes = ops.ne(centred.detach(), 0).to(dtype=x.dtype)
+    else:
+        slopes = centred.detach()
+    nothing = ops.sum((x - x.detach()) * slopes, dim=dim, keepdim=keepdim)
+    return infinite + ops.sqrt(nothing)  # √0, whose slope is ∞
+
+
+def var_mean(
+    input: Tensor,
+    dim: Dim = None,
+    correction: float = 1,
+    keepdim: bool = False,
+    *,
+    unbiased: bool | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(var, mean) over `dim`; the arguments are those of var."""
+    spread = var(input, dim, correction, keepdim, unbiased=unbiased)
+    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+
+
+def std_mean(
+    input: Tensor,
+    dim: Dim = None,
+    correction: float = 1,
+    keepdim: bool = False,
+    *,
+    unbiased: bool | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(std, mean) over `dim`; the arguments are those of var."""
+    spread = std(input, dim, correction, keepdim, unbiased=unbiased)
+    return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
+
+
+# Norms and products
+
+
+def norm(
+    input: Tensor,
+    p: float | str = "fro",
+    dim: Dim = None,
+    keepdim: bool = False,
+    out: None = None,
+    dtype: Any = None,
+) -> Tensor:
+    """(Σ |x|ᵖ)^(1/p) over `dim`; where it is 0 its gradient is 0 (p = 2).
+
+    p: 1, 2 (also "fro"), any other number, or ±∞. Raises NotImplementedError for p = 0 and "nuc",
+    TypeError for integers in x.
+    """
+    x = as_input("norm", input, dtype, out)
+    p = 2 if p == "fro" else p
+    if p in ("nuc", 0):
+        raise NotImplementedError(
+            f"norm: p={p!r} is not supported; use another number, inf, -inf or 'fro'"
+        )
+    if not isinstance(p, (int, float)):
+        raise TypeError(f"norm: expected p to be a number or 'fro', got {p!r}")
+    if x.dtype.kind not in "fc":
+        raise TypeError(f"norm: expected floats, got {x.dtype}; use .float() first")
+    if math.isinf(p) or p < 0:
+        check_not_empty("norm", x, dim)
+    if math.isinf(p):
+        extreme = ops.amax if p > 0 else amin
+        return extreme(ops.abs(x), dim=dim, keepdim=keepdim)
+    reduced_dims("norm", x, dim)
+    if p == 1:
+        return ops.sum(ops.abs(x), dim=dim, keepdim=keepdim)
+    powers = x * x if p == 2 else power_of_magnitude(x, p)
+    power = ops.sum(powers, dim=dim, keepdim=keepdim)
+    # the root of 0 has an infinite slope: take the root of 1 and give 0, so that the gradient is 0
+    is_zero = power == 0
+    return ops.where(is_zero, 0.0, ops.where(is_zero, 1.0, power) ** (1 / p))
+
+
+def power_of_magnitude(x: Tensor, p: float) -> Tensor:
+    """|x|ᵖ, with the gradient 0 at 0, where it is infinite for p < 1."""
+    magnitude = ops.abs(x)
+    if p >= 1:
+        return magnitude**p
+    is_zero = magnitude == 0
+    at_zero = 0.0 if p > 0 else math.inf
+    return ops.where(is_zero, at_zero, ops.where(is_zero, 1.0, magnitude) ** p)
+
+
+def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False, *, out: None = None) -> Tensor:
+    """log Σ eˣ over `dim`, shifted by the maximum so that nothing overflows; -∞ of no elements."""
+    x = as_input("logsumexp", input, out=out)
+    if dim is None:
+        raise TypeError("logsumexp: expected dim to be one or several dimensions, got None")
+    largest: Any = 0.0
+    if reduced_size("logsumexp", x, dim):
+        largest = ops.amax(x.detach(), dim=dim, keepdim=True)
+        largest = ops.where(ops.isfinite(largest), largest, 0.0)
+    y = ops.log(ops.sum(ops.exp(x - largest), dim=dim, keepdim=True)) + largest
+    return y if keepdim else squeeze(y, tuple(reduced_dims("logsumexp", x, dim)))
+
+
+def log_softmax(input: Tensor, dim: int, *, dtype: Any = None, out: None = None) -> Tensor:
+    """x - log Σ eˣ along `dim`, in the shape of x; NaN for a slice that is all -∞ or holds ∞."""
+    x = as_input("log_softmax", input, dtype, out)
+    normalize_dim("log_softmax", x, dim)
+    if not x.numel():
+        return ops.clone(x)
+    shifted = x - ops.amax(x.detach(), dim=dim, keepdim=True)  # e^x cannot overflow
+    return shifted - ops.log(ops.sum(ops.exp(shifted), dim=dim, keepdim=True))
+
+
+def prod(
+    input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
+) -> Tensor:
+    """Π x over one `dim`, or over all elements.
+
+    It is taken by halves: log n multiplications, whose gradient is right also where an element is
+    0.
+    """
+    x = as_input("prod", input, dtype)
+    if dtype is None and x.dtype.kind in "bui":
+        x = x.long()
+    ndim = x.ndim
+    if dim is None:
+        x = ops.reshape(x, (-1,))
+    else:
+        dim = normalize_dim("prod", x, dim)
+        x = movedim(x, dim, -1) if ndim else ops.reshape(x, (1,))
+    if x.shape[-1] == 0:
+        product = ops.sum(x, dim=-1) + 1  # of no factors
+    else:
+        product = squeeze(product_of_last_dim(x), -1)
+    if not keepdim or not ndim:
+        return product
+    return ops.reshape(product, (1,) * ndim) if dim is None else ops.expand_dims(product, dim)
+
+
+def product_of_last_dim(x: Tensor) -> Tensor:
+    """(.., n) -> (.., 1): the first half times the second, and so on; an odd element waits at the
+    end.
+    """
+    if x.shape[-1] == 1:
+        return ops.clone(x)
+    while x.shape[-1] > 1:
+        n = x.shape[-1]
+        half = n // 2
+        products = x[..., :half] * x[..., half : 2 * half]
+        x = ops.cat([products, x[..., 2 * half :]], -1) if n % 2 else products
+    return x

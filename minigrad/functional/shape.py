@@ -1,0 +1,298 @@
+"""The same numbers in another shape or order, repeated, or in parts."""
+
+from __future__ import annotations
+
+import builtins
+import math
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from minigrad import ops
+from minigrad.arguments import (
+    as_dims,
+    as_input,
+    as_integer,
+    as_sizes,
+    check_index,
+    normalize_dim,
+    placed_like,
+)
+from minigrad.autograd import TensorBase
+from minigrad.functional.picking import in_order, picked
+from minigrad.ops.reduction import Dim
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
+
+
+def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
+    """x without its dimensions of size 1, or without those of `dim` that are of size 1."""
+    x = as_input("squeeze", input)
+    dims = range(x.ndim) if dim is None else as_dims("squeeze", x, dim)
+    return ops.reshape(x, tuple([n for d, n in enumerate(x.shape) if n != 1 or d not in dims]))
+
+
+def unsqueeze(input: Tensor, dim: int) -> Tensor:
+    """x with a new dimension of size 1 at `dim`, from -x.ndim - 1 to x.ndim."""
+    x = as_input("unsqueeze", input)
+    return ops.expand_dims(x, normalize_dim("unsqueeze", x, dim, new=1))
+
+
+def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
+    """x with two dimensions exchanged."""
+    x = as_input("transpose", input)
+    dim0 = normalize_dim("transpose", x, dim0)
+    dim1 = normalize_dim("transpose", x, dim1)
+    return ops.swapaxes(x, dim0, dim1) if x.ndim else ops.reshape(x, ())
+
+
+def t(input: Tensor) -> Tensor:
+    """The transpose of a matrix; a vector or a number as it is. Raises ValueError for more dims."""
+    x = as_input("t", input)
+    if x.ndim > 2:
+        raise ValueError(
+            f"t: expected at most 2 dimensions, got shape {tuple(x.shape)}; use .transpose(...)"
+        )
+    return ops.swapaxes(x, 0, 1) if x.ndim == 2 else ops.reshape(x, x.shape)
+
+
+def flip(input: Tensor, dims: Any) -> Tensor:
+    """x read backwards along `dims`, one dimension or several."""
+    x = as_input("flip", input)
+    backwards = as_dims("flip", x, dims)
+    step = [-1 if d in backwards else 1 for d in range(x.ndim)]
+    return ops.clone(ops.getitem(x, tuple([slice(None, None, s) for s in step])))
+
+
+def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
+    """x turned round by `shifts` along `dims`; what leaves at one end comes in at the other.
+
+    Without `dims` the flattened tensor is turned. Raises ValueError where there is not one shift
+    for each of them.
+    """
+    x = as_input("roll", input)
+    if dims is None:
+        return ops.reshape(roll(ops.reshape(x, (-1,)), shifts, 0), x.shape)
+    shifts = shifts if isinstance(shifts, (list, tuple)) else [shifts]
+    dims = dims if isinstance(dims, (list, tuple)) else [dims]
+    if len(shifts) != len(dims):
+        raise ValueError(
+            f"roll: expected one shift for each dim, got shifts {tuple(shifts)} for {tuple(dims)}"
+        )
+    rolled = x
+    for shift, dim in zip(shifts, dims, strict=True):
+        shift = as_integer("roll", "shifts", shift)
+        dim = normalize_dim("roll", x, dim)
+        if x.ndim and x.shape[dim]:
+            n = x.shape[dim]
+            cut = n - shift % n
+            front, back = split(rolled, [cut, n - cut], dim)
+            rolled = ops.cat([back, front], dim)
+    return ops.clone(x) if rolled is x else rolled
+
+
+def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
+    """x with the dimension `source` at place `destination`, the others in order; or several, as
+    tuples.
+    """
+    x = as_input("movedim", input)
+    sources = as_dims("movedim", x, source)
+    destinations = as_dims("movedim", x, destination)
+    if len(sources) != len(destinations):
+        raise ValueError(
+            f"movedim: expected one destination for each source, got {source} and {destination}"
+        )
+    if not x.ndim:
+        return ops.reshape(x, ())
+    order = [d for d in range(x.ndim) if d not in sources]
+    for place, d in sorted(zip(destinations, sources, strict=True)):
+        order.insert(place, d)
+    return ops.permute(x, order)
+
+
+def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """x with the dimensions from start_dim to end_dim made one.
+
+    Raises ValueError where they are in the wrong order.
+    """
+    x = as_input("flatten", input)
+    first = normalize_dim("flatten", x, start_dim)
+    last = normalize_dim("flatten", x, end_dim)
+    if first > last:
+        raise ValueError(
+            f"flatten: expected start_dim before end_dim, got {start_dim} and {end_dim} "
+            f"in shape {tuple(x.shape)}"
+        )
+    if first == last and x.ndim:
+        return x
+    flat = math.prod(x.shape[first : last + 1])
+    return ops.reshape(x, (*x.shape[:first], flat, *x.shape[last + 1 :]))
+
+
+def split(
+    tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
+    """Pieces of x along `dim`: of one size (the last may be smaller), or of the sizes given.
+
+    Raises ValueError where the sizes do not add up to that of the dimension.
+    """
+    x = as_input("split", tensor)
+    dim = normalize_dim("split", x, dim)
+    if not x.ndim:
+        raise ValueError("split: expected a tensor of at least 1 dimension, got a 0-d tensor")
+    n = x.shape[dim]
+    sections = sections_of(n, split_size_or_sections)
+    if builtins.sum(sections) != n or any([size < 0 for size in sections]):
+        raise ValueError(
+            f"split: expected sections that add up to {n}, the size of dimension {dim}, "
+            f"got {sections}"
+        )
+    lead = (slice(None),) * dim
+    pieces = []
+    start = 0
+    for size in sections:
+        pieces.append(ops.getitem(x, (*lead, slice(start, start + size))))
+        start += size
+    return tuple(pieces)
+
+
+def sections_of(n: int, given: Any) -> list[int]:
+    """The sizes into which `split` cuts n."""
+    if isinstance(given, (list, tuple)):
+        return [as_integer("split", "each section", size) for size in given]
+    size = as_integer("split", "split_size", given)
+    if size < 0 or (size == 0 and n > 0):
+        raise ValueError(f"split: expected a split_size of 1 or more, got {size}")
+    if n == 0:
+        return [0]
+    whole = [size] * (n // size)
+    return [*whole, n % size] if n % size else whole
+
+
+def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+    """At most `chunks` pieces of x along `dim`, all of one size but perhaps the last."""
+    x = as_input("chunk", input)
+    dim = normalize_dim("chunk", x, dim)
+    chunks = as_integer("chunk", "chunks", chunks)
+    if chunks < 1 or not x.ndim:
+        raise ValueError(
+            f"chunk: expected 1 chunk or more of a tensor with dimensions, got {chunks} "
+            f"of shape {tuple(x.shape)}"
+        )
+    n = x.shape[dim]
+    return split(x, -(-n // chunks) if n else [0] * chunks, dim)
+
+
+def tril(input: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
+    """(.., m, n) with 0 above the `diagonal`, counted from the main one: 1 is the next above it."""
+    return keep_triangle("tril", as_input("tril", input, out=out), diagonal, operator.le)
+
+
+def triu(input: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
+    """(.., m, n) with 0 below the `diagonal`, counted from the main one: 1 is the next above it."""
+    return keep_triangle("triu", as_input("triu", input, out=out), diagonal, operator.ge)
+
+
+def keep_triangle(name: str, x: Tensor, diagonal: int, keep: Any) -> Tensor:
+    """x where keep(column, row + diagonal), 0 elsewhere."""
+    diagonal = as_integer(name, "diagonal", diagonal)
+    if x.ndim < 2:
+        raise ValueError(
+            f"{name}: expected a tensor of at least 2 dimensions, got shape {tuple(x.shape)}"
+        )
+    rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
+    outside = ~keep(columns, rows + diagonal)
+    return ops.where(placed_like(x, outside), False, x)  # False is 0 in the dtype of x
+
+
+def tile(input: Tensor, dims: Any) -> Tensor:
+    """dims[d] copies of x next to one another along each dimension; fewer numbers than dimensions
+    mean the last ones.
+    """
+    x = as_input("tile", input)
+    return repeated("tile", x, as_sizes("tile", (dims,)))
+
+
+def repeat(input: Tensor, *repeats: Any) -> Tensor:
+    """repeats[d] copies of x next to one another along each dimension; more numbers than dimensions
+    add leading ones.
+
+    Raises ValueError where there are fewer.
+    """
+    x = as_input("repeat", input)
+    times = as_sizes("repeat", repeats)
+    if len(times) < x.ndim:
+        raise ValueError(
+            f"repeat: expected a number for each dimension of shape {tuple(x.shape)}, got {times}"
+        )
+    return repeated("repeat", x, times)
+
+
+def repeated(name: str, x: Tensor, times: tuple[int, ...]) -> Tensor:
+    """times[d] copies of x along each dimension, counted from the last."""
+    if any([t < 0 for t in times]):
+        raise ValueError(f"{name}: expected numbers of 0 or more, got {times}")
+    ndim = builtins.max(len(times), x.ndim)
+    times = (1,) * (ndim - len(times)) + times
+    shape = (1,) * (ndim - x.ndim) + tuple(x.shape)
+    singles: list[int] = []
+    copies: list[int] = []
+    for t, n in zip(times, shape, strict=True):
+        singles += [1, n]
+        copies += [t, n]
+    x = ops.reshape(x, tuple(singles))  # (1, n) for each dimension
+    x = in_order(ops.clone(ops.broadcast_to(x, tuple(copies))))  # (t, n); no view
+    return ops.reshape(x, tuple([t * n for t, n in zip(times, shape, strict=True)]))
+
+
+def expand(input: Tensor, *shape: Any) -> Tensor:
+    """x with its dimensions of size 1 repeated to `shape`, without a copy; -1 keeps a size.
+
+    Raises ValueError where another size than 1 would have to change.
+    """
+    x = as_input("expand", input)
+    given = as_sizes("expand", shape)
+    sizes = list(given)
+    lead = len(sizes) - x.ndim
+    for d, n in enumerate(x.shape):
+        if lead >= 0 and sizes[lead + d] == -1:
+            sizes[lead + d] = n
+    fits = lead >= 0 and all([n in (1, sizes[lead + d]) for d, n in enumerate(x.shape)])
+    if not fits or any([n < 0 for n in sizes]):
+        raise ValueError(
+            f"expand: expected sizes to which {tuple(x.shape)} broadcasts, got {given}; "
+            "only dimensions of size 1 can be repeated"
+        )
+    return ops.broadcast_to(x, sizes)
+
+
+def repeat_interleave(
+    input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None
+) -> Tensor:
+    """Each slice of x along `dim` `repeats` times in a row; each element of the flattened tensor if
+    None.
+
+    repeats: one integer, or a 1-d tensor with one for each slice. output_size is not needed.
+    """
+    x = as_input("repeat_interleave", input)
+    if dim is None:
+        x = ops.reshape(x, (-1,))
+        dim = 0
+    dim = normalize_dim("repeat_interleave", x, dim)
+    n = x.shape[dim] if x.ndim else 1
+    times: Any
+    if isinstance(repeats, TensorBase) and len(repeats.shape) == 1:
+        check_index("repeat_interleave", repeats, 1)
+        times = np.asarray(repeats.cpu())  # type: ignore[attr-defined]
+    else:
+        times = np.array([as_integer("repeat_interleave", "repeats", repeats)])
+    if len(times) not in (1, n) or (times < 0).any():
+        raise ValueError(
+            f"repeat_interleave: expected one number of 0 or more, or {n}, one for each slice, "
+            f"got {times.tolist()}"
+        )
+    places = np.repeat(np.arange(n), times)
+    return picked(x, (slice(None),) * dim + (placed_like(x, places),))

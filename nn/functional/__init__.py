@@ -1,0 +1,68 @@
+"""The functions behind the modules: layers, activations, distances, losses, attention, padding.
+
+They have PyTorch's names and arguments. What minigrad lacks raises NotImplementedError when it is
+asked for.
+"""
+
+from .. import windows
+from .layers import (
+    batch_norm,
+    bilinear,
+    dropout,
+    dropout1d,
+    dropout2d,
+    embedding,
+    layer_norm,
+    linear,
+    one_hot,
+)
+from .activation import (
+    elu,
+    gelu,
+    glu,
+    gumbel_softmax,
+    hardtanh,
+    leaky_relu,
+    log_softmax,
+    logsigmoid,
+    mish,
+    prelu,
+    relu,
+    relu6,
+    selu,
+    sigmoid,
+    silu,
+    softmax,
+    softmin,
+    softplus,
+    softsign,
+    tanh,
+)
+from .distance import (
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+)
+from .loss import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    margin_ranking_loss,
+    mse_loss,
+    nll_loss,
+    smooth_l1_loss,
+)
+from .attention import (
+    attend,
+    masked_softmax,
+    scaled_dot_product_attention,
+)
+
+# Convolution, pooling and padding
+conv1d, conv2d = windows.conv1d, windows.conv2d
+max_pool1d, max_pool2d = windows.max_pool1d, windows.max_pool2d
+avg_pool1d, avg_pool2d = windows.avg_pool1d, windows.avg_pool2d
+pad = windows.pad

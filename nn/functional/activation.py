@@ -1,0 +1,207 @@
+"""Activations. inplace=True writes y into x, as in PyTorch: x must be no leaf that is learned."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import Tensor
+from minigrad.arguments import normalize_dim
+
+from .checks import changed_in_place, check_tensors, softmax_dim
+from .layers import one_hot
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = max(x, 0)."""
+    return changed_in_place("relu_", input, mg.relu) if inplace else mg.relu(input)
+
+
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """y = x where x > 0, else negative_slope x    (Maas et al. 2013)."""
+    if inplace:
+        return changed_in_place("leaky_relu_", input, lambda x: leaky_relu(x, negative_slope))
+    check_tensors("leaky_relu", input=input)
+    return mg.where(input > 0, input, negative_slope * input)
+
+
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
+    if inplace:
+        return changed_in_place("elu_", input, lambda x: elu(x, alpha))
+    check_tensors("elu", input=input)
+    return mg.where(input > 0, input, alpha * mg.expm1(input.clamp(max=0.0)))
+
+
+def tanh(input: Tensor) -> Tensor:
+    """y = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return mg.tanh(input)
+
+
+def sigmoid(input: Tensor) -> Tensor:
+    """y = σ(x) = 1 / (1 + e⁻ˣ)."""
+    return mg.sigmoid(input)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = x σ(x)    (Elfwing et al. 2018)."""
+    if inplace:
+        return changed_in_place("silu_", input, silu)
+    check_tensors("silu", input=input)
+    return input * mg.sigmoid(input)
+
+
+def gelu(input: Tensor, approximate: str = "none") -> Tensor:
+    """y = x Φ(x) = ½ x (1 + erf(x / √2))    (Hendrycks & Gimpel 2016).
+
+    approximate="tanh": y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
+    """
+    check_tensors("gelu", input=input)
+    if approximate == "none":
+        return 0.5 * input * (1 + mg.erf(input / math.sqrt(2)))
+    if approximate != "tanh":
+        raise ValueError(f"gelu: expected approximate 'none' or 'tanh', got {approximate!r}")
+    cubic = input + 0.044715 * input * input * input
+    return 0.5 * input * (1 + mg.tanh(math.sqrt(2 / math.pi) * cubic))
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """y = log(1 + e^(βx)) / β, and x itself where βx > threshold    (Dugas et al. 2001)."""
+    check_tensors("softplus", input=input)
+    z = beta * input
+    smooth = mg.log1p(mg.exp(z.clamp(max=threshold))) / beta
+    return mg.where(z > threshold, input, smooth)
+
+
+def logsigmoid(input: Tensor) -> Tensor:
+    """y = log σ(x) = -log(1 + e⁻ˣ), exact in relative terms; x itself where e⁻ˣ > e⁴⁰, beside which
+    1 is nothing in float64.
+    """
+    check_tensors("logsigmoid", input=input)
+    smooth = -mg.log1p(mg.exp(-input.clamp(min=-40.0)))
+    return mg.where(input < -40.0, input, smooth)
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """y = eˣ / Σ eˣ along `dim`; x is cast to `dtype` first, if that is given.
+
+    Without `dim` a warning says which one was chosen.
+    """
+    check_tensors("softmax", input=input)
+    dim = softmax_dim("softmax", dim, input)
+    return mg.softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """y = x - log Σ eˣ along `dim`; x is cast to `dtype` first, if that is given.
+
+    Without `dim` a warning says which one was chosen.
+    """
+    check_tensors("log_softmax", input=input)
+    dim = softmax_dim("log_softmax", dim, input)
+    return mg.log_softmax(input if dtype is None else input.to(dtype), dim)
+
+
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = min(max(x, 0), 6)."""
+    return hardtanh(input, 0.0, 6.0, inplace)
+
+
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
+    """y = min(max(x, min_val), max_val); the gradient at both ends is 0."""
+    if inplace:
+        return changed_in_place("hardtanh_", input, lambda x: hardtanh(x, min_val, max_val))
+    check_tensors("hardtanh", input=input)
+    return mg.where(input <= min_val, min_val, mg.where(input >= max_val, max_val, input))
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = s x where x > 0, else s α (eˣ - 1), with s = 1.0507, α = 1.6733  (Klambauer et al. 2017).
+
+    They keep a mean of 0 and a variance of 1.
+    """
+    if inplace:
+        return changed_in_place("selu_", input, selu)
+    return SELU_SCALE * elu(input, SELU_ALPHA)
+
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+
+
+SELU_SCALE = 1.0507009873554804934193349852946
+
+
+def softsign(input: Tensor) -> Tensor:
+    """y = x / (1 + |x|)."""
+    check_tensors("softsign", input=input)
+    return input / (1 + mg.abs(input))
+
+
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """y = e⁻ˣ / Σ e⁻ˣ along `dim`; see `softmax`."""
+    check_tensors("softmin", input=input)
+    return softmax(-input, softmax_dim("softmin", dim, input), dtype=dtype)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """y = x tanh(log(1 + eˣ))    (Misra 2019)."""
+    if inplace:
+        return changed_in_place("mish_", input, mish)
+    check_tensors("mish", input=input)
+    return input * mg.tanh(softplus(input))
+
+
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """y = x where x > 0, else a x: weight a (1,), or (C,) for the C columns x (B, C, ...)
+
+    Source: He et al. 2015. Raises ValueError where a has another size.
+    """
+    check_tensors("prelu", input=input, weight=weight)
+    count = weight.numel()
+    columns = input.shape[1] if input.ndim > 1 else 1
+    if weight.ndim > 1 or count not in (1, columns):
+        raise ValueError(f"prelu: expected weight (1,) or ({columns},), got {tuple(weight.shape)}")
+    slopes = weight
+    if input.ndim > 1:
+        slopes = weight.reshape(count, *[1] * (input.ndim - 2))  # (C,...)
+    return mg.where(input > 0, input, slopes * input)
+
+
+def glu(input: Tensor, dim: int = -1) -> Tensor:
+    """y = a σ(b), a and b being the two halves of x along `dim`    (Dauphin et al. 2017)."""
+    check_tensors("glu", input=input)
+    dim = normalize_dim("glu", input, dim)
+    if input.ndim == 0 or input.shape[dim] % 2:
+        raise ValueError(f"glu: expected an even size at dim {dim}, got {tuple(input.shape)}")
+    a, b = mg.chunk(input, 2, dim)
+    return a * mg.sigmoid(b)
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """softmax((x + g) / tau), g fresh Gumbel noise -log(-log u)    (Jang et al. 2017).
+
+    hard: the value is 1 at the largest and 0 elsewhere, the gradient that of the softmax. `eps` has
+    no effect, as in PyTorch.
+    """
+    check_tensors("gumbel_softmax", logits=logits)
+    uniform = mg.random.generator().random(logits.shape)
+    noise = logits.beside((-np.log(-np.log1p(-uniform))).astype(logits.dtype))
+    soft = mg.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    size = logits.shape[dim]
+    chosen = one_hot(soft.argmax(dim), size).movedim(-1, dim).to(soft.dtype)
+    return chosen - soft.detach() + soft

@@ -1,0 +1,177 @@
+"""Checks of arguments: each raises with a sentence that begins with the function's name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+from minigrad import Tensor
+from minigrad.array import NAMESPACES
+
+
+def not_supported(name: str, way_out: str, **settings: Any) -> None:
+    """Raise NotImplementedError for a setting of PyTorch's that is neither None nor False."""
+    for setting, value in settings.items():
+        if value is not None and value is not False:
+            given = "a Tensor" if isinstance(value, Tensor) else repr(value)
+            raise NotImplementedError(f"{name}: {setting}={given} is not supported; {way_out}")
+
+
+def refuse_weight(name: str, weight: Any) -> None:
+    """Raise NotImplementedError for a weight of a loss that has none here."""
+    not_supported(name, "multiply what reduction='none' gives", weight=weight)
+
+
+def check_tensors(name: str, **tensors: Any) -> None:
+    """Raise TypeError for the first argument that is no Tensor."""
+    for argument, value in tensors.items():
+        if not isinstance(value, Tensor):
+            raise TypeError(
+                f"{name}: expected a Tensor as {argument}, got a {type(value).__name__}; "
+                "make one with minigrad.tensor(...)"
+            )
+
+
+def check_probability(name: str, p: Any, argument: str = "p") -> float:
+    """Return p, which must lie between 0 and 1."""
+    is_number = isinstance(p, Real)
+    if not is_number:
+        raise TypeError(f"{name}: expected {argument} to be a number, got a {type(p).__name__}")
+    if not 0 <= p <= 1:
+        raise ValueError(f"{name}: expected {argument} between 0 and 1, got {p!r}")
+    return p
+
+
+def softmax_dim(name: str, dim: int | None, input: Tensor) -> int:
+    """`dim`; where it is None PyTorch's choice by the number of dimensions, with its warning."""
+    if dim is not None:
+        return dim
+    chosen = 0 if input.ndim in (0, 1, 3) else 1
+    warnings.warn(
+        f"{name}: without dim it acts along dim {chosen} of {input.ndim}, as in PyTorch, which "
+        f"depends on the number of dimensions and may not be what is meant; give dim={chosen}",
+        stacklevel=3,
+    )
+    return chosen
+
+
+def normalize_padding_idx(name: str, padding_idx: int | None, rows: int) -> int | None:
+    """`padding_idx` counted from the start."""
+    if padding_idx is None:
+        return None
+    if not -rows <= padding_idx < rows:
+        raise ValueError(
+            f"{name}: expected padding_idx between {-rows} and {rows - 1}, got {padding_idx}"
+        )
+    return padding_idx % rows
+
+
+def normalized_sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """The sizes of the dimensions to normalize over; one number is the last one's."""
+    if isinstance(normalized_shape, Integral):
+        return (int(normalized_shape),)
+    if not isinstance(normalized_shape, Iterable):
+        got = type(normalized_shape).__name__
+        raise TypeError(f"layer_norm: expected normalized_shape to be integers, got a {got}")
+    return tuple(normalized_shape)
+
+
+def reduction_of(name: str, reduction: str, size_average: Any = None, reduce: Any = None) -> str:
+    """The reduction, also where it is said in PyTorch's older words, with a warning."""
+    if size_average is None and reduce is None:
+        return check_reduction(name, reduction)
+    for setting, value in (("size_average", size_average), ("reduce", reduce)):
+        if value is not None and not isinstance(value, bool):
+            raise TypeError(
+                f"{name}: expected {setting} to be True, False or None, got {value!r}; give "
+                "reduction='mean', 'sum' or 'none', by keyword"
+            )
+    found = "none" if reduce is False else "mean"
+    if found == "mean" and size_average is False:
+        found = "sum"
+    warnings.warn(
+        f"{name}: size_average and reduce are old; write reduction={found!r}", stacklevel=3
+    )
+    return found
+
+
+def check_reduction(name: str, reduction: str) -> str:
+    """The reduction. Raises ValueError where there is none of that name."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{name}: expected reduction 'mean', 'sum' or 'none', got {reduction!r}")
+    return reduction
+
+
+def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
+    """Raise where input and target are not two tensors of one shape."""
+    check_tensors(name, input=input, target=target)
+    if input.shape != target.shape:
+        raise ValueError(
+            f"{name}: expected a target of the input's shape {tuple(input.shape)}, got "
+            f"{tuple(target.shape)}; reshape one of them, since to broadcast is nearly always wrong"
+        )
+
+
+def checked_difference(name: str, input: Tensor, target: Tensor) -> Tensor:
+    """input - target, which must have one shape."""
+    check_same_shape(name, input, target)
+    return input - target
+
+
+def check_broadcasts(name: str, input: Tensor, **tensors: Tensor | None) -> None:
+    """Raise where a tensor does not broadcast to the shape of `input`."""
+    for argument, tensor in tensors.items():
+        if tensor is None:
+            continue
+        check_tensors(name, **{argument: tensor})
+        sizes = zip(reversed(tensor.shape), reversed(input.shape), strict=False)
+        if tensor.ndim > input.ndim or not all(n in (1, size) for n, size in sizes):
+            raise ValueError(
+                f"{name}: expected {argument} to broadcast to {tuple(input.shape)}, "
+                f"got {tuple(tensor.shape)}"
+            )
+
+
+def class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
+    """The dimension of the classes: 1, or 0 without a batch.
+
+    Raises where `weight` is not one number for each class.
+    """
+    check_tensors(name, input=input)
+    if input.ndim == 0:
+        raise ValueError(f"{name}: expected input (batch, classes, ...) or (classes,), got ()")
+    dim = min(1, input.ndim - 1)
+    if weight is not None:
+        check_tensors(name, weight=weight)
+        if tuple(weight.shape) != (input.shape[dim],):
+            raise ValueError(
+                f"{name}: expected weight ({input.shape[dim]},), one number for each class, "
+                f"got {tuple(weight.shape)}"
+            )
+    return dim
+
+
+def check_targets(name: str, input: Tensor, target: Tensor) -> None:
+    """Raise where `target` is not one class for each row of `input`."""
+    check_tensors(name, target=target)
+    dim = min(1, input.ndim - 1)
+    shape = (*input.shape[:dim], *input.shape[dim + 1 :])
+    if tuple(target.shape) != shape or target.dtype.kind != "i":
+        raise ValueError(
+            f"{name}: expected target {shape} of integers for input {tuple(input.shape)}, "
+            f"got {tuple(target.shape)} of {target.dtype}"
+        )
+
+
+def check_classes(name: str, classes: Tensor, count: int) -> None:
+    """Raise IndexError where a class lies outside 0 to count - 1; on a GPU when it is next read."""
+    xp = NAMESPACES[type(classes.array)]
+    xp.check_bounds(classes.array, count, name, f"classes 0 to {count - 1}")
+
+
+def changed_in_place(name: str, input: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """`input` itself, with the values of function(input); `name` is that of the method."""
+    check_tensors(name, input=input)
+    return input.update(name, lambda x, _: function(x), None)

@@ -1,0 +1,214 @@
+"""Layers as functions of their input and weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import Tensor, byhand
+from minigrad.array import to_numpy
+from minigrad.random import dropout_mask
+
+from ..arguments import check_same_dtype
+from ..windows import with_batch
+from .checks import (
+    changed_in_place,
+    check_classes,
+    check_probability,
+    check_tensors,
+    normalize_padding_idx,
+    normalized_sizes,
+    not_supported,
+)
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y = x Wᵀ + b: x (..., I), weight (O, I), bias (O,) or None, y (..., O)."""
+    check_same_dtype("linear", "input", input, weight)
+    return mg.linear(input, weight, bias)
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y = xᵀ W z + b: x (..., I), z (..., J), weight W (O, I, J), bias b (O,), y (..., O)."""
+    check_tensors("bilinear", input1=input1, input2=input2, weight=weight)
+    if weight.ndim != 3 or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
+        raise ValueError(
+            f"bilinear: expected (..., I), (..., J) and weight (O, I, J), got "
+            f"{tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}"
+        )
+    check_same_dtype("bilinear", "input1", input1, weight)
+    check_same_dtype("bilinear", "input2", input2, weight)
+    y = mg.einsum("...i,oij,...j->...o", input1, weight, input2)
+    return y if bias is None else y + bias
+
+
+def embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Tensor:
+    """y = weight[ids]: ids (...) integers, weight (V, E), y (..., E).
+
+    Row `padding_idx` of weight gets no gradient. max_norm: first each row that is picked and whose
+    norm of order norm_type is larger is scaled to it, in place. scale_grad_by_freq: the gradient of
+    a row is divided by how often it is picked. Raises IndexError for an id outside 0 to V - 1, and
+    NotImplementedError for sparse.
+    """
+    check_tensors("embedding", input=input, weight=weight)
+    not_supported("embedding", "leave it out: gradients are dense", sparse=sparse)
+    padding_idx = normalize_padding_idx("embedding", padding_idx, len(weight))
+    if max_norm is not None:
+        limit_norms(input, weight, max_norm, norm_type)
+    rows = mg.embedding(weight, input, padding_idx=padding_idx)
+    if not scale_grad_by_freq:
+        return rows
+    _, places, counts = np.unique(to_numpy(input.array), return_inverse=True, return_counts=True)
+    share = input.beside((1 / counts[places]).astype(weight.dtype).reshape(input.shape))  # (...)
+    constant = rows.detach()
+    return constant + (rows - constant) * share.unsqueeze(-1)
+
+
+def limit_norms(input: Tensor, weight: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale the rows of weight that are picked to a norm of at most max_norm, in place."""
+    ids = np.unique(to_numpy(input.array))
+    with mg.no_grad():
+        rows = mg.embedding(weight, input.beside(ids))  # (N,E)
+        norms = mg.norm(rows, norm_type, -1, keepdim=True)
+        weight[ids] = mg.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
+
+
+def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
+    """1 at the class, 0 elsewhere: integers (...) -> int64 (..., num_classes).
+
+    num_classes is by default the largest class + 1.
+
+    >>> one_hot(mg.tensor([0, 2])).tolist()
+    [[1, 0, 0], [0, 0, 1]]
+    """
+    check_tensors("one_hot", input=input)
+    if input.dtype.kind != "i":
+        raise TypeError(f"one_hot: expected integers, got {input.dtype}; use .long()")
+    if num_classes >= 0:
+        count = num_classes
+    elif input.numel():
+        count = int(input.max()) + 1
+    else:
+        count = 0
+    check_classes("one_hot", input, count)
+    classes = mg.arange(count, device=input.device)  # (C,)
+    return (input.unsqueeze(-1) == classes).long()  # (...,C)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """y = w (x - mean) / √(var + eps) + b over the last dimensions    (Ba, Kiros & Hinton 2016).
+
+    normalized_shape: the sizes of these dimensions; weight and bias have that shape.
+    """
+    check_tensors("layer_norm", input=input)
+    shape = normalized_sizes(normalized_shape)
+    ndim = len(shape)
+    if ndim == 0 or tuple(input.shape[-ndim:]) != shape:
+        raise ValueError(
+            f"layer_norm: expected an input whose last sizes are {shape}, got {tuple(input.shape)}"
+        )
+    for name, tensor in (("weight", weight), ("bias", bias)):
+        if tensor is not None and tuple(tensor.shape) != shape:
+            raise ValueError(f"layer_norm: expected {name} {shape}, got {tuple(tensor.shape)}")
+    check_same_dtype("layer_norm", "input", input, weight)
+    return byhand.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    """y = w (x - mean) / √(var + eps) + b for each channel    (Ioffe & Szegedy 2015).
+
+    x (B,C,...). In training mean and var (biased) are those of the batch, and the running ones take
+    a share `momentum` of the new mean and of the unbiased var; else they are the running ones.
+    """
+    name = "batch_norm"
+    check_tensors(name, input=input)
+    if input.ndim < 2:
+        raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")
+    dims = (0, *range(2, input.ndim))
+    count = input.numel() // max(input.shape[1], 1)
+    if training and count <= 1:
+        raise ValueError(
+            f"{name}: expected more than 1 value per channel in training, got {tuple(input.shape)}"
+        )
+    mean, var = running_mean, running_var
+    if training:
+        mean = input.mean(dims)  # (C,)
+        var = input.var(dims, unbiased=False)  # (C,)
+        if running_mean is not None and running_var is not None:
+            unbiased = var.detach() * (count / (count - 1))
+            for running, new in ((running_mean, mean.detach()), (running_var, unbiased)):
+                running.copy_((1 - momentum) * running + momentum * new)
+    if mean is None or var is None:
+        raise ValueError(f"{name}: expected running_mean and running_var outside training")
+    shape = (1, -1, *[1] * (input.ndim - 2))
+    y = (input - mean.reshape(shape)) / mg.sqrt(var + eps).reshape(shape)
+    if weight is not None:
+        y = y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
+
+
+def dropout(
+    input: Tensor,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    shape: Sequence[int] | None = None,
+) -> Tensor:
+    """y = x m / (1 - p), m = 0 with probability p, else 1, fresh at every call.
+
+    With training=False it is x itself. inplace: write y into x.
+
+    shape: that of m, by default x's; a 1 in it shares m along that dimension. Source: Srivastava et
+    al. 2014.
+    """
+    check_tensors("dropout", input=input)
+    check_probability("dropout", p)
+    if not training or p == 0:
+        return input
+    if input.dtype.kind != "f":
+        raise TypeError(f"dropout: expected floats, got {input.dtype}; use .float()")
+    sizes = tuple(input.shape if shape is None else shape)
+    mask = Tensor(dropout_mask(input.array, sizes, p))
+    return changed_in_place("dropout_", input, lambda x: x * mask) if inplace else input * mask
+
+
+def dropout1d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Dropout of whole channels: x (B,C,L), or (C,L)."""
+    with_batch("dropout1d", input, 1)
+    return dropout(input, p, training, inplace, shape=(*input.shape[:-1], 1))
+
+
+def dropout2d(
+    input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
+    """Dropout of whole channels: x (B,C,H,W), or (C,H,W)."""
+    with_batch("dropout2d", input, 2)
+    return dropout(input, p, training, inplace, shape=(*input.shape[:-2], 1, 1))
