@@ -163,12 +163,15 @@ def offsets(x: Array) -> np.ndarray[Any, Any]:
 
 
 def place_within(part: Array, whole: Array) -> tuple[np.ndarray[Any, Any], ...]:
-    """The index at which `whole` has the elements of `part`, which shows some of its memory."""
+    """The index at which `whole` has the elements of `part`, which shows some of its memory.
+
+    A number counts as a row of one.
+    """
     wanted = offsets(part) + (address(part) - address(whole))
     there = offsets(whole).ravel()
     order = np.argsort(there)
     found = order[np.searchsorted(there, wanted, sorter=order)]
-    return np.unravel_index(found, whole.shape) if whole.shape else ()
+    return np.unravel_index(found, whole.shape or (1,))
 
 
 def is_same_part(a: Array, b: Array) -> bool:

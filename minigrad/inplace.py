@@ -101,16 +101,23 @@ class InPlace(Conversions):
         if root is None:
             self.record_assignment(index, value)
             return
-        if not self.array[index].size:
-            return
-        if not root.array.shape:
-            root.record_assignment((), ops.reshape(value, ()))
-            self.catch_up()
-            return
         places = array.place_within(self.array, root.array)
         written = tuple([self.put_beside(place[on_host(index)]) for place in places])
-        root.record_assignment(written, value)
+        if root.array.shape:
+            root.record_assignment(written, value)
+        else:
+            root.record_as_row(written, value)
         self.catch_up()
+
+    def record_as_row(self, index: Any, value: Any) -> None:
+        """Record that value was written to self[None][index], for a self of no dimensions.
+
+        The index may name the one element several times, which no index of a number does.
+        """
+        row: Any = ops.reshape(self.as_before(), (1,))
+        row.record_assignment(index, value)
+        number: Any = ops.reshape(row, ())
+        self.become(number.node, number.index)
 
     def put_beside(self, values: Any) -> Any:
         """A host array on the device of self."""

@@ -142,7 +142,7 @@ x.scatter(0, ij, n) ; t.scatter_add(x, 0, ij, y[1:]) ; x.scatter_add(1, ij, y[:2
 x.scatter_add(0, ij, y.detach()) ; x.scatter_add(0, ij, n) ; x.scatter_add(0, ij, v) ;
 t.index_add(x, 1, i, y) ; x.index_add(0, i[:3], y, alpha=2) ; x.index_add(0, i, y) ;
 x.index_add(0, i[:3], n) ; x.index_fill(0, i[:2], 3.0) ; t.index_fill(x, 1, i, -1) ;
-x.index_fill(1, i, s.detach()) ; x.index_fill(0, i[:2], v) ;
+x.index_fill(1, i, s) ; x.index_fill(0, i[:2], v) ;
 x.index_copy(1, t.tensor([3, 0, 1, 2]), y) ; x.index_copy(0, i[1:3], y[:2]) ;
 x.index_add(0, t.tensor(1), y[:1]) ; n.index_fill(0, t.tensor([1]), 5) ;
 x.index_fill(0, i + 9, 1.0)

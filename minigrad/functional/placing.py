@@ -98,7 +98,12 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
     x = as_input("index_fill", input)
     if getattr(value, "shape", ()) != ():
         raise ValueError(f"index_fill: expected one number, got shape {tuple(value.shape)}")
-    return assigned("index_fill", x, places_along("index_fill", x, dim, index, None), value)
+    places = places_along("index_fill", x, dim, index, None)
+    if places:  # a slice that is named twice is filled once, and so counts once in ∂value
+        is_named = placed_like(x, np.zeros(x.shape[len(places) - 1], bool))
+        is_named[places[-1]] = True
+        places = (*places[:-1], is_named)
+    return assigned("index_fill", x, places, value)
 
 
 def grid_of(name: str, x: Tensor, dim: Any, index: Any, src: Any) -> tuple[Any, ...]:
