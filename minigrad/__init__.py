@@ -72,6 +72,7 @@ from minigrad.functional import (
     clamp,
     dot,
     equal,
+    exp2,
     flatten,
     flip,
     gather,
@@ -89,7 +90,9 @@ from minigrad.functional import (
     mv,
     norm,
     outer,
+    positive,
     prod,
+    ravel,
     reciprocal,
     repeat_interleave,
     roll,
@@ -109,7 +112,7 @@ from minigrad.functional import (
 )
 from minigrad.distributions import bernoulli, multinomial
 from minigrad.functional import broadcast_tensors, concat, dstack, hstack, meshgrid, vstack
-from minigrad.functional import argsort, bincount, median, sort, topk, unique
+from minigrad.functional import argsort, bincount, cummax, cummin, median, sort, topk, unique
 from minigrad.functional import (
     diag,
     diagonal,
@@ -196,6 +199,7 @@ from minigrad.ops import (
     trunc,
     unbind,
 )
+from minigrad.aliases import *
 from minigrad.tensor import Tensor
 
 cuda_is_available = cuda.is_available

@@ -433,8 +433,8 @@ ELEMENTWISE = """
     abs ceil cos cosh erf exp expm1 floor log log10 log1p log2 neg relu sigmoid sign sin sinh sqrt
     tan tanh trunc
 """.split()
-COMPOSED = "frac reciprocal round rsqrt square tril triu".split()
-ARITHMETIC = "clamp_max clamp_min floor_divide fmod remainder".split()  # by an argument
+COMPOSED = "exp2 frac reciprocal round rsqrt square tril triu".split()
+ARITHMETIC = "atan2 clamp_max clamp_min floor_divide fmod remainder".split()  # by an argument
 
 
 def in_place(word: str, function: Any) -> Any:
@@ -452,6 +452,23 @@ for name in ELEMENTWISE:
     setattr(InPlace, f"{name}_", in_place(name, getattr(ops, name)))
 for name in COMPOSED + ARITHMETIC:
     setattr(InPlace, f"{name}_", in_place(name, getattr(functional, name)))
+
+OTHER_NAMES = {
+    "absolute_": "abs_",
+    "arctan2_": "atan2_",
+    "clip_": "clamp_",
+    "divide_": "div_",
+    "fix_": "trunc_",
+    "multiply_": "mul_",
+    "negative_": "neg_",
+    "sgn_": "sign_",
+    "subtract_": "sub_",
+    "swapaxes_": "transpose_",
+    "swapdims_": "transpose_",
+    "true_divide_": "div_",
+}
+for other_name, name in OTHER_NAMES.items():
+    setattr(InPlace, other_name, getattr(InPlace, name))
 
 
 def recorded(op: Any, args: Any, settings: Any, pullback: Any, version: Any) -> Node:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import arguments, array, backward, distributions, functional, ops
+from minigrad import aliases, arguments, array, backward, distributions, functional, ops
 from minigrad.arguments import (
     as_shape,
     normalize_dim,
@@ -331,14 +331,19 @@ OPS = """
 FUNCTIONS = {
     functional: """
         addmm addmv allclose amin argsort atan2 baddbmm bincount bmm chunk clamp clamp_max
-        clamp_min diag diagonal dot equal expand flatten floor_divide fmod frac gather index_add
-        index_copy index_fill index_select isclose log_softmax logical_and logical_not
-        logical_or logical_xor logsumexp masked_fill masked_select matmul max mean median min
-        minimum mm movedim mv narrow nonzero norm outer prod reciprocal remainder repeat
-        repeat_interleave roll round rsqrt scatter scatter_add select sort split square squeeze
-        std t take_along_dim topk transpose tril triu unfold unique unsqueeze var
+        clamp_min cummax cummin diag diagonal dot equal exp2 expand flatten floor_divide
+        fmod frac gather index_add index_copy index_fill index_select isclose log_softmax
+        logical_and logical_not logical_or logical_xor logsumexp masked_fill masked_select
+        matmul max mean median min minimum mm movedim mv narrow nonzero norm outer positive
+        prod ravel reciprocal remainder repeat repeat_interleave roll round rsqrt scatter
+        scatter_add select sort split square squeeze std t take_along_dim topk transpose
+        tril triu unfold unique unsqueeze var
     """,
     distributions: "bernoulli multinomial",
+    aliases: """
+        absolute arctan2 clip divide fix greater greater_equal less less_equal moveaxis multiply
+        negative not_equal sgn subtract swapdims true_divide
+    """,
 }
 for name in OPS:
     setattr(Tensor, name, getattr(ops, name))

@@ -182,6 +182,14 @@ def test_misuse_of_clipping() -> None:
             nn.utils.clip_grad_norm_([p], *bad)
 
 
+def stepped_with(optimizer: Any, **settings: Any) -> None:
+    """A step after the settings of the group were overwritten."""
+    optimizer.param_groups[0].update(settings)
+    (p,) = optimizer.param_groups[0]["params"]
+    p.grad = mg.ones_like(p)
+    optimizer.step()
+
+
 MISUSE: dict[str, tuple[Any, Any, str]] = {
     "no parameters": (
         lambda p: optim.SGD([]),
@@ -224,6 +232,11 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
         lambda p: optim.SGD([p], lr=mg.tensor(0.1)),
         NotImplementedError,
         r"^SGD: lr as a tensor is not supported; pass a number, lr\.item\(\)",
+    ),
+    "a tensor as lr of a group": (
+        lambda p: stepped_with(optim.SGD([p]), lr=mg.tensor(0.1)),
+        NotImplementedError,
+        "^SGD: lr as a tensor is not supported; pass a number",
     ),
     "rate": (
         lambda p: optim.SGD([{"params": [p], "rate": 1}]),

@@ -99,6 +99,26 @@ t.isclose(x, x + 1e-9) ; t.isclose(n, d) ; t.isclose(m, m) ; x.isclose(x + 1, at
 x.erf() ; t.log2(t.tensor(8.0)) ; t.log10(t.tensor(1000.0, dtype=t.float64)) ; t.sinh(s) ;
 t.erf(edge)
 """
+OTHER_NAMES = """
+t.absolute(x) ; x.absolute() ; t.arctan2(x, y) ; t.clip(x, -0.5, 0.5) ; x.clip(max=0.1) ;
+t.concatenate([x, y], 1) ; t.divide(x, y) ; x.true_divide(y) ; t.fix(x) ; t.greater(x, y) ;
+x.greater_equal(0.3) ; t.less(x, y) ; x.less_equal(y) ; x.moveaxis(0, 1) ; t.moveaxis(c, 0, -1) ;
+t.multiply(x, 2.0) ; x.multiply(y) ; t.negative(x) ; t.not_equal(n, d) ; t.row_stack([x, y]) ;
+t.sgn(x.detach()) ; t.subtract(x, y, alpha=2) ; x.subtract(1) ; c.swapdims(0, 2) ;
+t.swapdims(c, 1, 2) ;
+t.ravel(x) ; c.ravel() ; s.ravel() ; t.positive(x) ; n.positive() ; m.positive() ; t.exp2(x) ;
+n.exp2() ; s.exp2() ; t.exp2(edge) ; t.exp2(m) ; x.detach().exp2_() ; y.detach().absolute_() ;
+x.detach().multiply_(y) ; x.clone().clip_(-1, 1) ; (x * 1).subtract_(y, alpha=2).negative_() ;
+(x * 1).true_divide_(y) ; x.clone().arctan2_(y) ; c.clone().swapdims_(0, 1) ; (x * 1).fix_() ;
+c.clone().swapaxes_(1, 2) ; x.detach().sgn_() ; x.true_divide(2, 3) ; x.ravel(0)
+"""
+RUNNING = """
+t.cummax(x, 0) ; x.cummax(1) ; x.cummax(dim=-1) ; t.cummin(x, dim=1) ; few.cummax(0) ;
+few.cummin(0) ; edge.cummax(0) ; edge.cummin(0) ; t.cummax(s, 0) ; s.cummin(-1) ; n.cummax(1) ;
+n.cummin(0) ; m.cummax(0) ; m.cummin(1) ; e.cummax(0) ; e.cummin(1) ; c.cummax(1) ;
+c.transpose(0, 2).cummin(2) ; x.cummax(2) ; x.cummax() ; x.cummin(0).indices ; x.cummax(0).values ;
+t.tensor([1.0, float("nan"), 3.0, float("nan"), 0.0]).cummax(0) ; t.cummax(input=x, dim=0)
+"""
 LOGIC = """
 t.logical_and(n, d) ; t.logical_or(n, t.zeros(3)) ; t.logical_xor(x, n[:1, :1]) ;
 t.logical_not(n) ; t.logical_and(edge, edge) ; t.logical_not(x) ; n & d ; n | d ; n ^ d ; ~n ;
@@ -184,6 +204,8 @@ EXPRESSIONS = [
         ROUNDING,
         DIVISION,
         FUNCTIONS,
+        OTHER_NAMES,
+        RUNNING,
         LOGIC,
         ORDER,
         PICKING,

@@ -41,6 +41,20 @@ def rsqrt(input: Tensor, *, out: None = None) -> Tensor:
     return 1.0 / ops.sqrt(x)
 
 
+def exp2(input: Tensor, *, out: None = None) -> Tensor:
+    """2ˣ, of integers as floats."""
+    x = as_input("exp2", input, out=out)
+    return ops.pow(2.0, x)
+
+
+def positive(input: Tensor) -> Tensor:
+    """x itself. Raises TypeError for booleans."""
+    x = as_input("positive", input)
+    if x.dtype.kind == "b":
+        raise TypeError("positive: expected numbers, got bool; use .int() first")
+    return x
+
+
 def minimum(input: Any, other: Any, *, out: None = None) -> Tensor:
     """The smaller of a and b, which broadcast; at a tie each gets half of the gradient."""
     refuse_out("minimum", out)

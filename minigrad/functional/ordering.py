@@ -63,6 +63,35 @@ def order_of(name: str, x: Tensor, dim: Any, descending: bool) -> Any:
     return TensorBase.tensor_class(placed_like(x, np.ascontiguousarray(order)))
 
 
+def cummax(input: Tensor, dim: int, *, out: None = None) -> ValuesAndIndices:
+    """(values, indices): the largest element so far along `dim`, the last one of equal ones.
+
+    Every element after a NaN is NaN. The gradient goes to the elements that the indices name.
+    """
+    return running("cummax", np.maximum, as_input("cummax", input, out=out), dim)
+
+
+def cummin(input: Tensor, dim: int, *, out: None = None) -> ValuesAndIndices:
+    """(values, indices): the smallest element so far along `dim`; the rest is as for cummax."""
+    return running("cummin", np.minimum, as_input("cummin", input, out=out), dim)
+
+
+def running(name: str, extreme: np.ufunc, x: Tensor, dim: Any) -> ValuesAndIndices:
+    """The extreme of x up to each place along `dim`, and where it was met last."""
+    dim = normalize_dim(name, x, dim)
+    if not x.ndim:
+        return ValuesAndIndices(ops.clone(x), order_of(name, x, 0, descending=False))
+    values = to_numpy(x.array)
+    so_far = extreme.accumulate(values, dim)
+    is_new = (values == so_far) | np.isnan(values)
+    shape = [1] * x.ndim
+    shape[dim] = -1
+    places = np.arange(x.shape[dim]).reshape(shape)
+    last = np.maximum.accumulate(np.where(is_new, places, 0), dim)
+    indices = TensorBase.tensor_class(placed_like(x, last))
+    return ValuesAndIndices(pick_along(x, dim, indices), indices)
+
+
 def topk(
     input: Tensor,
     k: int,

@@ -132,6 +132,11 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return ops.reshape(x, (*x.shape[:first], flat, *x.shape[last + 1 :]))
 
 
+def ravel(input: Tensor) -> Tensor:
+    """All elements along one dimension, in order."""
+    return flatten(as_input("ravel", input))
+
+
 def split(
     tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:

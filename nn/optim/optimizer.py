@@ -105,8 +105,10 @@ class Optimizer:
 
     def check_part(self, part: Part) -> None:
         """Raise where a gradient is not finite, on a GPU later, or a step could not be written."""
-        _, xp, params, arrays, grads = part
+        group, xp, params, arrays, grads = part
         name = type(self).__name__
+        if isinstance(group.get("lr"), Tensor):
+            checks.as_setting(name, "lr", group["lr"])
         if not checks.are_alike(arrays, grads) or not checks.are_writable(xp, arrays):
             for p in params:
                 checks.check_step(name, p, self.numbers_of)
