@@ -131,14 +131,16 @@ class InPlace(Conversions):
             return
         if self.changed >= root.changed or self.version is not root.version:
             return
-        index: tuple[Any, ...] = (None,) * self.array.ndim  # of a 0-d root
-        if root.array.shape:
-            places = array.place_within(self.array, root.array)
-            index = tuple([self.put_beside(place) for place in places])
+        places = array.place_within(self.array, root.array)
+        index = tuple([self.put_beside(place) for place in places])
+        whole = root
+        if not root.array.shape:  # a number has no index that names it several times, or never
+            with set_grad_enabled(True, immediately=False):
+                whole = ops.reshape(root, (1,))
         xp = array.NAMESPACES[type(self.array)]
-        shape = root.array.shape
+        shape = whole.array.shape
         pulls = (lambda g: xp.lazy_scatter(g, index, shape),)
-        self.become(recorded(ops.getitem, (root,), {"index": index}, pulls, self.version))
+        self.become(recorded(ops.getitem, (whole,), {"index": index}, pulls, self.version))
 
     # Assignment
 
@@ -160,7 +162,7 @@ class InPlace(Conversions):
             array.NAMESPACES[type(self.array)].check_index(index, self.array.shape)
             if self.holds_at(index, value):
                 return self
-            self.write(name, index, to_device(values, self.device))
+            self.write(name, index, to_device(self.without_extra_dims(index, values), self.device))
         except (ValueError, IndexError, TypeError) as error:
             raise errors.wrong_assignment(name, self.array, index, values) or error from error
         if is_recorded:
@@ -178,6 +180,16 @@ class InPlace(Conversions):
         if not any([part is Ellipsis for part in parts]):
             parts = (*parts, ...)  # so that one element is a 0-d array, a view
         return array.is_same_part(self.array[parts], value.array)
+
+    def without_extra_dims(self, index: Any, values: Any) -> Any:
+        """The values without leading dimensions of size 1 beyond those of self[index].
+
+        NumPy refuses these where the index is a mask or names one element.
+        """
+        if not values.shape or values.shape[0] != 1:
+            return values
+        extra = max(values.ndim - self.array[index].ndim, 0)
+        return values.reshape(values.shape[extra:]) if set(values.shape[:extra]) <= {1} else values
 
     def as_value_at(self, index: Any, value: Any) -> Any:
         """`value` on the device of self, with no more dimensions than self[index]."""

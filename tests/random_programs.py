@@ -44,7 +44,6 @@ ONLY_WE_REFUSE = {
     "a write into an expanded tensor": "expected memory that can be written to",
     "a loss whose target would broadcast": "mse_loss: expected a target of the input's shape",
     "a change of what an op of minigrad keeps": "changed in place after the op had run",
-    "a row written into one number": "expected values that broadcast to ()",
     "a cotangent of another shape": "expected a gradient of the output's shape",
     "the transpose of a number": "mT: expected a matrix or several, got shape ()",
 }
@@ -696,6 +695,39 @@ def add_line(draw: Random, program: Program, exact: set[str]) -> None:
         exact.add(new)
     elif kind == "change" and not (used <= exact and is_exact(values[words.name])):
         exact -= sharing_memory(words.name, program.theirs, exact)
+
+
+# Changes of a part: of whatever shape, through whatever view, by whatever index
+
+ROOTS = ["0.75", "[0.75]", "[0.5, -1.0, 0.25]", "[[0.5, -1.0], [0.25, 2.0]]", "[]"]
+PARTS = split("""
+x1; x1[None]; x1[None, None]; x1.reshape(-1); x1.reshape(1, -1); x1.mT; x1[..., None]; x1[0]; x1[1:]
+x1[..., ::2]; x1.expand(2, *x1.shape); x1.flatten(); x1.view(-1)[:1]; x1.squeeze(); x1.detach()
+x1.view(-1)[1:1]; x1.diagonal()
+""")
+PLACES = split("""
+...; (); 0; -1; 1; [0, -1, 0]; [[0], [0]]; None; None, 0; 0, 0; ..., [0, 0]; [0, -1], 0; 0, [0, 0]
+:; ::2; 1:1; x2 > 0; x2 > 100; []; True; ..., None, [0, 0]; 0, ..., None, [-1]; t.tensor([True])
+t.tensor(0); t.tensor([0, 0]); t.tensor([[0, 0]]); t.tensor(True)
+""")
+WRITTEN = split("""
+1.5; x3 * 2; x3.sum(); x3[:1]; x3[None, :1] * 2; x3[:2, None]; x3[:0]; x0 * 3; x1.sum(); x1 * 1
+""")
+WAYS = split("x2[I] = V; x2[I] += V; x2[I] *= V; x2[I] -= V; x2[I] /= V")
+
+
+def change_of_a_part(draw: Random) -> list[str]:
+    """A program that changes a part of a view, which other views of the same memory see."""
+    way = draw.choice(WAYS).replace("I", draw.choice(PLACES)).replace("V", draw.choice(WRITTEN))
+    return [
+        f"x0 = t.tensor({draw.choice(ROOTS)}, dtype=t.float64).requires_grad_()",
+        "x3 = t.tensor([2.0, 0.5, 1.0], dtype=t.float64).requires_grad_()",
+        "x1 = x0 * 2",
+        f"x4 = {draw.choice(PARTS)}",
+        f"x2 = {draw.choice(PARTS)}",
+        way,
+        "x5 = x4 * 3",
+    ]
 
 
 def is_moderate(value: Any) -> bool:

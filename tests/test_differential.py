@@ -155,6 +155,19 @@ FOUND = {
         "x3[0, [0, 0, 0]] = t.arange(3, dtype=t.float64) * x0",
         "x3[:, [0, 0]] += x1 * x0.sin()",
     ],
+    "a view of a number that shows it several times, or never": [
+        NUMBER,
+        "x1 = x0 * 2",
+        "x2 = x1.expand(3)",
+        "x3 = x1.view(-1)[1:1]",
+        "x3 /= 1.5",
+        "x4 = x1[None, None]",
+        "x1 *= x0",
+        "x5 = x2 * 3",
+        "with t.no_grad(): x6 = x4[0] + x3.sum()",
+        "x7 = x4 * x0",
+        "x8 = func.grad(lambda a: (a * x2).sum() * x4.sum() + x3.sum())(x0)",
+    ],
     "a number that fills a slice which is named twice": [
         ROW,
         "x1 = x0 * 2",
@@ -188,6 +201,14 @@ def test_a_program_that_differed_once(lines: list[str]) -> None:
 def test_random_programs_agree_with_pytorch(start: int) -> None:
     for seed in range(start, start + 50):
         programs.check(random.Random(seed))
+
+
+@pytest.mark.parametrize("start", range(0, 400, 100))
+def test_a_change_of_a_part_is_pytorchs_or_is_refused_with_nothing_written(start: int) -> None:
+    for seed in range(start, start + 100):
+        lines = programs.change_of_a_part(random.Random(seed))
+        found = programs.disagreement(lines)
+        assert not found, "\n".join([*lines, found])
 
 
 @hypothesis.given(st.randoms(use_true_random=False))

@@ -47,6 +47,21 @@ def test_programs_agree_with_pytorch(part: int, many: Callable[[int, int], int],
     assert not found, "\n\n".join(found)
 
 
+@pytest.mark.parametrize("part", range(4))
+def test_changes_of_a_part_agree_with_pytorch(
+    part: int, many: Callable[[int, int], int], say: Any
+) -> None:
+    size = many(5, 5000)
+    found = []
+    for seed in range(1_000_000 + part * size, 1_000_000 + (part + 1) * size):
+        lines = programs.change_of_a_part(random.Random(seed))
+        difference = programs.disagreement(lines)
+        if difference:
+            found.append("\n".join([f"seed {seed}:", *lines, difference]))
+    say(f"changes of a part: {size - len(found):,} of {size:,} agree")
+    assert not found, "\n\n".join(found)
+
+
 def shortest(error: programs.Disagreement) -> str:
     """The fewest lines that differ, and how."""
     lines = [line for line in error.lines if not line.startswith("g")]
