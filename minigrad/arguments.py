@@ -182,7 +182,7 @@ def normalize_dim(name: str, x: Tensor, dim: Any, new: int = 0) -> int:
     Raises TypeError where it is no integer, IndexError where x has no such dimension.
     """
     dim = as_integer(name, "dim", dim)
-    n = builtins.max(x.ndim + new, 1)
+    n = x.array.ndim + new or 1
     if not -n <= dim < n:
         raise IndexError(
             f"{name}: expected a dim from {-n} to {n - 1}, got dim {dim}, which does not exist "
@@ -211,6 +211,9 @@ def reduced_dims(name: str, x: Tensor, dim: Dim) -> list[int]:
 
 def reduced_size(name: str, x: Tensor, dim: Dim) -> int:
     """The number of elements reduced into one."""
+    if dim is None:
+        size: int = x.array.size
+        return size
     dims = reduced_dims(name, x, dim)
     return math.prod([x.shape[d] for d in dims]) if x.ndim else 1
 

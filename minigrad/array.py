@@ -57,11 +57,11 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
 
     def add_at(out: Array, index: Any, g: Array) -> None:
         """out[index] += g, where a place that is named twice gets both."""
-        indices = index if isinstance(index, tuple) else (index,)
-        if any(hasattr(i, "shape") for i in indices):
-            module.add.at(out, index, g)  # an index array may name a place twice
-        else:
-            out[index] += g  # integers and slices name each place once
+        for part in index if isinstance(index, tuple) else (index,):
+            if hasattr(part, "shape"):
+                module.add.at(out, index, g)  # an index array may name a place twice
+                return
+        out[index] += g  # integers and slices name each place once
 
     def assign(x: Array, v: Any, index: Any) -> Array:
         """A copy of x with v at `index`."""

@@ -59,9 +59,27 @@ mode = Mode()
 
 
 class Changes:
-    """Whether this process has recorded a change in place; before it, no tensor has a past."""
+    """The ticks of the last changes in place in this process, 0 before there is one.
 
-    recorded = False
+    A node that is younger needs not look for what has changed since.
+    """
+
+    def __init__(self) -> None:
+        self.latest = 0  # of any memory
+        self.recorded = 0  # of one that was recorded; before it, no tensor has a past
+        self.lock = threading.Lock()
+
+    def tick(self) -> int:
+        """The tick of a change that is made now."""
+        with self.lock:  # so that another thread's earlier tick does not take its place
+            self.latest = next(ticks)
+            return self.latest
+
+    def tick_of_record(self) -> int:
+        """The tick of a change that is recorded now."""
+        with self.lock:
+            self.recorded = next(ticks)
+            return self.recorded
 
 
 changes = Changes()
@@ -287,8 +305,9 @@ class Node:
         self.is_tuple = is_tuple  # whether the rule gives a tuple of values
         self.value_versions: list[list[int]] = []  # the version of each value
         self.birth = next(ticks)
-        self.retained: dict[int, weakref.ref[TensorBase]] = {}  # values that keep their own .grad
-        self.hooks: dict[int, dict[int, Any]] | None = None  # of each value: see register_hook
+        # values that keep their own .grad, and the hooks of each value: see register_hook
+        self.retained: dict[int, weakref.ref[TensorBase]] | None = None
+        self.hooks: dict[int, dict[int, Any]] | None = None
         self.origin: Any = ""  # the caller's line and the module, known while an observer is on
 
 
@@ -394,11 +413,17 @@ def differentiable(
     def apply(*args: Any, **settings: Any) -> Any:
         if settings or required or len(args) != arity:
             args, settings = split_arguments(apply, args, settings)
-        if changes.recorded:
-            catch_up(args)
-        arrays = [
-            a.array if isinstance(a, TensorBase) else errors.as_operand(name, a) for a in args
-        ]
+        arrays = []
+        needs = []  # of each argument: whether it requires a gradient
+        for a in args:
+            if isinstance(a, TensorBase):
+                if changes.recorded and a.base is not None:
+                    a.catch_up()
+                arrays.append(a.array)
+                needs.append(a.wants_grad)
+            else:
+                arrays.append(errors.as_operand(name, a))
+                needs.append(False)
         xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)
         chosen = rule
         if versions:
@@ -408,21 +433,20 @@ def differentiable(
         except (ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
             raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
+        node = None
+        if pullback and True in needs and mode.grad_enabled:
+            node = Node(apply, args, settings, pullback, needs, is_tuple)
+        out: Any  # a Tensor, or a tuple of them
         if is_tuple:
-            outs = tuple([wrap(v, xp, arrays, args, sets_dtype) for v in value])
+            out = tuple([wrap(v, node, xp, arrays, args, sets_dtype) for v in value])
         else:
-            outs = (wrap(value, xp, arrays, args, sets_dtype),)
-        observer = mode.observer
-        if pullback and mode.grad_enabled:
-            needs = needs_of(args)
-            if True in needs:
-                node = Node(apply, args, settings, pullback, needs, is_tuple)
-                record(node, outs)
-                if observer:
-                    observer.on_node(node)
-        if observer:
-            observer.on_value(apply, arrays, settings, [out.array for out in outs])
-        return outs if is_tuple else outs[0]
+            out = wrap(value, node, xp, arrays, args, sets_dtype)
+        if mode.observer:
+            if node is not None:
+                mode.observer.on_node(node)
+            values = [y.array for y in out] if is_tuple else [out.array]
+            mode.observer.on_value(apply, arrays, settings, values)
+        return out
 
     vars(apply).update(rule=rule, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
     vars(apply).update(arity=arity, keywords=keywords, settable=settable, required=required)
@@ -448,13 +472,6 @@ def namespace_of(arrays: Sequence[Any]) -> XP:
     return NUMPY
 
 
-def catch_up(args: Sequence[Any]) -> None:
-    """Let each tensor know the recorded changes of the memory that it shows a part of."""
-    for a in args:
-        if isinstance(a, TensorBase) and a.base is not None:
-            a.catch_up()
-
-
 def as_they_were(node: Node) -> tuple[Any, ...]:
     """The arguments of a node, as they were when it took them: before later changes in place."""
     return tuple([as_it_was(a, node.birth) if isinstance(a, TensorBase) else a for a in node.args])
@@ -472,16 +489,6 @@ def as_it_was(t: TensorBase, tick: int) -> TensorBase:
 def needs_of(args: Sequence[Any]) -> list[bool]:
     """Of each argument: whether it requires a gradient."""
     return [isinstance(a, TensorBase) and a.wants_grad for a in args]
-
-
-def record(node: Node, outs: Sequence[TensorBase]) -> None:
-    """Let the values of an op know the node that made them."""
-    for i, out in enumerate(outs):
-        node.value_versions.append(out.version)
-        if out.array.dtype.kind in "fcO":  # O: exact numbers, see minigrad.prove
-            out.node = node
-            out.index = i
-            out.wants_grad = True
 
 
 def nondifferentiable(value: Any) -> Any:
@@ -516,20 +523,21 @@ def split_arguments(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arrays and the settings of a call, whichever way they were written."""
     arity = op.arity
-    if len(args) == arity and op.required <= settings.keys() <= op.settable:
-        return args, {key: raw(value) for key, value in settings.items()}
-    if arity == sys.maxsize and args and isinstance(args[0], (list, tuple)):
-        arrays = tuple(args[0])  # cat([a, b], 1)
-        extra = args[1:]
-    else:
+    arrays = args
+    extra: tuple[Any, ...] = ()  # settings by position
+    if len(args) > arity:
         arrays = args[:arity]
         extra = args[arity:]
-    given = dict(zip(op.keywords, extra, strict=False))
-    given.update(settings)
+    elif arity == sys.maxsize and args and isinstance(args[0], (list, tuple)):
+        arrays = tuple(args[0])  # cat([a, b], 1)
+        extra = args[1:]
+    given = settings
+    if extra:
+        given = {**dict(zip(op.keywords, extra, strict=False)), **settings}
     each_once = len(given) == len(extra) + len(settings)
     is_complete = len(arrays) == arity or (arity == sys.maxsize and arrays)
     if each_once and is_complete and op.required <= given.keys() <= op.settable:
-        return arrays, {key: raw(value) for key, value in given.items()}
+        return arrays, raw_settings(given)
     changed = {key for key in CHANGES_FIRST.get(op.__name__, ()) if key in settings}
     if changed:
         rest = {key: value for key, value in settings.items() if key not in changed}
@@ -613,15 +621,31 @@ def bind_arguments(
     return arrays, {key: raw(value) for key, value in given.items() if key not in names}
 
 
+def raw_settings(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with arrays in place of Tensors."""
+    for value in settings.values():
+        if isinstance(value, TensorBase):
+            return {key: raw(value) for key, value in settings.items()}
+    return settings
+
+
 def raw(value: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
     return value.array if isinstance(value, TensorBase) else value
 
 
 def wrap(
-    value: Any, xp: XP, arrays: Sequence[Any], args: Sequence[Any], sets_dtype: bool
+    value: Any,
+    node: Node | None,
+    xp: XP,
+    arrays: Sequence[Any],
+    args: Sequence[Any],
+    sets_dtype: bool,
 ) -> TensorBase:
-    """Wrap a value: share the version of the array it views; undo NumPy's widening to float64."""
+    """A value of an op as a Tensor that knows the node, if there is one, that made it.
+
+    It shares the version of the array that it views. NumPy's widening to float64 is undone.
+    """
     if type(value) not in NAMESPACES:
         value = xp.asarray(value)  # NumPy's reductions return scalars
     if value.dtype is float64 and not sets_dtype:
@@ -633,6 +657,12 @@ def wrap(
                 out.version = a.version
                 out.base = a if a.base is None else a.base
                 out.changed = out.base.changed
+    if node is not None:
+        out.index = len(node.value_versions)
+        node.value_versions.append(out.version)
+        if value.dtype.kind in "fcO":  # O: exact numbers, see minigrad.prove
+            out.node = node
+            out.wants_grad = True
     return out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence, ValuesView
 from numbers import Number
+from operator import attrgetter
 from types import FunctionType
 from typing import Any
 
@@ -52,22 +53,29 @@ def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list
         if node.pullback is None:
             raise RuntimeError(errors.FREED.format(node.op.__name__))
         seen.add(node)
-        if changes.recorded:
+        if changes.recorded > node.birth:
             node.args = as_they_were(node)
-        stack += [a.node for a in node.args if isinstance(a, TensorBase) and a.node is not None]
-    return sorted(seen, key=lambda node: node.birth, reverse=True)
+        for a, need in zip(node.args, node.needs):
+            if need and a.node is not None:
+                stack.append(a.node)
+    return sorted(seen, key=attrgetter("birth"), reverse=True)
 
 
 def unbroadcast(xp: XP, g: Array, shape: tuple[int, ...]) -> Array:
     """Bring `g` back to `shape`: the adjoint of repeating is summing."""
     lead = len(g.shape) - len(shape)
-    if lead < 0 or any(n != m and n != 1 for n, m in zip(shape, g.shape[lead:], strict=True)):
+    repeated = list(range(lead))
+    fits = lead >= 0
+    for dim, (n, m) in enumerate(zip(shape, g.shape[lead:]), lead):
+        if n != m:
+            repeated.append(dim)
+            fits = fits and n == 1
+    if not fits:
         raise AssertionError(
             f"a gradient of shape {tuple(g.shape)} cannot come from broadcasting an input of "
             f"shape {shape}"
         )
-    repeated = tuple(lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1)
-    return xp.reshape(xp.sum(g, axis=tuple(range(lead)) + repeated), shape)
+    return xp.reshape(xp.sum(g, axis=tuple(repeated)), shape)
 
 
 def slot(t: TensorBase) -> Slot:
@@ -133,8 +141,10 @@ class Gradients:
         found = []
         for i in range(len(node.value_versions)):
             place = (node, i)
-            is_kept = place in self.kept
-            found.append(self.by_slot.get(place) if is_kept else self.by_slot.pop(place, None))
+            if self.kept and place in self.kept:
+                found.append(self.by_slot.get(place))
+            else:
+                found.append(self.by_slot.pop(place, None))
         return found
 
     def call_hooks(self, place: Slot, hooks: dict[int, Any]) -> None:
@@ -239,7 +249,8 @@ def gives_new_arrays(node: Node, create_graph: bool) -> bool:
 
 def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
     """The gradient of each argument of the node; None where none is needed, or none arrives."""
-    check_unchanged(node, needs, create_graph)
+    if changes.latest > node.birth:
+        check_unchanged(node, needs, create_graph)
     try:
         if not create_graph:
             found = call_pullback(node.pullback, gs, needs)
@@ -262,8 +273,10 @@ def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
         found = pullback(gs, needs)
         return [g if need else None for g, need in zip(found, needs, strict=True)]
     (g,) = gs
-    pairs = zip(pullback, needs, strict=True)
-    return [pull(g) if need and pull else None for pull, need in pairs]
+    found = []
+    for pull, need in zip(pullback, needs, strict=True):
+        found.append(pull(g) if need and pull else None)
+    return found
 
 
 def check_unchanged(node: Node, needs: list[bool], create_graph: bool) -> None:
@@ -484,5 +497,9 @@ def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
     g = None if t is None else gradients.tensor(t)
     if t is None or g is None:
         return
-    with ACCUMULATING, set_grad_enabled(mode.grad_enabled or gradients.create_graph):
-        t.leaf_grad = g if t.leaf_grad is None else t.leaf_grad + g
+    with ACCUMULATING:
+        if t.leaf_grad is None:
+            t.leaf_grad = g
+            return
+        with set_grad_enabled(mode.grad_enabled or gradients.create_graph):
+            t.leaf_grad = t.leaf_grad + g

@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad import arguments, array, errors, functional, ops, random
 from minigrad.array import memory_of, to_device, to_numpy
-from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled, ticks
+from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled
 from minigrad.convert import Conversions, copied_index, integers_first, without_empty_ellipsis
 
 
@@ -28,7 +28,7 @@ class InPlace(Conversions):
 
     def mark_changed(self) -> None:
         """Say that .array was written to: an op that reads it can't be differentiated now."""
-        self.version[:] = next(ticks), memory_of(self.array)
+        self.version[:] = changes.tick(), memory_of(self.array)
 
     def is_writable(self) -> bool:
         """Whether each element has memory of its own, which is not read-only; so has no element."""
@@ -80,10 +80,11 @@ class InPlace(Conversions):
     def become(self, node: Any, index: int = 0) -> None:
         """Be a value of this node from now on."""
         self.before = self.as_before()
-        self.changed = next(ticks)
-        changes.recorded = True
-        if node is not None and self.node is not None and self.index in self.node.retained:
-            node.retained[index] = self.node.retained.pop(self.index)
+        self.changed = changes.tick_of_record()
+        if node is not None and self.node is not None and self.node.retained:
+            if self.index in self.node.retained:
+                node.retained = node.retained or {}
+                node.retained[index] = self.node.retained.pop(self.index)
         self.node = node
         self.index = index
         self.wants_grad = node is not None

@@ -13,11 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import aliases, arguments, array, backward, distributions, functional, ops
-from minigrad.arguments import (
-    as_shape,
-    normalize_dim,
-)
-from minigrad.autograd import TensorBase, ticks
+from minigrad.arguments import as_shape, normalize_dim
+from minigrad.autograd import TensorBase, changes
 from minigrad.convert import Size, copied_index, has_arrays, integers_first, without_empty_ellipsis
 from minigrad.hooks import RemovableHandle
 from minigrad.inplace import InPlace
@@ -117,6 +114,8 @@ class Tensor(InPlace):
                 "make it from a leaf with requires_grad=True"
             )
         if self.node is not None:
+            if self.node.retained is None:
+                self.node.retained = {}
             self.node.retained[self.index] = weakref.ref(self)
 
     def register_hook(self, hook: Any) -> RemovableHandle:
@@ -172,7 +171,7 @@ class Tensor(InPlace):
         self.base = None
         is_shared = isinstance(source, TensorBase) and self.array is values
         self.version = source.version if is_shared else [0, None]
-        self.version[:] = next(ticks), None
+        self.version[:] = changes.tick(), None
 
     # Operators
 
@@ -239,8 +238,11 @@ class Tensor(InPlace):
 
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
-        if len(parts) == self.array.ndim and all([type(part) is int for part in parts]):
+        kinds = set(map(type, parts))
+        if kinds == {int} and len(parts) == self.array.ndim:
             return ops.getitem(self, index=(*parts, ...))  # a view of the element, and no copy
+        if kinds <= PLACES:
+            return ops.getitem(self, index=index)
         index = copied_index(index)
         integers, others = integers_first(without_empty_ellipsis(index, self.array.ndim))
         x = ops.getitem(self, index=integers) if integers else self
@@ -257,13 +259,13 @@ class Tensor(InPlace):
 
         `x.reshape(2, -1)`, `x.reshape((2, -1))`; -1: what is left.
         """
-        return ops.reshape(self, as_shape("reshape", sizes, shape))
+        return ops.reshape(self, shape=as_shape("reshape", sizes, shape))
 
     view = reshape  # also where PyTorch refuses, since the memory is not in that order
 
     def permute(self, *order: Any, dims: Any = None) -> Any:
         """The dimensions in another order: `x.permute(1, 0)`, `x.permute((1, 0))`."""
-        return ops.permute(self, as_shape("permute", order, dims))
+        return ops.permute(self, dims=as_shape("permute", order, dims))
 
     def flip(self, *which: Any, dims: Any = None) -> Any:
         """The elements in reverse order along these dimensions."""
@@ -275,7 +277,7 @@ class Tensor(InPlace):
 
     def view_as(self, other: Any) -> Any:
         """The elements in the shape of another tensor."""
-        return ops.reshape(self, tuple(arguments.as_input("view_as", other).shape))
+        return ops.reshape(self, shape=tuple(arguments.as_input("view_as", other).shape))
 
     reshape_as = view_as
 
@@ -298,6 +300,8 @@ def is_never_equal(other: Any) -> bool:
         return False
     return type(other) not in array.NAMESPACES
 
+
+PLACES = {int, slice, type(None), type(...)}  # parts of an index that NumPy takes as PyTorch does
 
 OPERATORS: dict[Any, Any] = {  # what NumPy asks for in `ndarray * Tensor`
     np.add: ops.add,

@@ -51,24 +51,22 @@ def permute(x: Array, axes: Any) -> Array:
 
 
 def expand_dims(x: Array, axis: Any) -> Array:
-    ndim = np.ndim(x) + 1
-    if type(x) is not np.ndarray or type(axis) is not int or not -ndim <= axis < ndim:
+    if type(x) is not np.ndarray or type(axis) is not int or not -x.ndim - 1 <= axis <= x.ndim:
         return np.expand_dims(x, axis)
-    shape = list(x.shape)
-    shape.insert(axis % ndim, 1)
-    return x.reshape(shape)
+    return x[(slice(None),) * (axis % (x.ndim + 1)) + (None,)]
 
 
 def broadcast_to(x: Array, shape: Any) -> Array:
     """A read-only view, in which the stride of a repeated dimension is 0."""
-    lead = len(shape) - np.ndim(x)
-    if type(x) is not np.ndarray or lead < 0 or not x.flags.c_contiguous:
+    if type(x) is not np.ndarray or x.ndim > len(shape) or not x.flags.c_contiguous:
         return np.broadcast_to(x, shape)
-    strides = [0] * lead
-    for size, stride, wanted in zip(x.shape, x.strides, shape[lead:], strict=True):
-        if size not in (1, wanted):
+    lead = len(shape) - x.ndim
+    strides = [0] * len(shape)
+    for dim, size in enumerate(x.shape, lead):
+        if size == shape[dim]:
+            strides[dim] = x.strides[dim - lead]
+        elif size != 1:
             return np.broadcast_to(x, shape)
-        strides.append(stride if size == wanted else 0)
     view = np.ndarray(shape, x.dtype, x, 0, strides)
     view.flags.writeable = False
     return view

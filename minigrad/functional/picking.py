@@ -45,7 +45,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
         raise IndexError(
             f"select: expected an index from {-n} to {n - 1} at dim {dim}, got {index}"
         )
-    return ops.getitem(x, (*[slice(None)] * dim, index, ...))
+    return ops.getitem(x, index=(*[slice(None)] * dim, index, ...))
 
 
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
@@ -63,7 +63,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
             f"narrow: expected a start and a length within the size {n} of dim {dim}, "
             f"got {first} and {count}"
         )
-    return ops.getitem(x, (*[slice(None)] * dim, slice(from_front, from_front + count)))
+    return ops.getitem(x, index=(*[slice(None)] * dim, slice(from_front, from_front + count)))
 
 
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
@@ -160,7 +160,7 @@ def picked(x: Tensor, index: tuple[Any, ...]) -> Tensor:
     """x[index], an index with arrays; its memory is in order as PyTorch's is, so that a reshape of
     it is a view. (That of NumPy's x[:, ids] is not.)
     """
-    return in_order(ops.getitem(x, index))
+    return in_order(ops.getitem(x, index=index))
 
 
 def in_order(y: Tensor) -> Tensor:

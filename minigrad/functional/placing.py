@@ -131,7 +131,7 @@ def part_of(src: Any, index: Tensor) -> Any:
     """The part of `src` that has the shape of the index."""
     if not getattr(src, "shape", ()):
         return src
-    return ops.getitem(src, tuple([slice(n) for n in index.shape]))
+    return ops.getitem(src, index=tuple([slice(n) for n in index.shape]))
 
 
 def places_along(name: str, x: Tensor, dim: Any, index: Any, source: Any) -> tuple[Any, ...]:

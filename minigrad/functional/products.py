@@ -34,10 +34,10 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
             f"{tuple(b.shape)}; a 0-d tensor is no matrix, multiply with *"
         )
     if a.ndim == 1:
-        row = ops.reshape(a, (1, -1))
+        row = ops.reshape(a, shape=(1, -1))
         return squeeze(matmul(row, b), -2 if b.ndim > 1 else 0)
     if b.ndim == 1:
-        column = ops.reshape(b, (-1, 1))
+        column = ops.reshape(b, shape=(-1, 1))
         return squeeze(ops.matmul(a, column), -1)
     return ops.matmul(a, b)
 

@@ -31,14 +31,16 @@ if TYPE_CHECKING:
 def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
     """x without its dimensions of size 1, or without those of `dim` that are of size 1."""
     x = as_input("squeeze", input)
-    dims = range(x.ndim) if dim is None else as_dims("squeeze", x, dim)
-    return ops.reshape(x, tuple([n for d, n in enumerate(x.shape) if n != 1 or d not in dims]))
+    shape = x.array.shape
+    dims = range(len(shape)) if dim is None else as_dims("squeeze", x, dim)
+    left = [n for d, n in enumerate(shape) if n != 1 or d not in dims]
+    return ops.reshape(x, shape=tuple(left))
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """x with a new dimension of size 1 at `dim`, from -x.ndim - 1 to x.ndim."""
     x = as_input("unsqueeze", input)
-    return ops.expand_dims(x, normalize_dim("unsqueeze", x, dim, new=1))
+    return ops.expand_dims(x, dim=normalize_dim("unsqueeze", x, dim, new=1))
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -46,7 +48,7 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     x = as_input("transpose", input)
     dim0 = normalize_dim("transpose", x, dim0)
     dim1 = normalize_dim("transpose", x, dim1)
-    return ops.swapaxes(x, dim0, dim1) if x.ndim else ops.reshape(x, ())
+    return ops.swapaxes(x, dim0=dim0, dim1=dim1) if x.ndim else ops.reshape(x, shape=())
 
 
 def t(input: Tensor) -> Tensor:
@@ -56,7 +58,7 @@ def t(input: Tensor) -> Tensor:
         raise ValueError(
             f"t: expected at most 2 dimensions, got shape {tuple(x.shape)}; use .transpose(...)"
         )
-    return ops.swapaxes(x, 0, 1) if x.ndim == 2 else ops.reshape(x, x.shape)
+    return ops.swapaxes(x, dim0=0, dim1=1) if x.ndim == 2 else ops.reshape(x, shape=x.shape)
 
 
 def flip(input: Tensor, dims: Any) -> Tensor:
@@ -129,7 +131,7 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if first == last and x.ndim:
         return x
     flat = math.prod(x.shape[first : last + 1])
-    return ops.reshape(x, (*x.shape[:first], flat, *x.shape[last + 1 :]))
+    return ops.reshape(x, shape=(*x.shape[:first], flat, *x.shape[last + 1 :]))
 
 
 def ravel(input: Tensor) -> Tensor:
@@ -159,7 +161,7 @@ def split(
     pieces = []
     start = 0
     for size in sections:
-        pieces.append(ops.getitem(x, (*lead, slice(start, start + size))))
+        pieces.append(ops.getitem(x, index=(*lead, slice(start, start + size))))
         start += size
     return tuple(pieces)
 
@@ -262,16 +264,17 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     given = as_sizes("expand", shape)
     sizes = list(given)
     lead = len(sizes) - x.ndim
-    for d, n in enumerate(x.shape):
-        if lead >= 0 and sizes[lead + d] == -1:
-            sizes[lead + d] = n
-    fits = lead >= 0 and all([n in (1, sizes[lead + d]) for d, n in enumerate(x.shape)])
+    fits = lead >= 0
+    for d, n in enumerate(x.shape, lead):
+        if fits and sizes[d] == -1:
+            sizes[d] = n
+        fits = fits and n in (1, sizes[d])
     if not fits or any([n < 0 for n in sizes]):
         raise ValueError(
             f"expand: expected sizes to which {tuple(x.shape)} broadcasts, got {given}; "
             "only dimensions of size 1 can be repeated"
         )
-    return ops.broadcast_to(x, sizes)
+    return ops.broadcast_to(x, shape=sizes)
 
 
 def repeat_interleave(
