@@ -9,6 +9,7 @@ a softmax is 1 whatever its gradient, so a cotangent of ones would let a wrong r
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,22 @@ Function = Callable[..., Any]  # of Tensors; it returns one Tensor or several
 Arrays = Sequence[Any]
 
 STEP = 6e-6  # about ∛eps of float64, where rounding and truncation are equally small
+MOST = 10  # orders that are checked
 IMAGINARY_STEP = 1e-30  # nothing is subtracted, so it can be tiny
 
 
 def as_outputs(value: Any) -> list[Tensor]:
-    """What a function returned, one Tensor or several, as a list."""
-    return [value] if isinstance(value, Tensor) else list(value)
+    """What a function returned, one Tensor or several, as a list.
+
+    Raises TypeError where it returned anything else.
+    """
+    outputs = [value] if isinstance(value, Tensor) else value
+    if isinstance(outputs, (list, tuple)) and all([isinstance(y, Tensor) for y in outputs]):
+        return list(outputs)
+    raise TypeError(
+        "gradcheck: expected a function that returns a tensor, or several, "
+        f"got a {type(value).__name__}"
+    )
 
 
 def evaluate(f: Function, arrays: Arrays) -> list[Tensor]:
@@ -81,16 +92,19 @@ def gradcheck(
     """Hold f's gradient against a reference, and the gradient of that gradient, up to `order`.
 
     f: a function of Tensors that returns one or several. inputs: its arguments, float64 tensors or
-    arrays, away from f's kinks. analytic: the reference of the first order is the complex step
-    (relative error 1e-12) instead of the finite difference (rtol).
+    arrays, away from f's kinks; a tensor is the only one. order: from 1 to 10. analytic: the
+    reference of the first order is the complex step (relative error 1e-12) instead of the finite
+    difference (rtol).
 
-    Raises AssertionError that names the order, the shapes, both numbers and the seed.
+    Raises AssertionError that names the order, the shapes, both numbers and the seed; TypeError or
+    ValueError where an argument is not of this kind.
 
     >>> import minigrad as mg
     >>> gradcheck(lambda x: mg.softmax(x, 0), [[0.1, 0.7, -0.3]], analytic=False)
     """
+    check_settings(f, order, analytic, rtol, seed)
     rng = np.random.default_rng(seed)
-    arrays = [as_float64(x) for x in inputs]
+    arrays = as_arrays(inputs)
     for k in range(1, order + 1):
         u = [rng.standard_normal(y.shape) for y in evaluate(f, arrays)]
         v = [rng.standard_normal(a.shape) for a in arrays]
@@ -108,9 +122,49 @@ def gradcheck(
         f = gradient_of(f, u)
 
 
+def check_settings(f: Any, order: Any, analytic: Any, rtol: Any, seed: Any) -> None:
+    """Raise TypeError or ValueError where an argument of gradcheck is not of its kind."""
+    if not callable(f):
+        raise TypeError(f"gradcheck: expected a function, got a {type(f).__name__}")
+    for key, value, least, most in (("order", order, 1, MOST), ("seed", seed, 0, 2**64 - 1)):
+        if not isinstance(value, Integral):
+            raise TypeError(f"gradcheck: expected an integer as {key}, got {value!r:.60}")
+        if not least <= int(value) <= most:
+            raise ValueError(f"gradcheck: expected {key} from {least} to {most}, got {value}")
+    if not isinstance(rtol, Real) or not 0 <= float(rtol) < np.inf:
+        raise TypeError(f"gradcheck: expected a number of at least 0 as rtol, got {rtol!r:.60}")
+    if not isinstance(analytic, (bool, np.bool_)):
+        raise TypeError(f"gradcheck: expected True or False as analytic, got {analytic!r:.60}")
+
+
+def as_arrays(inputs: Any) -> list[np.ndarray[Any, Any]]:
+    """The inputs of gradcheck in float64. Raises TypeError where they are no numbers."""
+    if isinstance(inputs, TensorBase):
+        inputs = [inputs]
+    if not isinstance(inputs, (list, tuple)):
+        raise TypeError(
+            "gradcheck: expected inputs to be a list of arguments, got "
+            f"a {type(inputs).__name__}; one alone is [x]"
+        )
+    arrays = []
+    for i, x in enumerate(inputs):
+        try:
+            arrays.append(as_float64(x))
+        except (TypeError, ValueError):
+            got = type(x).__name__
+            raise TypeError(
+                f"gradcheck: expected input {i} to be a tensor or an array of real numbers, "
+                f"got a {got}"
+            ) from None
+    return arrays
+
+
 def as_float64(x: Any) -> np.ndarray[Any, Any]:
     """A copy of a tensor, an array or a nested list, in float64."""
-    return np.array(to_numpy(x.array) if isinstance(x, TensorBase) else x, dtype=np.float64)
+    values = np.array(to_numpy(x.array) if isinstance(x, TensorBase) else x)
+    if values.dtype.kind not in "fiub":
+        raise TypeError("no real numbers")
+    return values.astype(np.float64)
 
 
 def gradient_of(f: Function, cotangents: Arrays) -> Function:

@@ -89,7 +89,7 @@ def as_leaves(name: str, args: Sequence[Any], numbers: Sequence[int]) -> list[An
     for i in numbers:
         if not -len(args) <= i < len(args):
             raise IndexError(f"{name}: expected argnums among the {len(args)} arguments, got {i}")
-        x = as_tensor(args[i])
+        x = as_named_tensor(name, f"argument {i}", args[i])
         if x.dtype.kind not in "fc":
             raise TypeError(f"{name}: expected floats in argument {i}, got {x.dtype}; use .float()")
         if not x.requires_grad:
@@ -117,18 +117,43 @@ def depends_on_more(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> bool
     return any(map(is_from_outside, reached))
 
 
-def as_many(
-    name: str, word: str, given: Sequence[Any], of: str, targets: Sequence[Any]
-) -> list[Tensor]:
+def as_many(name: str, word: str, given: Any, of: str, targets: Sequence[Tensor]) -> list[Tensor]:
     """The cotangents or tangents as tensors.
 
-    Raises ValueError where there is not one for each target.
+    Raises ValueError where there is not one for each target, of its shape.
     """
-    if len(given) != len(targets):
+    found = []
+    for u in as_sequence(name, f"{word}s", given):
+        found.append(as_named_tensor(name, word, u))
+    if len(found) != len(targets):
         raise ValueError(
-            f"{name}: expected one {word} for each {of}, got {len(given)} for {len(targets)}"
+            f"{name}: expected one {word} for each {of}, got {len(found)} for {len(targets)}"
         )
-    return [as_tensor(u) for u in given]
+    for u, target in zip(found, targets, strict=True):
+        if u.shape != target.shape:
+            raise ValueError(
+                f"{name}: expected a {word} of the {of}'s shape {tuple(target.shape)}, "
+                f"got {tuple(u.shape)}"
+            )
+    return found
+
+
+def as_sequence(name: str, word: str, given: Any) -> Sequence[Any]:
+    """Several arguments. Raises TypeError where they are no tuple or list."""
+    if not isinstance(given, (tuple, list)):
+        raise TypeError(
+            f"{name}: expected {word} to be a tuple, got a {type(given).__name__}; "
+            "one alone is (x,)"
+        )
+    return given
+
+
+def as_named_tensor(name: str, word: str, value: Any) -> Tensor:
+    """A value as a tensor; what is refused says whose and which it is."""
+    try:
+        return as_tensor(value)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{name}: {word}: {error}") from None
 
 
 def detached(value: Any) -> Any:
@@ -143,7 +168,9 @@ def as_numbers(name: str, argnums: Any) -> tuple[int, ...]:
     """`argnums` as a tuple."""
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     if not all([type(i) is int for i in numbers]):
-        raise TypeError(f"{name}: expected argnums to be an integer or several, got {argnums!r}")
+        raise TypeError(
+            f"{name}: expected argnums to be an integer or a tuple of several, got {argnums!r:.60}"
+        )
     return numbers
 
 
@@ -208,10 +235,11 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
     By two pullbacks: u -> uᵀ J is linear in u, and what pulls v back through it is J v.
     """
+    primals = as_sequence("jvp", "primals", primals)
     y = call("jvp", f, primals, range(len(primals)))
     products = [leaf_of(ops.zeros_like(t)) for t in y.outputs]
     pulled_back = y.vjp(products)
-    vs = as_many("jvp", "tangent", tangents, "primal", primals)
+    vs = as_many("jvp", "tangent", tangents, "primal", y.inputs)
     keep_graph = is_grad_enabled() and (y.keep_graph or any([v.requires_grad for v in vs]))
     found = backward.grad(
         pulled_back, products, vs, create_graph=keep_graph, materialize_grads=True
@@ -221,12 +249,17 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
 
 def jacobian(f: Function, argnums: int = 0) -> Function:
     """The function x -> J, of shape (*y.shape, *x.shape): one pullback for each element of y."""
+    return named_jacobian("jacobian", f, argnums)
+
+
+def named_jacobian(name: str, f: Function, argnums: int) -> Function:
+    """jacobian, which says `name` in what it refuses."""
 
     def transformed(*args: Any) -> Tensor:
-        y = call("jacobian", f, args, as_numbers("jacobian", argnums))
+        y = call(name, f, args, as_numbers(name, argnums))
         if not isinstance(y.value, Tensor) or len(y.inputs) != 1:
             raise ValueError(
-                "jacobian: expected one argument and a function that returns one tensor, got "
+                f"{name}: expected one argument and a function that returns one tensor, got "
                 f"argnums={argnums} and a {type(y.value).__name__}; take them one by one"
             )
         units = eye(y.value.numel(), dtype=y.value.dtype, device=y.value.device)
@@ -244,7 +277,11 @@ def hessian(f: Function, argnums: int = 0) -> Function:
     >>> hessian(lambda x: x.prod())(mg.tensor([2.0, 5.0])).tolist()
     [[0.0, 1.0], [1.0, 0.0]]
     """
-    return jacobian(grad(f, argnums), argnums)
+
+    def gradient(*args: Any) -> Any:
+        return scalar_and_grad("hessian", f, argnums, args)[1]
+
+    return named_jacobian("hessian", gradient, argnums)
 
 
 def hvp(
@@ -254,9 +291,10 @@ def hvp(
 
     It is uᵀ J of f's gradient, whose J is the symmetric H.
     """
+    primals = as_sequence("hvp", "primals", primals)
     numbers = tuple(range(len(primals)))
-
-    as_many("hvp", "tangent", tangents, "primal", primals)
+    inputs = [as_named_tensor("hvp", "primal", x) for x in primals]
+    tangents = as_many("hvp", "tangent", tangents, "primal", inputs)
 
     def value_and_gradients(*xs: Any) -> tuple[Any, ...]:
         value, gradients = scalar_and_grad("hvp", f, numbers, xs)

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
 from minigrad import Tensor
+
+MOST_FLOAT = sys.float_info.max
+MOST_ITEMS = 1_000_000  # of an iterable that may not end
 
 
 def describe(value: Any) -> str:
@@ -52,11 +57,62 @@ def check_integers(name: str, least: int, **sizes: Any) -> None:
 
 def as_number(name: str, key: str, value: Any) -> Any:
     """A number, also from a tensor or array without dimensions. Raises TypeError otherwise."""
-    if isinstance(value, Tensor | np.ndarray) and value.ndim == 0:
-        return value.item()
-    if not isinstance(value, Real):
+    is_one = isinstance(value, Tensor | np.ndarray) and value.ndim == 0
+    number = value.item() if is_one else value
+    if not isinstance(number, Real):
         raise TypeError(f"{name}: expected a number as {key}, got {describe(value)}")
-    return value
+    return number
+
+
+def as_finite(name: str, key: str, value: Any) -> float:
+    """A number as a float. Raises ValueError where it is NaN or infinite."""
+    number = as_number(name, key, value)
+    if not abs(number) < MOST_FLOAT:
+        raise ValueError(f"{name}: expected a finite number as {key}, got {describe(number)}")
+    return float(number)
+
+
+def check_function(name: str, key: str, value: Any) -> None:
+    """Raise TypeError where a value cannot be called."""
+    if not callable(value):
+        raise TypeError(f"{name}: expected a function as {key}, got {describe(value)}")
+
+
+def check_flags(name: str, **flags: Any) -> None:
+    """Raise TypeError where a value is neither true nor false, a tensor of several numbers say."""
+    for key, value in flags.items():
+        if isinstance(value, Tensor | np.ndarray):
+            raise TypeError(f"{name}: expected True or False as {key}, got {describe(value)}")
+
+
+def check_state(name: str, state_dict: Any, *keys: str) -> None:
+    """Raise TypeError where `state_dict` is no dict, ValueError where it lacks one of the keys."""
+    way_out = "pass what state_dict() returned"
+    if not isinstance(state_dict, Mapping):
+        got = describe(state_dict)
+        raise TypeError(f"{name}: load_state_dict: expected a dict, got {got}; {way_out}")
+    missing = [key for key in keys if key not in state_dict]
+    if missing:
+        raise ValueError(
+            f"{name}: load_state_dict: expected {', '.join(keys)}, "
+            f"got none named {', '.join(missing)}; {way_out}"
+        )
+
+
+def as_tensors(name: str, key: str, values: Any) -> list[Tensor]:
+    """An iterable of tensors as a list; each is looked at as it comes, since it may not end.
+
+    Raises TypeError for what is no iterable or no tensor, ValueError where there are too many.
+    """
+    if isinstance(values, Tensor) or not isinstance(values, Iterable):
+        raise TypeError(f"{name}: expected an iterable of tensors as {key}, got {describe(values)}")
+    found: list[Tensor] = []
+    for value in values:
+        check_tensor(name, f"each of {key}", value)
+        found.append(value)
+        if len(found) > MOST_ITEMS:
+            raise ValueError(f"{name}: expected at most {MOST_ITEMS} {key}, got more")
+    return found
 
 
 def check_probability(name: str, key: str, value: Any) -> None:

@@ -8,6 +8,7 @@ random generator: `minigrad.manual_seed` takes the place of PyTorch's `generator
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy as np
 from minigrad import Tensor, no_grad
 from minigrad.random import generator as default_generator
 
-from .arguments import as_number, check_tensor, describe, refuse_unsupported
+from .arguments import as_finite, as_number, check_tensor, describe, refuse_unsupported
 from .module import Module
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
@@ -26,14 +27,20 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
     param: the slope of leaky_relu, 0.01 by default. Raises ValueError for an unknown nonlinearity.
     """
-    if nonlinearity == "leaky_relu":
-        slope = 0.01 if param is None else as_number("calculate_gain", "param", param)
-        return math.sqrt(2 / (1 + slope**2))
-    if not isinstance(nonlinearity, str) or nonlinearity not in GAINS:
-        known = ", ".join(["leaky_relu", *GAINS])
+    return named_gain("calculate_gain", nonlinearity, param)
+
+
+def named_gain(name: str, nonlinearity: Any, param: Any) -> float:
+    """calculate_gain, which says `name` in what it refuses."""
+    known = ("leaky_relu", *GAINS)
+    if not isinstance(nonlinearity, str) or nonlinearity not in known:
         raise ValueError(
-            f"calculate_gain: expected a nonlinearity among {known}, got {describe(nonlinearity)}"
+            f"{name}: expected a nonlinearity among {', '.join(known)}, "
+            f"got {describe(nonlinearity)}"
         )
+    if nonlinearity == "leaky_relu":
+        slope = 0.01 if param is None else as_number(name, "param", param)
+        return math.sqrt(2 / (1 + float(slope) ** 2))
     return GAINS[nonlinearity]
 
 
@@ -42,8 +49,8 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: None = N
     check_arguments("uniform_", tensor, generator)
     a = as_number("uniform_", "a", a)
     b = as_number("uniform_", "b", b)
-    if not a <= b:
-        raise ValueError(f"uniform_: expected a of at most b, got {a} and {b}")
+    if not a <= b or not math.isfinite(float(b) - float(a)):
+        raise ValueError(f"uniform_: expected finite a of at most b, got {a} and {b}")
     return fill(tensor, default_generator().uniform(a, b, tensor.shape))
 
 
@@ -59,24 +66,32 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: None
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """The number `val` everywhere."""
-    check_tensor("constant_", "tensor", tensor)
-    return fill(tensor, as_number("constant_", "val", val))
+    return fill_with("constant_", tensor, as_number("constant_", "val", val))
 
 
 def zeros_(tensor: Tensor) -> Tensor:
     """0 everywhere."""
-    return constant_(tensor, 0.0)
+    return fill_with("zeros_", tensor, 0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
     """1 everywhere."""
-    return constant_(tensor, 1.0)
+    return fill_with("ones_", tensor, 1)
+
+
+def fill_with(name: str, tensor: Tensor, value: Any) -> Tensor:
+    """One number everywhere. Raises TypeError where the tensor cannot hold it."""
+    check_tensor(name, "tensor", tensor)
+    is_whole = isinstance(value, Integral) and abs(int(value)) < 2**31
+    if tensor.dtype.kind != "f" and not is_whole:
+        raise TypeError(f"{name}: expected a number that {tensor.dtype} can hold, got {value}")
+    return fill(tensor, value if is_whole else float(value))
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Tensor:
     """U(-a, a), a = gain √(6 / (fan_in + fan_out))    (Glorot & Bengio 2010, eq. 16)."""
     check_arguments("xavier_uniform_", tensor, generator)
-    gain = as_number("xavier_uniform_", "gain", gain)
+    gain = as_factor("xavier_uniform_", gain)
     fan_in, fan_out = fans("xavier_uniform_", tensor)
     a = gain * math.sqrt(6 / (fan_in + fan_out))
     return uniform_(tensor, -a, a)
@@ -85,7 +100,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: None = None) -
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Tensor:
     """N(0, std²), std = gain √(2 / (fan_in + fan_out))    (Glorot & Bengio 2010, eq. 12)."""
     check_arguments("xavier_normal_", tensor, generator)
-    gain = as_number("xavier_normal_", "gain", gain)
+    gain = as_factor("xavier_normal_", gain)
     fan_in, fan_out = fans("xavier_normal_", tensor)
     std = gain * math.sqrt(2 / (fan_in + fan_out))
     return normal_(tensor, 0.0, std)
@@ -124,12 +139,12 @@ def kaiming_normal_(
 
 def kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     """gain / √fan, the standard deviation that keeps the variance."""
-    a = as_number(name, "a", a)
+    a = as_finite(name, "a", a)
     fan_in, fan_out = fans(name, tensor)
-    if mode not in ("fan_in", "fan_out"):
+    if not isinstance(mode, str) or mode not in ("fan_in", "fan_out"):
         raise ValueError(f"{name}: expected mode 'fan_in' or 'fan_out', got {describe(mode)}")
     fan = fan_in if mode == "fan_in" else fan_out
-    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
+    return named_gain(name, nonlinearity, a) / math.sqrt(fan)
 
 
 def eye_(tensor: Tensor) -> Tensor:
@@ -153,17 +168,31 @@ def trunc_normal_(
     check_arguments(name, tensor, generator)
     mean, std = as_number(name, "mean", mean), as_number(name, "std", std)
     a, b = as_number(name, "a", a), as_number(name, "b", b)
-    if not a < b or not std > 0 or not a - 4 * std < mean < b + 4 * std:
+    are_finite = all([math.isfinite(float(n)) for n in (mean, std, a, b)])
+    if not are_finite or not a < b or not std > 0 or not a - 4 * std < mean < b + 4 * std:
         raise ValueError(
-            f"{name}: expected a below b, with the mean at most 4 std outside, "
+            f"{name}: expected finite a below b, with the mean at most 4 std outside, "
             f"got mean={mean}, std={std}, a={a}, b={b}"
         )
-    values = default_generator().normal(mean, std, tensor.shape)
-    outside = (values < a) | (values > b)
+    random = default_generator()
+    is_wide = std > b - a  # then few draws of N would be inside
+    values = np.full(tensor.shape, np.inf)
+    outside = np.ones(tensor.shape, bool)
     while outside.any():
-        values[outside] = default_generator().normal(mean, std, outside.sum())
+        if is_wide:
+            values[outside] = drawn_inside(mean, std, a, b, outside.sum(), random)
+        else:
+            values[outside] = random.normal(mean, std, outside.sum())
         outside = (values < a) | (values > b)
     return fill(tensor, values)
+
+
+def drawn_inside(mean: float, std: float, a: float, b: float, count: int, random: Any) -> Any:
+    """Draws from U(a, b), each kept as often as N has it; infinity in place of the others."""
+    drawn = random.uniform(a, b, count)
+    nearest = min(max(mean, a), b)
+    densities = np.exp((((nearest - mean) / std) ** 2 - ((drawn - mean) / std) ** 2) / 2)
+    return np.where(random.random(count) < densities, drawn, np.inf)
 
 
 def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Tensor:
@@ -172,7 +201,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, generator: None = None) -> Te
     Sources: Saxe et al. 2014; Mezzadri 2007 for the uniform distribution.
     """
     check_arguments("orthogonal_", tensor, generator)
-    gain = as_number("orthogonal_", "gain", gain)
+    gain = as_finite("orthogonal_", "gain", gain)
     fans("orthogonal_", tensor)
     if not tensor.numel():
         return tensor
@@ -203,9 +232,21 @@ def fans(name: str, tensor: Tensor) -> tuple[int, int]:
     return in_size * math.prod(kernel), out_size * math.prod(kernel)
 
 
+def as_factor(name: str, gain: Any) -> float:
+    """A gain. Raises ValueError where it is below 0, or not finite."""
+    number = float(as_number(name, "gain", gain))
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name}: expected a finite gain of at least 0, got {number}")
+    return number
+
+
 def check_arguments(name: str, tensor: Any, generator: Any) -> None:
-    """Raise where the tensor is none, or a generator is given."""
+    """Raise where the tensor is none of floats, or a generator is given."""
     check_tensor(name, "tensor", tensor)
+    if tensor.dtype.kind != "f":
+        raise TypeError(
+            f"{name}: expected a tensor of floats, got {describe(tensor)}; use .float()"
+        )
     refuse_unsupported(name, "use minigrad.manual_seed(...)", generator=generator)
 
 
@@ -218,7 +259,7 @@ def forget_bias_(module: Any, value: float) -> Any:
     The other gates stay. 1 lets the gates start open (Jozefowicz et al. 2015). Raises TypeError for
     another module, or one without biases.
     """
-    value = as_number("forget_bias_", "value", value)
+    value = as_finite("forget_bias_", "value", value)
     check_has_gate("forget_bias_", module, ["f"], "an LSTM or LSTMCell")
     for suffix in suffixes_of(module):
         set_gate_bias(module, suffix, "f", value)
@@ -234,7 +275,7 @@ def chrono_(module: Any, t_max: int) -> Any:
     module, or one without biases.
     """
     t_max = as_number("chrono_", "t_max", t_max)
-    if t_max <= 2:
+    if not 2 < t_max < math.inf:
         raise ValueError(
             f"chrono_: expected t_max above 2, the longest dependency, got {t_max}: "
             "U(1, t_max - 1) would be empty"
