@@ -9,12 +9,13 @@ import pytest
 
 import minigrad as mg
 from minigrad import byhand
+from minigrad.byhand.directions import both_directions
 
 sympy = pytest.importorskip("sympy", reason="SymPy is not installed (the extra prove)")
 
 from minigrad.prove import formula, linear, prove_layer, prove_op, report  # noqa: E402
-from minigrad.prove.cases import CASES, LINEAR, STRUCTURAL  # noqa: E402
-from minigrad.prove.layers import BLOCKS  # noqa: E402
+from minigrad.prove.cases import BORDERS, CASES, LINEAR, STRUCTURAL  # noqa: E402
+from minigrad.prove.layers import BLOCKS, prove_directions  # noqa: E402
 from minigrad.prove.rules import prove_second_order  # noqa: E402
 
 PAGE = Path(__file__).parent / "PROOFS.md"
@@ -43,6 +44,37 @@ def test_each_tier_of_a_layer_is_its_composition(layer: str) -> None:
             for settings in report.variants(layer, size):
                 proof = prove_layer(layer, tier, rule, size, seed=7, **settings)
                 assert not proof.open, f"{layer}, {tier}, {size}, {settings}: {proof.open}"
+
+
+@pytest.mark.parametrize("layer", BLOCKS)
+def test_both_directions_are_the_composition_on_x_and_on_x_turned_round(layer: str) -> None:
+    for settings in report.variants(layer, (4, 3, 1, 2)):
+        if "reverse" not in settings:
+            assert not prove_directions(layer, (4, 3, 1, 2), seed=7, **settings).open
+
+
+def test_both_directions_that_are_wrong_are_not_proved() -> None:
+    def twice_forward(layer: Any, x: Any, forward: Any, reverse: Any, **settings: Any) -> Any:
+        hs, *last = layer(x, *forward, **settings)
+        hs_reverse, *last_reverse = layer(x, *reverse, **settings)
+        return mg.cat([hs, hs_reverse], dim=-1), tuple(last), tuple(last_reverse)
+
+    def exchanged(layer: Any, x: Any, forward: Any, reverse: Any, **settings: Any) -> Any:
+        return both_directions(layer, x, reverse, forward, **settings)
+
+    def half_a_gradient(layer: Any, x: Any, forward: Any, reverse: Any, **settings: Any) -> Any:
+        h0, *weights = reverse
+        halved = [(w + w.detach()) / 2 for w in weights]
+        return both_directions(layer, x, forward, [h0, *halved], **settings)
+
+    for wrong in (twice_forward, exchanged, half_a_gradient):
+        assert prove_directions("gru", (3, 2, 1, 2), both=wrong).open
+    assert not prove_directions("gru", (3, 2, 1, 2)).open
+
+
+def test_an_order_of_lengths_differs_from_its_inverse() -> None:
+    longest_first = np.argsort(-np.array(report.lengths_of(report.SIZES[-1])))
+    assert longest_first.tolist() != np.argsort(longest_first).tolist()
 
 
 def test_each_tier_of_an_rnn_with_relu_is_its_composition(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,6 +151,36 @@ def test_a_docstring_that_states_another_derivative_is_found(
     assert not formula.states_its_derivative(mg.tanh)
 
 
+# Borders and ties
+
+
+def test_a_wrong_gradient_on_a_border_alone_is_not_proved() -> None:
+    def rule(xp: Any, a: Any, b: Any) -> Any:
+        value, (pull_base, pull_exponent) = mg.OPS["pow"].rule(xp, a, b)
+        return value, (lambda g: xp.where(a == 0, g, pull_base(g)), pull_exponent)
+
+    rule.__name__ = "pow"
+    found = prove_op(rule).open
+    assert found and all("at_zero" in why or "raised" in why for why in found), found
+
+
+@pytest.mark.parametrize("share", [1.0, 0.25, 0.0])
+def test_shares_of_a_tie_that_are_not_the_whole_are_not_proved(share: float) -> None:
+    def rule(xp: Any, a: Any, b: Any) -> Any:
+        def pull(mine: Any, other: Any) -> Any:
+            return lambda g: xp.where(mine < other, 0.0, xp.where(a == b, share * g, g))
+
+        return xp.maximum(a, b), (pull(a, b), pull(b, a))
+
+    rule.__name__ = "maximum"
+    found = prove_op(rule).open
+    assert found and all(why.startswith("both_equal") for why in found), found
+
+
+def test_every_border_is_of_an_op_with_cases() -> None:
+    assert BORDERS.keys() <= CASES.keys() and len(BORDERS["pow"]) == 4
+
+
 # Planted errors
 
 
@@ -161,6 +223,21 @@ def test_a_wrong_factor_is_not_proved(name: str, change: Any) -> None:
 @pytest.mark.parametrize("name", sorted(FLAT))
 def test_a_wrong_gradient_of_a_flat_op_is_not_proved(name: str) -> None:
     assert prove_op(with_pullback(name, lambda g: g + 1)).open
+
+
+@pytest.mark.parametrize("layer", BLOCKS)
+def test_a_gradient_that_hangs_on_what_else_is_wanted_is_not_proved(layer: str) -> None:
+    def only_with_h0(xp: Any, *args: Any, **settings: Any) -> Any:
+        value, pullback = mg.OPS[layer].rule(xp, *args, **settings)
+
+        def wrong(gs: Any, needs: Any) -> Any:
+            found = list(pullback(gs, needs))
+            return found if needs[1] else [None, *found[1:]]
+
+        return value, wrong
+
+    found = prove_layer(layer, "wrong", only_with_h0, (2, 1, 1, 1)).open
+    assert found == ["gradient 0 is another where 1 is not wanted"]
 
 
 @pytest.mark.parametrize("layer", BLOCKS)

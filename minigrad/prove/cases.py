@@ -16,9 +16,14 @@ import numpy as np
 import sympy
 
 from minigrad.autograd import OPS
+from minigrad.prove.exact import exact
 from minigrad.prove.symbols import POSITIVE, Symbols
 
 Case = Callable[[Symbols], tuple[list[Any], dict[str, Any]]]
+
+
+# Of ops with a derivative at a border, where a comparison changes its outcome: cases that lie there
+BORDERS: dict[str, list[Case]] = {}
 
 
 class Cases(dict[str, list[Case]]):
@@ -49,6 +54,18 @@ def case(*names: str, linear: bool = False) -> Callable[[Case], Case]:
             CASES.setdefault(name, []).append(function)
             if linear:
                 LINEAR.add(name)
+        return function
+
+    return register
+
+
+def border(*names: str) -> Callable[[Case], Case]:
+    """Register a case at a border for these ops: its symbols in `Symbols.borders` have one value,
+    and the gradient there must be the limit of the derivative from both sides."""
+
+    def register(function: Case) -> Case:
+        for name in names:
+            BORDERS.setdefault(name, []).append(function)
         return function
 
     return register
@@ -101,10 +118,57 @@ def a_power(s: Symbols) -> Any:
     return [s.array("a", 2, 1, **POSITIVE), s.array("b", 2)], {}
 
 
+def a_whole_power(exponent: int) -> Case:
+    """a (2,) of any sign to this exponent."""
+
+    def raised(s: Symbols) -> Any:
+        return [s.array("a", 2), exponent], {}
+
+    return raised
+
+
+for exponent in (1, 2, 3, 4, 5):
+    case("pow")(a_whole_power(exponent))
+
+
+def a_number_to_the_power(base: float) -> Case:
+    """A number to the power of b (2,) positive."""
+
+    def raised(s: Symbols) -> Any:
+        return [base, s.array("b", 2, **POSITIVE)], {}
+
+    return raised
+
+
+for base in (0, 0.5, 1, 2):
+    case("pow")(a_number_to_the_power(base))
+
+
 @case("pow")
-def a_whole_power_of_any_number(s: Symbols) -> Any:
-    """a (2,3), the exponent 3."""
-    return [s.array("a", 2, 3), 3], {}
+def a_power_of_zero(s: Symbols) -> Any:
+    """a (2,) with a 0 in it, b (2,) positive: aᵇ is 0 there for all b."""
+    a = s.array("a", 2, **POSITIVE)
+    a[0] = sympy.Integer(0)
+    return [a, s.array("b", 2, **POSITIVE)], {}
+
+
+@border("pow")
+def powers_at_zero(s: Symbols) -> Any:
+    """a (3,) at 0, to the powers 0, 1 and 2 of an array."""
+    return [s.array("a", 3, border=[0, 0, 0]), exact([0, 1, 2])], {}
+
+
+def a_power_at_zero(exponent: int) -> Case:
+    """a () at 0 to this exponent."""
+
+    def raised(s: Symbols) -> Any:
+        return [s.array("a", border=0), exponent], {}
+
+    return raised
+
+
+for exponent in (0, 1, 2):
+    border("pow")(a_power_at_zero(exponent))
 
 
 @case("pow")
@@ -135,14 +199,26 @@ def quotients_that_are_not_whole(s: Symbols) -> Any:
 
 @case("abs", "relu", "sign")
 def both_signs(s: Symbols) -> Any:
-    """x (2,), one above and one below 0."""
-    return [s.array("x", 2, at=[1, -1])], {}
+    """x (3,), two above and one below 0."""
+    return [s.array("x", 3, at=[2, 0.5, -1])], {}
 
 
 @case("clamp")
 def below_within_and_above(s: Symbols) -> Any:
     """x (3,), below, within and above the bounds."""
     return [s.array("x", 3, at=[-2, 0.25, 2])], {"min": -1, "max": 1}
+
+
+@case("clamp")
+def below_and_above_the_least(s: Symbols) -> Any:
+    """x (2,), with a lower bound alone."""
+    return [s.array("x", 2, at=[-2, 2])], {"min": -1}
+
+
+@case("clamp")
+def below_and_above_the_most(s: Symbols) -> Any:
+    """x (2,), with an upper bound alone."""
+    return [s.array("x", 2, at=[-2, 2])], {"max": 1}
 
 
 def each_greater(signs: tuple[int, ...]) -> Case:
@@ -156,6 +232,13 @@ def each_greater(signs: tuple[int, ...]) -> Case:
 
 for signs in product((1, -1), repeat=2):
     case("maximum", "minimum")(each_greater(signs))
+
+
+@case("maximum", "minimum")
+def both_equal(s: Symbols) -> Any:
+    """x (2,) and x: along a tie both shares together are the derivative."""
+    x = s.array("x", 2)
+    return [x, x.copy()], {}
 
 
 @case("where", linear=True)
@@ -185,6 +268,22 @@ for settings in (
     case("sum", linear=True)(along(**settings))
 for dim in (0, 1, -1):
     case("cumsum", linear=True)(along(dim=dim))
+for several in ([0, 1], (), (0,), (-1,)):
+    case("sum", linear=True)(along(dim=several))
+
+
+def a_number_over(dim: Any) -> Case:
+    """x (), which may be said to have a dim 0."""
+
+    def reduced(s: Symbols) -> Any:
+        return [s.array("x")], {"dim": dim}
+
+    return reduced
+
+
+case("sum", "cumsum", linear=True)(a_number_over(0))
+for only in ((0,), (-1,)):
+    case("sum", linear=True)(a_number_over(only))
 
 
 def in_order(order: tuple[int, ...], **settings: Any) -> Case:
@@ -205,6 +304,35 @@ for order in permutations(range(3)):
 def the_greatest_of_all(s: Symbols) -> Any:
     """x (2,2), its maximum kept as (1,1)."""
     return [s.array("x", 2, 2, at=[3, 1, 4, 2])], {"dim": None, "keepdim": True}
+
+
+def over(dim: Any) -> Case:
+    """x (2,3) over one dim or several."""
+
+    def reduced(s: Symbols) -> Any:
+        return [s.array("x", 2, 3, at=[0, 3, 5, 1, 2, 4])], {"dim": dim}
+
+    return reduced
+
+
+for dim in (0, 1, -1):
+    case("amax", "softmax")(over(dim))
+for several in ([0, 1], (0,)):
+    case("amax")(over(several))
+
+
+@case("amax")
+def the_greatest_twice(s: Symbols) -> Any:
+    """x (2,2), the greatest twice in a row: along a tie the shares together are the derivative."""
+    x = s.array("x", 2, 2, at=[5, 2, 4, 3])
+    x[0, 1] = x[0, 0]
+    return [x], {"dim": 1}
+
+
+@border("softmax")
+def two_are_the_greatest(s: Symbols) -> Any:
+    """x (3,), two of them the greatest: the shift by the maximum has a kink there, y has none."""
+    return [s.array("x", 3, border=[1, 1, 0])], {"dim": 0}
 
 
 # Shapes
@@ -353,11 +481,25 @@ def normalized_alone(s: Symbols) -> Any:
     return [s.array("x", 2, 2), None, None], {"eps": eps}
 
 
+@case("layer_norm")
+def normalized_over_two_dims(s: Symbols) -> Any:
+    """x (2,2,1), w and b (2,1), over the last two."""
+    eps = sympy.Symbol("eps", positive=True)
+    arrays = [s.array("x", 2, 2, 1), s.array("w", 2, 1), s.array("b", 2, 1)]
+    return arrays, {"ndim": 2, "eps": eps}
+
+
+@case("layer_norm")
+def normalized_three(s: Symbols) -> Any:
+    """x (1,3), with the ε that is used where none is given."""
+    return [s.array("x", 1, 3), None, None], {}
+
+
 def classes(order: tuple[int, ...], **settings: Any) -> Case:
     """Logits (2,2) in this order, classes 0 and 1."""
 
     def rows(s: Symbols) -> Any:
-        logits = s.array("x", 2, 2, at=[*order, *order[::-1]])
+        logits = s.array("x", 2, 2, at=[*order, order[1] + 2, order[0] + 2])
         return [logits, np.array([0, 1])], settings
 
     return rows
@@ -373,3 +515,22 @@ def a_row_to_ignore(s: Symbols) -> Any:
     """Logits (2,2), the second row to be ignored."""
     logits = s.array("x", 2, 2, at=[0, 1, 3, 2])
     return [logits, np.array([0, -100])], {"reduction": "mean"}
+
+
+@case("softmax_cross_entropy")
+def one_class(s: Symbols) -> Any:
+    """Logits (2,1), the second row to be ignored: the loss is 0 for every x."""
+    return [s.array("x", 2, 1, at=[0, 1]), np.array([0, -100])], {"reduction": "sum"}
+
+
+@border("softmax_cross_entropy")
+def two_logits_are_the_greatest(s: Symbols) -> Any:
+    """Logits (1,2), both the same."""
+    return [s.array("x", 1, 2, border=[1, 1]), np.array([1])], {}
+
+
+@case("softmax_cross_entropy")
+def three_classes(s: Symbols) -> Any:
+    """Logits (2,3), classes 2 and 1."""
+    logits = s.array("x", 2, 3, at=[0, 1, 2, 5, 4, 3])
+    return [logits, np.array([2, 1])], {}

@@ -11,13 +11,13 @@ import minigrad as mg
 from minigrad import byhand, faster
 from minigrad.prove.cases import CASES, LINEAR, STRUCTURAL, has_case
 from minigrad.prove.field import NoSquareRoot
-from minigrad.prove.layers import LayerProof, prove_layer
+from minigrad.prove.layers import LayerProof, prove_directions, prove_layer
 from minigrad.prove.points import vanishes
 from minigrad.prove.rules import Proof, prove_op, prove_second_order
 from minigrad.prove.symbols import is_zero
 
 LAYERS = ("rnn", "gru", "lstm")
-SIZES = ((1, 1, 1, 1), (3, 1, 2, 2), (3, 2, 2, 3))
+SIZES = ((1, 1, 1, 1), (3, 1, 2, 2), (3, 2, 2, 3), (4, 3, 1, 2))
 SETTINGS: tuple[dict[str, Any], ...] = (
     {},
     {"bias": False},
@@ -114,8 +114,10 @@ def prove_relu(
 
 
 def lengths_of(size: tuple[int, int, int, int]) -> list[int]:
-    """The first sequence has all T steps, each next one two fewer, down to none."""
-    return [max(size[0] - 2 * row, 0) for row in range(size[1])]
+    """All T steps, two fewer, four fewer ..., down to none, the last of them moved to the front: an
+    order whose inverse is another for three sequences."""
+    falling = [max(size[0] - 2 * row, 0) for row in range(size[1])]
+    return falling[-1:] + falling[:-1]
 
 
 def prove_at_a_point(
@@ -129,6 +131,18 @@ def prove_at_a_point(
             seed += 1000
 
 
+def directions() -> list[LayerProof]:
+    """Both directions of every layer, at POINTS random points each."""
+    return [
+        prove_directions(layer, size, seed, **settings)
+        for layer in LAYERS
+        for size in SIZES
+        for settings in variants(layer, size)
+        if "reverse" not in settings
+        for seed in range(POINTS)
+    ]
+
+
 HEAD = """# Proofs
 
 Made by `make prove`. An op's own lines, run over SymPy's symbols, give its value y and its
@@ -136,7 +150,9 @@ gradients; Σ g·y is differentiated by SymPy, and each entry must equal the op'
 
 **What this shows**: for all real values in the region of a case (where a rule compares, each order
 of its arguments is a case of its own), at the sizes below, the gradient is the derivative, exactly.
-**What it does not show**: other sizes; kinks and ties, where a derivative is a convention (`relu`
+On a border at which y still has a derivative (`softmax` of equal numbers, `pow` at 0) the gradient
+is its limit from both sides; along a tie the shares together are the derivative.
+**What it does not show**: other sizes; kinks and how a tie is shared, which are conventions (`relu`
 and `abs` give 0 at 0, `maximum` and `amax` share a tie evenly); and what rounding does. Those are
 what the tests sample.
 """
@@ -222,6 +238,8 @@ def layer_rows(proofs: list[LayerProof]) -> Iterator[str]:
     for layer in dict.fromkeys([p.layer for p in proofs]):
         for tier in tiers(layer.partition(",")[0]):
             found = [p for p in proofs if (p.layer, p.tier) == (layer, tier)]
+            if not found:
+                continue  # both directions are proved by hand alone
             sizes = ", ".join(dict.fromkeys([str(p.size) for p in found]))
             settings = len({str(p.settings) for p in found})
             seconds = sum([p.seconds for p in found])
@@ -236,7 +254,7 @@ def prove_all() -> tuple[str, list[str]]:
     start = time.perf_counter()
     first = first_order()
     second = second_order()
-    runs = [*layers(), *relu_layers()]
+    runs = [*layers(), *directions(), *relu_layers()]
     text = page(first, second, runs, time.perf_counter() - start)
     elsewhere = {*STRUCTURAL, *LAYERS}
     missing = [name for name in sorted(mg.OPS) if not has_case(name) and name not in elsewhere]

@@ -16,7 +16,7 @@ from minigrad.array import LazyScatter
 from minigrad.autograd import TensorBase
 from minigrad.backward import call_pullback, grad, unbroadcast
 from minigrad.prove import exact
-from minigrad.prove.cases import CASES, Case
+from minigrad.prove.cases import BORDERS, CASES, Case
 from minigrad.prove.symbols import Symbols, is_zero
 
 Rule = Callable[..., Any]
@@ -100,36 +100,94 @@ def prove_case(rule: Rule, case: Case, proof: Proof) -> None:
         values, cotangents, gradients = run_rule(rule, args, settings, cotangent)
         total = sum([(g * y).sum().item() for g, y in zip(cotangents, values, strict=True)])
         total = sympy.sympify(total)
-        for number, (a, g) in enumerate(zip(args, gradients, strict=True)):
-            if g is None:
-                continue
-            for place in np.ndindex(*a.shape):
-                check_partial(proof, case, total, number, place, a[place], g[place])
+        for variable, found in by_symbol(args, gradients).items():
+            check_partial(proof, case, total, variable, found)
     proof.cases += 1
     proof.conditions.update(symbols.conditions)
     proof.shapes.append(" ".join(str(a.shape) for a in args if hasattr(a, "shape")))
+
+
+def by_symbol(args: list[Any], gradients: list[Any]) -> dict[Any, Any]:
+    """The gradient by each symbol: a symbol at several places, a tie, has the sum of theirs."""
+    found: dict[Any, Any] = {}
+    for a, g in zip(args, gradients, strict=True):
+        if g is None:
+            continue
+        for place in np.ndindex(*a.shape):
+            entry = a[place]
+            if entry.is_Symbol:
+                found[entry] = found.get(entry, 0) + g[place]
+    return found
+
+
+def prove_border(rule: Rule, case: Case, proof: Proof) -> None:
+    """Add to `proof` that on a border the gradient is the limit of the derivative from both
+    sides."""
+    symbols = Symbols()
+    with arithmetic(symbols):
+        args, settings = case(symbols)
+        borders = symbols.borders
+
+        def cotangent(i: int, *shape: int) -> Any:
+            return symbols.array("g", *shape)
+
+        there = [at_values(a, borders) for a in args]
+        _, _, gradients = run_rule(rule, there, settings, cotangent)
+        for variable, found in by_symbol(args, gradients).items():
+            others = {s: value for s, value in borders.items() if s != variable}
+            near = [at_values(a, others) for a in args]
+            for side in (1, -1):
+                symbols.point[variable] = borders[variable] + sympy.Rational(side, 1000)
+                value, _ = rule(exact.XP, *near, **settings)
+                y = exact.exact(value)
+                total = (symbols.array("g", *y.shape) * y).sum().item()
+                slope = sympy.diff(total, variable)
+                limit = sympy.limit(slope, variable, borders[variable], "+-"[side < 0])
+                check_slope(proof, case, variable, limit, found)
+    proof.cases += 1
+    proof.shapes.append(" ".join(str(a.shape) for a in args if hasattr(a, "shape")))
+
+
+def at_values(a: Any, values: dict[Any, Any]) -> Any:
+    """An argument with the values of some symbols."""
+    if not is_variable(a):
+        return a
+    return exact.elementwise(lambda entry: sympy.sympify(entry).subs(values), object, a)
+
+
+def are_apart(args: list[Any]) -> bool:
+    """Whether each entry is a symbol of its own: no tie, no number."""
+    entries = [entry for a in args if is_variable(a) for entry in a.ravel()]
+    return len(set(entries)) == len(entries) and all(entry.is_Symbol for entry in entries)
 
 
 def check_partial(
     proof: Proof,
     case: Case,
     total: Any,
-    number: int,
-    place: Any,
     variable: Any,
     found: Any,
     zero: Callable[[Any], bool] = is_zero,
 ) -> None:
     """One partial derivative: SymPy's against the rule's."""
-    wanted = sympy.diff(total, variable)
+    check_slope(proof, case, variable, sympy.diff(total, variable), found, zero)
+
+
+def check_slope(
+    proof: Proof,
+    case: Case,
+    variable: Any,
+    wanted: Any,
+    found: Any,
+    zero: Callable[[Any], bool] = is_zero,
+) -> None:
+    """One partial derivative: what it should be against the rule's."""
     proof.partials += 1
     if not proof.identity and wanted != 0:
         proof.identity = f"∂/∂{variable} = {sympy.sstr(sympy.sympify(found))}"
     if not zero(wanted - found):
         proof.gaps.append(Gap(f"∂/∂{variable}", wanted, found))
-        proof.open.append(
-            f"{case.__name__}: argument {number}{list(place)}: {found} is not {wanted}"
-        )
+        proof.open.append(f"{case.__name__}: ∂/∂{variable}: {found} is not {wanted}")
 
 
 def prove_op(op: Any, cases: list[Case] | None = None) -> Proof:
@@ -145,6 +203,8 @@ def prove_op(op: Any, cases: list[Case] | None = None) -> Proof:
     start = time.perf_counter()
     for case in CASES[rule.__name__] if cases is None else cases:
         prove_case(rule, case, proof)
+    for case in BORDERS.get(rule.__name__, []) if cases is None else []:
+        prove_border(rule, case, proof)
     proof.seconds = time.perf_counter() - start
     return proof
 
@@ -175,6 +235,8 @@ def prove_case_twice(
     symbols = Symbols()
     with arithmetic(symbols):
         args, given = case(symbols)
+        if not are_apart(args):
+            return
         settings = {key: as_exact(value) for key, value in given.items()}
         tensors = [leaf(a) if is_variable(a) else as_constant(a) for a in args]
         value = op(*tensors, **settings)
@@ -198,10 +260,9 @@ def prove_case_twice(
                 for place in np.ndindex(*h.shape)
             ]
         )
-        for number, (t, second) in enumerate(zip(variables, found, strict=True)):
+        for t, second in zip(variables, found, strict=True):
             for place in np.ndindex(*t.shape):
-                entry = second.array[place]
-                check_partial(proof, case, once, number, place, t.array[place], entry, zero)
+                check_partial(proof, case, once, t.array[place], second.array[place], zero)
     proof.cases += 1
 
 

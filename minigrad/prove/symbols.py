@@ -26,6 +26,12 @@ ROUNDED: dict[str, Callable[[Any], int]] = {
     "trunc": math.trunc,
     "rint": round,
 }
+# Floats that stand for a number that is no fraction
+MEANT = {
+    math.pi: sympy.pi,
+    math.log(2): sympy.log(2),
+    math.log(0.5): -sympy.log(2),
+}
 REAL = {"real": True}
 POSITIVE = {"positive": True}
 
@@ -37,24 +43,28 @@ class Symbols(Arithmetic):
         self.point: dict[Any, Any] = {}
         # the outcomes of comparisons so far: where the proof holds
         self.conditions: dict[str, None] = {}
+        self.borders: dict[Any, Any] = {}  # the value of each symbol that lies on a border
 
-    def array(self, name: str, *shape: int, at: Any = None, **assumptions: bool) -> ExactArray:
-        """Symbols name₀₀, name₀₁ ...; `at`: their values at the sample point."""
+    def array(
+        self, name: str, *shape: int, at: Any = None, border: Any = None, **assumptions: bool
+    ) -> ExactArray:
+        """Symbols name₀₀, name₀₁ ...; `at`: their values at the sample point; `border`: values on
+        a border, where comparisons change their outcome."""
         out = np.empty(shape, dtype=object)
         for k, place in enumerate(np.ndindex(*shape)):
             indices = "".join(map(str, place))
             symbol = sympy.Symbol(f"{name}{indices}", **(assumptions or REAL))
             value = Fraction(2 * k + 3, 7) if at is None else np.ravel(at)[k]
             self.point[symbol] = sympy.Rational(value)
+            if border is not None:
+                self.borders[symbol] = sympy.Rational(np.ravel(border)[k].item())
             out[place] = symbol
         return out.view(ExactArray)
 
     def number(self, value: Any) -> Any:
         value = value.item() if isinstance(value, np.generic | np.ndarray) else value
-        if value == math.pi:
-            return sympy.pi  # the number that is meant
         if isinstance(value, float):
-            return sympy.Rational(Fraction(value))
+            return MEANT.get(value, sympy.Rational(Fraction(value)))
         return sympy.sympify(int(value) if isinstance(value, bool) else value)
 
     def compare(self, relation: Callable[[Any, Any], bool], a: Any, b: Any) -> bool:
@@ -98,9 +108,12 @@ class Symbols(Arithmetic):
 
 def is_zero(expression: Any) -> bool:
     """Whether an expression is 0 for all values of its symbols, as an identity: as a polynomial in
-    them and in functions of them, else by SymPy's simplification."""
+    them and in functions of them, as a fraction of two such, else by SymPy's simplification."""
     expression = sympy.sympify(expression)
     if is_refuted(expression):
         return False
     expression = sympy.expand(expression)
-    return bool(expression == 0 or sympy.simplify(expression) == 0)
+    if expression == 0:
+        return True
+    numerator = sympy.expand(sympy.numer(sympy.together(expression)))
+    return bool(numerator == 0 or sympy.simplify(expression) == 0)

@@ -5,77 +5,19 @@ fails.
     make mutants ARGS="minigrad/ops"       a part
     make mutants ARGS="--again"            once more those that no test has noticed, after new tests
 
-pytest collects its tests once. Each mutant then lives in a forked process, where the changed text
-takes the place of the module's, and runs first the tests that are about the changed function, then
-others about the file; the first failure ends it. This happens in a copy of the repository in the
-folder --out, where the results are kept: a run that was cut short goes on. PyTorch takes no part.
-What survives is explained in reasons.txt; the table goes to MUTANTS.md.
+How the tests run is in trial.py; the results are kept in the folder --out, so that a run that was
+cut short goes on. What survives is explained in reasons.txt; the table goes to MUTANTS.md.
 """
 
 import argparse
-import hashlib
-import importlib
-import inspect
-import json
-import os
-import re
-import resource
-import shutil
-import signal
 import sys
 import tempfile
-import time
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from typing import Any
 
-import hypothesis
-import pytest
-from mutations import Mutant, mutants
+from mutations import Mutant
+from trial import HERE, ROOT, Results, mutants_of, reasons, run_tests
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-SECONDS = (
-    120  # of processor time for the tests of one mutant; one that needs more counts as hanging
-)
 FILES = ["minigrad/ops", "minigrad/einsum.py", "minigrad/byhand", "minigrad/fast"]
-RULES = [
-    "test_ops.py::test_default",
-    "test_edges.py",
-    "test_misuse.py",
-    "test_tensor.py",
-    "test_engine.py::.*(unused|reuse)",
-]
-LAYERS = ["test_nn.py", "test_nn_functions.py", "test_nn_device.py"]
-
-
-def suite(mutant: Mutant) -> list[str]:
-    """Parts of the names of tests: those that should notice soon, then all that are about this
-    file."""
-    kind = Path(mutant.file).stem
-    if kind in ("rnn", "gru", "lstm"):
-        scans = [
-            f"test_recurrent_tiers.py::.*{kind}",
-            f"test_ops.py::.*{kind}",
-            f"test_recurrent.py::.*{kind.upper()}",
-        ]
-        return [*scans, rf"test_cuda.py::.*\[.*{kind}\]", "test_cuda.py::test_a_step_is_one"]
-    if kind in ("sequence", "workspace", "rows", "halves"):
-        scans = [f"test_recurrent_tiers.py::.*{which}" for which in ("lstm", "work_arrays", "gru")]
-        scans += [r"test_ops.py::.*\[(rnn|lstm|gru)\]", "test_cuda.py::test_a_layer"]
-        return ["test_buffers.py", "test_halves.py", *scans]
-    if kind in ("layer_norm", "softmax_cross_entropy"):
-        return [rf"test_ops.py::.*\[{kind}\]", *LAYERS, "test_misuse.py"]
-    if kind == "einsum":
-        return ["test_defects.py::test_einsum", "test_functional.py::.*einsum", "test_misuse.py"]
-    helper = {"times": "matmul|linear", "stretch": "sum|amax", "as_tuple": "sum|amax"}.get(
-        mutant.function, mutant.function
-    )
-    if helper == "getitem":
-        return [r"test_ops.py::.*\[getitem\]", "test_cuda.py::test_(an_id|what_is_in)", *RULES]
-    if helper == "embedding":
-        return [r"test_ops.py::.*\[embedding\]", "test_nn.py::.*(embedding|padding)", *RULES]
-    return [rf"test_ops.py::.*\[({helper})\]" if helper else "test_ops.py::test_plain", *RULES]
 
 
 def main() -> None:
@@ -97,31 +39,11 @@ def main() -> None:
         "--samples", type=int, default=20, help="how many Hypothesis draws for a property"
     )
     options = parser.parse_args()
-    found = [
-        m
-        for file in source_files(options.files)
-        for m in mutants(file, (ROOT / file).read_text("utf-8"))
-    ]
+    found = mutants_of(options.files)
     kept = Results(options.out.resolve() / "results.jsonl", forget=options.again)
     todo = [m for m in found if kept.of(m) is None]
     if todo:
-        prepare(options.out / "tree", options.samples)
-        tests = sorted({f"tests/{part.partition('::')[0]}" for m in todo for part in suite(m)})
-        quiet = [
-            "-q",
-            "-s",
-            "-W",
-            "ignore",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "-p",
-            "no:cov",
-            "-o",
-            "addopts=",
-        ]
-        pytest.main([*quiet, *tests], plugins=[Trial(todo, options.jobs, kept)])
+        run_tests(todo, kept, options.out / "tree", options.samples, options.jobs)
     if untried := sum(kept.of(m) is None for m in found):
         sys.exit(
             f"make mutants: {untried} of {len(found)} mutants were not tried, so there is no "
@@ -133,234 +55,8 @@ def main() -> None:
     print(text.partition("\n## ")[0])
 
 
-def source_files(wanted: list[str]) -> list[str]:
-    paths = (
-        p
-        for w in wanted
-        for p in (sorted((ROOT / w).rglob("*.py")) if (ROOT / w).is_dir() else [ROOT / w])
-    )
-    return [path.relative_to(ROOT).as_posix() for path in paths]
-
-
-class Results:
-    """Verdicts by mutant, one line each in a file that only grows. A changed file has other
-    mutants."""
-
-    def __init__(self, path: Path, forget: bool):
-        self.path, self.verdicts = path, {}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for line in path.read_text("utf-8").splitlines() if path.exists() else ():
-            key, verdict = json.loads(line)
-            self.verdicts[key] = verdict
-        if forget:
-            self.verdicts = {
-                key: verdict for key, verdict in self.verdicts.items() if verdict != "survived"
-            }
-
-    def key(self, mutant: Mutant) -> str:
-        return hashlib.sha256(f"{mutant.file}\n{mutant.source}".encode()).hexdigest()[:20]
-
-    def of(self, mutant: Mutant) -> str | None:
-        return self.verdicts.get(self.key(mutant))
-
-    def add(self, mutant: Mutant, verdict: str) -> None:
-        self.verdicts[self.key(mutant)] = verdict
-        with open(self.path, "a") as file:
-            print(json.dumps([self.key(mutant), verdict]), file=file)
-
-
-def prepare(tree: Path, samples: int) -> None:
-    """A copy of the repository to run in; and Hypothesis seeks no smallest sample, any failure will
-    do."""
-    for part in ("minigrad", "nn", "tests"):
-        shutil.rmtree(tree / part, ignore_errors=True)
-        shutil.copytree(ROOT / part, tree / part, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(ROOT / "setup.cfg", tree)
-    hypothesis.settings.register_profile(
-        "mutants",
-        max_examples=samples,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
-        suppress_health_check=list(hypothesis.HealthCheck),
-    )
-    os.environ.update(HYPOTHESIS_PROFILE="mutants", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
-    sys.modules["torch"] = None  # type: ignore[assignment]  # whoever wants it skips
-    os.chdir(tree)
-    sys.path.insert(0, os.getcwd())
-
-
-class Trial:
-    """A plugin of pytest: with the tests collected, it runs them not once but for every mutant."""
-
-    def __init__(self, todo: list[Mutant], jobs: int, kept: "Results"):
-        self.todo, self.jobs, self.kept = todo, jobs, kept
-        self.answer = -1  # where a child writes what failed
-        self.sound: set[str] = set()
-
-    def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        queue, running = [*self.todo], {}
-        while queue or running:
-            while queue and len(running) < self.jobs:
-                mutant = queue.pop(0)
-                pid, answer = self.start(session.items, mutant, suite(mutant))
-                running[pid] = mutant, answer, time.monotonic()
-            time.sleep(0.01)
-            for pid, (mutant, answer, began) in list(running.items()):
-                if time.monotonic() - began > 10 * SECONDS:
-                    os.kill(pid, signal.SIGKILL)
-                done, status, used = os.wait4(pid, os.WNOHANG)
-                if done:
-                    del running[pid]
-                    verdict = self.verdict(answer, status)
-                    self.must_pass(session, verdict, mutant)
-                    self.kept.add(mutant, verdict)
-                    print(
-                        (
-                            f"{used.ru_utime:5.1f} s  {verdict:65.65} "
-                            f"{mutant.file}:{mutant.line}  {mutant.after}"
-                        ),
-                        flush=True,
-                    )
-        return True
-
-    def verdict(self, answer: int, status: int) -> str:
-        with os.fdopen(answer) as pipe:
-            failed = pipe.read()
-        return failed or ("it hangs" if os.WIFSIGNALED(status) else "survived")
-
-    def must_pass(self, session: pytest.Session, test: str, mutant: Mutant) -> None:
-        """A test that has noticed a mutant passes without one, when the module's own text takes its
-        place."""
-        items = [
-            item
-            for item in session.items
-            if item.nodeid == test and f"{mutant.file} {test}" not in self.sound
-        ]
-        if items:
-            pid, answer = self.start(
-                items, mutant._replace(source=Path(mutant.file).read_text("utf-8")), suite=[""]
-            )
-            _, status = os.waitpid(pid, 0)
-            assert self.verdict(answer, status) == "survived", f"{test} fails without a mutant"
-            self.sound.add(f"{mutant.file} {test}")
-
-    def start(self, items: list[pytest.Item], mutant: Mutant, suite: list[str]) -> tuple[int, int]:
-        """Run tests on a mutant in a child: the child's number, and where its answer comes from."""
-        answer, self.answer = os.pipe()
-        if pid := os.fork():
-            os.close(self.answer)
-            return pid, answer
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        try:
-            install(mutant)
-            items = list(
-                dict.fromkeys(
-                    i for part in suite for i in items if re.match(f"tests/{part}", i.nodeid)
-                )
-            )
-            for item, following in zip(items, [*items[1:], None]):
-                item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-        except BaseException as error:
-            os.write(self.answer, f"does not run: {error!r}"[:200].encode())
-            os._exit(1)
-        os._exit(0)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
-            os.write(self.answer, report.nodeid.encode())
-            os._exit(1)
-
-
-def install(mutant: Mutant) -> None:
-    """Let the changed text take the place of a module: inside the functions and classes that others
-    hold already."""
-    name = mutant.file.removesuffix(".py").replace("/", ".")
-    get_code = SourceFileLoader.get_code
-
-    def changed(self: Any, which: str) -> Any:
-        return compile(mutant.source, self.path, "exec") if which == name else get_code(self, which)
-
-    SourceFileLoader.get_code = changed  # type: ignore[method-assign]
-    from minigrad import autograd
-
-    users = {"minigrad.fast.halves": ["rnn", "gru", "lstm"]}.get(
-        name, []
-    )  # a decorator acts when it is used
-    for module in map(
-        sys.modules.__getitem__, [name, *(f"minigrad.fast.{user}" for user in users)]
-    ):
-        before = dict(vars(module))
-        registered = [
-            (r, w, f)
-            for r in (autograd.OPS, autograd.NONDIFFERENTIABLE)
-            for w, f in r.items()
-            if f in before.values()
-        ]
-        for registry, word, _ in registered:
-            del registry[word]
-        importlib.reload(module)
-        for word, new in list(vars(module).items()):
-            old = before.get(word)
-            if old is not new and getattr(new, "__module__", "") in (
-                name,
-                module.__name__,
-                "minigrad.autograd",
-            ):
-                vars(module)[word] = transplant(old, new)
-        for registry, word, old in registered:
-            if word in registry:
-                registry[word] = old
-
-
-def transplant(old: Any, new: Any) -> Any:
-    """`old`, which others hold, with the inside of `new`."""
-    if inspect.isclass(new):
-        for key, value in vars(new).items():
-            if key not in ("__dict__", "__weakref__", "__doc__"):
-                setattr(old, key, value)
-            for cell in (
-                getattr(value, "__closure__", None) or ()
-            ):  # super() knows its class by a cell
-                cell.cell_contents = old if cell.cell_contents is new else cell.cell_contents
-    elif not inspect.isfunction(new):
-        return new
-    elif (
-        new.__closure__
-    ):  # an op, or a function that another one wraps: all that they do is in their cells
-        for was, cell in zip(old.__closure__, new.__closure__, strict=True):
-            if cell.cell_contents is not new:
-                was.cell_contents = cell.cell_contents
-        vars(old).update({key: value for key, value in vars(new).items() if key != "__wrapped__"})
-    else:
-        old.__code__, old.__defaults__, old.__kwdefaults__ = (
-            new.__code__,
-            new.__defaults__,
-            new.__kwdefaults__,
-        )
-    return old
-
-
-def reasons() -> dict[str, str]:
-    """Why a survivor may live: from lines `file: before -> after` with the reason, indented, under
-    them."""
-    found: dict[str, str] = {}
-    names: list[str] = []
-    for line in (HERE / "reasons.txt").read_text("utf-8").splitlines():
-        if line.startswith("    "):
-            found |= {name: line.strip() for name in names}
-            names = []
-        elif line:
-            names.append(line)
-    return found
-
-
 def report(found: list[Mutant], kept: Results) -> str:
-    why, files = reasons(), list(dict.fromkeys(m.file for m in found))
+    why, files = reasons(HERE / "reasons.txt"), list(dict.fromkeys(m.file for m in found))
     alive = [m for m in found if kept.of(m) == "survived"]
     total = len(found)
     text = [

@@ -28,8 +28,10 @@ import minigrad as mg
 from minigrad import autograd
 from minigrad.array import NUMPY
 from minigrad.prove import exact, report, rules
-from minigrad.prove.cases import CASES, has_case
-from minigrad.prove.layers import BLOCKS, prove_layer
+from minigrad.prove.cases import BORDERS, CASES, has_case
+from minigrad.prove.field import NoSquareRoot
+from minigrad.prove.layers import BLOCKS, prove_directions, prove_layer
+from minigrad.prove.points import Unknown
 from minigrad.prove.symbols import Symbols, is_zero
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -39,16 +41,17 @@ FILES = [
     "minigrad/ops/linalg.py",
     *[
         f"minigrad/byhand/{name}.py"
-        for name in "rnn gru lstm layer_norm softmax_cross_entropy sequence".split()
+        for name in "rnn gru lstm layer_norm softmax_cross_entropy sequence directions".split()
     ],
 ]
-SECONDS = 60  # for the proofs of one mutant
+SECONDS = 60  # of processor time for the proofs of one mutant
 GRADIENT = "its gradient is not its derivative"
 VALUE = "its value is not the rule's"
 RAISES = "it does not run"
 WORD = "another result on numbers in every order"
 SAME = "the same for all real numbers"
 UNDECIDED = "undecided"
+LAYER_SIZES = ((4, 3, 1, 2), (3, 2, 2, 3), (1, 1, 1, 1))
 REFUTED = (GRADIENT, VALUE, RAISES, WORD)
 
 
@@ -115,16 +118,18 @@ def limited(seconds: int) -> Iterator[None]:
     def ring(*_: Any) -> None:
         raise TimeoutError
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGVTALRM, ring)
+    signal.setitimer(signal.ITIMER_VIRTUAL, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def judged(mutant: Mutant) -> str:
+    if mutant.file.endswith("directions.py"):
+        return judged_directions(mutant)
     try:
         ops, words = changed_ops(mutant)
     except TimeoutError:
@@ -157,6 +162,12 @@ def changed_ops(mutant: Mutant) -> tuple[dict[str, Any], dict[str, Any]]:
     return ops, words
 
 
+def raised(error: Exception) -> str:
+    """The verdict where a mutant raises: undecided where it is the proof that knows no more."""
+    is_limit = isinstance(error, NotImplementedError | NoSquareRoot | Unknown)
+    return UNDECIDED if is_limit or "the sample point lies" in str(error) else RAISES
+
+
 # Ops over symbols
 
 
@@ -169,20 +180,24 @@ def judged_op(name: str, op: Any) -> str:
         found = judged_case(name, op, case)
         if found != SAME:
             return found
+    for case in BORDERS.get(name, []):
+        found = judged_case(name, op, case, rules.prove_border)
+        if found != SAME:
+            return found
     return SAME
 
 
-def judged_case(name: str, op: Any, case: Any) -> str:
+def judged_case(name: str, op: Any, case: Any, prove: Any = rules.prove_case) -> str:
     """One case of an op: the derivative, the value, and that of its composition."""
     proof = rules.Proof(name)
     try:
-        if not same_values(name, op, case):
+        if prove is rules.prove_case and not same_values(name, op, case):
             return VALUE
-        rules.prove_case(op.rule, case, proof)
+        prove(op.rule, case, proof)
     except TimeoutError:
         raise
-    except Exception:
-        return RAISES
+    except Exception as error:
+        return raised(error)
     return GRADIENT if proof.open else SAME
 
 
@@ -222,18 +237,41 @@ def same_results(a: Any, b: Any) -> bool:
 
 def judged_layer(name: str, op: Any) -> str:
     """A recurrent layer by hand, in each of its settings."""
-    for size in ((3, 2, 2, 3), (2, 1, 1, 2), (1, 1, 1, 1)):
+    for size in LAYER_SIZES:
         for settings in variants(name, size):
-            try:
-                proof = prove_layer(name, "mutant", op.rule, size, seed=3, **settings)
-            except TimeoutError:
-                raise
-            except Exception:
-                return RAISES
-            if any("composition" in why for why in proof.open):
-                return VALUE
-            if proof.open:
-                return GRADIENT
+            found = judged_run(prove_layer, name, "mutant", op.rule, size, seed=3, **settings)
+            if found != SAME:
+                return found
+    return SAME
+
+
+def judged_run(prove: Callable[..., Any], *args: Any, **settings: Any) -> str:
+    """One layer in one of its settings."""
+    try:
+        proof = prove(*args, **settings)
+    except TimeoutError:
+        raise
+    except Exception as error:
+        return raised(error)
+    if any("composition" in why for why in proof.open):
+        return VALUE
+    return GRADIENT if proof.open else SAME
+
+
+def judged_directions(mutant: Mutant) -> str:
+    """A change of both directions, under each layer in each of its settings."""
+    try:
+        both = vars(Changed(module_of(mutant.file), mutant.source).module)["both_directions"]
+    except Exception:
+        return RAISES
+    for name in BLOCKS:
+        for size in LAYER_SIZES:
+            for settings in report.variants(name, size):
+                if "reverse" in settings:
+                    continue
+                found = judged_run(prove_directions, name, size, seed=3, both=both, **settings)
+                if found != SAME:
+                    return found
     return SAME
 
 
@@ -279,6 +317,10 @@ def calls_of(name: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
             x = np.array([values, values[::-1]])
             yield [x], {}
             yield [np.array(values)], {"keepdim": True}
+            if name in ("any", "all"):
+                for several in ([0], (0, 1), (-1,), ()):
+                    yield [x], {"dim": several}
+                yield [np.array(values[0])], {"dim": (0,)}
             for dim, keepdim in product((0, 1, -1), (False, True)):
                 yield [x], {"dim": dim, "keepdim": keepdim}
     elif name.startswith(("logical", "bitwise")):
@@ -288,15 +330,3 @@ def calls_of(name: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
         yield [numbers[:, None], numbers[None, :]], {}
     else:
         yield [numbers], {}
-
-
-def mutants_of(files: list[str], make: Callable[..., Any]) -> list[Mutant]:
-    """All mutants of these files, or files in these folders."""
-    paths = []
-    for name in files:
-        path = ROOT / name
-        paths += sorted(path.rglob("*.py")) if path.is_dir() else [path]
-    found = []
-    for path in paths:
-        found += make(path.relative_to(ROOT).as_posix(), path.read_text("utf-8"))
-    return found
