@@ -111,7 +111,15 @@ from minigrad.functional import (
     var,
 )
 from minigrad.distributions import bernoulli, multinomial
-from minigrad.functional import broadcast_tensors, concat, dstack, hstack, meshgrid, vstack
+from minigrad.functional import (
+    broadcast_tensors,
+    concat,
+    concatenate,
+    dstack,
+    hstack,
+    meshgrid,
+    vstack,
+)
 from minigrad.functional import argsort, bincount, cummax, cummin, median, sort, topk, unique
 from minigrad.functional import (
     diag,

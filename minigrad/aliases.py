@@ -1,12 +1,11 @@
 """PyTorch's other names: `multiply` is `mul`. What they refuse, they refuse by the first name."""
 
-from minigrad.functional import atan2, clamp, concat, movedim, vstack
+from minigrad.functional import atan2, clamp, movedim, vstack
 from minigrad.ops import abs, div, ge, gt, le, lt, mul, ne, neg, sign, sub, swapaxes, trunc
 
 absolute = abs
 arctan2 = atan2
 clip = clamp
-concatenate = concat
 divide = true_divide = div
 fix = trunc
 greater = gt

@@ -51,6 +51,28 @@ def refuse_out(name: str, out: Any) -> None:
         raise NotImplementedError(f"{name}: out= is not supported; use the tensor that is returned")
 
 
+# PyTorch's keywords that are accepted at these values alone
+DEFAULTS: dict[str, tuple[Any, ...]] = {
+    "layout": (None,),
+    "pin_memory": (None, False),
+    "memory_format": (None,),
+    "generator": (None,),
+    "out": (None,),
+}
+
+
+def refuse_keywords(name: str, **keywords: Any) -> None:
+    """Raise TypeError for a keyword that is none of DEFAULTS, NotImplementedError for another value
+    than its default.
+    """
+    for keyword, value in keywords.items():
+        if keyword not in DEFAULTS:
+            raise TypeError(f"{name}: expected keywords that it knows, got {keyword}={value!r}")
+        if not any([value is default for default in DEFAULTS[keyword]]):
+            given = f"{keyword}={errors.describe(value)}"
+            raise NotImplementedError(f"{name}: {given} is not supported; leave it out")
+
+
 def as_operands(name: str, *operands: Any) -> list[Any]:
     """Tensors, arrays and numbers that are combined element by element, ready to be.
 

@@ -155,12 +155,31 @@ class Conversions(TensorBase):
         """Whether the numbers are on a GPU."""
         return self.device.type == "cuda"
 
-    def to(self, *target: Any, dtype: Any = None, device: Any = None) -> Any:
+    def to(
+        self,
+        *target: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: Any = False,
+        copy: Any = False,
+        memory_format: None = None,
+        other: Any = None,
+    ) -> Any:
         """self in another dtype, on another device, or as another tensor is.
 
-        Itself where nothing changes. Raises TypeError where a target is none of the three.
+        Itself where nothing changes, except with copy=True. non_blocking has no effect: what comes
+        later waits for the data by itself. Raises TypeError where a target is none of the three.
         """
-        for t in target:
+        arguments.refuse_keywords("to", memory_format=memory_format)
+        switches = [t for t in target[1:] if isinstance(t, bool_)]  # non_blocking, copy
+        places = [*target[:1], *[t for t in target[1:] if not isinstance(t, bool_)]]
+        x = self.converted(places if other is None else [*places, other], dtype, device)
+        is_wanted = switches[1] if len(switches) > 1 else copy
+        return ops.clone(x) if is_wanted and x is self else x
+
+    def converted(self, targets: Any, dtype: Any, device: Any) -> Any:
+        """self as the targets say; itself where nothing changes."""
+        for t in targets:
             if isinstance(t, TensorBase):
                 dtype = t.array.dtype
                 device = array.device_of(t.array)
@@ -208,7 +227,7 @@ class Conversions(TensorBase):
     bool = partialmethod(to, array.bool_)
     byte = partialmethod(to, array.uint8)
 
-    def half(self) -> Any:
+    def half(self, memory_format: None = None) -> Any:
         """Refused: there is no float16 here. Raises NotImplementedError."""
         raise NotImplementedError("half: float16 is not supported; use .float()")
 
@@ -248,8 +267,10 @@ class Conversions(TensorBase):
         dtype: Any = None,
         device: Any = None,
         requires_grad: Any = False,
+        **keywords: Any,
     ) -> Any:
         """`fill_value` everywhere, by default in this one's dtype and on its device."""
+        arguments.refuse_keywords("new_full", **keywords)
         sizes = arguments.as_sizes("new_full", (size,))
         if any([n < 0 for n in sizes]):
             raise ValueError(f"new_full: expected sizes of 0 or more, got {sizes}")
@@ -275,9 +296,16 @@ class Conversions(TensorBase):
         return self.new_full(arguments.as_sizes("new_empty", sizes), 0, **settings)
 
     def new_tensor(
-        self, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+        self,
+        data: Any,
+        *,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: Any = False,
+        **keywords: Any,
     ) -> Any:
         """A copy of `data` as a tensor of this one's dtype, on its device."""
+        arguments.refuse_keywords("new_tensor", **keywords)
         values = data.array if isinstance(data, TensorBase) else data
         array.refuse_masked("new_tensor", values)
         wanted = self.dtype if dtype is None else as_dtype("new_tensor", dtype)
@@ -291,8 +319,13 @@ class Conversions(TensorBase):
         t = TensorBase.tensor_class(array.to_device(values, target))
         return t.requires_grad_(requires_grad)
 
-    def numpy(self) -> np.ndarray[Any, Any]:
-        """The array itself, sharing its memory; for a CPU tensor that requires no gradient."""
+    def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
+        """The array itself, sharing its memory; for a CPU tensor that requires no gradient.
+
+        force: any other, too, without its gradient and from its device.
+        """
+        if force:
+            return array.to_numpy(self.array)
         if self.requires_grad:
             raise RuntimeError(
                 "numpy: this tensor requires a gradient, which NumPy cannot carry; "
@@ -407,7 +440,7 @@ CLASSES = {  # PyTorch's names of the classes of tensors
     "uint8": "ByteTensor",
     "bool": "BoolTensor",
 }
-int_, type_ = int, type  # the class above has methods of these names
+bool_, int_, type_ = bool, int, type  # the class above has methods of these names
 
 
 def is_device(target: Any) -> bool:

@@ -18,19 +18,12 @@ from minigrad.arguments import (
     as_number,
     as_sizes,
     given_size,
+    refuse_keywords,
 )
 from minigrad.array import get_default_dtype, int64, refuse_masked, to_device, to_numpy
 from minigrad.autograd import TensorBase
 from minigrad.tensor import Tensor
 
-# PyTorch's keywords that are accepted at these values alone
-DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "layout": (None,),
-    "pin_memory": (None, False),
-    "memory_format": (None,),
-    "generator": (None,),
-    "out": (None,),
-}
 LARGEST = np.iinfo(np.int64).max
 
 
@@ -47,15 +40,10 @@ def make(
 ) -> Tensor:
     """A tensor that takes over the host array `values`, on behalf of `name`.
 
-    Raises TypeError for an unknown keyword or dtype, NotImplementedError for one of DEFAULTS with
-    another value.
+    Raises TypeError for an unknown keyword or dtype, NotImplementedError for another value of a
+    keyword that is accepted at its default alone.
     """
-    for keyword, value in defaults.items():
-        if keyword not in DEFAULTS:
-            raise TypeError(f"{name}: expected keywords that it knows, got {keyword}={value!r}")
-        if not any([value is default for default in DEFAULTS[keyword]]):
-            given = f"{keyword}={errors.describe(value)}"
-            raise NotImplementedError(f"{name}: {given} is not supported; leave it out")
+    refuse_keywords(name, **defaults)
     if dtype is not None:
         values = as_held(name, values, as_dtype(name, dtype))
     target = array.device(device or "cpu")

@@ -288,8 +288,12 @@ class InPlace(Conversions):
         """self *= other."""
         return self.update("mul_", ops.mul, other)
 
-    def div_(self, other: Any) -> Any:
+    def div_(self, other: Any, *, rounding_mode: None = None) -> Any:
         """self /= other."""
+        if rounding_mode is not None:
+            raise NotImplementedError(
+                f"div_: rounding_mode={errors.describe(rounding_mode)} is not supported; use //="
+            )
         return self.update("div_", ops.div, other)
 
     def pow_(self, exponent: Any) -> Any:
@@ -435,6 +439,10 @@ class InPlace(Conversions):
         """self with two dimensions exchanged."""
         return self.reshape_in_place(functional.transpose, dim0, dim1)
 
+    def swapaxes_(self, axis0: int, axis1: int) -> Any:
+        """transpose_, by NumPy's name."""
+        return self.transpose_(axis0, axis1)
+
     def t_(self) -> Any:
         """self as its transpose."""
         return self.reshape_in_place(functional.t)
@@ -476,7 +484,6 @@ OTHER_NAMES = {
     "negative_": "neg_",
     "sgn_": "sign_",
     "subtract_": "sub_",
-    "swapaxes_": "transpose_",
     "swapdims_": "transpose_",
     "true_divide_": "div_",
 }

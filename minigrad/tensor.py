@@ -285,12 +285,18 @@ class Tensor(InPlace):
         """self repeated to the shape of another tensor, without a copy."""
         return functional.expand(self, tuple(arguments.as_input("expand_as", other).shape))
 
-    def is_contiguous(self) -> bool:
+    def split(self, split_size: Any, dim: int = 0) -> Any:
+        """Parts of that size along `dim`, the last one maybe smaller; or of the sizes in a list."""
+        return functional.split(self, split_size, dim)
+
+    def is_contiguous(self, memory_format: None = None) -> bool:
         """Whether the memory is in the order of the elements."""
+        arguments.refuse_keywords("is_contiguous", memory_format=memory_format)
         return bool(self.array.flags.c_contiguous)
 
-    def contiguous(self) -> Any:
+    def contiguous(self, memory_format: None = None) -> Any:
         """self where its memory is in order, else a copy."""
+        arguments.refuse_keywords("contiguous", memory_format=memory_format)
         return self if self.array.flags.c_contiguous else functional.in_order(ops.clone(self))
 
 
@@ -340,7 +346,7 @@ FUNCTIONS = {
         logical_and logical_not logical_or logical_xor logsumexp masked_fill masked_select
         matmul max mean median min minimum mm movedim mv narrow nonzero norm outer positive
         prod ravel reciprocal remainder repeat repeat_interleave roll round rsqrt scatter
-        scatter_add select sort split square squeeze std t take_along_dim topk transpose
+        scatter_add select sort square squeeze std t take_along_dim topk transpose
         tril triu unfold unique unsqueeze var
     """,
     distributions: "bernoulli multinomial",

@@ -34,6 +34,7 @@ from minigrad.functional.elementwise import (
 from minigrad.functional.joining import (
     broadcast_tensors,
     concat,
+    concatenate,
     dstack,
     hstack,
     meshgrid,

@@ -21,6 +21,12 @@ def concat(tensors: Any, dim: int = 0, *, out: None = None) -> Tensor:
     return ops.cat(listed("concat", tensors, out), dim)
 
 
+def concatenate(tensors: Any, axis: int = 0, *, dim: int | None = None, out: None = None) -> Tensor:
+    """cat, by NumPy's name."""
+    along = axis if dim is None else dim
+    return ops.cat(listed("concatenate", tensors, out), along)
+
+
 def hstack(tensors: Any, *, out: None = None) -> Tensor:
     """The tensors side by side: along dim 1, vectors along dim 0."""
     parts = with_ndim(listed("hstack", tensors, out), 1)

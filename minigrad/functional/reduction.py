@@ -270,7 +270,7 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False, *, out: None = Non
     return y if keepdim else squeeze(y, tuple(reduced_dims("logsumexp", x, dim)))
 
 
-def log_softmax(input: Tensor, dim: int, *, dtype: Any = None, out: None = None) -> Tensor:
+def log_softmax(input: Tensor, dim: int, dtype: Any = None, *, out: None = None) -> Tensor:
     """x - log Σ eˣ along `dim`, in the shape of x; NaN for a slice that is all -∞ or holds ∞."""
     x = as_input("log_softmax", input, dtype, out)
     normalize_dim("log_softmax", x, dim)
