@@ -43,6 +43,7 @@ class Claim:
     effect: float = 0.0
     scale: str = "difference"
     reason: str = ""
+    rates: str = ""
     only_if: str = ""
     shown_by: str = ""
     expected: float | None = None
@@ -110,6 +111,8 @@ def check(row: Claim, rows: Mapping[str, Claim]) -> None:
         problem = f"effect: expected more than no effect, got {row.effect}"
     elif not (all(row.sides) and row.reason):
         problem = "expected two sides, and a reason for the size of the effect"
+    elif not row.rates:
+        problem = "expected rates: those tried and what one was chosen on, or why there was none"
     if problem:
         raise ValueError(f"row {row.name}: {problem}")
 

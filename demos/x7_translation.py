@@ -210,12 +210,13 @@ def run(task: str, version: str, rates: list[float], seeds: Sequence[int]) -> Ru
 for task in TASKS:
     for version in EQUAL:
         done[task, version] = run(task, version, RATES, lab.seeds())
-LONG = TASKS[0]  # the task of the two larger versions, which take the rate of the one they enlarge
-taken: dict[float, list[int]] = {}
+LONG = TASKS[0]  # the task of the two larger versions
+taken: dict[float, list[int]] = {}  # outside the ledger, these have the rate of what they enlarge
 for row in done[LONG, "no attention"]:
     taken.setdefault(row["lr"], []).append(row["seed"])
 for version in LARGER:
-    by_rate = [run(LONG, version, [lr], seeds) for lr, seeds in taken.items()]
+    grid = [(RATES, lab.seeds())] if lab.ledger else [([lr], at) for lr, at in taken.items()]
+    by_rate = [run(LONG, version, rates, seeds) for rates, seeds in grid]
     done[LONG, version] = Runs(row for runs in by_rate for row in runs).best("chosen by")
 
 
