@@ -30,7 +30,7 @@ import numpy as np
 from tqdm import tqdm
 
 from demos import claims, cluster, engines, options, records, report, rule, store, verdicts
-from demos.verdicts import readable
+from demos.verdicts import counted, readable
 
 given: options.Options | None = (
     None  # set by `python -m demos`; a script of its own reads its command line
@@ -290,7 +290,7 @@ class Lab:
         lines = [
             ("", f"Claim{place}: {row.text}"),
             ("  ", told if row.is_fact else f"{told}  [{row.measure}]"),
-            ("  -> ", f"{kept.word} (ledger, {kept.seeds} seeds)"),
+            ("  -> ", f"{kept.word} (ledger, {counted(kept.seeds, 'seed')})"),
         ]
         if own and not self.quick:
             lines.append(("  -> ", f"{own} (these runs alone)"))

@@ -116,7 +116,7 @@ def ledger_html(ledger: list[dict[str, Any]]) -> Iterator[str]:
             text(row["where"]),
             f'<a href="#{html.escape(row["section"])}">{text(row["claim"])}</a>',
             sides_html(row),
-            f"{drawn}<br>{int(row['seeds'])} seeds" if row["seeds"] else "",
+            f"{drawn}<br>{verdicts.counted(row['seeds'], 'seed')}" if row["seeds"] else "",
             badge(row["verdict"]),
         ]
         columns = zip(COLUMNS, cells)
@@ -173,7 +173,7 @@ def claim_html(block: dict[str, Any], out: Path) -> Iterator[str]:
     place = f'<span class="place">{text(block["where"])}</span>'
     yield f'<div class="claim"><p>{text(block["claim"])} {place}</p>'
     yield f"<p>{sides_html(block)}</p>"
-    seeds = f"ledger, {block['seeds']} seeds"
+    seeds = f"ledger, {verdicts.counted(block['seeds'], 'seed')}"
     yield f"<p>{badge(block['verdict'])} <span class='place'>({seeds})</span></p>"
     if block["own"] and not block["quick"]:
         yield f"<p>{badge(block['own'])} <span class='place'>(these runs alone)</span></p>"

@@ -172,6 +172,17 @@ def highlights(found: Verdicts) -> str:
     return "".join(lines)
 
 
+def rates(found: Verdicts) -> Iterator[str]:
+    """For each row the learning rates that were tried, or why there was no choice."""
+    rows_of: dict[str, list[str]] = {}
+    for verdict in found.values():
+        if not verdict.row.is_fact:
+            rows_of.setdefault(verdict.row.rates, []).append(verdict.row.text)
+    yield "| rates | claims |\n|---|---|\n"
+    for told in sorted(rows_of, key=lambda text: text.startswith("none")):
+        yield f"| {cell(told)} | {cell('; '.join(rows_of[told]))} |\n"
+
+
 def not_on_torch() -> Iterator[str]:
     """Why some rows have no runs on PyTorch."""
     reasons = {**engines.NOT_RUN, **engines.NOT_MEASURED, "all others": engines.NOT_RUN_YET}
@@ -200,10 +211,9 @@ def before_the_table(found: Verdicts) -> str:
     if not count:
         return ""
     return (
-        f"\n{count} rows have no runs under the table yet. They are judged by the same rule from "
-        "[runs of 2026-11-22](records/earlier), made before the table was written and with two "
-        'learning rates in place of three. They are marked "earlier", and count as provisional: '
-        "`python -m demos.ledger` replaces them.\n"
+        f"\nRows without runs under the table yet: {count}. They are judged by the same rule from "
+        "[runs made before](records/earlier) the row was as it is, with fewer learning rates. They "
+        'are marked "earlier", and count as provisional: `python -m demos.ledger` replaces them.\n'
     )
 
 
@@ -268,10 +278,26 @@ comparison under the condition, does. The interval is Student's t at 98.75 % for
 four looks (5, 10, 20, 30 runs), which is 95 % for all of them; why, and what it takes that runs
 agree to the last digit, is in [rule.py](rule.py). Ahead: how many runs are ahead of their partner
 in the claimed direction. p: of no difference, or of one that matters where likeness is claimed,
-corrected for the looks and for all comparisons of the table (Holm). Two sides that are the same
-network hold in fewer than 1 of 20 cases ([test_rule.py](../tests/test_rule.py)). Facts are counted
-or computed, the same in every run.
+corrected for the looks and for all comparisons of the table (Holm). Facts are counted or computed,
+the same in every run.
 """
+EQUAL_HELD = (9, 400)  # at most so many claims about equal networks hold, of so many
+FOUND = {0.5: 5, 1: 10, 2: 20}  # by how many smallest effects runs differ -> runs
+
+
+def tried() -> str:
+    """How the rule does on claims whose truth is known."""
+    held, number = EQUAL_HELD
+    powers = [
+        f"{rule.power(spread, n):.0%} at {n} runs if they differ by {spread:g}"
+        for spread, n in FOUND.items()
+    ]
+    return (
+        "Tried on claims whose truth is known ([test_rule.py](../tests/test_rule.py)): of "
+        f"{number} with the same network on both sides, or with differences about 0 of another "
+        f"kind, of five in all, at most {held} hold ({held / number:.1%}; fewer than 5% may). Twice the "
+        f"smallest effect is found in {', '.join(powers)} smallest effects (standard deviation)."
+    )
 
 
 def page(results: Results, records: Records, found: Verdicts) -> str:
@@ -284,16 +310,19 @@ def page(results: Results, records: Records, found: Verdicts) -> str:
         "`python -m demos.results` from [the records of the runs](records), which `python -m "
         "demos.ledger` adds to, under the table of claims "
         f"{claims.table_hash()}.",
-        f" {stale} results made under other rows of the table are left out." * bool(stale),
+        f" Left out: {verdicts.counted(stale, 'result')} made under other rows." * bool(stale),
         "\n\n",
         TOLD.read_text("utf-8") if TOLD.exists() else "",
         "\n## How it is judged\n\n",
         HOW,
-        f"\n{after_holm(found)}\n\n{found_with(found)}\n",
+        f"\n{tried()}\n\n{after_holm(found)}\n\n{found_with(found)}\n",
         before_the_table(found),
         "\n## Claims\n\n",
         *rows(found, records),
         *not_on_torch(),
+        "\n## Learning rates\n\nWhat was tried for each side, and what a rate was chosen on: never "
+        "on what is reported.\n\n",
+        *rates(found),
         "\n## Verdicts that changed\n\nAgainst the ledger before, which had a rule of its own for "
         "each claim, and what brought the change:\n\n",
         *changes(found),

@@ -108,6 +108,15 @@ def committed() -> dict[str, Verdict]:
     return of(Records.load(), earlier=Records.load(EARLIER))
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things in words.
+
+    >>> counted(1, "seed"), counted(5, "seed")
+    ('1 seed', '5 seeds')
+    """
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
 def readable(text: str) -> str:
     """2·10⁻¹¹ for 2e-11, and no control characters."""
     text = store.printable(text)

@@ -129,24 +129,12 @@ setting = {
     **content,
     "steps": STEPS,
     "H": 64 if lab.quick else 128,
+    "lr": 0.02,
     "device": lab.device,
 }
 WAYS = list(SHADES)
-lr_of = dict.fromkeys(WAYS, 0.02)
-if lab.ledger:  # of each way chosen once, on the validation part, by two runs that are not reported
-    for way in WAYS:
-        p, pilot = (0.0 if way == "none" else 0.15), setting | {"seed": [100, 101]}
-        tried = lab.run(overfitting, way=way, p=p, lr=[0.007, 0.02, 0.05], **pilot)
-        mean = {lr: tried.where(lr=lr)["valid at end"].mean() for lr in (0.007, 0.02, 0.05)}
-        lr_of[way] = min(mean, key=lambda lr: mean[lr])
-        print(way, mean)
-grid = {"none": [0.0]} | dict.fromkeys(WAYS[1:], RATES)
-runs = Runs(
-    row
-    for way, rates in grid.items()
-    for row in lab.run(overfitting, way=way, p=rates, lr=lr_of[way], **setting)
-)
-plain = runs.where(way="none")
+plain = lab.run(overfitting, way="none", p=0.0, **setting)
+runs = Runs([*plain, *lab.run(overfitting, way=WAYS[1:], p=RATES, **setting)])
 
 
 def best(way: str, when: str = "valid at end") -> Runs:

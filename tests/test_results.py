@@ -41,11 +41,30 @@ def test_each_row_says_what_would_count() -> None:
         assert row.place or row.name in shown, f"{row.name}: neither a claim nor a condition"
 
 
+def test_each_comparison_has_three_rates_for_a_side_or_says_why_not() -> None:
+    for row in claims.table().values():
+        tried = re.findall(r"0\.\d+", row.rates)
+        reason = re.fullmatch(
+            r"none: .{10,}|those of its three tasks, three for each .*", row.rates
+        )
+        assert row.is_fact or reason or (len(tried) % 3 == 0 and "chosen for" in row.rates), (
+            row.name
+        )
+
+
+def test_the_scripts_have_the_rates_that_the_table_names() -> None:
+    for row in claims.table().values():
+        source = SCRIPTS[row.script].read_text("utf-8")
+        for tried in re.findall(r"(?:0\.\d+, )+0\.\d+", row.rates):
+            assert f"[{tried}]" in source, f"{row.name}: {tried}"
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
         ('sides = ["x", "y"]\nreason = "r"', "row a: effect: expected more than no effect"),
         ('sides = ["x", "y"]\neffect = 1', "row a: expected two sides, and a reason"),
+        ('sides = ["x", "y"]\neffect = 1\nreason = "r"', "row a: expected rates: those tried"),
         ('direction = "more"', "row a: direction: expected greater, less or alike"),
         ('scale = "ratio"\neffect = 1', "row a: effect: expected more than no effect, got 1"),
         ('only_if = "it rains"', "row a: only_if and shown_by, the name of another row, go"),
@@ -93,7 +112,7 @@ def test_a_record_made_under_another_row_does_not_count_and_is_said(tmp_path: Pa
     records.add(tmp_path, "x5", [line])
     kept = Records.load(tmp_path)
     assert kept.sides("locked") == ([], []) and kept.stale == {"locked": 1}
-    assert "1 results made under other rows of the table are left out" in results.page(
+    assert "Left out: 1 result made under other rows." in results.page(
         results.load(), kept, verdicts.of(kept)
     )
 
@@ -145,7 +164,7 @@ def test_runs_before_the_table_count_only_where_nothing_else_is_there(tmp_path: 
     kept = verdicts.of(new, earlier=old)
     assert (kept["locked"].kind, kept["locked"].earlier) == (rule.FAILS, False)
     assert (kept["drop-h"].kind, kept["drop-h"].earlier) == (rule.HOLDS, True)
-    assert "1 rows have no runs under the table yet" in results.before_the_table(kept)
+    assert "Rows without runs under the table yet: 1." in results.before_the_table(kept)
     assert not kept["variational"].earlier and kept["variational"].kind == verdicts.NOT_RUN
     assert verdicts.of(new)["drop-h"].kind == verdicts.NOT_RUN
 

@@ -12,7 +12,7 @@ pytest.importorskip("scipy", reason="the ledger needs the extra demos")
 
 import minigrad as mg
 import nn
-from demos import rule
+from demos import results, rule
 from nn import optim
 
 Draw = Callable[[np.random.Generator], np.ndarray]  # thirty paired differences
@@ -94,6 +94,7 @@ def test_equal_networks_seldom_seem_to_differ(draw: Draw, direction: str) -> Non
     effect = 1e-6  # so small that only the interval keeps a claim from holding
     verdicts = [sequential(draw(random), effect, direction).verdict for _ in range(CLAIMS)]
     assert verdicts.count(rule.HOLDS) < 0.05 * CLAIMS
+    assert verdicts.count(rule.HOLDS) <= results.EQUAL_HELD[0] and results.EQUAL_HELD[1] == CLAIMS
     assert set(verdicts) <= {rule.HOLDS, rule.FAILS, rule.UNDECIDED}
 
 

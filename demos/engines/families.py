@@ -6,15 +6,19 @@ data and training are those of the demos; sizes are smaller, and each trains for
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 import minigrad as mg
 import nn
-from demos import corpora, pairs, seq2seq, series, tagging, tasks, text, timing
+from demos import corpora, options, pairs, seq2seq, series, tagging, tasks, text, timing
 from demos.models import SentenceClassifier, SequenceClassifier
 from demos.training import shuffled, train
 from minigrad import Tensor
@@ -161,6 +165,80 @@ def peepholes() -> Losses:
     return train(Timed(), [data] * STEPS, lr=0.01, clip=1.0)[0]
 
 
+# ---- the papers, whose models and tasks are defined in their scripts
+
+
+@cache
+def parts_of(script: str) -> Any:
+    """What a script defines before its first run, and its later functions and classes."""
+    kept: list[ast.stmt] = []
+    running = False
+    for node in ast.parse(options.SCRIPTS[script].read_text("utf-8")).body:
+        names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+        running = running or "lab.run" in ast.unparse(node)
+        defines = isinstance(node, ast.Import | ast.ImportFrom | ast.ClassDef | ast.FunctionDef)
+        if defines or not ("lab" in names or "Lab" in names or running):
+            kept.append(node)
+    found: dict[str, Any] = {"__name__": script}
+    exec(compile(ast.Module(kept, []), script, "exec"), found)
+    return SimpleNamespace(**found)
+
+
+def counting(kind: str) -> Losses:
+    """Papers 1: where a string of a's and b's ends."""
+    p1 = parts_of("p1")
+    mg.manual_seed(10)
+    random = np.random.default_rng(10)
+    batches = (p1.strings(random.integers(1, 13, 32)) for _ in range(STEPS))
+    return train(p1.Reader(kind, 2, 10), batches, 0.01, 1.0, criterion=p1.weighted_loss)[0]
+
+
+def parity(kind: str) -> Losses:
+    """Papers 1: whether the ones so far are odd."""
+    p1 = parts_of("p1")
+    mg.manual_seed(11)
+    batches = (p1.parity(32, 12) for _ in range(STEPS))
+    loss = nn.functional.binary_cross_entropy_with_logits
+    return train(p1.Reader(kind, 1, 10), batches, 0.03, 1.0, criterion=loss)[0]
+
+
+def long_lag(task: str, model: str) -> Losses:
+    """Papers 2: adding, or the order of two symbols."""
+    p2 = parts_of("p2")
+    mg.manual_seed(12)
+    network = p2.AtTheEnd(model, *p2.TASKS[task], 30)
+    draw, criterion = (p2.adding, nn.MSELoss()) if task == "adding" else (p2.order, None)
+    batches = (draw(32, 30) for _ in range(STEPS))
+    return train(network, batches, 0.01, 1.0, criterion=criterion)[0]
+
+
+def latch(model: str) -> Losses:
+    """Papers 3: an LSTM without one of its gates, or with two of them coupled."""
+    p3 = parts_of("p3")
+    mg.manual_seed(13)
+    network = p3.Latch(model, 11, 24, 10)
+    batches = (tasks.latch_task(32, 30, rate=0.06)[:2] for _ in range(STEPS))
+    return train(network, batches, 0.01, 1.0)[0]
+
+
+def characters(model: str) -> Losses:
+    """Papers 3: the same as a language model, after each step of its training."""
+    corpus = text.split(text.read())
+    mg.manual_seed(14)
+    network = text.LanguageModel("LSTM", len(corpus.alphabet), 48)
+    network.rnn = parts_of("p3").layer(model, 32, 48)
+    columns, piece = text.streams(corpus.train, 16), text.streams(corpus.valid[:400], 4)
+    return text.learn(network, columns, 32, STEPS, 0.01, lambda: text.bits(network, piece), every=1)
+
+
+def recalling(model: str) -> Losses:
+    """Papers 4: copy memory, by a convolution or by gates."""
+    p4 = parts_of("p4")
+    mg.manual_seed(15)
+    network = p4.make(model, 20 + 2 * p4.SYMBOLS)
+    return train(network, (p4.copy_memory(32, 20) for _ in range(STEPS)), 0.01, 1.0)[0]
+
+
 FAMILIES: dict[str, Callable[[], Losses]] = {
     "copy task, RNN in float64": lambda: copying("RNN", double=True),
     "copy task, GRU": lambda: copying("GRU"),
@@ -185,6 +263,26 @@ FAMILIES: dict[str, Callable[[], Losses]] = {
     "translation, no attention": lambda: translator(attends=False),
     "translation, attention": lambda: translator(attends=True),
     "timing, peepholes": peepholes,
+    "counting, LSTM": lambda: counting("LSTM"),
+    "counting, GRU": lambda: counting("GRU"),
+    "parity, LSTM": lambda: parity("LSTM"),
+    "parity, GRU": lambda: parity("GRU"),
+    "adding, RNN": lambda: long_lag("adding", "RNN"),
+    "adding, GRU": lambda: long_lag("adding", "GRU"),
+    "adding, LSTM of 1997": lambda: long_lag("adding", "LSTM, no forget gate"),
+    "adding, LSTM with chrono": lambda: long_lag("adding", "LSTM, chrono"),
+    "order, LSTM with a forget bias of 1": lambda: long_lag("order", "LSTM, b = 1"),
+    "order, LSTM with chrono": lambda: long_lag("order", "LSTM, chrono"),
+    "latch, all gates": lambda: latch("all gates"),
+    "latch, no forget gate": lambda: latch("no forget gate"),
+    "latch, no input gate": lambda: latch("no input gate"),
+    "latch, no output gate": lambda: latch("no output gate"),
+    "latch, coupled gates": lambda: latch("coupled"),
+    "characters, no forget gate": lambda: characters("no forget gate"),
+    "characters, coupled gates": lambda: characters("coupled"),
+    "recall, convolution": lambda: recalling("convolution"),
+    "recall, LSTM with chrono": lambda: recalling("LSTM, chrono"),
+    "recall, GRU with chrono": lambda: recalling("GRU, chrono"),
 }
 
 
