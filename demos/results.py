@@ -295,8 +295,9 @@ def tried() -> str:
     return (
         "Tried on claims whose truth is known ([test_rule.py](../tests/test_rule.py)): of "
         f"{number} with the same network on both sides, or with differences about 0 of another "
-        f"kind, of five in all, at most {held} hold ({held / number:.1%}; fewer than 5% may). Twice the "
-        f"smallest effect is found in {', '.join(powers)} smallest effects (standard deviation)."
+        f"kind, of five in all, at most {held} hold ({held / number:.1%}; fewer than 5% may). "
+        f"Twice the smallest effect is found in {', '.join(powers)} smallest effects (standard "
+        "deviation)."
     )
 
 
