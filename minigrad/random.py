@@ -26,6 +26,14 @@ def generator() -> np.random.Generator:
     return getattr(local, "generator", None) or manual_seed()
 
 
+def check_seed(seed: Any) -> None:
+    """Raise TypeError where a seed is no integer, ValueError where it is below 0."""
+    if not errors.is_integer(seed):
+        raise TypeError(f"manual_seed: expected an integer, got {errors.describe(seed)}")
+    if seed < 0:
+        raise ValueError(f"manual_seed: expected an integer of at least 0, got {seed}")
+
+
 def manual_seed(seed: int | None = None) -> np.random.Generator:
     """Start this thread's random numbers again from `seed`, an integer; from OS entropy if None.
 
@@ -34,10 +42,7 @@ def manual_seed(seed: int | None = None) -> np.random.Generator:
     what is no integer, ValueError below 0.
     """
     if seed is not None:
-        if not errors.is_integer(seed):
-            raise TypeError(f"manual_seed: expected an integer or None, got {seed!r}")
-        if seed < 0:
-            raise ValueError(f"manual_seed: expected an integer of at least 0, got {seed}")
+        check_seed(seed)
     local.generator = np.random.default_rng(seed)
     return generator()
 
@@ -81,7 +86,8 @@ class Generator:
         self.seed()
 
     def manual_seed(self, seed: int) -> Generator:
-        """Start again from `seed`."""
+        """Start again from `seed`, an integer of at least 0. Raises as minigrad.manual_seed."""
+        check_seed(seed)
         self.first_seed = int(seed)
         self.source = np.random.default_rng(self.first_seed)
         return self

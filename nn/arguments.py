@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -53,6 +53,8 @@ def check_integers(name: str, least: int, **sizes: Any) -> None:
             raise TypeError(f"{name}: expected an integer as {key}, got {describe(value)}")
         if value < least:
             raise ValueError(f"{name}: expected {key} of at least {least}, got {value}")
+        if int(value) > sys.maxsize:
+            raise ValueError(f"{name}: expected {key} of at most {sys.maxsize}, got {value}")
 
 
 def as_number(name: str, key: str, value: Any) -> Any:
@@ -85,6 +87,20 @@ def check_flags(name: str, **flags: Any) -> None:
             raise TypeError(f"{name}: expected True or False as {key}, got {describe(value)}")
 
 
+def check_has_length(name: str, source: Any) -> None:
+    """Raise TypeError where what is to be numbered has no length."""
+    has_length = hasattr(source, "__len__") and not isinstance(source, type)
+    if not has_length or getattr(source, "ndim", 1) == 0:
+        raise TypeError(f"{name}: expected items with a length, got {describe(source)}")
+
+
+def check_numbers_of_items(name: str, indices: Any) -> None:
+    """Raise TypeError where the numbers of the items to take are no list."""
+    check_has_length(name, indices)
+    if not hasattr(indices, "__getitem__") or isinstance(indices, Mapping):
+        raise TypeError(f"{name}: expected a list of numbers, got {describe(indices)}")
+
+
 def check_state(name: str, state_dict: Any, *keys: str) -> None:
     """Raise TypeError where `state_dict` is no dict, ValueError where it lacks one of the keys."""
     way_out = "pass what state_dict() returned"
@@ -99,20 +115,25 @@ def check_state(name: str, state_dict: Any, *keys: str) -> None:
         )
 
 
-def as_tensors(name: str, key: str, values: Any) -> list[Tensor]:
-    """An iterable of tensors as a list; each is looked at as it comes, since it may not end.
+def as_list(name: str, key: str, values: Any, check: Callable[[Any], None]) -> list[Any]:
+    """An iterable as a list; each item is checked as it comes, since there may be no end to them.
 
-    Raises TypeError for what is no iterable or no tensor, ValueError where there are too many.
+    Raises TypeError for what is no iterable, or one tensor, ValueError where there are too many.
     """
-    if isinstance(values, Tensor) or not isinstance(values, Iterable):
-        raise TypeError(f"{name}: expected an iterable of tensors as {key}, got {describe(values)}")
-    found: list[Tensor] = []
+    if isinstance(values, Tensor | str | bytes) or not isinstance(values, Iterable):
+        raise TypeError(f"{name}: {key}: expected a list, got {describe(values)}")
+    found = []
     for value in values:
-        check_tensor(name, f"each of {key}", value)
+        check(value)
         found.append(value)
         if len(found) > MOST_ITEMS:
-            raise ValueError(f"{name}: expected at most {MOST_ITEMS} {key}, got more")
+            raise ValueError(f"{name}: {key}: expected at most {MOST_ITEMS} of them, got more")
     return found
+
+
+def as_tensors(name: str, key: str, values: Any) -> list[Tensor]:
+    """An iterable of tensors as a list. Raises as `as_list` does, TypeError for another item."""
+    return as_list(name, key, values, lambda value: check_tensor(name, f"each of {key}", value))
 
 
 def check_probability(name: str, key: str, value: Any) -> None:

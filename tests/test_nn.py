@@ -318,7 +318,9 @@ def test_initial_values_have_the_stated_bounds_and_variance() -> None:
     assert nn.init.eye_(mg.ones(2, 3)).tolist() == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     cut = nn.init.trunc_normal_(t, 1.0, 2.0, a=0.5, b=1.5).numpy()
     assert 0.5 <= cut.min() < 0.51 and 1.49 < cut.max() <= 1.5
-    with pytest.raises(ValueError, match="^trunc_normal_: expected finite a below b, with the mean"):
+    with pytest.raises(
+        ValueError, match="^trunc_normal_: expected finite a below b, with the mean"
+    ):
         nn.init.trunc_normal_(t, a=9.0, b=10.0)
     with pytest.raises(ValueError, match="^eye_: expected a matrix, got .2, 2, 2."):
         nn.init.eye_(mg.ones(2, 2, 2))

@@ -283,8 +283,8 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
     ),
     "no tensor": (
         lambda p: optim.SGD([3.0]),
-        ValueError,
-        "expected float tensors without history, each once, got a float of shape",
+        TypeError,
+        r"expected an iterable of parameters such as model.parameters\(\), got one of 3.0",
     ),
     "nesterov alone": (
         lambda p: optim.SGD([p], nesterov=True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping, Sequence
 from copy import copy
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,22 +21,30 @@ def collate(batch: Sequence[Any]) -> Any:
     kind; strings stay as they are. Raises ValueError where shapes, lengths or keys differ,
     TypeError for anything else.
     """
+    if not isinstance(batch, Sequence) or not batch:
+        got = describe(batch) if batch is None or not hasattr(batch, "__len__") else "none"
+        raise TypeError(f"collate: expected a list of items, got {got}")
     first = batch[0]
     if isinstance(first, Tensor):
+        check_equal("one kind", [type(item).__name__ for item in batch])
+        check_equal("one shape", [tuple(item.shape) for item in batch])
         return stack(list(batch))
     if isinstance(first, str | bytes):
         return batch
     if isinstance(first, Mapping):
         return collate_mappings(batch)
     if isinstance(first, tuple | list):
-        check_equal("one length", [len(item) for item in batch])
+        check_equal("one length", [len(item) for item in as_rows(batch)])
         parts = [collate(part) for part in zip(*batch, strict=True)]
         is_named = hasattr(first, "_fields")
         return type(first)(*parts) if is_named else parts
-    if isinstance(first, int):
+    if isinstance(first, int) and all([isinstance(item, Real) for item in batch]):
         return tensor(list(batch))
-    check_equal("one shape", [np.shape(item) for item in batch])
-    values = np.asarray(batch)
+    try:
+        values = np.asarray(batch)
+    except ValueError:  # items of several shapes
+        check_equal("one shape", [np.shape(item) for item in batch])
+        raise
     if values.dtype.kind not in "fiub":
         raise TypeError(
             "DataLoader: expected items of tensors, arrays, numbers, strings, tuples or dicts, "
@@ -47,7 +56,7 @@ def collate(batch: Sequence[Any]) -> Any:
 def collate_mappings(items: Sequence[Any]) -> Any:
     """Dicts of the same keys as one of the first's kind, key by key."""
     first = items[0]
-    check_equal("the same keys", [sorted(item, key=str) for item in items])
+    check_equal("the same keys", [sorted(item, key=str) for item in as_rows(items)])
     batch = {key: collate([item[key] for item in items]) for key in first}
     if type(first) is dict or not isinstance(first, MutableMapping):
         return batch
@@ -67,6 +76,12 @@ def convert(item: Any) -> Any:
         is_named = hasattr(item, "_fields")
         return type(item)(*parts) if is_named else parts
     return item
+
+
+def as_rows(items: Sequence[Any]) -> Sequence[Any]:
+    """Items of several parts. Raises ValueError where one of them has none."""
+    check_equal("one kind", [hasattr(item, "__len__") for item in items])
+    return items
 
 
 def check_equal(what: str, values: Sequence[Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from minigrad import Tensor
 from minigrad.random import source_of
 
-from ..arguments import check_tensor, describe
+from ..arguments import as_list, check_numbers_of_items, check_tensor, describe
 
 
 class Dataset:
@@ -78,11 +78,14 @@ class ConcatDataset(Dataset):
     """
 
     def __init__(self, datasets: Iterable[Any]):
-        self.datasets = list(datasets) if isinstance(datasets, Iterable) else [datasets]
+        self.datasets = as_list(
+            "ConcatDataset",
+            "datasets",
+            datasets if isinstance(datasets, Iterable) else [datasets],
+            lambda dataset: check_dataset("ConcatDataset", dataset),
+        )
         if not self.datasets:
             raise ValueError("ConcatDataset: expected at least one dataset, got none")
-        for dataset in self.datasets:
-            check_dataset("ConcatDataset", dataset)
         self.cumulative_sizes = list(accumulate([len(dataset) for dataset in self.datasets]))
 
     def __len__(self) -> int:
@@ -105,6 +108,7 @@ class Subset(Dataset):
 
     def __init__(self, dataset: Any, indices: Sequence[int]):
         check_dataset("Subset", dataset)
+        check_numbers_of_items("Subset", indices)
         self.dataset = dataset
         self.indices = indices
 
@@ -114,7 +118,8 @@ class Subset(Dataset):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
-        return self.dataset[self.indices[index]]
+        place = checked_index("Subset", index, len(self.indices))
+        return item_of("Subset", self.dataset, self.indices[place])
 
 
 def random_split(dataset: Any, lengths: Sequence[Any], generator: Any = None) -> list[Subset]:
@@ -157,9 +162,23 @@ def sizes_of_parts(count: int, lengths: list[Any]) -> list[int]:
     return sizes
 
 
+def item_of(name: str, dataset: Any, number: Any) -> Any:
+    """dataset[number]. What a list or a dict refuses itself gets the name of what asked it."""
+    try:
+        return dataset[number]
+    except (TypeError, IndexError, KeyError) as error:
+        came_from_python = error.__traceback__ is not None and error.__traceback__.tb_next is None
+        if not came_from_python and not isinstance(number, Tensor):
+            raise
+        raise type(error)(
+            f"{name}: expected the number of an item of the dataset, got {describe(number)}"
+        ) from error
+
+
 def check_dataset(name: str, dataset: Any) -> None:
     """Raise TypeError where a dataset has no length or no items."""
-    if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
+    has_items = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
+    if not has_items or isinstance(dataset, type) or getattr(dataset, "ndim", 1) == 0:
         raise TypeError(
             f"{name}: expected a dataset with a length and items, got {describe(dataset)}; "
             "make a list of it"

@@ -14,9 +14,16 @@ import numpy as np
 
 from minigrad.random import generator_at, source_of
 
-from ..arguments import check_integers, describe
+from ..arguments import (
+    check_flags,
+    check_function,
+    check_has_length,
+    check_integers,
+    check_state,
+    describe,
+)
 from .collate import collate, convert
-from .dataset import IterableDataset, TensorDataset, check_dataset
+from .dataset import IterableDataset, TensorDataset, check_dataset, item_of
 from .sampler import BatchSampler
 
 
@@ -78,6 +85,10 @@ class DataLoader:
         if batch_size is not None:
             check_integers(name, 1, batch_size=batch_size)
         check_integers(name, 0, num_workers=num_workers)
+        check_flags(name, shuffle=shuffle, drop_last=drop_last)
+        if collate_fn is not None:
+            check_function(name, "collate_fn", collate_fn)
+        source_of(name, generator)
         check_order(batch_size, shuffle, sampler, batch_sampler, drop_last, self.is_stream)
         if num_workers:
             warnings.warn(
@@ -99,8 +110,11 @@ class DataLoader:
 
     def __len__(self) -> int:
         if self.batch_sampler is not None:
+            check_has_length("DataLoader: len", self.batch_sampler)
             return len(self.batch_sampler)
-        count = len(self.dataset if self.sampler is None else self.sampler)
+        numbered = self.dataset if self.sampler is None else self.sampler
+        check_has_length("DataLoader: len", numbered)
+        count = len(numbered)
         whole, rest = divmod(count, self.batch_size or 1)
         return whole if self.drop_last or not rest else whole + 1
 
@@ -148,8 +162,13 @@ class DataLoader:
         if type(self.dataset) is TensorDataset and self.collate_fn is None:
             return list(self.dataset[numbers])  # all rows at once
         if self.batch_size is None and self.batch_sampler is None:
-            return self.collated(self.dataset[numbers])
-        return self.collated([self.dataset[number] for number in numbers])
+            return self.collated(item_of("DataLoader", self.dataset, numbers))
+        if not isinstance(numbers, Iterable) or getattr(numbers, "ndim", 1) == 0:
+            raise TypeError(
+                "DataLoader: expected batch_sampler to give lists of numbers, "
+                f"got {describe(numbers)}"
+            )
+        return self.collated([item_of("DataLoader", self.dataset, number) for number in numbers])
 
     def collated(self, items: Any) -> Any:
         """A batch of a list of items; an item itself as tensors, where there are no batches."""
@@ -193,6 +212,7 @@ class DataLoader:
         Raises ValueError, and changes nothing, where the state is one of other data.
         """
         self.refuse_foreign_order("load_state_dict")
+        check_state("DataLoader", state_dict)
         rng_state = state_dict.get("random")
         batches_done = state_dict.get("given", -1)
         sizes = self.sizes()
@@ -247,5 +267,7 @@ def check_order(
     if batch_size is None and drop_last:
         raise ValueError("DataLoader: expected drop_last=False where batch_size is None, got True")
     for key, value in (("sampler", sampler), ("batch_sampler", batch_sampler)):
-        if value is not None and not isinstance(value, Iterable):
+        if value is not None and (
+            not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
+        ):
             raise TypeError(f"DataLoader: expected {key} to be iterable, got {describe(value)}")

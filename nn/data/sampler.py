@@ -11,9 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import Tensor
 from minigrad.random import source_of
 
-from ..arguments import check_integers, describe
+from ..arguments import (
+    check_flags,
+    check_has_length,
+    check_integers,
+    check_numbers_of_items,
+    describe,
+)
+
+MOST_AT_ONCE = 1_000_000  # numbers that are drawn together
 
 
 class Sampler:
@@ -59,6 +68,7 @@ class RandomSampler(Sampler):
         generator: Any = None,
     ):
         check_has_length("RandomSampler", data_source)
+        check_flags("RandomSampler", replacement=replacement)
         self.data_source = data_source
         self.replacement = replacement
         self.number = num_samples
@@ -91,7 +101,7 @@ class SubsetRandomSampler(Sampler):
     """The given numbers in random order."""
 
     def __init__(self, indices: Sequence[int], generator: Any = None):
-        check_has_length("SubsetRandomSampler", indices)
+        check_numbers_of_items("SubsetRandomSampler", indices)
         self.indices = indices
         self.generator = generator
 
@@ -120,10 +130,11 @@ class WeightedRandomSampler(Sampler):
     ):
         name = "WeightedRandomSampler"
         check_integers(name, 1, num_samples=num_samples)
-        values = np.asarray(weights, dtype=np.float64)
+        check_flags(name, replacement=replacement)
+        values = as_weights(name, weights)
         if values.ndim != 1 or not (values >= 0).all() or not 0 < values.sum() < np.inf:
             raise ValueError(
-                f"{name}: expected weights of at least 0, not all of them 0, got {weights!r:.80}"
+                f"{name}: expected weights of at least 0, not all of them 0, got {weights!s:.80}"
             )
         if not replacement and np.count_nonzero(values) < num_samples:
             raise ValueError(
@@ -131,7 +142,7 @@ class WeightedRandomSampler(Sampler):
                 f"there are weights above 0, got {num_samples}; set replacement=True"
             )
         self.weights = values
-        self.num_samples = num_samples
+        self.num_samples = int(num_samples)
         self.replacement = replacement
         self.generator = generator
 
@@ -141,8 +152,11 @@ class WeightedRandomSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         source = source_of("WeightedRandomSampler", self.generator)
         shares = self.weights / self.weights.sum()
-        drawn = source.choice(len(shares), self.num_samples, self.replacement, shares)
-        return iter(drawn.tolist())
+        left = self.num_samples
+        while left > 0:  # in parts, since num_samples may be larger than any list
+            size = min(left, MOST_AT_ONCE) if self.replacement else left
+            yield from source.choice(len(shares), size, self.replacement, shares).tolist()
+            left -= size
 
 
 class BatchSampler(Sampler):
@@ -154,7 +168,8 @@ class BatchSampler(Sampler):
 
     def __init__(self, sampler: Any, batch_size: int, drop_last: bool):
         check_integers("BatchSampler", 1, batch_size=batch_size)
-        if not isinstance(sampler, Iterable):
+        check_flags("BatchSampler", drop_last=drop_last)
+        if not isinstance(sampler, Iterable) or getattr(sampler, "ndim", 1) == 0:
             got = describe(sampler)
             raise TypeError(f"BatchSampler: expected numbers in an iterable, got {got}")
         self.sampler: Any = sampler
@@ -162,6 +177,7 @@ class BatchSampler(Sampler):
         self.drop_last = drop_last
 
     def __len__(self) -> int:
+        check_has_length("BatchSampler", self.sampler)
         whole, rest = divmod(len(self.sampler), self.batch_size)
         return whole if self.drop_last or not rest else whole + 1
 
@@ -176,7 +192,14 @@ class BatchSampler(Sampler):
             yield batch
 
 
-def check_has_length(name: str, source: Any) -> None:
-    """Raise TypeError where what is to be numbered has no length."""
-    if not hasattr(source, "__len__"):
-        raise TypeError(f"{name}: expected items with a length, got {describe(source)}")
+def as_weights(name: str, weights: Any) -> np.ndarray[Any, Any]:
+    """Weights in float64. Raises TypeError where they are no real numbers."""
+    if isinstance(weights, Tensor):
+        weights = weights.tolist()
+    try:
+        values = np.asarray(weights)
+    except ValueError:  # a ragged list
+        values = np.array(None)
+    if values.dtype.kind not in "fiub":
+        raise TypeError(f"{name}: expected a list of numbers as weights, got {describe(weights)}")
+    return values.astype(np.float64)

@@ -4,7 +4,8 @@ begin with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import numpy as np
 from minigrad import Tensor
 from minigrad.array import XP
 
-from ..arguments import describe
+from .. import arguments
+from ..arguments import as_list, as_number, as_tensors, check_state, describe
 from ..module import as_array
 
 WAYS_OUT = {
@@ -31,9 +33,7 @@ SUMS_OF_SQUARES = {"exp_avg_sq", "square_avg", "sum"}  # states of which a step 
 def refuse_unsupported(name: str, **settings: Any) -> None:
     """Raise NotImplementedError where a setting that only PyTorch has is not at its default."""
     for key, value in settings.items():
-        if value:
-            way_out = WAYS_OUT[key]
-            raise NotImplementedError(f"{name}: {key}={value!r} is not supported; {way_out}")
+        arguments.refuse_unsupported(name, WAYS_OUT[key], **{key: value})
 
 
 def as_groups(name: str, params: Any) -> list[Any]:
@@ -43,7 +43,12 @@ def as_groups(name: str, params: Any) -> list[Any]:
         raise TypeError(f"{expected}, got one tensor; put it in a list")
     if not isinstance(params, Iterable):
         raise TypeError(f"{expected}, got {type(params).__name__}")
-    groups = list(params)
+
+    def check(item: Any) -> None:
+        if not isinstance(item, Tensor | dict):
+            raise TypeError(f"{expected}, got one of {describe(item)}")
+
+    groups = as_list(name, "params", params, check)
     if not groups:
         raise TypeError(f"{expected}, got an empty one; a generator can be read only once")
     if isinstance(groups[0], dict):
@@ -57,12 +62,12 @@ def check_group_keys(name: str, group: Any, defaults: dict[str, Any]) -> None:
     """
     if not isinstance(group, dict) or "params" not in group:
         raise TypeError(f"{name}: expected a group {{'params': [...], ...}}, got {group!r:.100}")
-    unknown = group.keys() - defaults.keys() - {"params", "initial_lr"}
+    unknown = set(map(str, group)) - defaults.keys() - {"params", "initial_lr"}
     refuse_unsupported(name, **{key: group[key] for key in unknown & WAYS_OUT.keys()})
     unknown = unknown - WAYS_OUT.keys()
     if unknown:
         expected = ", ".join(defaults)
-        got = ", ".join(sorted(map(str, unknown)))
+        got = ", ".join(sorted(unknown))
         raise TypeError(f"{name}: expected settings among {expected}, got {got}")
 
 
@@ -94,13 +99,16 @@ def has_numbers(value: Any) -> bool:
         return False
 
 
-def check_params(name: str, params: Sequence[Any], known: set[Tensor]) -> None:
+def params_of(name: str, params: Any) -> list[Tensor]:
+    """The parameters of a group, or the only one, as a list."""
+    return [params] if isinstance(params, Tensor) else as_tensors(name, "params", params)
+
+
+def check_params(name: str, params: Sequence[Tensor], known: set[Tensor]) -> None:
     """Raise ValueError where a parameter is no leaf of floats, or is known already."""
     for p in params:
         expected = f"{name}: params: expected float tensors without history, each once"
-        shape = tuple(getattr(p, "shape", ()))
-        if not isinstance(p, Tensor):
-            raise ValueError(f"{expected}, got a {type(p).__name__} of shape {shape}")
+        shape = tuple(p.shape)
         if p.dtype.kind != "f":
             raise ValueError(f"{expected}, got {p.dtype} of shape {shape}; use .float()")
         if not p.is_leaf:
@@ -148,6 +156,27 @@ def check_step(name: str, p: Tensor, numbers: Callable[[list[Tensor]], list[int]
 # What load_state_dict refuses.
 
 
+def check_saved(name: str, state_dict: Any) -> None:
+    """Raise TypeError or ValueError where a state is not built as state_dict() builds it."""
+    check_state(name, state_dict, "state", "param_groups")
+    groups = state_dict["param_groups"]
+    states = state_dict["state"]
+    are_groups = isinstance(groups, list | tuple) and all(map(is_saved_group, groups))
+    are_states = isinstance(states, Mapping) and all(
+        [isinstance(state, Mapping) for state in states.values()]
+    )
+    if not are_groups or not are_states:
+        raise TypeError(
+            f"{name}: load_state_dict: expected a list of groups and a dict of states, got "
+            f"{describe(groups)} and {describe(states)}; pass what state_dict() returned"
+        )
+
+
+def is_saved_group(group: Any) -> bool:
+    """Whether a saved group is a dict with a list of numbers of parameters."""
+    return isinstance(group, Mapping) and isinstance(group.get("params"), list | tuple)
+
+
 def check_group_sizes(name: str, own: Sequence[Any], saved: Sequence[Any]) -> None:
     """Raise ValueError where the saved groups have other numbers of parameters."""
     own_sizes = [len(group["params"]) for group in own]
@@ -171,7 +200,7 @@ def check_saved_settings(name: str, defaults: dict[str, Any], saved: dict[str, A
 
 def check_saved_index(name: str, index: Any, count: int) -> None:
     """Raise ValueError where a saved state belongs to no parameter."""
-    if index not in range(count):
+    if not isinstance(index, Integral) or index not in range(count):
         raise ValueError(
             f"{name}: load_state_dict: expected states of parameters 0 to {count - 1}, "
             f"got one of {index!r}"
@@ -191,10 +220,12 @@ def check_saved_state(
         raise ValueError(f"{where}: expected {expected}, got {got}")
     for key, value in state.items():
         expected_shape = () if key == "step" else tuple(p.shape)
+        if not isinstance(value, Tensor) and not has_numbers(as_array(value)):
+            raise ValueError(f"{where}: {key}: expected numbers, got {describe(value)}")
         shape = tuple(np.shape(value))
         if shape != expected_shape:
             raise ValueError(f"{where}: {key}: expected shape {expected_shape}, got {shape}")
-    step = float(state["step"])
+    step = float(as_number(where, "step", state["step"]))
     if step < 0 or not step.is_integer():
         raise ValueError(f"{where}: step: expected a count of steps, got {step:g}")
     for key in state.keys() & SUMS_OF_SQUARES:

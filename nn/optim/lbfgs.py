@@ -8,6 +8,7 @@ from typing import Any
 from minigrad import enable_grad
 from minigrad.array import NAMESPACES, Array
 
+from ..arguments import as_number, check_function, check_integers
 from .optimizer import Optimizer, Params, parts_of
 
 
@@ -38,6 +39,9 @@ class LBFGS(Optimizer):
                 f"LBFGS: line_search_fn={line_search_fn!r} is not supported; leave it out, and "
                 "choose lr"
             )
+        check_integers("LBFGS", 1, max_iter=max_iter, history_size=history_size)
+        if max_eval is not None:
+            check_integers("LBFGS", 1, max_eval=max_eval)
         settings = {
             "lr": lr,
             "max_iter": max_iter,
@@ -63,9 +67,10 @@ class LBFGS(Optimizer):
         if closure is None:
             raise TypeError("LBFGS: step: expected a closure that computes the loss, got None")
         group = self.param_groups[0]
+        check_function("LBFGS: step", "closure", closure)
         compute = enable_grad()(closure)
         first_loss = compute()
-        loss = float(first_loss)
+        loss = float(as_number("LBFGS: step", "the value of closure", first_loss))
         g = self.flat_gradient()
         calls = 1
         for number in range(1, group["max_iter"] + 1):

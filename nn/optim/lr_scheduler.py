@@ -7,13 +7,16 @@ As in PyTorch each next lr comes from the present one, so that several schedules
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
 from copy import deepcopy
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from minigrad import Tensor
+
+from ..arguments import as_list, check_state, describe
+from .checks import has_numbers
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -71,17 +74,17 @@ class LRScheduler:
         does not fit.
         """
         name = type(self).__name__
+        check_state(name, state_dict)
         own = self.state_dict()
         if state_dict.keys() != own.keys():
             expected = ", ".join(own)
             got = ", ".join(map(str, state_dict))
             raise ValueError(f"{name}: load_state_dict: expected {expected}, got {got}")
         for key, value in state_dict.items():
-            is_number = np.asarray(value).dtype.kind in "fib"
-            if not is_number or np.shape(value) != np.shape(own[key]):
+            if not has_numbers(value) or np.shape(value) != np.shape(own[key]):
                 raise ValueError(
                     f"{name}: load_state_dict: {key}: expected numbers as in {own[key]!r}, "
-                    f"got {value!r}"
+                    f"got {describe(value)}"
                 )
             if np.isnan(value).any() or (key in COUNTS and value < 0):
                 raise ValueError(
@@ -132,13 +135,16 @@ class MultiStepLR(LRScheduler):
     def __init__(
         self,
         optimizer: Optimizer,
-        milestones: Sequence[int],
+        milestones: Any,
         gamma: float = 0.1,
         last_epoch: int = -1,
     ):
-        if not isinstance(milestones, Iterable):
-            raise TypeError(f"MultiStepLR: milestones: expected a list, got {milestones!r}")
-        self.milestones = [as_number("MultiStepLR", "milestones", m) for m in milestones]
+        self.milestones = as_list(
+            "MultiStepLR",
+            "milestones",
+            milestones.tolist() if isinstance(milestones, Tensor) else milestones,
+            lambda m: as_number("MultiStepLR", "milestones", m),
+        )
         self.gamma = as_number("MultiStepLR", "gamma", gamma)
         super().__init__(optimizer, last_epoch)
 
@@ -170,14 +176,19 @@ class LambdaLR(LRScheduler):
 
     def lr_of(self, function: Any, lr: float, base: float) -> float:
         """The lr of the present step. lr: that of the step before; base: that of step 0."""
-        return float(base * function(self.last_epoch))
+        return base * self.factor_by(function)
+
+    def factor_by(self, function: Any) -> float:
+        """What lr_lambda says at the present step. Raises TypeError where it is no number."""
+        value = function(self.last_epoch)
+        return float(as_number(type(self).__name__, "what lr_lambda returned", value))
 
 
 class MultiplicativeLR(LambdaLR):
     """lr_t = lr_{t-1} f(t), f being `lr_lambda`, or one function for each group in a list."""
 
     def lr_of(self, function: Any, lr: float, base: float) -> float:
-        return float(lr * function(self.last_epoch)) if self.last_epoch > 0 else lr
+        return lr * self.factor_by(function) if self.last_epoch > 0 else lr
 
 
 class ConstantLR(LRScheduler):
@@ -310,12 +321,8 @@ class ReduceLROnPlateau(LRScheduler):
         eps: float = 1e-8,
     ):
         name = "ReduceLROnPlateau"
-        if mode not in ("min", "max"):
-            raise ValueError(f"{name}: mode: expected 'min' or 'max', got {mode!r}")
-        if threshold_mode not in ("rel", "abs"):
-            raise ValueError(
-                f"{name}: threshold_mode: expected 'rel' or 'abs', got {threshold_mode!r}"
-            )
+        check_word(name, "mode", mode, "min", "max")
+        check_word(name, "threshold_mode", threshold_mode, "rel", "abs")
         self.factor = as_number(name, "factor", factor)
         self.patience = as_number(name, "patience", patience)
         self.threshold = as_number(name, "threshold", threshold)
@@ -339,7 +346,8 @@ class ReduceLROnPlateau(LRScheduler):
     def step(self, metrics: Any, epoch: None = None) -> None:  # type: ignore[override]
         """Count `metrics`, a number or a tensor of one, and cut the lr where it is time to."""
         check_epoch("ReduceLROnPlateau", epoch)
-        metric = float(metrics)
+        value = metrics.reshape(()) if getattr(metrics, "size", 0) == 1 else metrics
+        metric = float(as_number("ReduceLROnPlateau: step", "metrics", value))
         self.last_epoch += 1
         if self.is_better(metric):
             self.best = metric
@@ -380,7 +388,7 @@ def as_functions(scheduler: Any, given: Any) -> list[Any]:
         )
     for function in functions:
         if not callable(function):
-            raise TypeError(f"{name}: lr_lambda: expected a function, got {function!r}")
+            raise TypeError(f"{name}: lr_lambda: expected a function, got {describe(function)}")
     return functions
 
 
@@ -388,31 +396,38 @@ def check_epoch(name: str, epoch: Any) -> None:
     """Raise NotImplementedError where step is to go to an epoch."""
     if epoch is not None:
         raise NotImplementedError(
-            f"{name}: step: epoch={epoch!r} is not supported; call step() once after each epoch"
+            f"{name}: step: epoch={describe(epoch)} is not supported; "
+            "call step() once after each epoch"
         )
 
 
 def check_last_epoch(name: str, last_epoch: Any) -> None:
     """Raise NotImplementedError where a training is to go on from an epoch."""
-    if last_epoch != -1:
+    if not isinstance(last_epoch, Real) or last_epoch != -1:
         raise NotImplementedError(
-            f"{name}: last_epoch={last_epoch!r} is not supported; make the scheduler anew and use "
-            "load_state_dict to go on"
+            f"{name}: last_epoch={describe(last_epoch)} is not supported; "
+            "make the scheduler anew and use load_state_dict to go on"
         )
 
 
 def as_number(name: str, key: str, value: Any) -> Any:
     """One number, NumPy's as Python's own. Raises TypeError where it is none."""
-    if isinstance(value, Tensor):
-        value = value.item() if value.ndim == 0 else value.tolist()
-    if np.ndim(value) != 0 or np.asarray(value).dtype.kind not in "fiub":
-        raise TypeError(f"{name}: {key}: expected a number, got {value!r}")
-    return np.asarray(value).item()
+    number = value.item() if getattr(value, "ndim", None) == 0 else value
+    if not isinstance(number, Real):
+        raise TypeError(f"{name}: {key}: expected a number, got {describe(value)}")
+    return number
+
+
+def check_word(name: str, key: str, value: Any, *words: str) -> None:
+    """Raise ValueError where a setting is none of the words."""
+    if not isinstance(value, str) or value not in words:
+        expected = " or ".join(map(repr, words))
+        raise ValueError(f"{name}: {key}: expected {expected}, got {describe(value)}")
 
 
 def as_count(name: str, key: str, value: Any) -> Any:
     """A number of at least 1. Raises TypeError where it is no number, ValueError where below."""
     number = as_number(name, key, value)
     if not number >= 1:
-        raise ValueError(f"{name}: {key}: expected at least 1, got {value!r}")
+        raise ValueError(f"{name}: {key}: expected at least 1, got {describe(value)}")
     return number

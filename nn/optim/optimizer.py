@@ -11,6 +11,7 @@ from minigrad import Tensor, as_tensor, enable_grad
 from minigrad.array import NAMESPACES, XP, Array
 from minigrad.faster import choose, versions_of
 
+from ..arguments import check_function, describe
 from ..module import zero_gradients
 from . import checks
 
@@ -41,7 +42,10 @@ class Optimizer:
     state_names: ClassVar[tuple[str, ...]] = ()
     update: Callable[..., tuple[Any, ...]]
 
-    def __init__(self, params: Params, defaults: dict[str, Any]):
+    def __init__(self, params: Params, defaults: Any):
+        if not isinstance(defaults, dict):
+            got = describe(defaults)
+            raise TypeError(f"Optimizer: defaults: expected a dict of settings, got {got}")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
@@ -57,7 +61,7 @@ class Optimizer:
         """
         checks.check_group_keys(type(self).__name__, param_group, self.defaults)
         params = param_group["params"]
-        params = [params] if isinstance(params, Tensor) else list(params)
+        params = checks.params_of(type(self).__name__, params)
         given = {key: v for key, v in param_group.items() if key not in checks.WAYS_OUT}
         group = {**self.defaults, **given, "params": params}
         self.check_group(group)
@@ -93,7 +97,10 @@ class Optimizer:
         counts have advanced. Raises ValueError where a parameter is read-only, or its gradient has
         another shape. A step that a Ctrl-C ends is half done: `state_dict` then refuses.
         """
-        loss = None if closure is None else enable_grad()(closure)()
+        loss = None
+        if closure is not None:
+            check_function(f"{type(self).__name__}: step", "closure", closure)
+            loss = enable_grad()(closure)()
         parts = [part for group in self.param_groups for part in parts_of(group)]
         for part in parts:
             self.check_part(part)
@@ -198,6 +205,7 @@ class Optimizer:
         other parameters.
         """
         name = type(self).__name__
+        checks.check_saved(name, state_dict)
         saved_groups = state_dict["param_groups"]
         checks.check_group_sizes(name, self.param_groups, saved_groups)
         other = copy(self)  # takes everything first, so that a refusal changes nothing
