@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import re
 import sys
 import tempfile
 import time
@@ -128,7 +129,16 @@ def sources(thing: Any, seen: set[str]) -> Iterator[str]:
             ):
                 yield from sources(value, seen)
             elif isinstance(value, int | float | str | tuple | list | dict):
-                yield f"{name} = {value!r}"
+                yield f"{name} = {without_addresses(repr(value))}"
+
+
+def without_addresses(text: str) -> str:
+    """A repr of functions in a container, the same in every process.
+
+    >>> without_addresses("{'sin': <function sine at 0x7f3cc17559e0>}")
+    "{'sin': <function sine>}"
+    """
+    return re.sub(r" at 0x[0-9a-f]+", "", text)
 
 
 def names_in(code: CodeType) -> set[str]:

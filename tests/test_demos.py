@@ -343,3 +343,18 @@ def test_runs_are_found_by_their_arguments() -> None:
     assert runs.where(kind="a")["value"].tolist() == [0, 1]
     with pytest.raises(AssertionError, match="no run has"):
         runs.where(kind="c")
+
+
+def test_a_run_has_the_same_key_in_every_process(tmp_path: Path) -> None:
+    """Also where an experiment names functions in a container, whose repr has their addresses."""
+    (tmp_path / "script.py").write_text(
+        "def sine(x):\n    return x\n\n\nWAVES = {'sine': sine}\n\n\n"
+        "def experiment():\n    return {'y': WAVES['sine'](1)}\n"
+    )
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from demos import store\nfrom script import experiment\n"
+        "print(store.code(experiment), 'sine at' in ''.join(store.sources(experiment, set())))"
+    )
+    printed = {python("-c", program, tmp_path).stdout for _ in range(3)}
+    assert len(printed) == 1 and printed.pop().endswith("False\n")
