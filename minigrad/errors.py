@@ -366,8 +366,10 @@ def wrong_index(name: str, index: Any, shape: Shape) -> Found:
     parts = index if isinstance(index, tuple) else (index,)
     widths = [width_of(part) for part in parts]
     if sum(widths) > len(shape):
+        way_out = "" if shape else "; read the number of a 0-dim tensor with .item()"
         return IndexError(
             f"{name}: expected at most {len(shape)} indices for shape {shape}, got {sum(widths)}"
+            f"{way_out}"
         )
     dim = 0
     for i, part in enumerate(parts):

@@ -159,7 +159,7 @@ def check_same_dtype(name: str, key: str, value: Any, param: Any) -> None:
     if value.dtype == param.dtype:
         return
     words = {"float32": ("float", "double"), "float64": ("double", "float")}
-    own, other = words.get(str(param.dtype), (f"to(minigrad.{param.dtype})", "double"))
+    own, other = words.get(param.dtype.name, (f"to(minigrad.{param.dtype.name})", "double"))
     way_out = f"cast it with .{own}(), or the layer with .{other}()"
     if value.dtype.kind != "f":
         way_out = f"embed integers first, or cast them with .{own}()"

@@ -51,7 +51,7 @@ def parameter_lines(module: Module) -> str:
     lines = []
     for name, param in module._parameters.items():
         size = "x".join(map(str, param.shape))
-        lines.append(f"  ({name}): Parameter containing: [torch.{param.dtype} of size {size}]")
+        lines.append(f"  ({name}): Parameter containing: [torch.{param.dtype.name} of size {size}]")
     return "\n".join(lines)
 
 

@@ -222,6 +222,14 @@ def test_saving_and_loading(tmp_path: Path) -> None:
             except NotImplementedError as error:
                 assert "a whole Linear is not supported" in str(error)
                 assert "save model.state_dict()" in str(error)
+
+        class Corpus:
+            pass
+
+        try:
+            torch.save([Corpus()], "other.pt")
+        except NotImplementedError as error:
+            assert "a Corpus is not supported" in str(error)
         torch.load("pickled.pt")
     """
     (tmp_path / "pickled.pt").write_bytes(b"PK\3\4 anything")
@@ -449,13 +457,88 @@ def test_tensors_are_printed_as_pytorchs(tmp_path: Path) -> None:
     assert ours == python(str(tmp_path / "program.py"))
 
 
+SECOND_NAMES = """
+import copy
+import pickle
+
+import torch
+from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
+from torch.nn.modules.linear import Linear, NonDynamicallyQuantizableLinear
+from torch.nn.modules.rnn import LSTM
+
+x = torch.zeros(2, dtype=torch.float64)
+print(x.dtype, [x.dtype], f"{x.dtype}", x, type(x.dtype), torch.get_default_dtype())
+print(x.dtype == torch.float64, x.dtype is torch.double, isinstance(x.dtype, torch.dtype))
+print({torch.float32: 1}[torch.zeros(1).dtype], torch.float32.is_floating_point, torch.long)
+print(x.to(torch.float32).dtype, x.type(torch.long).dtype, torch.tensor([1]).to(x.dtype).dtype)
+print(copy.deepcopy(torch.float32) is torch.float32)
+print(pickle.loads(pickle.dumps(torch.int64)) is torch.int64)
+print(torch.finfo(torch.float32), torch.iinfo(torch.int64))
+
+ones = torch.ones(2)
+print(torch.zeros(2).add(2, ones), torch.add(ones, 3, ones), torch.zeros(2).sub_(2, ones))
+print(torch.zeros(2).add_(ones, alpha=2), torch.sub(ones, ones, alpha=2), ones.add(1))
+print(torch.dist(torch.ones(2, 2), torch.zeros(2, 2)), ones.dist(torch.zeros(2), 1))
+print(ones.new().resize_((4, 1)).shape, torch.arange(6).resize_(2, 2))
+for refused in (torch.ones(2, requires_grad=True), torch.ones(2, 2)[0].detach()):
+    try:
+        refused.resize_(3) if refused.requires_grad else print("a view")
+    except RuntimeError:
+        print("RuntimeError")
+
+layer = torch.nn.LazyLinear(4)
+print(layer, list(layer.parameters()))
+optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+with torch.no_grad():
+    layer(torch.ones(2, 3))
+print(layer, layer.weight.shape, type(layer) is Linear)
+layer(torch.ones(2, 3)).sum().backward()
+before = layer.bias.detach().clone()
+optimizer.step()
+print(before - layer.bias.detach())
+print(torch.nn.LazyConv1d(3, 2), torch.nn.LazyConv2d(3, 2)(torch.ones(1, 2, 5, 5)).shape)
+print(torch.nn.LazyBatchNorm1d()(torch.ones(4, 3)).shape)
+print(NonDynamicallyQuantizableLinear(1, 2).bias.shape)
+
+probs = torch.tensor([[0.2, 0.3, 0.5], [0.5, 0.5, 1.0]], requires_grad=True)
+c = Categorical(probs)
+print(c.log_prob(torch.tensor([1, 2])).detach(), c.entropy().detach(), c.sample().shape)
+print(c.sample((5, 4)).shape, c.sample((5,)).dtype, c.logits.detach(), c.probs.detach())
+(c.log_prob(torch.tensor([1, 2])).sum() + c.entropy().sum()).backward()
+print(probs.grad)
+c = Categorical(logits=torch.tensor([1.0, 2.0, 3.0]))
+print(c.log_prob(torch.tensor([[1], [2]])), c.entropy(), c.sample().shape)
+n = Normal(0.0, torch.tensor([1.0, 2.0]))
+print(n.log_prob(torch.tensor([0.5, 1.0])), n.entropy(), n.sample((3,)).shape, n.variance)
+print(kl_divergence(n, Normal(torch.ones(2), torch.ones(2))), Normal(0.0, 1.0).rsample().shape)
+b = Bernoulli(torch.tensor([0.3, 0.9]))
+print(b.log_prob(torch.tensor([0.0, 1.0])), b.entropy(), b.sample((3,)).shape)
+print(kl_divergence(b, Bernoulli(logits=torch.tensor([0.5, 1.0]))))
+for wrong in (dict(), dict(probs=ones, logits=ones), dict(probs=torch.tensor([-1.0, 2.0]))):
+    try:
+        Categorical(**wrong)
+    except ValueError:
+        print("ValueError")
+"""
+
+
+def test_second_names_lazy_layers_and_distributions(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(SECOND_NAMES, tmp_path)
+    assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
+
+
 CHECKED = """
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 from torch import optim, jit
 from torch.nn import Conv3d as Convolution
+from torch.utils import data
 from beside import helper
+
+for data in ():
+    data.to("cpu")
 
 class Model(nn.Module):
     def forward(self, x):
@@ -475,7 +558,7 @@ def test_check_lists_what_is_missing(tmp_path: Path) -> None:
         torch.nn.functional.conv3d
     """
     assert missing == expected.split()
-    assert "ok       torch.nn.functional.relu                    program.py:11" in printed
+    assert "ok       torch.nn.functional.relu                     program.py:15" in printed
     assert printed[-1].endswith("6 of them are missing")
     program.write_text("import torch\ntorch.zeros(2).sum()", "utf-8")
     assert "0 of them are missing" in python("-m", "nn.as_torch", "--check", str(program))

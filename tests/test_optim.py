@@ -21,6 +21,7 @@ OPTIMIZERS: list[Any] = [
     optim.Adadelta,
     optim.Adagrad,
     optim.Adamax,
+    optim.ASGD,
     lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
     lambda p: optim.RMSprop(p, momentum=0.9, centered=True),
 ]

@@ -35,6 +35,11 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
         {"momentum": 0.5, "centered": True, "maximize": True},
     ],
     "Adadelta": [{}, {"lr": 0.1, "rho": 0.5, "eps": 1e-3, "weight_decay": 0.1, "maximize": True}],
+    "ASGD": [
+        {},
+        {"lr": 0.1, "lambd": 0.1, "alpha": 0.5, "t0": 1, "weight_decay": 0.1, "maximize": True},
+        {"t0": 0, "lambd": 0.0},
+    ],
     "Adamax": [{}, {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}],
     "Adagrad": [
         {},
@@ -69,7 +74,10 @@ def same(ours: list[Any], theirs: list[Any]) -> None:
 
 
 @pytest.mark.parametrize(("name", "settings"), CASES)
-def test_optimizer(name: str, settings: dict[str, Any]) -> None:
+def test_optimizer(name: str, settings: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    if name == "ASGD":  # PyTorch keeps its rate in the default dtype, and not in that of p
+        request.addfinalizer(lambda: torch.set_default_dtype(torch.float32))
+        torch.set_default_dtype(torch.float64)
     ours, theirs = parameters((3, 2), (4,), ())
     mine, his = (
         getattr(optim, name)(ours, **settings),

@@ -25,7 +25,7 @@ def report(programs: list[str]) -> int:
     missing = [name for name in names if not is_here(name)]
     for name in names:
         state = "missing" if name in missing else "ok"
-        print(f"{state:9}{name:44}{', '.join(needs[name][:3])}")
+        print(f"{state:9}{name:44} {', '.join(needs[name][:3])}")
     print(f"{len(names)} names of PyTorch's are used; {len(missing)} of them are missing")
     return 1 if missing else 0
 
@@ -79,12 +79,14 @@ def parsed(file: Path) -> ast.Module:
 class Reader(ast.NodeVisitor):
     """Finds the names of PyTorch's in one file: what is imported, and what is used of that.
 
-    A method counts where PyTorch's tensors have one of that name, and no common object has.
+    A method counts where PyTorch's tensors have one of that name, and no common object has. A name
+    of torch's that is also a variable, as in `for data in loader`, is taken for what is there.
     """
 
     def __init__(self, file: Path):
         self.tree = parsed(file)
         self.paths: dict[str, str] = {}  # names of the program that stand for a part of torch
+        self.rebound = set(bound_names(self.tree))
         self.found: list[tuple[str, int]] = []
 
     def names(self) -> list[tuple[str, int]]:
@@ -119,11 +121,22 @@ class Reader(ast.NodeVisitor):
         chain = ast.unparse(node)
         first, _, rest = chain.partition(".")
         if first in self.paths and all([part.isidentifier() for part in chain.split(".")]):
-            self.found.append((f"{self.paths[first]}.{rest}", node.lineno))
-            return
+            name = f"{self.paths[first]}.{rest}"
+            if first not in self.rebound or is_here(name):
+                self.found.append((name, node.lineno))
+                return
         if node.attr in TENSOR_METHODS:
             self.found.append((f"Tensor.{node.attr}", node.lineno))
         self.generic_visit(node)
+
+
+def bound_names(tree: ast.Module) -> Iterator[str]:
+    """The names of variables and of arguments."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, ast.arg):
+            yield node.arg
 
 
 def is_of_torch(module: str) -> bool:

@@ -20,7 +20,10 @@ from .own import (
     backends,
     cuda,
     data,
+    distributions,
+    dtypes,
     function,
+    lazy,
     legacy,
     linalg,
     old,
@@ -28,6 +31,7 @@ from .own import (
     printing,
     random,
     serialization,
+    tensor,
     tensorboard,
     words,
 )
@@ -36,7 +40,7 @@ from .own.methods import TENSOR_METHODS
 # The modules of PyTorch's, and the modules here whose public names each has: the first one counts.
 # Those without any can be imported, as programs do that use them in one mode alone.
 TREE: dict[str, list[ModuleType]] = {
-    "torch": [words, legacy, serialization, minigrad],
+    "torch": [words, dtypes, tensor, legacy, serialization, minigrad],
     "torch.accelerator": [accelerator],
     "torch.autograd": [autograd],
     "torch.autograd.function": [function],
@@ -46,15 +50,29 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.backends.cudnn": [backends.cudnn],
     "torch.backends.mps": [backends.mps],
     "torch.cuda": [cuda],
+    "torch.distributions": [distributions],
+    "torch.distributions.categorical": [distributions],
+    "torch.distributions.normal": [distributions],
     "torch.functional": [minigrad],
     "torch.func": [minigrad.func],
     "torch.linalg": [linalg],
-    "torch.nn": [nn, parallel],
+    "torch.nn": [nn, lazy, parallel],
     "torch.nn.functional": [nn.functional],
     "torch.nn.init": [nn.init, old.init],
     "torch.nn.modules": [nn],
+    "torch.nn.modules.activation": [nn.activation, nn.attention],
+    "torch.nn.modules.batchnorm": [nn.convolution, lazy],
+    "torch.nn.modules.container": [nn.container],
+    "torch.nn.modules.conv": [nn.convolution, lazy],
+    "torch.nn.modules.dropout": [nn.layers],
+    "torch.nn.modules.linear": [old.linear, nn.layers, lazy],
     "torch.nn.modules.loss": [nn.loss],
     "torch.nn.modules.module": [nn.module],
+    "torch.nn.modules.normalization": [nn.layers],
+    "torch.nn.modules.pooling": [nn.convolution],
+    "torch.nn.modules.rnn": [nn.recurrent, nn.cells],
+    "torch.nn.modules.sparse": [nn.layers],
+    "torch.nn.modules.transformer": [nn.transformer],
     "torch.nn.parameter": [nn.module],
     "torch.nn.utils": [nn.utils, old.utils],
     "torch.nn.utils.clip_grad": [nn.utils, old.utils],
@@ -182,10 +200,13 @@ def missing_method(tensor: minigrad.Tensor, name: str) -> Any:
 def install() -> None:
     """Let `import torch` find the modules here, unless PyTorch is imported already: it stays.
 
-    From then on tensors are printed as PyTorch's, and a method that is missing says so.
+    From then on tensors and dtypes are printed as PyTorch's, and a missing method says so.
     """
     minigrad.Tensor.__repr__ = printing.text_of  # type: ignore[method-assign, assignment]
     minigrad.Tensor.__getattr__ = missing_method  # type: ignore[method-assign]
+    minigrad.Tensor.dtype = property(dtypes.of_tensor)  # type: ignore[assignment]
+    for name, method in tensor.METHODS.items():
+        setattr(minigrad.Tensor, name, method)
     if not any([isinstance(finder, TorchFinder) for finder in sys.meta_path]):
         sys.meta_path.insert(0, TorchFinder())
     if has_pytorch():

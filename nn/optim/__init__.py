@@ -20,6 +20,7 @@ from . import lr_scheduler
 from .adadelta import Adadelta, Adamax
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
+from .asgd import ASGD
 from .lbfgs import LBFGS
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
@@ -31,6 +32,7 @@ __all__ = [
     "Adam",
     "Adamax",
     "AdamW",
+    "ASGD",
     "LBFGS",
     "lr_scheduler",
     "Optimizer",

@@ -62,7 +62,17 @@ def public() -> dict[str, Any]:
         for name, f in own(nn.init)
         if name.endswith("_") or name == "calculate_gain"
     }
-    optimizers = ("SGD", "Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "LBFGS", "RMSprop")
+    optimizers = (
+        "SGD",
+        "ASGD",
+        "Adadelta",
+        "Adagrad",
+        "Adam",
+        "Adamax",
+        "AdamW",
+        "LBFGS",
+        "RMSprop",
+    )
     found |= {f"nn.optim.{name}": getattr(nn.optim, name) for name in optimizers}
     for module in (nn.optim.lr_scheduler, nn.data, nn.utils, nn.utils.rnn):
         found |= {

@@ -70,7 +70,7 @@ def make(kind: LegacyType, *data: Any, size: Any = None, device: Any = None) -> 
         if kind.own_dtype is not None and values.dtype != kind.own_dtype:
             raise TypeError(
                 f"{name}: expected a tensor of {kind.dtype}, got {values.dtype}; "
-                f"convert it with .to(torch.{kind.dtype})"
+                f"convert it with .to(torch.{kind.dtype.name})"
             )
         return values.detach()
     if not hasattr(values, "__len__") or isinstance(values, str | bytes):

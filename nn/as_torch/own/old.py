@@ -1,10 +1,10 @@
-"""Names of before 2018 without the underscore: `init.xavier_uniform`, `utils.clip_grad_norm`."""
+"""Second names: `init.xavier_uniform`, from before 2018, and a class that is Linear."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from ... import init, utils
+from ... import init, layers, utils
 
 
 def without_underscore(module: ModuleType, names: str) -> ModuleType:
@@ -22,3 +22,7 @@ init = without_underscore(
     "xavier_uniform",
 )
 utils = without_underscore(utils, "clip_grad_norm")
+linear = ModuleType("old", doc=__doc__)
+vars(linear).update(
+    NonDynamicallyQuantizableLinear=layers.Linear, __all__=["NonDynamicallyQuantizableLinear"]
+)

@@ -109,7 +109,7 @@ def suffixes(tensor: Tensor) -> list[str]:
         found.append(f"size={tuple(tensor.shape)}")
     unsaid = [get_default_dtype()] if is_empty else [get_default_dtype(), int64, bool]
     if tensor.dtype not in unsaid:
-        found.append(f"dtype=torch.{tensor.dtype}")
+        found.append(f"dtype={tensor.dtype}")
     if tensor.node is not None and tensor.requires_grad:
         found.append(f"grad_fn=<{tensor.node.op.__name__}>")
     elif tensor.requires_grad:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import tempfile
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any
@@ -19,7 +21,7 @@ from minigrad import Tensor, device
 from ... import io
 from ...module import Module
 
-__all__ = ["load", "save"]
+__all__ = ["add_safe_globals", "load", "safe_globals", "save"]
 
 File = str | PathLike[str] | IO[bytes]
 ARRAY = "numpy.ndarray"  # the key under which an array of NumPy's is saved
@@ -36,10 +38,10 @@ def save(
     """Write tensors, arrays, numbers and strings, in any nesting of dicts, lists and tuples.
 
     f: a path, or a file opened for writing bytes. The other arguments are about pickle, and have no
-    effect. Raises NotImplementedError for a module, TypeError for another object; the tensors come
-    back without requires_grad.
+    effect. Raises NotImplementedError for a module or another object of a class, TypeError for
+    what is no such value; the tensors come back without requires_grad.
     """
-    refuse_modules(obj)
+    refuse_objects(obj)
     obj = marked(obj)
     if isinstance(f, str | PathLike):
         io.save(obj, f)
@@ -50,8 +52,8 @@ def save(
         f.write(path.read_bytes())
 
 
-def refuse_modules(obj: Any) -> None:
-    """Raise NotImplementedError where a module is to be saved as a whole."""
+def refuse_objects(obj: Any) -> None:
+    """Raise NotImplementedError where a module, or another object, is to be saved as a whole."""
     if isinstance(obj, Module):
         raise NotImplementedError(
             f"torch.save: a whole {type(obj).__name__} is not supported, since that would pickle "
@@ -62,7 +64,12 @@ def refuse_modules(obj: Any) -> None:
         obj = list(obj.values())
     if isinstance(obj, list | tuple):
         for part in obj:
-            refuse_modules(part)
+            refuse_objects(part)
+    elif hasattr(obj, "__dict__") and not isinstance(obj, Tensor | np.ndarray | np.generic | str):
+        raise NotImplementedError(
+            f"torch.save: a {type(obj).__name__} is not supported, since that would pickle its "
+            "code; save what it holds, as dicts and lists of tensors, numbers and strings"
+        )
 
 
 def marked(obj: Any) -> Any:
@@ -112,6 +119,16 @@ def load(
     obj = unmarked(obj)
     is_place = isinstance(map_location, str | device)
     return moved(obj, device(map_location)) if is_place else obj
+
+
+def add_safe_globals(safe_globals: list[Any]) -> None:
+    """Nothing: no file that is read here names classes."""
+
+
+@contextmanager
+def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
+    """`add_safe_globals` for a `with` block."""
+    yield
 
 
 def load_path(path: Path) -> Any:

@@ -23,7 +23,6 @@ __version__ = "2.13.0+minigrad"  # the version that the tests compare with
 __all__ = [
     "__version__",
     "compile",
-    "dtype",
     "e",
     "finfo",
     "get_num_threads",
@@ -50,7 +49,6 @@ __all__ = [
     "use_deterministic_algorithms",
 ]
 
-dtype = np.dtype
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 newaxis = None
 
@@ -66,6 +64,11 @@ class finfo:
         self.eps, self.tiny = float(limits.eps), float(limits.tiny)
         self.smallest_normal, self.resolution = self.tiny, float(limits.resolution)
 
+    def __repr__(self) -> str:
+        names = ("resolution", "min", "max", "eps", "smallest_normal", "tiny")
+        numbers = [f"{name}={getattr(self, name):g}" for name in names]
+        return f"finfo({', '.join(numbers)}, dtype={self.dtype})"
+
 
 class iinfo:
     """The limits of a dtype of integers, as numbers of Python's."""
@@ -75,6 +78,9 @@ class iinfo:
         self.bits = int(limits.bits)
         self.dtype = str(limits.dtype)
         self.max, self.min = int(limits.max), int(limits.min)
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"
 
 
 # What a tensor is

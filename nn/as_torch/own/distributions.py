@@ -1,0 +1,183 @@
+"""`torch.distributions`: samples and their log-probabilities, for a few distributions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+import minigrad
+from minigrad import Tensor
+from minigrad.convert import Size
+
+from ... import functional as F
+from ...arguments import describe
+
+__all__ = ["Bernoulli", "Categorical", "Distribution", "Normal", "kl_divergence"]
+
+
+class Distribution:
+    """A distribution over numbers, or several at once: batch_shape is their shape."""
+
+    batch_shape: Size
+
+    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        """Numbers of shape sample_shape + batch_shape, without a graph."""
+        raise NotImplementedError(f"{type(self).__name__} has no sample")
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the probability, or of its density, of `value`."""
+        raise NotImplementedError(f"{type(self).__name__} has no log_prob")
+
+    def entropy(self) -> Tensor:
+        """The mean of -log_prob over samples."""
+        raise NotImplementedError(f"{type(self).__name__} has no entropy")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(batch_shape: {tuple(self.batch_shape)})"
+
+
+def one_of(name: str, probs: Any, logits: Any) -> Tensor:
+    """The one that is given. Raises ValueError for both or none, TypeError for no floats."""
+    if (probs is None) == (logits is None):
+        got = "none" if probs is None else "both"
+        raise ValueError(f"{name}: expected either probs or logits, got {got}")
+    given = minigrad.as_tensor(logits if probs is None else probs)
+    if given.dtype.kind != "f":
+        raise TypeError(f"{name}: expected floats, got {describe(given)}; use .float()")
+    return given
+
+
+class Categorical(Distribution):
+    """Numbers from 0 to K - 1, with the chances in the last dimension of probs (.., K).
+
+    Those need not add up to 1. logits: their logarithms, up to a constant.
+    """
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: Any = None):
+        given = one_of("Categorical", probs, logits)
+        if given.ndim == 0:
+            raise ValueError("Categorical: expected at least one dimension, got shape ()")
+        if probs is not None:
+            if not bool((given.detach() >= 0).all()):
+                raise ValueError("Categorical: probs: expected numbers of at least 0, got others")
+            self.probs = given / given.sum(-1, keepdim=True)
+            given = clamped(self.probs).log()
+        self.logits = given - given.logsumexp(-1, keepdim=True)
+        if probs is None:
+            self.probs = F.softmax(given, -1)
+        self.batch_shape = Size(given.shape[:-1])
+
+    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        shape = (*sample_shape, *self.batch_shape)
+        rows = self.probs.detach().reshape(-1, self.probs.shape[-1])
+        count = math.prod(sample_shape)
+        drawn = minigrad.multinomial(rows, count, replacement=True)  # (rows, samples)
+        return drawn.t().reshape(*shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        ids = value.long().unsqueeze(-1)
+        shape = (*np.broadcast_shapes(ids.shape[:-1], self.batch_shape), -1)
+        return self.logits.expand(*shape).gather(-1, ids.expand(*shape)).squeeze(-1)
+
+    def entropy(self) -> Tensor:
+        return -(self.probs * self.logits).sum(-1)
+
+
+class Bernoulli(Distribution):
+    """1 with probability `probs`, else 0. logits: log(probs / (1 - probs))."""
+
+    def __init__(self, probs: Any = None, logits: Any = None, validate_args: Any = None):
+        given = one_of("Bernoulli", probs, logits)
+        if probs is None:
+            self.logits, self.probs = given, given.sigmoid()
+        else:
+            safe = clamped(given)
+            self.logits, self.probs = safe.log() - (1 - safe).log(), given
+        self.batch_shape = Size(given.shape)
+
+    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        shape = (*sample_shape, *self.batch_shape)
+        return minigrad.bernoulli(self.probs.detach().expand(*shape))
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        logits, value = minigrad.broadcast_tensors(self.logits, value)
+        return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
+
+    def entropy(self) -> Tensor:
+        return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
+
+
+class Normal(Distribution):
+    """The normal distribution with mean `loc` and standard deviation `scale`."""
+
+    def __init__(self, loc: Any, scale: Any, validate_args: Any = None):
+        loc, scale = [as_floats(value) for value in (loc, scale)]
+        if not bool((scale.detach() > 0).all()):
+            raise ValueError("Normal: scale: expected numbers above 0, got others")
+        self.loc, self.scale = minigrad.broadcast_tensors(loc, scale)
+        self.batch_shape = Size(self.loc.shape)
+
+    @property
+    def mean(self) -> Tensor:
+        """loc."""
+        return self.loc
+
+    @property
+    def stddev(self) -> Tensor:
+        """scale."""
+        return self.scale
+
+    @property
+    def variance(self) -> Tensor:
+        """scale²."""
+        return self.scale**2
+
+    def rsample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        """A sample with its graph: loc + scale · noise."""
+        shape = (*sample_shape, *self.batch_shape)
+        noise = minigrad.randn(*shape, dtype=self.loc.dtype, device=self.loc.device)
+        return self.loc + self.scale * noise
+
+    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        with minigrad.no_grad():
+            return self.rsample(sample_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        distance = (value - self.loc) / self.scale
+        return -0.5 * distance**2 - self.scale.log() - 0.5 * math.log(2 * math.pi)
+
+    def entropy(self) -> Tensor:
+        return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
+
+
+def as_floats(value: Any) -> Tensor:
+    """The tensor, or a tensor of floats from a number."""
+    return value if isinstance(value, Tensor) else minigrad.tensor(float(value))
+
+
+def clamped(probs: Tensor) -> Tensor:
+    """Probabilities away from 0 and 1, so that their logarithms are finite, as PyTorch does."""
+    eps = 1.1920928955078125e-07 if probs.dtype == minigrad.float32 else 2.220446049250313e-16
+    return probs.clamp(eps, 1 - eps)
+
+
+def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
+    """The mean of log p - log q over samples of p, for two of the same kind.
+
+    Raises NotImplementedError for two of different kinds.
+    """
+    if isinstance(p, Categorical) and isinstance(q, Categorical):
+        return (p.probs * (p.logits - q.logits)).sum(-1)
+    if isinstance(p, Normal) and isinstance(q, Normal):
+        ratio = (p.scale / q.scale) ** 2
+        return 0.5 * (ratio + ((p.loc - q.loc) / q.scale) ** 2 - 1 - ratio.log())
+    if isinstance(p, Bernoulli) and isinstance(q, Bernoulli):
+        rest = F.logsigmoid(-p.logits) - F.logsigmoid(-q.logits)
+        return p.probs * (p.logits - q.logits) + rest
+    raise NotImplementedError(
+        f"kl_divergence: {type(p).__name__} and {type(q).__name__} is not supported; write the "
+        "mean of p.log_prob(x) - q.log_prob(x) over samples x of p"
+    )
