@@ -152,6 +152,15 @@ def along(draw, sides=SIDES):
 
 
 @sample
+def parts_along(draw):
+    x = array(draw, draw(shapes(min_dims=1)))
+    d = dim(draw, x.ndim)
+    cuts = sorted(draw(st.lists(st.integers(0, x.shape[d]), max_size=2)))
+    sizes = np.diff([0, *cuts, x.shape[d]]).tolist()
+    return [x], {"sizes": tuple(sizes), "dim": d}
+
+
+@sample
 def reshapes(draw):
     x = array(draw, draw(shapes()))
     shape = draw(st.permutations([*x.shape, 1, 1]))
@@ -412,6 +421,7 @@ TABLE = {
     "cat": Row(joins(), lambda t, *xs, dim: t.cat(xs, dim)),
     "stack": Row(joins(True), lambda t, *xs, dim: t.stack(xs, dim)),
     "unbind": Row(along(), word("unbind")),
+    "split": Row(parts_along(), lambda t, x, sizes, dim: t.split(x, list(sizes), dim)),
     "getitem": Row(
         picks(), lambda t, x, index: x.reshape(-1)[places(t, index, tuple(x.shape))], looks=True
     ),

@@ -217,6 +217,24 @@ def test_an_unused_value_of_several_counts_as_zero() -> None:
     x = leaf([1.0, 2.0, 3.0])
     (x.unbind(0)[1] * 5).backward()
     np.testing.assert_array_equal(x.grad.array, [0, 5, 0])
+    x.grad = None
+    _, pair = x.split([1, 2])
+    (slope,) = mg.grad((pair * pair).sum(), x, create_graph=True)
+    np.testing.assert_array_equal(slope.array, [0, 4, 6])
+    slope.sum().backward()
+    np.testing.assert_array_equal(x.grad.array, [0, 2, 2])
+
+
+def test_a_change_in_place_is_found_by_nodes_older_than_it_and_by_no_other() -> None:
+    x = leaf([1.0, 2.0])
+    weights = mg.tensor(np.array([3.0, 4.0]))
+    before = x * weights
+    weights.mul_(2)
+    after = x * weights
+    after.sum().backward()
+    np.testing.assert_array_equal(x.grad.array, [6, 8])
+    with pytest.raises(RuntimeError, match="changed in place"):
+        before.sum().backward()
 
 
 def test_derivatives_to_the_third_order() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minigrad.fast import words
+from minigrad.array import NUMPY
+from minigrad.fast import rows, words
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
 ARRAYS = {
@@ -104,3 +105,16 @@ def test_what_is_broadcast_can_not_be_written_to() -> None:
     row = words.broadcast_to(X[0, 0], (3, 4))
     assert np.shares_memory(row, X) and not row.flags.writeable
     assert row.base is not None and X.flags.writeable
+
+
+@pytest.mark.parametrize("count", [1, 3, rows.FEW // 4 - 1, rows.FEW // 4 + 1, rows.FEW])
+def test_rows_added_by_number(count: int) -> None:
+    """Whether they are few or so many that they are sorted; 40 rows, so that most come twice."""
+    random = np.random.default_rng(count)
+    ids = random.integers(-40, 40, count)
+    added = random.normal(size=(count, 4))
+    got = np.ones((40, 4))
+    wanted = got.copy()
+    NUMPY.add_at(got, ids, added)
+    np.add.at(wanted, ids, added)
+    np.testing.assert_allclose(got, wanted, rtol=1e-13)

@@ -147,6 +147,7 @@ VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own 
     "cat": lambda *xs, dim: np.concatenate(xs, dim),
     "stack": lambda *xs, dim: np.stack(xs, dim),
     "unbind": lambda x, dim: list(np.moveaxis(x, dim, 0)),
+    "split": lambda x, sizes, dim: np.split(x, np.cumsum(sizes)[:-1], dim),
     "getitem": lambda x, index: x[index],
     "assign": lambda x, v, index: set_at(x.copy(), index, v),
     "diagonal": lambda x, offset: np.diagonal(x, offset, -2, -1),

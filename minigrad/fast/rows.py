@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.array import Array, Backend
 
+FEW = 2048  # numbers that NumPy's ufunc.at has added before they would be sorted
 RADIX_SORTED = 2**16  # NumPy sorts 16-bit integers by radix
 
 
@@ -22,7 +23,7 @@ def extend(backend: Backend) -> None:
     def add_at(out: Array, index: Any, g: Array) -> None:
         """out[index] += g, where a place that is named twice gets both."""
         is_integer_array = isinstance(index, np.ndarray) and index.dtype.kind == "i"
-        if is_integer_array and out.ndim == 2:
+        if is_integer_array and out.ndim == 2 and g.size > FEW:
             ids = index.ravel() % len(out)  # -1 is the last row
             add_rows(out, ids, g.reshape(index.size, out.shape[1]))
         else:

@@ -23,7 +23,7 @@ from minigrad.arguments import (
     normalize_dim,
     placed_like,
 )
-from minigrad.array import to_numpy
+from minigrad.array import NAMESPACES, Array, to_numpy
 from minigrad.autograd import TensorBase
 
 if TYPE_CHECKING:
@@ -150,10 +150,19 @@ def gather(
 
 def pick_along(x: Tensor, dim: int, index: Tensor) -> Tensor:
     """gather, of arguments that fit."""
-    places = np.ix_(*[range(n) for n in index.shape])
-    grid = [placed_like(x, p) for p in places]
+    grid = positions(index.array)
     grid[dim] = index.array.copy()  # whatever is written to the index later
     return picked(x, tuple(grid))
+
+
+def positions(array: Array) -> list[Array]:
+    """The index of all elements of an array: for each dimension 0 to n - 1, so that they broadcast.
+
+    (2, 3) -> [[0], [1]] and [0, 1, 2].
+    """
+    xp = NAMESPACES[type(array)]
+    last = array.ndim - 1
+    return [xp.arange(n).reshape(n, *[1] * (last - d)) for d, n in enumerate(array.shape)]
 
 
 def picked(x: Tensor, index: tuple[Any, ...]) -> Tensor:

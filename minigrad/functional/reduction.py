@@ -21,7 +21,7 @@ from minigrad.arguments import (
 )
 from minigrad.autograd import TensorBase
 from minigrad.functional.elementwise import any_unsigned, minimum
-from minigrad.functional.picking import pick_along
+from minigrad.functional.picking import picked, positions
 from minigrad.functional.shape import movedim, squeeze
 from minigrad.ops.reduction import Dim
 
@@ -80,17 +80,21 @@ def min_or_max(
     if dim is None:
         check_not_empty(name, x, None)
         extreme = of_all(x)
-        has_nan = x.requires_grad and bool(ops.isnan(extreme))
+        has_nan = x.requires_grad and bool(extreme.array != extreme.array)
         return nan_of(x) if has_nan else extreme
     dim = normalize_dim(name, x, dim)
-    check_not_empty(name, x, dim)
+    if not x.array.size:
+        check_not_empty(name, x, dim)
     if not x.ndim:
         return ValuesAndIndices(ops.clone(x), arg(x))
-    indices = arg(x, dim=dim, keepdim=True)
-    values = pick_along(x, dim, indices)
+    indices = arg(x, dim=dim, keepdim=keepdim)
+    index = indices.array.copy()  # whatever is written to the indices later
+    grid = positions(index)
     if keepdim:
-        return ValuesAndIndices(values, indices)
-    return ValuesAndIndices(squeeze(values, dim), squeeze(indices, dim))
+        grid[dim] = index
+    else:
+        grid.insert(dim, index)
+    return ValuesAndIndices(picked(x, tuple(grid)), indices)
 
 
 def nan_of(x: Tensor) -> Tensor:

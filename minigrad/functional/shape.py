@@ -157,13 +157,8 @@ def split(
             f"split: expected sections that add up to {n}, the size of dimension {dim}, "
             f"got {sections}"
         )
-    lead = (slice(None),) * dim
-    pieces = []
-    start = 0
-    for size in sections:
-        pieces.append(ops.getitem(x, index=(*lead, slice(start, start + size))))
-        start += size
-    return tuple(pieces)
+    pieces: tuple[Tensor, ...] = ops.split(x, sizes=tuple(sections), dim=dim)
+    return pieces
 
 
 def sections_of(n: int, given: Any) -> list[int]:

@@ -106,6 +106,28 @@ def unbind(xp, x, *, dim=0):
     return ys, pullback
 
 
+@op
+def split(xp, x, *, sizes, dim):
+    """y_i = the next sizes[i] slices of x along `dim`,    ∂x = the ∂y_i joined (0 if unused)."""
+    lead = whole_dims(dim, x)
+    ys = []
+    start = 0
+    for size in sizes:
+        ys.append(x[(*lead, slice(start, start + size))])
+        start += size
+    shapes = [y.shape for y in ys]
+
+    def pullback(gs, needs):
+        known = [g for g in gs if g is not None]
+        if len(known) < len(gs):
+            slice_of_zeros = xp.zeros_like(xp.sum(known[0], axis=dim, keepdims=True))
+            zeros = [xp.broadcast_to(slice_of_zeros, shape) for shape in shapes]
+            gs = [zero if g is None else g for g, zero in zip(gs, zeros, strict=True)]
+        return [xp.cat(gs, axis=dim)]
+
+    return tuple(ys), pullback
+
+
 def whole_dims(dim, x):
     """The index of everything in the dimensions of x before `dim`."""
     return (slice(None),) * (dim % len(x.shape))

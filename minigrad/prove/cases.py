@@ -379,6 +379,12 @@ def taken_apart(s: Symbols) -> Any:
     return [s.array("x", 2, 3)], {"dim": 1}
 
 
+@case("split", linear=True)
+def cut(s: Symbols) -> Any:
+    """x (2,3) in columns 0 and 1, none, and 2."""
+    return [s.array("x", 2, 3)], {"sizes": (2, 0, 1), "dim": 1}
+
+
 # Picking
 
 
