@@ -357,6 +357,10 @@ def entropy(t: Any, x: Any, targets: Any, **settings: Any) -> Any:
     return t.nn.functional.cross_entropy(x, targets, **settings)
 
 
+def likelihood(t: Any, x: Any, targets: Any, **settings: Any) -> Any:
+    return t.nn.functional.nll_loss(x, targets, **settings)
+
+
 TABLE = {
     "add": Row(two(), lambda t, a, b: a + b),
     "sub": Row(two(), lambda t, a, b: a - b),
@@ -411,6 +415,7 @@ TABLE = {
     ),
     "cumsum": Row(along(), word("cumsum")),
     "softmax": Row(along(FULL), word("softmax"), analytic=False),
+    "log_softmax": Row(along(FULL), word("log_softmax"), analytic=False),
     "reshape": Row(reshapes(), word("reshape")),
     "permute": Row(orders(), word("permute")),
     "swapaxes": Row(swaps(), lambda t, x, dim0, dim1: x.swapaxes(dim0, dim1)),
@@ -435,6 +440,7 @@ TABLE = {
     ),
     "matmul": Row(products(), word("matmul")),
     "linear": Row(layers(), lambda t, x, w, b: t.nn.functional.linear(x, w, b)),
+    "nll_loss": Row(classes(), likelihood, looks=not strict_device.HAS_KERNELS),
     "softmax_cross_entropy": Row(classes(), entropy, looks=not strict_device.HAS_KERNELS),
     "layer_norm": Row(
         norms(), lambda t, x, w, b, ndim: t.nn.functional.layer_norm(x, x.shape[-ndim:], w, b)

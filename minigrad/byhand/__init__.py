@@ -5,4 +5,4 @@ from minigrad.byhand.gru import gru
 from minigrad.byhand.layer_norm import layer_norm
 from minigrad.byhand.lstm import lstm
 from minigrad.byhand.rnn import rnn
-from minigrad.byhand.softmax_cross_entropy import softmax_cross_entropy
+from minigrad.byhand.softmax_cross_entropy import nll_loss, softmax_cross_entropy

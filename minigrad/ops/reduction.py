@@ -84,6 +84,16 @@ def softmax(xp, x, *, dim):
     return y, (lambda g: y * (g - xp.sum(g * y, axis=dim, keepdims=True)),)
 
 
+@op
+def log_softmax(xp, x, *, dim):
+    """y = x - log Σ eˣ along `dim` (NaN for a slice that is all -∞),    ∂x = ∂y - eʸ Σ ∂y."""
+    if 0 in x.shape:
+        return xp.clone(x), (lambda g: g,)
+    x = x - xp.amax(x, axis=dim, keepdims=True)  # exp cannot overflow
+    y = x - xp.log(xp.sum(xp.exp(x), axis=dim, keepdims=True))
+    return y, (lambda g: g - xp.exp(y) * xp.sum(g, axis=dim, keepdims=True),)
+
+
 # Without a derivative
 
 

@@ -297,7 +297,7 @@ def in_order(order: tuple[int, ...], **settings: Any) -> Case:
 
 for order in permutations(range(3)):
     case("amax")(in_order(order, dim=1))
-    case("softmax")(in_order(order, dim=1))
+    case("softmax", "log_softmax")(in_order(order, dim=1))
 
 
 @case("amax")
@@ -316,7 +316,7 @@ def over(dim: Any) -> Case:
 
 
 for dim in (0, 1, -1):
-    case("amax", "softmax")(over(dim))
+    case("amax", "softmax", "log_softmax")(over(dim))
 for several in ([0, 1], (0,)):
     case("amax")(over(several))
 
@@ -329,7 +329,7 @@ def the_greatest_twice(s: Symbols) -> Any:
     return [x], {"dim": 1}
 
 
-@border("softmax")
+@border("softmax", "log_softmax")
 def two_are_the_greatest(s: Symbols) -> Any:
     """x (3,), two of them the greatest: the shift by the maximum has a kink there, y has none."""
     return [s.array("x", 3, border=[1, 1, 0])], {"dim": 0}
@@ -513,9 +513,11 @@ def classes(order: tuple[int, ...], **settings: Any) -> Case:
 
 for reduction in ("none", "sum", "mean"):
     for order in ((0, 1), (1, 0)):
+        case("nll_loss", linear=True)(classes(order, reduction=reduction))
         case("softmax_cross_entropy")(classes(order, reduction=reduction))
 
 
+@case("nll_loss", linear=True)
 @case("softmax_cross_entropy")
 def a_row_to_ignore(s: Symbols) -> Any:
     """Logits (2,2), the second row to be ignored."""
@@ -535,6 +537,7 @@ def two_logits_are_the_greatest(s: Symbols) -> Any:
     return [s.array("x", 1, 2, border=[1, 1]), np.array([1])], {}
 
 
+@case("nll_loss", linear=True)
 @case("softmax_cross_entropy")
 def three_classes(s: Symbols) -> Any:
     """Logits (2,3), classes 2 and 1."""

@@ -63,6 +63,8 @@ class Symbols(Arithmetic):
 
     def number(self, value: Any) -> Any:
         value = value.item() if isinstance(value, np.generic | np.ndarray) else value
+        if value != value:
+            return sympy.nan
         if isinstance(value, float):
             return MEANT.get(value, sympy.Rational(Fraction(value)))
         return sympy.sympify(int(value) if isinstance(value, bool) else value)

@@ -12,7 +12,6 @@ from minigrad import Tensor, byhand
 from .activation import logsigmoid
 from .checks import (
     check_broadcasts,
-    check_classes,
     check_probability,
     check_reduction,
     check_same_shape,
@@ -213,12 +212,13 @@ def nll_loss(
     reduction = reduction_of("nll_loss", reduction, size_average, reduce)
     dim = class_dim("nll_loss", input, weight)
     check_targets("nll_loss", input, target)
-    classes = mg.where(target != ignore_index, target, 0)  # (B,...)
-    check_classes("nll_loss", classes, input.shape[dim])
-    picked = input.take_along_dim(classes.unsqueeze(dim), dim).squeeze(dim)  # (B,...)
+    rows, classes = one_class_a_row(input, target, dim)
+    if weight is None:
+        value = byhand.nll_loss(rows, classes, ignore_index=ignore_index, reduction=reduction)
+        return value.reshape(target.shape) if reduction == "none" else value
+    losses = byhand.nll_loss(rows, classes, ignore_index=ignore_index).reshape(target.shape)
     weights = target_weights(input, target, weight, ignore_index)  # (B,...)
-    losses = mg.where(target != ignore_index, -weights * picked, 0.0)
-    return reduced_by_weight(losses, weights, reduction)
+    return reduced_by_weight(weights * losses, weights, reduction)
 
 
 def cross_entropy(
@@ -250,10 +250,7 @@ def cross_entropy(
         return reduced(-(w * q * mg.log_softmax(input, dim)).sum(dim), reduction)
 
     check_targets("cross_entropy", input, target)
-    rows, classes = input, target
-    if input.ndim != 2:
-        rows = input.movedim(dim, -1).reshape(-1, C)  # (N,C)
-        classes = target.reshape(-1)  # (N,)
+    rows, classes = one_class_a_row(input, target, dim)
     loss = byhand.softmax_cross_entropy
     if weight is None and not s:
         value = loss(rows, classes, ignore_index=ignore_index, reduction=reduction)
@@ -266,6 +263,13 @@ def cross_entropy(
         uniform = mg.where(target != ignore_index, uniform, 0.0)
         losses = (1 - s) * losses + s / C * uniform
     return reduced_by_weight(losses, weights, reduction)
+
+
+def one_class_a_row(input: Tensor, target: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Rows (N,C) and classes (N,) of input (B,...), with the classes along `dim`, and target."""
+    if input.ndim == 2:
+        return input, target
+    return input.movedim(dim, -1).reshape(-1, input.shape[dim]), target.reshape(-1)
 
 
 def reduced(losses: Tensor, reduction: str) -> Tensor:
