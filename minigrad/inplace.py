@@ -185,12 +185,18 @@ class InPlace(Conversions):
     def without_extra_dims(self, index: Any, values: Any) -> Any:
         """The values without leading dimensions of size 1 beyond those of self[index].
 
-        NumPy refuses these where the index is a mask or names one element.
+        NumPy refuses these where the index is a mask or names one element; and it takes whatever is
+        empty. Raises ValueError where empty values do not fit.
         """
-        if not values.shape or values.shape[0] != 1:
+        if values.size and (not values.shape or values.shape[0] != 1):
             return values
-        extra = max(values.ndim - self.array[index].ndim, 0)
-        return values.reshape(values.shape[extra:]) if set(values.shape[:extra]) <= {1} else values
+        target = self.array[index].shape
+        extra = max(values.ndim - len(target), 0)
+        if set(values.shape[:extra]) <= {1}:
+            values = values.reshape(values.shape[extra:])
+        if not values.size and errors.broadcast([values.shape, target]) != target:
+            raise ValueError("the values do not fit")
+        return values
 
     def as_value_at(self, index: Any, value: Any) -> Any:
         """`value` on the device of self, with no more dimensions than self[index]."""

@@ -200,14 +200,14 @@ def relu(xp, x):
 def clamp(xp, x, *, min=None, max=None):
     """y = x, but `min` where it is less and `max` where it is more,    dy/dx = 1 where it is x.
 
-    NaN stays NaN, with the slope 0.
+    NaN stays NaN, with the slope 0; so has what is cut off, also where the gradient is infinite.
     """
     y = x if min is None else xp.maximum(x, min)
     y = y if max is None else xp.minimum(y, max)
 
     def pull(g):
-        g = g if min is None else g * (x >= min)
-        return g if max is None else g * (x <= max)
+        g = g if min is None else xp.where(x >= min, g, 0.0)
+        return g if max is None else xp.where(x <= max, g, 0.0)
 
     return y, (pull,)
 

@@ -38,6 +38,11 @@ def scaled_dot_product_attention(
             f"{name}: expected tensors of at least 2 dimensions, got {tuple(query.shape)}, "
             f"{tuple(key.shape)} and {tuple(value.shape)}"
         )
+    if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise ValueError(
+            f"{name}: expected queries of the keys' size and a value for each key, got "
+            f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
+        )
     if is_causal and attn_mask is not None:
         raise ValueError(
             f"{name}: expected attn_mask or is_causal, got both; put one into the mask"
