@@ -5,6 +5,7 @@ a process of its own.
 """
 
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -457,6 +458,41 @@ def test_tensors_are_printed_as_pytorchs(tmp_path: Path) -> None:
     assert ours == python(str(tmp_path / "program.py"))
 
 
+REFUSED = {
+    "from torch import jit": "torch.jit is not supported: .* nothing is compiled here",
+    "import torch\n@torch.jit.script\ndef f(x): return x": "torch.jit is not supported",
+    "import torchvision": "torchvision is not supported: .* read the data with NumPy",
+    "from torchtext.data import Field": "torchtext is not supported",
+    "from torch.cuda.amp import autocast": "torch.cuda.amp is not supported: .* leave it out",
+    "import torch\ntorch.autocast('cpu')": "torch.autocast is not supported: .* leave it out",
+    "import torch\ntorch.ones(2, dtype=torch.float16)": "torch.float16 .*; use torch.float32",
+    "import torch\ntorch.ones(2).reinforce(1)": "torch.Tensor.reinforce .*Categorical",
+    "import torch.distributed as dist": "torch.distributed is .* train in one process",
+    "import torch\ntorch.save(torch.nn.Linear(2, 2), 'm.pt')": "save model.state_dict",
+    "import torch\ntorch.onnx.export()": "torch.onnx.export is .* --check program.py",
+}
+
+
+def test_what_is_not_there_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    attempts = f"""
+        for program in {list(REFUSED)}:
+            try:
+                exec(program)
+            except NotImplementedError as error:
+                print(error)
+            else:
+                print("taken")
+    """
+    lines = run(attempts, tmp_path).splitlines()
+    for line, (program, expected) in zip(lines, REFUSED.items(), strict=True):
+        assert re.search(expected, line), f"{program}: {line}"
+
+
+def test_a_stand_in_beside_a_program_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "torchvision.py").write_text("digits = [3, 1]", "utf-8")
+    assert run("import torchvision\nprint(torchvision.digits)", tmp_path) == "[3, 1]\n"
+
+
 SECOND_NAMES = """
 import copy
 import pickle
@@ -474,6 +510,13 @@ print(x.to(torch.float32).dtype, x.type(torch.long).dtype, torch.tensor([1]).to(
 print(copy.deepcopy(torch.float32) is torch.float32)
 print(pickle.loads(pickle.dumps(torch.int64)) is torch.int64)
 print(torch.finfo(torch.float32), torch.iinfo(torch.int64))
+
+x = torch.ones(2, 3, requires_grad=True)
+results = [x + 1, x * 2, x.sum(), x @ x.detach().t(), x.view(-1), x[0], x.unsqueeze(0), -x, x.exp()]
+results += [x.relu(), torch.cat([x, x]), x.tanh(), x**2, x - 1, torch.stack([x, x])]
+for y in results:
+    print(y, str(y.grad_fn).split()[0].strip("<>"))
+print(x.grad_fn, x.detach().grad_fn)
 
 ones = torch.ones(2)
 print(torch.zeros(2).add(2, ones), torch.add(ones, 3, ones), torch.zeros(2).sub_(2, ones))

@@ -91,6 +91,21 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.utils.tensorboard": [tensorboard],
 }
 HERE = "nn.as_torch"
+WITH_PYTORCH = ("torchvision", "torchtext", "torchaudio")  # packages compiled against PyTorch
+LIST = "`python -m nn.as_torch --check program.py` lists all that a program needs"
+WAYS_OUT = {
+    "torch.amp": "leave it out, numbers are float32 here",
+    "torch.autocast": "leave it out, numbers are float32 here",
+    "torch.bfloat16": "use torch.float32",
+    "torch.cuda.amp": "leave it out, numbers are float32 here",
+    "torch.distributed": "train in one process",
+    "torch.float16": "use torch.float32",
+    "torch.half": "use torch.float32",
+    "torch.jit": "leave it out, nothing is compiled here",
+    "torch.multiprocessing": "train in one process",
+    "torch.nn.parallel": "train in one process",
+    "torch.Tensor.reinforce": "use log_prob of torch.distributions.Categorical",
+}
 
 
 class MissingName(NotImplementedError, AttributeError):
@@ -131,9 +146,16 @@ def public_names(module: ModuleType) -> dict[str, Any]:
 
 def missing(path: str) -> str:
     """The message for a name of PyTorch's that is not here."""
+    parts = path.split(".")
+    if parts[0] in WITH_PYTORCH:
+        return (
+            f"{parts[0]} is not supported: it works with PyTorch itself alone; read the data with "
+            "NumPy, in a torch.utils.data.Dataset"
+        )
+    above = [".".join(parts[:i]) for i in range(len(parts), 0, -1)]  # itself first
+    way_out = ([WAYS_OUT[name] for name in above if name in WAYS_OUT] or [LIST])[0]
     return (
-        f"{path} is not supported: minigrad is a small framework, and does not have it; "
-        "`python -m nn.as_torch --check program.py` lists all that a program needs"
+        f"{path} is not supported: minigrad is a small framework, and does not have it; {way_out}"
     )
 
 
@@ -165,6 +187,9 @@ class TorchFinder(MetaPathFinder, Loader):
             file = PathFinder.find_spec(fullname, path)
             if file is not None:
                 return file
+        elif fullname in WITH_PYTORCH:
+            refuse_installed(fullname)
+            return None
         elif not f"{fullname}.".startswith("torch.") or has_pytorch():
             return None
         place = path_in_torch(fullname)
@@ -178,6 +203,14 @@ class TorchFinder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing: the module is whole."""
+
+
+def refuse_installed(package: str) -> None:
+    """Raise MissingModule for a package that needs PyTorch; a stand-in of a program's is taken."""
+    found = PathFinder.find_spec(package)
+    origin = "" if found is None else str(found.origin)
+    if not has_pytorch() and (found is None or "site-packages" in origin):
+        raise MissingModule(missing(package))
 
 
 def path_in_torch(fullname: str) -> str:
@@ -204,6 +237,7 @@ def install() -> None:
     """
     minigrad.Tensor.__repr__ = printing.text_of  # type: ignore[method-assign, assignment]
     minigrad.Tensor.__getattr__ = missing_method  # type: ignore[method-assign]
+    minigrad.Tensor.grad_fn = property(printing.grad_fn)
     minigrad.Tensor.dtype = property(dtypes.of_tensor)  # type: ignore[assignment]
     for name, method in tensor.METHODS.items():
         setattr(minigrad.Tensor, name, method)

@@ -2,7 +2,8 @@
 
 All elements have one width. Floats have 4 digits after the point, or the form 1.0000e+00 where the
 largest is above 10⁸ or 1000 times the smallest, or the smallest below 10⁻⁴. Of more than 1000
-elements the first and last three of each dimension are shown. `grad_fn` names minigrad's op.
+elements the first and last three of each dimension are shown. `grad_fn` names minigrad's op by
+PyTorch's word for it: of a mean, which is a sum and a quotient here, the last of them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,20 @@ from minigrad import Tensor, bool, get_default_dtype, int64
 
 OPTIONS = SimpleNamespace(precision=4, threshold=1000, edgeitems=3, linewidth=80, sci_mode=None)
 PREFIX = "tensor("
+WORDS = {  # PyTorch's names of the ops that have another one here
+    "amax": "max",
+    "astype": "to_copy",
+    "broadcast_to": "expand",
+    "expand_dims": "unsqueeze",
+    "getitem": "select",
+    "layer_norm": "native_layer_norm",
+    "linear": "addmm",
+    "matmul": "mm",
+    "reshape": "view",
+    "rint": "round",
+    "softmax_cross_entropy": "nll_loss",
+    "swapaxes": "transpose",
+}
 Values = np.ndarray[Any, Any]
 
 
@@ -111,10 +126,23 @@ def suffixes(tensor: Tensor) -> list[str]:
     if tensor.dtype not in unsaid:
         found.append(f"dtype={tensor.dtype}")
     if tensor.node is not None and tensor.requires_grad:
-        found.append(f"grad_fn=<{tensor.node.op.__name__}>")
+        found.append(f"grad_fn=<{node_name(tensor.node.op.__name__)}>")
     elif tensor.requires_grad:
         found.append("requires_grad=True")
     return found
+
+
+def node_name(op: str) -> str:
+    """AddBackward0 of add: as PyTorch names what computes a gradient."""
+    parts = WORDS.get(op, op).split("_")
+    return "".join([part.capitalize() for part in parts]) + "Backward0"
+
+
+def grad_fn(tensor: Tensor) -> str | None:
+    """`Tensor.grad_fn`: a text that names the op, None for a leaf."""
+    if tensor.node is None or tensor.is_leaf:
+        return None
+    return f"<{node_name(tensor.node.op.__name__)}>"
 
 
 def with_suffixes(text: str, found: list[str]) -> str:
