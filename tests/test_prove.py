@@ -131,9 +131,10 @@ def test_unbroadcast_is_the_adjoint_of_broadcasting(shapes: Any) -> None:
 ELEMENTWISE = [
     name
     for name in OPS
-    if mg.OPS[name].rule.__module__ == "minigrad.ops.elementwise"
+    if mg.OPS[name].rule.__module__ in ("minigrad.ops.elementwise", "minigrad.ops.rounding")
     and name not in STRUCTURAL
-    and name not in ("where", "clone")  # stated in words
+    and name != "where"  # stated in words
+    and name not in ("floor_divide", "remainder", "fmod")  # ⌊a/b⌋ is a number at each point
 ]
 
 
@@ -149,6 +150,57 @@ def test_a_docstring_that_states_another_derivative_is_found(
 ) -> None:
     monkeypatch.setattr(mg.tanh.rule, "__doc__", "y = tanh x,    dy/dx = 1 + y².")
     assert not formula.states_its_derivative(mg.tanh)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    ["1 where x < 0", "1", "0 where x > 0", "1 where x > 2"],
+)
+def test_a_docstring_with_another_condition_is_found(
+    stated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert formula.states_its_derivative(mg.relu)
+    monkeypatch.setattr(mg.relu.rule, "__doc__", f"y = max(x, 0),    dy/dx = {stated}.")
+    assert not formula.states_its_derivative(mg.relu)
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("div", "∂y/∂a = 1 / b,  ∂y/∂b = -a / b²"),
+        ("pow", "∂y/∂a = b aᵇ⁻¹,  ∂y/∂b = aᵇ log(a)"),
+        ("abs", "∂y/∂x = 1 where x > 0, -1 where x < 0"),
+        ("maximum", "∂y/∂a = 1 where a > b, 0 where a < b,  ∂y/∂b = 0 where a > b, 1 where a < b"),
+        ("sqrt", "∂y/∂x = 1 / (2 √x)"),
+        ("erf", "∂y/∂x = 2 exp(-x²) / √π"),
+        ("exp", "∂y/∂x = eˣ"),
+        ("sigmoid", "∂y/∂x = y (1 - y)"),
+        ("tan", "∂y/∂x = 1 + tan²(x)"),
+        ("log10", "∂y/∂x = 1 / (x log(10))"),
+        ("atan2", "∂y/∂a = b / (a² + b²),  ∂y/∂b = -a / (a² + b²)"),
+        ("floor", "∂y/∂x = 0"),
+        ("where", ""),
+        ("clamp", ""),
+        ("matmul", ""),
+    ],
+)
+def test_a_derived_derivative_is_written_as_mathematics(name: str, written: str) -> None:
+    assert formula.derived(mg.OPS[name]) == written
+
+
+def test_notation_of_powers_sums_and_products() -> None:
+    a, b, x = sympy.symbols("a b x", real=True)
+    written = {
+        -(a + b) * x: "x (-a - b)",
+        (a + b) ** 2: "(a + b)²",
+        x ** sympy.Rational(3, 2): "x^(3/2)",
+        x**-3: "1 / x³",
+        sympy.sqrt(a + b): "√(a + b)",
+        sympy.exp(-x): "e⁻ˣ",
+        sympy.tanh(a * x) ** 2: "tanh²(a x)",
+        -x: "-x",
+    }
+    assert {formula.notation(e) for e in written} == set(written.values())
 
 
 # Borders and ties
