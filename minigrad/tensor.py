@@ -239,7 +239,7 @@ class Tensor(InPlace):
     def __getitem__(self, index: Any) -> Any:
         parts = index if isinstance(index, tuple) else (index,)
         kinds = set(map(type, parts))
-        if kinds == {int} and len(parts) == self.array.ndim:
+        if kinds <= {int} and len(parts) == self.array.ndim:
             return ops.getitem(self, index=(*parts, ...))  # a view of the element, and no copy
         if kinds <= PLACES:
             return ops.getitem(self, index=index)

