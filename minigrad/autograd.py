@@ -474,7 +474,11 @@ def namespace_of(arrays: Sequence[Any]) -> XP:
 
 def as_they_were(node: Node) -> tuple[Any, ...]:
     """The arguments of a node, as they were when it took them: before later changes in place."""
-    return tuple([as_it_was(a, node.birth) if isinstance(a, TensorBase) else a for a in node.args])
+    args = []
+    for a in node.args:
+        has_past = isinstance(a, TensorBase) and (a.before is not None or a.base is not None)
+        args.append(as_it_was(a, node.birth) if has_past else a)
+    return tuple(args)
 
 
 def as_it_was(t: TensorBase, tick: int) -> TensorBase:

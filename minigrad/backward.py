@@ -320,15 +320,19 @@ def collect_held(value: Any, held: list[Array]) -> bool:
 
     Returns whether it could be seen: not of an object that may hide others.
     """
-    if type(value) in NAMESPACES or isinstance(value, np.generic):  # NumPy's 0-d values
+    if isinstance(value, FunctionType):
+        parts: Any = [cell.cell_contents for cell in value.__closure__ or ()]
+    elif isinstance(value, (tuple, list)):
+        parts = value
+    elif type(value) in NAMESPACES or isinstance(value, np.generic):  # NumPy's 0-d values
         held.append(value)
         return True
-    if isinstance(value, FunctionType):
-        cells = value.__closure__ or ()
-        return all([collect_held(cell.cell_contents, held) for cell in cells])
-    if isinstance(value, (tuple, list)):
-        return all([collect_held(part, held) for part in value])
-    return isinstance(value, TRANSPARENT)
+    else:
+        return isinstance(value, TRANSPARENT)
+    for part in parts:
+        if not collect_held(part, held):
+            return False
+    return True
 
 
 TRANSPARENT = (type(None), Number, str, slice, type(...), np.dtype, Namespace)

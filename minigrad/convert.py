@@ -15,6 +15,8 @@ from minigrad.autograd import TensorBase
 
 PARTS_OF_A_TUPLE = (list, tuple, slice, type(...), type(None), np.ndarray, TensorBase)
 
+PLAIN_PARTS = {int, slice, type(None), type(...)}
+
 
 class Size(tuple[int, ...]):
     """A shape; it prints as PyTorch's does."""
@@ -25,6 +27,14 @@ class Size(tuple[int, ...]):
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""
         return int(np.prod(self, dtype=int))
+
+
+def is_plain_index(index: Any) -> bool:
+    """Whether an index is made of numbers, slices, None and `...`: NumPy reads it as PyTorch does,
+    and nothing in it can be written to later.
+    """
+    parts = index if isinstance(index, tuple) else (index,)
+    return PLAIN_PARTS.issuperset(map(type, parts))
 
 
 def copied_index(index: Any) -> Any:

@@ -46,8 +46,8 @@ def make(
     refuse_keywords(name, **defaults)
     if dtype is not None:
         values = as_held(name, values, as_dtype(name, dtype))
-    target = array.device(device or "cpu")
-    return Tensor(to_device(values, target)).requires_grad_(requires_grad)
+    t = Tensor(values if device is None else to_device(values, array.device(device)))
+    return t if requires_grad is False else t.requires_grad_(requires_grad)
 
 
 def as_dtype(name: str, dtype: Any) -> np.dtype[Any]:
@@ -79,6 +79,8 @@ def full_of(name: str, size: tuple[Any, ...], value: Any, dtype: Any, **keywords
     dtype = get_default_dtype() if dtype is None else as_dtype(name, dtype)
     value = as_number(name, "fill_value", value)
     sizes = as_size(name, size)
+    if type(value) is int and value == 0:
+        return make(name, np.zeros(sizes, dtype), **keywords)
     check_holdable(name, np.asarray(value), dtype)
     try:
         values = np.full(sizes, value, dtype)

@@ -18,7 +18,13 @@ import numpy as np
 from minigrad import arguments, array, errors, functional, ops, random
 from minigrad.array import memory_of, to_device, to_numpy
 from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled
-from minigrad.convert import Conversions, copied_index, integers_first, without_empty_ellipsis
+from minigrad.convert import (
+    Conversions,
+    copied_index,
+    integers_first,
+    is_plain_index,
+    without_empty_ellipsis,
+)
 
 
 class InPlace(Conversions):
@@ -34,9 +40,11 @@ class InPlace(Conversions):
         """Whether each element has memory of its own, which is not read-only; so has no element."""
         if not self.array.size:
             return True
-        pairs = zip(self.array.strides, self.array.shape, strict=True)
-        is_repeated = any([stride == 0 and size > 1 for stride, size in pairs])
-        return not is_repeated and bool(getattr(self.array.flags, "writeable", True))
+        if 0 in self.array.strides:
+            pairs = zip(self.array.strides, self.array.shape, strict=True)
+            if any([stride == 0 and size > 1 for stride, size in pairs]):
+                return False
+        return bool(getattr(self.array.flags, "writeable", True))
 
     def write(self, name: str, index: Any, values: Any) -> None:
         """array[index] = values, a change that no gradient misses."""
@@ -54,8 +62,9 @@ class InPlace(Conversions):
 
         Raises RuntimeError where it is one of a leaf that requires a gradient, or of a part of one.
         """
-        is_wanted = any(map(requires_grad, (self, *others)))
-        if not (mode.grad_enabled and is_wanted and self.dtype.kind in "fcO"):
+        if not mode.grad_enabled or self.array.dtype.kind not in "fcO":
+            return False
+        if not any(map(requires_grad, (self, *others))):
             return False
         root = self if self.base is None else self.base
         for t in (self, root):
@@ -71,8 +80,12 @@ class InPlace(Conversions):
         It has no base: it does not become a part of what the base becomes.
         """
         before = TensorBase.tensor_class(self.array)
-        for word in ("version", "node", "index", "wants_grad", "before", "changed"):
-            setattr(before, word, getattr(self, word))
+        before.version = self.version
+        before.node = self.node
+        before.index = self.index
+        before.wants_grad = self.wants_grad
+        before.before = self.before
+        before.changed = self.changed
         if before.node is not None and before.node.pullback is None:
             before.before = None  # what came before a graph that was freed is never asked for
         return before
@@ -146,6 +159,9 @@ class InPlace(Conversions):
     # Assignment
 
     def __setitem__(self, index: Any, value: Any) -> None:
+        if is_plain_index(index):
+            self.assign("[]=", index, value)
+            return
         copied = without_empty_ellipsis(copied_index(index), self.array.ndim)
         integers, others = integers_first(copied)
         target: Any = ops.getitem(self, index=integers) if integers else self
@@ -163,7 +179,9 @@ class InPlace(Conversions):
             array.NAMESPACES[type(self.array)].check_index(index, self.array.shape)
             if self.holds_at(index, value):
                 return self
-            self.write(name, index, to_device(self.without_extra_dims(index, values), self.device))
+            if type(values) is not type(self.array):
+                values = to_device(values, self.device)
+            self.write(name, index, self.without_extra_dims(index, values))
         except (ValueError, IndexError, TypeError) as error:
             raise errors.wrong_assignment(name, self.array, index, values) or error from error
         if is_recorded:
@@ -218,6 +236,8 @@ class InPlace(Conversions):
                 raise ValueError(f"{name}: expected lists of equal length, got {value!r}") from None
         if values.dtype.kind not in "fibuc":
             raise TypeError(f"{name}: expected numbers, got {value!r}")
+        if values.dtype == self.array.dtype:
+            return values
         are_integers = values.dtype.kind in "iu" and self.dtype.kind in "iu"
         if np.can_cast(values.dtype, self.dtype, "safe" if are_integers else "same_kind"):
             return values
@@ -244,13 +264,13 @@ class InPlace(Conversions):
             before = self.as_before()
             before.array = array.NAMESPACES[type(self.array)].clone(self.array)
             before.version = [0, None]
-            before.base = None
         result = op(before, *[before if other is self else other for other in others])
         self.check_update(sign, result)
         self.write(sign, ..., result.array)
         if not is_recorded:
             return self
-        result = result.to(self.dtype)
+        if result.array.dtype != self.array.dtype:
+            result = result.to(self.dtype)
         if self.base is None and result.node is not None:
             self.become(result.node, result.index)
         else:
@@ -265,7 +285,8 @@ class InPlace(Conversions):
                 f"that makes it {tuple(result.array.shape)}; write x = x + y, which makes a new "
                 "tensor"
             )
-        if not np.can_cast(result.dtype, self.dtype, "same_kind"):
+        dtype = self.array.dtype
+        if result.array.dtype != dtype and not np.can_cast(result.dtype, dtype, "same_kind"):
             raise TypeError(
                 f"{sign}: expected a value that {self.dtype} can hold, got {result.dtype}; "
                 "convert the tensor first, with .to(...)"

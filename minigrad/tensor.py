@@ -15,7 +15,14 @@ import numpy as np
 from minigrad import aliases, arguments, array, backward, distributions, functional, ops
 from minigrad.arguments import as_shape, normalize_dim
 from minigrad.autograd import TensorBase, changes
-from minigrad.convert import Size, copied_index, has_arrays, integers_first, without_empty_ellipsis
+from minigrad.convert import (
+    Size,
+    copied_index,
+    has_arrays,
+    integers_first,
+    is_plain_index,
+    without_empty_ellipsis,
+)
 from minigrad.hooks import RemovableHandle
 from minigrad.inplace import InPlace
 
@@ -237,11 +244,10 @@ class Tensor(InPlace):
         return self // other, self % other
 
     def __getitem__(self, index: Any) -> Any:
-        parts = index if isinstance(index, tuple) else (index,)
-        kinds = set(map(type, parts))
-        if kinds <= {int} and len(parts) == self.array.ndim:
-            return ops.getitem(self, index=(*parts, ...))  # a view of the element, and no copy
-        if kinds <= PLACES:
+        if is_plain_index(index):
+            parts = index if isinstance(index, tuple) else (index,)
+            if len(parts) == self.array.ndim and {int}.issuperset(map(type, parts)):
+                index = (*parts, ...)  # of one element a view, and no copy
             return ops.getitem(self, index=index)
         index = copied_index(index)
         integers, others = integers_first(without_empty_ellipsis(index, self.array.ndim))
@@ -306,8 +312,6 @@ def is_never_equal(other: Any) -> bool:
         return False
     return type(other) not in array.NAMESPACES
 
-
-PLACES = {int, slice, type(None), type(...)}  # parts of an index that NumPy takes as PyTorch does
 
 OPERATORS: dict[Any, Any] = {  # what NumPy asks for in `ndarray * Tensor`
     np.add: ops.add,

@@ -23,6 +23,7 @@ def extend(backend: Backend) -> None:
         argmax=argmax,
         argmin=argmin,
         broadcast_to=broadcast_to,
+        clone=clone,
         cumsum=cumsum,
         expand_dims=expand_dims,
         matmul=matmul,
@@ -118,6 +119,10 @@ def matmul(a: Array, b: Array, out: Any = None) -> Array:
     """Of two matrices `dot`, the same product; np.matmul is slow for one row, and late to start."""
     are_matrices = type(a) is np.ndarray and type(b) is np.ndarray and a.ndim == 2 and b.ndim == 2
     return a.dot(b) if are_matrices and out is None else np.matmul(a, b, out)
+
+
+def clone(x: Array) -> Array:
+    return x.copy("K") if type(x) is np.ndarray else np.copy(x)
 
 
 def zeros_like(x: Array) -> Array:
