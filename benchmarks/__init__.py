@@ -10,5 +10,5 @@ installed.
 A workload is a function that sets up one `Contest`: a callable for each contestant, all from the
 same numbers. `measure` first holds their results to one another and then times them in turn;
 `goals` says what was to be reached, `report` and `draw` show what came out. The workloads:
-`layers`, `training`, `overhead`, `memory`, `scaling`, `parts` and `imports`.
+`layers`, `training`, `overhead`, `small_ops`, `memory`, `scaling`, `parts`, `programs`, `imports`.
 """

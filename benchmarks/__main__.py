@@ -21,11 +21,12 @@ from benchmarks import (
     programs,
     report,
     scaling,
+    small_ops,
     training,
 )
 from benchmarks.measure import Case, Disagreement, Effort, measure
 
-GROUPS = layers, training, overhead, memory, scaling, parts, programs, imports
+GROUPS = layers, training, overhead, small_ops, memory, scaling, parts, programs, imports
 HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
 
 
