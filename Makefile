@@ -8,7 +8,7 @@ ARGS =
 python = $(VENV)/bin/python
 with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
 
-.PHONY: help demos notebooks test prove rooms trust mutants lint bench clean
+.PHONY: help demos notebooks test prove rooms trust mutants planted lint bench clean
 .NOTPARALLEL:
 
 help:  ## print this list
@@ -36,6 +36,9 @@ trust: $(call with,test demos)  ## look for what goes wrong over night: kills, b
 
 mutants: $(call with,test)  ## make small errors in the rules, and see which no test notices (an hour; it goes on where it was)
 	nice $(python) tests/mutants $(ARGS)
+
+planted: $(call with,test)  ## prove each of these errors wrong, or say why not, in tests/mutants/PROOFS.md (minutes)
+	$(python) tests/mutants/planted.py $(ARGS)
 
 lint: $(call with,dev)  ## check style, formatting and types
 	$(python) -m ruff check .

@@ -1,6 +1,7 @@
 """minigrad.testing: what is wrong is found, in one sentence with the smallest sample; what is right
 passes in silence."""
 
+import re
 import subprocess
 import sys
 import time
@@ -94,7 +95,7 @@ def softplus(xp, x):
 
 def test_the_counterexample_is_small_and_has_both_numbers() -> None:
     found = {failure.law: failure for failure in failures(unregistered(softplus))}
-    assert found.keys() == {"finite_difference", "complex_step", "proof"}
+    assert found.keys() == {"finite_difference", "complex_step", "kink", "proof"}
     failure = found["finite_difference"]
     assert failure.sample.size == 1 and failure.what == "∂x"
     (x,) = failure.sample.floats
@@ -137,6 +138,106 @@ def test_what_an_op_raises_is_a_sentence() -> None:
     assert "got KeyError: 'gate'" in str(failure)
 
 
+# What a newcomer writes: the first sentence says what to do
+
+
+def forgot_the_comma(xp, x):
+    return x * x, (lambda g: 2 * g * x)
+
+
+def no_pullback(xp, x):
+    return x * x
+
+
+def a_list_of_pullbacks(xp, x):
+    return x * x, [lambda g: 2 * g * x]
+
+
+def a_setting_that_is_no_keyword(xp, x, eps):
+    y = xp.sqrt(x * x + eps)
+    return y, (lambda g: g * x / y,)
+
+
+def writes_into_its_argument(xp, x):
+    x *= 2
+    return x, (lambda g: 2 * g,)
+
+
+def words_of_numpy(xp, x):
+    return np.sin(x), (lambda g: g * np.cos(x),)
+
+
+def a_tie_counts_twice(xp, x):
+    y = xp.amax(x)
+    return y, (lambda g: g * (x == y),)
+
+
+def sums_the_rows_itself(xp, x, w):
+    return x * w, (lambda g: g * w, lambda g: xp.sum(g * x, axis=-1, keepdims=True))
+
+
+def frozen_in_second_order(xp, x):
+    s = 1 / (1 + np.exp(-np.asarray(getattr(x, "array", x))))
+    return x * s, (lambda g: g * (s + x * s * (1 - s)),)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (forgot_the_comma, "form: .*expected pullbacks .lambda g: ...,., or one function "
+                           "pullback.gs, needs., got one function of one argument"),
+        (no_pullback, "form: .*expected the rule to return value, pullbacks, got float64; the "
+                      "pullbacks are .lambda g: ...,."),
+        (a_list_of_pullbacks, "form: .*expected pullbacks .lambda g: ...,., .*got list"),
+        (a_setting_that_is_no_keyword, "form: .*expected 2 pullbacks, one for each array, got 1; "
+                                       ".*what is no array is a keyword behind"),
+        (writes_into_its_argument, "purity: .*expected an array that the rule may not write to"),
+        (words_of_numpy, "second_order: .*expected a result, got RuntimeError: .*; here the "
+                         "rule's own lines run over tensors, so its words are xp's"),
+        (a_tie_counts_twice, "kink: .*expected the slope of y where all numbers grow alike = 1 by "
+                             "the slopes to either side, got 2"),
+        (sums_the_rows_itself, "shapes: .*expected the shape of ∂w = .1, 2. by its argument, got "
+                               ".2, 1."),
+        (frozen_in_second_order, "second_order: .*expected the gradient's derivative by x = "),
+    ],
+)  # fmt: skip
+def test_a_newcomers_mistake_is_named(rule: Any, said: str) -> None:
+    began = time.perf_counter()
+    first, *_ = failures(unregistered(rule))
+    assert re.match(said, str(first)), first
+    assert time.perf_counter() - began < 10
+
+
+def test_the_slope_at_a_kink_may_be_any_between_the_sides() -> None:
+    def leaky(slope: float) -> Any:
+        def rule(xp, x):
+            y = xp.where(x > 0, x, 0.1 * x)
+            return y, (lambda g: g * xp.where(x > 0, 1.0, xp.where(x < 0, 0.1, slope)),)
+
+        return unregistered(rule)
+
+    for slope in (0.1, 0.5, 1.0):
+        assert check_op(leaky(slope)).held["kink"] == 3
+    (failure,) = failures(leaky(1.5))
+    assert "= a number from 0.1 to 1 by the slopes to either side, got 1.5" in str(failure)
+
+
+def test_default_kinks_lie_where_an_op_is_defined() -> None:
+    for op in (mg.log, mg.sqrt, mg.div, mg.pow, mg.log1p, mg.atan2):
+        assert check_op(op, only=["kink"]).held["kink"] >= 1
+    nowhere = unregistered(softplus)
+    report = check_op(nowhere, drawn((2,)), only=["kink"])
+    assert report.skipped == {"kink": "no samples are said to have ties or zeros; give kinks="}
+
+
+def test_fractions_of_floats_are_decimals_in_a_proofs_message() -> None:
+    def tenth(xp, x):
+        return 0.1 * x, (lambda g: g,)
+
+    (*_, failure) = failures(unregistered(tenth))
+    assert str(failure).endswith("expected ∂/∂x for all numbers = 0.1*g by SymPy, got g")
+
+
 # Samples, options
 
 
@@ -150,7 +251,7 @@ def test_default_samples_need_a_signature() -> None:
 def test_options() -> None:
     report = check_op(mg.tanh, reference=np.tanh, order=1, analytic=False)
     assert "value" in report.held and "second_order" not in report.held
-    assert "complex_step" not in report.held and "kink" not in report.skipped
+    assert "complex_step" not in report.held and report.held["kink"] == 3
     assert "not held to composition: it names no composition" in repr(report)
     with pytest.raises(LawBroken, match=r"value: tanh\(.*expected a value = .* by the reference"):
         check_op(mg.tanh, reference=np.sin, only=["value"])

@@ -31,10 +31,13 @@ class LawBroken(AssertionError):
         self.got = got
         self.by = by
         self.law = ""
+        self.sentence = ""  # in the place of what is expected, by whom, and what came out
         super().__init__(op, sample, what)
 
     def __str__(self) -> str:
         law = f"{self.law}: " if self.law else ""
+        if self.sentence:
+            return f"{law}{name_of(self.op)}{self.sample}: {self.sentence}"
         place = str(list(self.entry)) if self.entry else ""
         expected, got = both_shown(self.expected, self.got)
         where = f"{law}{name_of(self.op)}{self.sample}"

@@ -7,6 +7,7 @@ about the op or the sample NotApplicable.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from itertools import combinations, product
 from typing import Any
@@ -165,7 +166,7 @@ def second_order(op: Op, sample: Sample) -> None:
 
 def second_names(op: Op, sample: Sample) -> list[str]:
     """What the gradient of the gradient is called, for each array of floats."""
-    return [f"∂({name} of the gradient)" for name in gradient_names(op, sample)]
+    return [f"the gradient's derivative by {name}" for name in argument_names(op, sample)]
 
 
 def foreign_second_order(op: Any, sample: Sample) -> None:
@@ -176,8 +177,8 @@ def foreign_second_order(op: Any, sample: Sample) -> None:
     cotangents = random(sample, check.evaluate(function(op, sample), sample.floats))
     twice = Sample([*sample.args, *cotangents], sample.settings, sample.seed)
     f = function(op.gradient(len(sample.args)), twice)
-    names = [f"∂({name} of the gradient)" for name in gradient_names(op, sample)]
-    names += [f"∂(cotangent {i} of the gradient)" for i in range(len(cotangents))]
+    names = second_names(op, sample)
+    names += [f"the gradient's derivative by cotangent {i}" for i in range(len(cotangents))]
     witnessed(op, f, twice, check.finite_difference, 1e-6, salt=2, names=names)
 
 
@@ -227,9 +228,22 @@ def kink(op: Op, sample: Sample) -> None:
                 got = float(check.inner(check.vjp(f, floats, cotangents), directions))
                 slack = 1e-4 * max(1.0, abs(a), abs(b))
                 if not min(a, b) - slack <= got <= max(a, b) + slack:
-                    what = f"the slope of value {i}{list(place)} along {direction(directions)}"
-                    between = f"a number from {min(a, b):.6g} to {max(a, b):.6g}"
-                    raise LawBroken(op, sample, what, between, got, "the slopes to either side")
+                    what = f"the slope of {entry_name(values, i, place)}{direction(directions)}"
+                    raise LawBroken(
+                        op, sample, what, between(a, b), got, "the slopes to either side"
+                    )
+
+
+def is_inside(op: Op, sample: Sample) -> bool:
+    """Whether an op has finite values at a sample and to either side of it."""
+    f, floats = function(op, sample), sample.floats
+    try:
+        with np.errstate(all="ignore"):
+            there = check.evaluate(f, floats)
+            around = one_sided(f, floats, random(sample, floats, 1), [numbers(y) for y in there])
+    except Exception:
+        return False  # which the other laws say
+    return all(np.isfinite(y).all() for y in [*map(numbers, there), *around[0], *around[1]])
 
 
 JUMP = 1e4  # a difference quotient as large as that is a jump
@@ -250,8 +264,20 @@ def one_sided(f: Op, floats: Any, directions: Any, values: Any) -> tuple[list[An
 def direction(directions: Any) -> str:
     """A direction in a message."""
     if all((v == 1).all() for v in directions):
-        return "ones"
-    return "a random direction"
+        return " where all numbers grow alike"
+    return " in a random direction"
+
+
+def entry_name(values: Sequence[Any], i: int, place: Sequence[int]) -> str:
+    """An entry of a value in a message."""
+    name = "y" if len(values) == 1 else f"value {i}"
+    return f"{name}{list(place)}" if place else name
+
+
+def between(a: float, b: float) -> str:
+    """A number that lies between two others, or the one that they are, in a message."""
+    low, high = f"{min(a, b):.5g}", f"{max(a, b):.5g}"
+    return low if low == high else f"a number from {low} to {high}"
 
 
 def proof(op: Any, sample: Sample) -> None:
@@ -283,14 +309,81 @@ def proof(op: Any, sample: Sample) -> None:
     except Exception as error:
         raise NotApplicable(f"it does not run over symbols ({error})") from None
     for gap in shown.gaps:
-        what = f"{gap.name}, whatever the numbers,"
-        raise LawBroken(op, sample, what, gap.wanted, gap.found, "SymPy")
+        wanted, found = as_decimals(gap.wanted), as_decimals(gap.found)
+        raise LawBroken(op, sample, f"{gap.name} for all numbers", wanted, found, "SymPy")
+
+
+def as_decimals(expression: Any) -> Any:
+    """An expression with the floats of a rule as decimals, where exact fractions are long."""
+    import sympy
+
+    long = [n for n in sympy.sympify(expression).atoms(sympy.Rational) if n.q > 10**6]
+    return sympy.sympify(expression).xreplace({n: sympy.Float(n, 6) for n in long})
 
 
 PROVED = 9  # numbers; the expressions of more are slow to simplify
 
 
 # Results
+
+
+def form(op: Any, sample: Sample) -> None:
+    """A rule returns a value, and its pullbacks in one of the two forms."""
+    rule = getattr(op, "rule", None)
+    if rule is None or is_foreign(op):
+        raise NotApplicable("it is no rule over a namespace")
+    args = [np.array(a) if isinstance(a, np.ndarray) else a for a in sample.args]
+    result = rule(NUMPY, *args, **sample.settings)
+    fault = fault_of(result, sample)
+    if fault:
+        failure = LawBroken(op, sample, "a rule", "value, pullbacks", result, "the law")
+        failure.sentence = fault
+        raise failure
+
+
+def fault_of(result: Any, sample: Sample) -> str:
+    """What is wrong with the form of what a rule has returned; "" where nothing is."""
+    count = len(sample.args)
+    example = ", ".join(["lambda g: ..."] * count)
+    ways = f"({example}{',' * (count == 1)}), or one function pullback(gs, needs)"
+    if not (type(result) is tuple and len(result) == 2):
+        return (
+            f"expected the rule to return value, pullbacks, got {kind_of(result)}; "
+            f"the pullbacks are {ways}"
+        )
+    pullbacks = result[1]
+    if pullbacks is None:
+        return ""  # no derivative
+    if callable(pullbacks):
+        if takes(pullbacks, 2):
+            return ""
+        return f"expected pullbacks {ways}, got one function of one argument"
+    if type(pullbacks) is not tuple or not all(p is None or callable(p) for p in pullbacks):
+        return f"expected pullbacks {ways}, got {kind_of(pullbacks)}"
+    if len(pullbacks) != count:
+        return (
+            f"expected {count} pullbacks, one for each array, got {len(pullbacks)}; that of an "
+            "array without a gradient is None, and what is no array is a keyword behind *"
+        )
+    return ""
+
+
+def takes(function: Any, count: int) -> bool:
+    """Whether a function may be called with so many arguments."""
+    try:
+        inspect.signature(function).bind(*range(count))
+    except TypeError:
+        return False
+    except ValueError:
+        return True  # it has no signature
+    return True
+
+
+def kind_of(value: Any) -> str:
+    """What a value is, in a message."""
+    if type(value) is tuple:
+        return f"a tuple of {len(value)}"
+    return type(value).__name__
 
 
 def deterministic(op: Op, sample: Sample) -> None:

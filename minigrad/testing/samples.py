@@ -116,6 +116,16 @@ def default_samples(op: Op) -> list[Sample]:
     return found
 
 
+def default_kinks(op: Op) -> list[Sample]:
+    """Samples with zeros and ties for an op that works element by element: within each array, and
+    between all of them."""
+    count = array_count(op)
+    return [Sample([np.array(values) for _ in range(count)]) for values in TIES]
+
+
+TIES = ([0.0], [1.0, 2.0, 2.0], [-1.0, 1.0, -1.0])
+
+
 def array_count(op: Op) -> int:
     """How many arrays an op takes.
 
