@@ -239,6 +239,7 @@ def install() -> None:
     minigrad.Tensor.__getattr__ = missing_method  # type: ignore[method-assign]
     minigrad.Tensor.grad_fn = property(printing.grad_fn)
     minigrad.Tensor.dtype = property(dtypes.of_tensor)  # type: ignore[assignment]
+    nn.RNNBase._flat_weights_names = property(old.flat_weights_names)  # type: ignore[attr-defined]
     for name, method in tensor.METHODS.items():
         setattr(minigrad.Tensor, name, method)
     if not any([isinstance(finder, TorchFinder) for finder in sys.meta_path]):

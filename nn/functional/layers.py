@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -209,6 +210,16 @@ def dropout1d(
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
-    """Dropout of whole channels: x (B,C,H,W), or (C,H,W)."""
+    """Dropout of whole channels: x (B,C,H,W), or (C,H,W).
+
+    x (B,C) is taken as by `dropout`, with a warning.
+    """
+    if isinstance(input, Tensor) and input.ndim == 2:
+        warnings.warn(
+            "dropout2d: expected input (B,C,H,W) or (C,H,W), got 2 dimensions, whose elements are "
+            "dropped one by one; use dropout",
+            stacklevel=2,
+        )
+        return dropout(input, p, training, inplace)
     with_batch("dropout2d", input, 2)
     return dropout(input, p, training, inplace, shape=(*input.shape[:-2], 1, 1))

@@ -1,10 +1,11 @@
-"""Second names: `init.xavier_uniform`, from before 2018, and a class that is Linear."""
+"""Second names: `init.xavier_uniform`, from before 2018, a class that is Linear, a private list."""
 
 from __future__ import annotations
 
 from types import ModuleType
 
 from ... import init, layers, utils
+from ...module import Module
 
 
 def without_underscore(module: ModuleType, names: str) -> ModuleType:
@@ -26,3 +27,8 @@ linear = ModuleType("old", doc=__doc__)
 vars(linear).update(
     NonDynamicallyQuantizableLinear=layers.Linear, __all__=["NonDynamicallyQuantizableLinear"]
 )
+
+
+def flat_weights_names(layer: Module) -> list[str]:
+    """`_flat_weights_names` of a recurrent layer: the names of its parameters, layer by layer."""
+    return [name for name, _ in layer.named_parameters()]
