@@ -56,7 +56,10 @@ def copied_index(index: Any) -> Any:
 
 
 def copied_part(part: Any) -> Any:
-    """One part of an index: a copy of its array."""
+    """One part of an index: a copy of its array, or the integer that it is."""
+    raw = part.array if isinstance(part, TensorBase) else part
+    if isinstance(raw, (np.ndarray, np.integer)) and is_one_integer(raw):
+        return int(raw)  # so that it picks a view, as in PyTorch
     if isinstance(part, TensorBase):
         return as_mask(part.array.copy())
     if isinstance(part, (list, range, np.ndarray)):

@@ -125,6 +125,18 @@ FOUND = {
         "x2 = x0.sum()",
         "x2[...] = x0[:1, :1]",
     ],
+    "integers that are tensors pick a view": [
+        CUBE,
+        "x1 = x0 * 2",
+        "x2 = x1[t.tensor(1)]",
+        "x3 = x1[:, t.tensor(-1)]",
+        "x4 = x1[t.tensor(0), 1, t.tensor(2)]",
+        "x2 += 1",
+        "x3[0] *= 3",
+        "x4 *= 5",
+        "x5 = x1[t.tensor(1), [0, 2]]",
+        "x5 += 1",
+    ],
     "a number by no index is a view": [
         NUMBER,
         "x1 = x0.detach()[()]",
