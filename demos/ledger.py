@@ -34,7 +34,9 @@ ORDER = "s5 s2 s4 s1 s3 x1 s9 x3 x7 s8 x2 s7 x4 x5 x6 s6".split()  # cheap scrip
 
 
 def perform(experiment: Callable[..., Any], chosen: dict[str, Any], path: Path) -> None:
-    """One run, in a process of its own: keep its result."""
+    """One run, in a process of its own: keep its result. Another sitting may have done it."""
+    if store.is_run(path):
+        return
     _, record = store.perform(experiment, chosen, path)
     store.write(path, record)
 

@@ -312,7 +312,7 @@ looks = {
         attention,
         version=version,
         lr=rates,
-        seed=lab.seeds(at_least=5),
+        seed=lab.seeds() if lab.ledger else lab.seeds(at_least=5),
         count=200 if lab.quick else 800,
         steps=STEPS,
         device=lab.device,
