@@ -250,9 +250,8 @@ class Tensor(InPlace):
                 index = (*parts, ...)  # of one element a view, and no copy
             return ops.getitem(self, index=index)
         index = copied_index(index)
-        parts = index if isinstance(index, tuple) else (index,)
-        if set(map(type, parts)) <= PLACES:  # no array is left
-            return self[parts]
+        if is_plain_index(index):  # no array is left
+            return self[index]
         integers, others = integers_first(without_empty_ellipsis(index, self.array.ndim))
         x = ops.getitem(self, index=integers) if integers else self
         return functional.picked(x, others) if has_arrays(others) else ops.getitem(x, index=others)
