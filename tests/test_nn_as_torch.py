@@ -574,6 +574,43 @@ def test_second_names_lazy_layers_and_distributions(tmp_path: Path) -> None:
     assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
 
 
+BAGS = """
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+weights = torch.linspace(-2, 3, 21).sin().view(7, 3)
+ids, offsets = torch.tensor([1, 2, 2, 4, 6, 5]), torch.tensor([0, 2, 2, 5])
+factors = torch.tensor([1.0, 2.0, 0.5, -1.0, 3.0, 1.0])
+for mode in ("sum", "mean", "max"):
+    for padding in (None, 2):
+        w = weights.clone().requires_grad_()
+        y = F.embedding_bag(ids, w, offsets, mode=mode, padding_idx=padding)
+        (y * torch.arange(12.0).view(4, 3)).sum().backward()
+        print(mode, padding, y.detach(), w.grad)
+        print(F.embedding_bag(ids.view(2, 3), w, mode=mode, padding_idx=padding).detach())
+print(F.embedding_bag(ids, weights, offsets, mode="sum", per_sample_weights=factors))
+print(F.embedding_bag(ids, weights, torch.tensor([0, 2, 6]), include_last_offset=True))
+print(F.embedding_bag(ids, weights.clone(), offsets, max_norm=1.0))
+layer = nn.EmbeddingBag(7, 3, sparse=True, mode="sum")
+layer.weight.data.copy_(weights)
+print(layer, layer(ids, offsets).detach(), list(layer.state_dict()))
+print(nn.EmbeddingBag(7, 3, padding_idx=1))
+fixed = nn.EmbeddingBag.from_pretrained(weights, True, 1.0, mode="sum")
+print(fixed, fixed.weight.requires_grad, fixed(ids.view(2, 3)))
+for wrong in ((ids, weights), (ids.view(2, 3), weights, offsets), (ids, weights, offsets + 1)):
+    try:
+        F.embedding_bag(*wrong)
+    except (ValueError, RuntimeError):
+        print("refused")
+"""
+
+
+def test_bags_of_embeddings(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(BAGS, tmp_path)
+    assert ours == python(str(tmp_path / "program.py"))
+
+
 CHECKED = """
 import torch
 import torch.nn as nn
