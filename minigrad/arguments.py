@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minigrad import errors, ops
-from minigrad.array import DEVICE_OF, NAMESPACES, Array, device_of, to_device
+from minigrad.array import (
+    DEVICE_OF,
+    NAMESPACES,
+    Array,
+    device_of,
+    get_default_dtype,
+    to_device,
+)
 from minigrad.autograd import TensorBase
 from minigrad.ops.reduction import Dim
 
@@ -71,6 +78,12 @@ def refuse_keywords(name: str, **keywords: Any) -> None:
         if not any([value is default for default in DEFAULTS[keyword]]):
             given = f"{keyword}={errors.describe(value)}"
             raise NotImplementedError(f"{name}: {given} is not supported; leave it out")
+
+
+def as_floats(x: Any) -> Any:
+    """A tensor of integers or booleans as floats of the default dtype; anything else as it is."""
+    is_of_integers = isinstance(x, TensorBase) and x.array.dtype.kind in "iub"
+    return x.to(get_default_dtype()) if is_of_integers else x
 
 
 def as_operands(name: str, *operands: Any) -> list[Any]:

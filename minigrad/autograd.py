@@ -330,7 +330,12 @@ NONDIFFERENTIABLE: dict[str, Callable[..., Any]] = {}
 
 
 def op(
-    rule: Any = None, *, composed: Any = None, over_time: bool = False, sets_dtype: bool = False
+    rule: Any = None,
+    *,
+    composed: Any = None,
+    over_time: bool = False,
+    sets_dtype: bool = False,
+    of_floats: bool = False,
 ) -> Callable[..., Any]:
     """Make a function of Tensors from a rule, and register it under the rule's name, which no other
     function may have.
@@ -350,18 +355,28 @@ def op(
     sets_dtype: whether the rule itself decides the dtype of its value; otherwise float64 that NumPy
     made of a mixture of integers and float32 becomes float32 again.
 
+    of_floats: whether a first argument of integers or booleans becomes floats of the default dtype
+    before the rule runs; NumPy would make float16 of uint8.
+
     The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many
     arrays it takes), `keywords` (its settings in order), `settable` (the set of them) and
     `required` (those without a default).
     """
     if rule is None:
-        return functools.partial(op, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
+        return functools.partial(
+            op,
+            composed=composed,
+            over_time=over_time,
+            sets_dtype=sets_dtype,
+            of_floats=of_floats,
+        )
     apply = differentiable(
         rule,
         versions_of(rule.__name__),
         composed=composed,
         over_time=over_time,
         sets_dtype=sets_dtype,
+        of_floats=of_floats,
     )
     register(apply)
     return apply
@@ -395,6 +410,7 @@ def differentiable(
     composed: Any = None,
     over_time: bool = False,
     sets_dtype: bool = False,
+    of_floats: bool = False,
 ) -> Callable[..., Any]:
     """A function of Tensors from a rule, as `op` makes it, but not registered.
 
@@ -425,6 +441,8 @@ def differentiable(
                 arrays.append(errors.as_operand(name, a))
                 needs.append(False)
         xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)
+        if of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
+            arrays[0] = xp.astype(arrays[0], get_default_dtype())
         chosen = rule
         if versions:
             chosen = choose(versions, rule, xp.kind, *arrays, **settings)

@@ -6,6 +6,7 @@ left out at its default: what PyTorch takes, minigrad takes, with the same value
 """
 
 import inspect
+import math
 import re
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -273,10 +274,10 @@ def names(library: Any) -> dict[str, Any]:
     return found
 
 
-def outcome(library: Any, call: str) -> Any:
-    """The value of a call, or the error."""
+def outcome(library: Any, call: str, tensors: Any = None) -> Any:
+    """The value of a call, or the error; tensors: others than those of `names`."""
     try:
-        return eval(call, names(library))
+        return eval(call, {**names(library), **(tensors or {})})
     except (RuntimeError, ValueError, IndexError, TypeError, AttributeError) as error:
         return error
 
@@ -307,3 +308,65 @@ def flat(value: Any) -> list[Any]:
         return [leaf for part in value for leaf in flat(part)]
     found = value.detach().numpy() if hasattr(value, "detach") else value
     return [found] if isinstance(found, (np.ndarray, float, int, bool)) else []
+
+
+# The same calls with other tensors
+
+KINDS = {
+    "0-d": {"x": 2.5, "y": -1.5, "c": 0.5, "v": 0.5, "positive": 0.5, "i": 0, "row": 0},
+    "integers": {"x": [[1, -2, 3], [4, 0, 6], [7, 8, -9]], "y": [[2, 2, -3], [1, 5, 6], [3, 2, 9]]},
+    "bytes": {"x": [[1, 200, 3], [4, 0, 6], [7, 8, 255]], "y": [[2, 2, 30], [1, 5, 6], [3, 2, 9]]},
+    "booleans": {"x": [[True, False, True]] * 3, "y": [[False, False, True]] * 3},
+    "ends": {
+        "x": [[math.nan, -2.0, 3.0], [4.0, math.inf, 6.0], [7.0, 8.0, -math.inf]],
+        "y": [[2.0, 2.0, -3.0], [1.0, math.nan, math.inf], [3.0, 2.0, 0.0]],
+    },
+    "no rows": {"x": (0, 3), "y": (0, 3), "c": (0, 3, 3), "v": (0,), "i": (0, 3), "row": (0,)},
+    "no columns": {"x": (3, 0), "y": (3, 0), "c": (3, 0, 3), "v": (0,), "i": (3, 0), "row": (0,)},
+}
+DTYPES = {"0-d": "float64", "bytes": "uint8", "ends": "float64"}
+# Refused here where PyTorch rounds, or takes booleans for numbers
+REFUSED_HERE = {"fill_", "index_fill", "index_fill_", "scatter_", "sgn", "sgn_", "sign", "sign_"}
+# Booleans here, where PyTorch has bytes
+OF_ANOTHER_DTYPE = {("bytes", "all"), ("bytes", "any")}
+
+
+def tensors_of(kind: str, library: Any) -> dict[str, Any]:
+    """The tensors of a kind; a tuple is the shape of one without elements."""
+    found = {}
+    for name, values in KINDS[kind].items():
+        if isinstance(values, tuple):
+            dtype = library.int64 if name in ("i", "row") else library.float64
+            found[name] = library.zeros(*values, dtype=dtype)
+        elif name in ("i", "row"):
+            found[name] = library.tensor(values)
+        else:
+            dtype = getattr(library, DTYPES[kind]) if kind in DTYPES else None
+            found[name] = library.tensor(values, dtype=dtype)
+    return found
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("tensors", KINDS)
+def test_each_word_gives_pytorchs_value_of_any_tensor(tensors: str) -> None:
+    accepted = 0
+    for kind, word in shared_words():
+        if word in WITHOUT_VALUES:
+            continue
+        forms = FORMS.get(word) or documented(word, getattr(LIBRARIES[kind][1], word)) or [""]
+        for call in [call for form in forms for call in calls_of(kind, word, form)]:
+            call = call.replace("dim=1", "dim=0").replace("(x, 1", "(x, 0")
+            with np.errstate(all="ignore"):
+                theirs = outcome(torch, call, tensors_of(tensors, torch))
+                ours = outcome(mg, call, tensors_of(tensors, mg))
+            if isinstance(theirs, Exception):
+                continue
+            accepted += 1
+            if isinstance(ours, Exception):
+                assert word in REFUSED_HERE, f"{call}: {ours}"
+                assert re.match(r"\w+: expected", str(ours)), ours
+                continue
+            is_strict = (tensors, word) not in OF_ANOTHER_DTYPE
+            for our, their in zip(flat(ours), flat(theirs), strict=True):
+                np.testing.assert_allclose(our, their, 1e-6, 1e-9, err_msg=call, strict=is_strict)
+    assert accepted > 700

@@ -71,8 +71,8 @@ WORDS: dict[str, Callable[[Any], Any]] = {
         softplus(-x), mp.mpf(100)
     ),
 }
-# 1 - y², as PyTorch has it, is as exact as a number near 1
-SLOPES_NEAR_1 = {"t.tanh(x)"}
+# 1 - y² and 1 - eʸ, as PyTorch has them, are as exact as numbers near 1
+SLOPES_NEAR_1 = {"t.tanh(x)", "F.log_softmax(t.stack([x, x * 0]), 0)[0]"}
 
 
 @cache

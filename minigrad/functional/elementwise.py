@@ -9,6 +9,7 @@ import numpy as np
 
 from minigrad import errors, ops
 from minigrad.arguments import (
+    as_floats,
     as_input,
     as_integer,
     as_number,
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 
 def square(input: Tensor, *, out: None = None) -> Tensor:
-    """x², in the shape of x."""
+    """x², in the shape of x; of booleans as int64."""
     x = as_input("square", input, out=out)
-    return x * x
+    return x * (x.long() if x.dtype.kind == "b" else x)
 
 
 def reciprocal(input: Tensor, *, out: None = None) -> Tensor:
@@ -44,7 +45,7 @@ def rsqrt(input: Tensor, *, out: None = None) -> Tensor:
 def exp2(input: Tensor, *, out: None = None) -> Tensor:
     """2ˣ, of integers as floats."""
     x = as_input("exp2", input, out=out)
-    return ops.pow(2.0, x)
+    return ops.pow(2.0, as_floats(x))
 
 
 def positive(input: Tensor) -> Tensor:
@@ -110,9 +111,12 @@ def clamp_max(input: Tensor, max: Any, *, out: None = None) -> Tensor:
 def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
     """`value` where the mask holds, x elsewhere, in x's dtype; x, mask and value broadcast.
 
-    Of a fraction an integer x takes the whole part. Raises TypeError for a mask of numbers.
+    Of a fraction an integer x takes the whole part, a boolean one whether it is not 0. Raises
+    TypeError for a mask of numbers.
     """
     x = as_input("masked_fill", input)
+    if x.dtype.kind == "b" and isinstance(value, (int, float)):
+        value = bool(value)
     if x.dtype.kind in "iu" and isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(
@@ -131,7 +135,8 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
 def atan2(input: Any, other: Any, *, out: None = None) -> Tensor:
     """The angle of the point (other, input), from -π to π."""
     refuse_out("atan2", out)
-    return ops.atan2(*as_operands("atan2", input, other))
+    a, b = as_operands("atan2", input, other)
+    return ops.atan2(as_floats(a), as_floats(b))
 
 
 # Rounding

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minigrad import ops
 from minigrad.arguments import (
+    as_floats,
     as_input,
     as_number,
     as_operands,
@@ -266,6 +267,7 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False, *, out: None = Non
     x = as_input("logsumexp", input, out=out)
     if dim is None:
         raise TypeError("logsumexp: expected dim to be one or several dimensions, got None")
+    x = as_floats(x)
     largest: Any = 0.0
     if reduced_size("logsumexp", x, dim):
         largest = ops.amax(x.detach(), dim=dim, keepdim=True)

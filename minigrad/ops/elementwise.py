@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from minigrad.array import device_of
+from minigrad.array import device_of, int64
 from minigrad.autograd import nondifferentiable, op
 
 
@@ -39,6 +39,8 @@ def div(xp, a, b):
 @op
 def pow(xp, a, b):
     """y = aᵇ,    dy/da = b aᵇ⁻¹ (0 where b = 0),  dy/db = aᵇ log a (0 where a = 0)."""
+    if getattr(a, "dtype", int64).kind == "b":
+        a = xp.astype(a, int64)  # NumPy would make int8 of booleans
     y = power(a, b)
 
     def pull_base(g):
@@ -85,63 +87,63 @@ def sign(xp, x):
     return xp.sign(x), (lambda g: xp.zeros_like(g),)
 
 
-@op
+@op(of_floats=True)
 def exp(xp, x):
     """y = eˣ,    dy/dx = y."""
     y = xp.exp(x)
     return y, (lambda g: g * y,)
 
 
-@op
+@op(of_floats=True)
 def expm1(xp, x):
     """y = eˣ - 1, exact near 0,    dy/dx = exp(x), which y + 1 is not far below 0."""
     return xp.expm1(x), (lambda g: g * xp.exp(x),)
 
 
-@op
+@op(of_floats=True)
 def log(xp, x):
     """y = log x,    dy/dx = 1/x."""
     return xp.log(x), (lambda g: g / x,)
 
 
-@op
+@op(of_floats=True)
 def log2(xp, x):
     """y = log₂ x,    dy/dx = 1/(x log 2)."""
     return xp.log2(x), (lambda g: g / (x * xp.log(xp.full_like(x, 2))),)
 
 
-@op
+@op(of_floats=True)
 def log10(xp, x):
     """y = log₁₀ x,    dy/dx = 1/(x log 10)."""
     return xp.log10(x), (lambda g: g / (x * xp.log(xp.full_like(x, 10))),)
 
 
-@op
+@op(of_floats=True)
 def log1p(xp, x):
     """y = log(1 + x), exact near 0,    dy/dx = 1/(1 + x)."""
     return xp.log1p(x), (lambda g: g / (1 + x),)
 
 
-@op
+@op(of_floats=True)
 def sqrt(xp, x):
     """y = √x,    dy/dx = 1/(2y), which is infinite at 0."""
     y = xp.sqrt(x)
     return y, (lambda g: g / (2 * y),)
 
 
-@op
+@op(of_floats=True)
 def sin(xp, x):
     """y = sin x,    dy/dx = cos x."""
     return xp.sin(x), (lambda g: g * xp.cos(x),)
 
 
-@op
+@op(of_floats=True)
 def cos(xp, x):
     """y = cos x,    dy/dx = -sin x."""
     return xp.cos(x), (lambda g: -g * xp.sin(x),)
 
 
-@op
+@op(of_floats=True)
 def tan(xp, x):
     """y = tan x,    dy/dx = 1 + y²."""
     y = xp.tan(x)
@@ -157,33 +159,33 @@ def atan2(xp, a, b):
     )
 
 
-@op
+@op(of_floats=True)
 def sinh(xp, x):
     """y = sinh x,    dy/dx = cosh x."""
     return xp.sinh(x), (lambda g: g * xp.cosh(x),)
 
 
-@op
+@op(of_floats=True)
 def cosh(xp, x):
     """y = cosh x,    dy/dx = sinh x."""
     return xp.cosh(x), (lambda g: g * xp.sinh(x),)
 
 
-@op
+@op(of_floats=True)
 def tanh(xp, x):
     """y = tanh x,    dy/dx = 1 - y²."""
     y = xp.tanh(x)
     return y, (lambda g: g * (1 - y * y),)
 
 
-@op
+@op(of_floats=True)
 def sigmoid(xp, x):
     """y = 1/(1 + e⁻ˣ),    dy/dx = y (1 - y)."""
     y = xp.sigmoid(x)
     return y, (lambda g: g * (y * (1 - y)),)
 
 
-@op
+@op(of_floats=True)
 def erf(xp, x):
     """y = 2/√π ∫₀ˣ exp(-t²) dt,    dy/dx = 2 exp(-x²)/sqrt(π)."""
     return xp.erf(x), (lambda g: g * 2 * xp.exp(-x * x) / xp.sqrt(xp.full_like(x, math.pi)),)

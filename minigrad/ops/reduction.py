@@ -73,7 +73,7 @@ def cumsum(xp, x, *, dim):
     return xp.reshape(y, shape), (pull,)
 
 
-@op
+@op(of_floats=True)
 def softmax(xp, x, *, dim):
     """y = eˣ / Σ eˣ along `dim` (NaN for a slice that is all -∞),    ∂x = y (∂y - Σ ∂y y)."""
     if 0 in x.shape:
@@ -84,7 +84,7 @@ def softmax(xp, x, *, dim):
     return y, (lambda g: y * (g - xp.sum(g * y, axis=dim, keepdims=True)),)
 
 
-@op
+@op(of_floats=True)
 def log_softmax(xp, x, *, dim):
     """y = x - log Σ eˣ along `dim` (NaN for a slice that is all -∞),    ∂x = ∂y - eʸ Σ ∂y."""
     if 0 in x.shape:
