@@ -647,6 +647,20 @@ def test_check_lists_what_is_missing(tmp_path: Path) -> None:
     assert "0 of them are missing" in python("-m", "nn.as_torch", "--check", str(program))
 
 
+def test_check_reads_a_notebook(tmp_path: Path) -> None:
+    cells = [
+        {"cell_type": "markdown", "source": ["torch.nonsense"]},
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "import torch\n", "!ls"]},
+        {"cell_type": "code", "source": "if True:\n    %time\n    torch.fft.fft(torch.ones(2))"},
+    ]
+    notebook = tmp_path / "some.ipynb"
+    notebook.write_text(json.dumps({"cells": cells}), "utf-8")
+    printed = python("-m", "nn.as_torch", "--check", str(notebook), code=1)
+    assert "missing  torch.fft.fft" in printed and "nonsense" not in printed
+    refused = python("-m", "nn.as_torch", str(notebook), code=2)
+    assert "got a notebook; write `import nn.as_torch` in its first cell" in refused
+
+
 def test_its_doctests() -> None:
     assert (
         python("-c", "import doctest, nn.as_torch as t; assert doctest.testmod(t) == (0, 2)") == ""

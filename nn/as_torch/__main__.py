@@ -28,6 +28,10 @@ def main(arguments: list[str]) -> int:
     if not program.is_file():
         print(f"{program}: there is no such file\n{USAGE}", file=sys.stderr)
         return 2
+    if program.suffix == ".ipynb":
+        way_out = "write `import nn.as_torch` in its first cell, before `import torch`"
+        print(f"{program}: expected a program, got a notebook; {way_out}", file=sys.stderr)
+        return 2
     sys.argv = arguments
     sys.path[0] = str(program.resolve().parent)
     runpy.run_path(arguments[0], run_name="__main__")
@@ -41,7 +45,7 @@ def check(programs: list[str]) -> int:
         return 2
     try:
         return report(programs)
-    except (OSError, SyntaxError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -72,8 +74,18 @@ def imported_files(file: Path) -> Iterator[Path]:
 
 
 def parsed(file: Path) -> ast.Module:
-    """The syntax tree of a file. Raises SyntaxError where it is no Python."""
-    return ast.parse(file.read_text("utf-8"), str(file))
+    """The syntax tree of a file, or of a notebook's cells. Raises SyntaxError for no Python."""
+    text = file.read_text("utf-8")
+    return ast.parse(code_of_cells(text) if file.suffix == ".ipynb" else text, str(file))
+
+
+def code_of_cells(notebook: str) -> str:
+    """The code of a notebook, with `pass` for its lines that are no Python, %magic and !shell."""
+    lines: list[str] = []
+    for cell in json.loads(notebook).get("cells", []):
+        if cell["cell_type"] == "code":
+            lines += "".join(cell["source"]).splitlines()
+    return "\n".join([re.sub(r"^(\s*)[%!].*", r"\1pass", line) for line in lines])
 
 
 class Reader(ast.NodeVisitor):
