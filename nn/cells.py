@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from minigrad import Tensor, cells, no_grad, ones_like, sigmoid, tanh, zeros, zeros_like
+from minigrad import Tensor, byhand, cells, no_grad, ones_like, sigmoid, tanh, zeros, zeros_like
 from minigrad.cells import States
 
 from . import functional as F
@@ -148,7 +148,9 @@ class RNNCell(Cell):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         (h,) = self.prepare(input, hx)
-        return cells.rnn_cell(input, h, *self.weights(), nonlinearity=self.nonlinearity)
+        if input.ndim == 1:
+            return self.forward(input[None], h[None])[0]
+        return byhand.rnn_cell(input, h, *self.weights(), nonlinearity=self.nonlinearity)
 
     def extra_repr(self) -> str:
         text = super().extra_repr()
@@ -182,7 +184,10 @@ class LSTMCell(Cell):
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
         h, c = self.prepare(input, hx)
-        return cells.lstm_cell(input, h, c, *self.weights())
+        if input.ndim == 1:
+            h, c = self.forward(input[None], (h[None], c[None]))
+            return h[0], c[0]
+        return byhand.lstm_cell(input, h, c, *self.weights())
 
 
 class GRUCell(Cell):
@@ -209,7 +214,11 @@ class GRUCell(Cell):
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         (h,) = self.prepare(input, hx)
-        return cells.gru_cell(input, h, *self.weights(), reset_after=self.reset_after)
+        if not self.reset_after:
+            return cells.gru_cell(input, h, *self.weights(), reset_after=False)
+        if input.ndim == 1:
+            return self.forward(input[None], h[None])[0]
+        return byhand.gru_cell(input, h, *self.weights())
 
     def extra_repr(self) -> str:
         text = super().extra_repr()

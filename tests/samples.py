@@ -308,6 +308,15 @@ def scans(draw, gates, states):
     ], settings
 
 
+@sample
+def steps(draw, gates, states):
+    B, I, H = draw(st.integers(1, 3)), draw(st.integers(1, 2)), draw(st.integers(1, 2))
+    rows = gates * H
+    biases = [array(draw, (rows,)), array(draw, (rows,))] if draw(st.booleans()) else [None, None]
+    weights = [array(draw, (rows, I)), array(draw, (rows, H)), *biases]
+    return [array(draw, (B, I)), *(array(draw, (B, H)) for _ in range(states)), *weights]
+
+
 @dataclass
 class Row:
     """One op: its samples, PyTorch's function (torch, *args, **settings; None where another test
@@ -448,4 +457,7 @@ TABLE = {
     "rnn": Row(scans(1, 1), None),
     "gru": Row(scans(3, 1), None),
     "lstm": Row(scans(4, 2), None),
+    "rnn_cell": Row(steps(1, 1), lambda t, x, h, *weights: t.rnn_tanh_cell(x, h, *weights)),
+    "gru_cell": Row(steps(3, 1), lambda t, x, h, *weights: t.gru_cell(x, h, *weights)),
+    "lstm_cell": Row(steps(4, 2), lambda t, x, h, c, *weights: t.lstm_cell(x, (h, c), *weights)),
 }

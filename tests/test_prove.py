@@ -15,11 +15,11 @@ sympy = pytest.importorskip("sympy", reason="SymPy is not installed (the extra p
 
 from minigrad.prove import formula, linear, prove_layer, prove_op, report  # noqa: E402
 from minigrad.prove.cases import BORDERS, CASES, LINEAR, STRUCTURAL  # noqa: E402
-from minigrad.prove.layers import BLOCKS, prove_directions  # noqa: E402
+from minigrad.prove.layers import BLOCKS, STEPS, prove_directions  # noqa: E402
 from minigrad.prove.rules import prove_second_order  # noqa: E402
 
 PAGE = Path(__file__).parent / "PROOFS.md"
-OPS = sorted(set(mg.OPS) - set(BLOCKS))
+OPS = sorted(set(mg.OPS) - set(BLOCKS) - set(STEPS))
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -44,6 +44,30 @@ def test_each_tier_of_a_layer_is_its_composition(layer: str) -> None:
             for settings in report.variants(layer, size):
                 proof = prove_layer(layer, tier, rule, size, seed=7, **settings)
                 assert not proof.open, f"{layer}, {tier}, {size}, {settings}: {proof.open}"
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(1, 1, 1, 1), (1, 2, 1, 2), (1, 2, 3, 2)])
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_is_its_composition(step: str, size: Any, bias: bool) -> None:
+    nonlinearities = [{}, {"nonlinearity": "relu"}] if step == "rnn_cell" else [{}]
+    for settings in nonlinearities:
+        for seed in range(3):
+            proof = prove_layer(step, "by hand", mg.OPS[step].rule, size, seed, bias, **settings)
+            assert not proof.open, proof.open
+
+
+def test_a_step_with_a_small_error_is_not_proved() -> None:
+    def forgets(xp: Any, *args: Any) -> Any:
+        value, pullback = mg.OPS["gru_cell"].rule(xp, *args)
+
+        def wrong(gs: Any, needs: Any) -> Any:
+            dx, dh, *rest = pullback(gs, needs)
+            return [dx, None if dh is None else 2 * dh, *rest]
+
+        return value, wrong
+
+    assert prove_layer("gru_cell", "wrong", forgets, (1, 2, 1, 2)).open
 
 
 @pytest.mark.parametrize("layer", BLOCKS)

@@ -6,3 +6,4 @@ from minigrad.byhand.layer_norm import layer_norm
 from minigrad.byhand.lstm import lstm
 from minigrad.byhand.rnn import rnn
 from minigrad.byhand.softmax_cross_entropy import nll_loss, softmax_cross_entropy
+from minigrad.byhand.steps import gru_cell, lstm_cell, rnn_cell

@@ -22,6 +22,7 @@ from minigrad.prove.rules import arithmetic, leaf, run_rule
 
 BLOCKS = {"rnn": 1, "gru": 3, "lstm": 4}
 STATES = {"rnn": 1, "gru": 1, "lstm": 2}
+STEPS = {"rnn_cell": "rnn", "gru_cell": "gru", "lstm_cell": "lstm"}  # of which layer each is a step
 
 
 @dataclass
@@ -38,13 +39,14 @@ class LayerProof:
 
 
 def random_arguments(numbers: Field, layer: str, size: tuple[int, ...], bias: bool) -> list[Any]:
-    """x, states, w_ih, w_hh, b_ih, b_hh as random exact numbers."""
+    """x, states, w_ih, w_hh, b_ih, b_hh as random exact numbers; of a step x is (B,I)."""
     T, B, I, H = size
-    rows = BLOCKS[layer] * H
-    states = [numbers.array(B, H) for _ in range(STATES[layer])]
+    kind = STEPS.get(layer, layer)
+    rows = BLOCKS[kind] * H
+    states = [numbers.array(B, H) for _ in range(STATES[kind])]
     biases = [numbers.array(rows), numbers.array(rows)] if bias else [None, None]
     return [
-        numbers.array(T, B, I),
+        numbers.array(B, I) if layer in STEPS else numbers.array(T, B, I),
         *states,
         numbers.array(rows, I),
         numbers.array(rows, H),
@@ -73,8 +75,8 @@ def prove_layer(
     signs: Iterable[int] = (),
     **settings: Any,
 ) -> LayerProof:
-    """Hold one tier of rnn, gru or lstm to its derivative and to its composition, at one random
-    point.
+    """Hold one tier of rnn, gru or lstm, or a step of one, to its derivative and to its
+    composition, at one random point.
 
     signs: 1 or -1 for each number that relu meets, in turn; random ones after the last.
 
@@ -98,7 +100,8 @@ def prove_layer(
         composed = mg.OPS[layer].composed(
             *[None if a is None else mg.Tensor(a) for a in args], **settings
         )
-        compare(proof, values, [t.array for t in composed])
+        states = composed if type(composed) is tuple else (composed,)
+        compare(proof, values, [t.array for t in states])
     proof.partials = sum([a.size for a in variables])
     proof.seconds = time.perf_counter() - start
     return proof
