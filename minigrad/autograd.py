@@ -690,8 +690,12 @@ def wrap(
 
 def undo_widening(value: Array, xp: XP, arrays: Sequence[Any]) -> Array:
     """float64 becomes the inputs' dtype again where NumPy widened because of integers."""
-    dtypes = [a.dtype for a in arrays if hasattr(a, "dtype")]
-    if float64 in dtypes:
-        return value
-    floats = [dtype for dtype in dtypes if dtype.kind == "f"]
+    floats = []
+    for a in arrays:
+        if not hasattr(a, "dtype"):
+            continue
+        if a.dtype == float64:
+            return value
+        if a.dtype.kind == "f":
+            floats.append(a.dtype)
     return xp.astype(value, floats[0] if floats else get_default_dtype())

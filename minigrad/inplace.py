@@ -236,10 +236,11 @@ class InPlace(Conversions):
                 raise ValueError(f"{name}: expected lists of equal length, got {value!r}") from None
         if values.dtype.kind not in "fibuc":
             raise TypeError(f"{name}: expected numbers, got {value!r}")
-        if values.dtype == self.array.dtype:
+        dtype = self.array.dtype
+        if values.dtype == dtype:
             return values
-        are_integers = values.dtype.kind in "iu" and self.dtype.kind in "iu"
-        if np.can_cast(values.dtype, self.dtype, "safe" if are_integers else "same_kind"):
+        are_integers = values.dtype.kind in "iu" and dtype.kind in "iu"
+        if np.can_cast(values.dtype, dtype, "safe" if are_integers else "same_kind"):
             return values
         with np.errstate(invalid="ignore"):  # NaN as an integer
             held = values.astype(self.dtype)

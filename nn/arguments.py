@@ -156,7 +156,7 @@ def check_same_dtype(name: str, key: str, value: Any, param: Any) -> None:
     """Raise TypeError where an input has another dtype than the parameters."""
     if not isinstance(value, Tensor) or not isinstance(param, Tensor):
         return
-    if value.dtype == param.dtype:
+    if value.array.dtype == param.array.dtype:
         return
     words = {"float32": ("float", "double"), "float64": ("double", "float")}
     own, other = words.get(param.dtype.name, (f"to(minigrad.{param.dtype.name})", "double"))

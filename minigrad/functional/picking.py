@@ -138,8 +138,8 @@ def gather(
         x = ops.reshape(x, (1,))
     check_index("gather", index, x.ndim)
     check_one_device("gather", x, index)
-    for d in range(x.ndim):
-        if d != dim and index.shape[d] > x.shape[d]:
+    for d, n in enumerate(x.array.shape):
+        if d != dim and index.array.shape[d] > n:
             raise ValueError(
                 f"gather: expected an index no larger than {tuple(x.shape)} but in dim {dim}, "
                 f"got {tuple(index.shape)}"

@@ -28,15 +28,17 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
     """
     a = as_input("matmul", input, out=out)
     b = as_input("matmul", other)
-    if not (a.ndim and b.ndim):
+    m = a.array.ndim
+    n = b.array.ndim
+    if not (m and n):
         raise ValueError(
             f"matmul: expected tensors of at least 1 dimension, got {tuple(a.shape)} and "
             f"{tuple(b.shape)}; a 0-d tensor is no matrix, multiply with *"
         )
-    if a.ndim == 1:
+    if m == 1:
         row = ops.reshape(a, shape=(1, -1))
-        return squeeze(matmul(row, b), -2 if b.ndim > 1 else 0)
-    if b.ndim == 1:
+        return squeeze(matmul(row, b), -2 if n > 1 else 0)
+    if n == 1:
         column = ops.reshape(b, shape=(-1, 1))
         return squeeze(ops.matmul(a, column), -1)
     return ops.matmul(a, b)
