@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from string import ascii_uppercase
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +11,11 @@ import numpy as np
 from minigrad import ops
 from minigrad.arguments import (
     as_input,
+    as_integer,
     check_one_device,
     placed_like,
 )
+from minigrad.autograd import TensorBase
 from minigrad.creation import ones
 from minigrad.functional.shape import movedim
 
@@ -21,12 +23,13 @@ if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 
-def einsum(equation: str, *operands: Any) -> Tensor:
+def einsum(equation: Any, *operands: Any) -> Tensor:
     """The sum, over the letters that the result lacks, of the product of the operands.
 
     equation: a letter for each dimension of each operand, "bij,bjk->bik"; "..." stands for leading
     dimensions, which broadcast. Without "->" the result has the letters that stand once, in
-    alphabetical order. operands: tensors, or one list of them.
+    alphabetical order. operands: tensors, or one list of them. Numbers may stand for letters, in a
+    list behind each operand and one for the result: einsum(x, [0, 1], y, [1, 2], [0, 2]).
 
     A letter twice in one operand is its diagonal: "ii->" is the trace.
 
@@ -37,6 +40,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> einsum("bij,bjk->bik", mg.ones(2, 3, 4), mg.ones(2, 4, 5)).shape
     torch.Size([2, 3, 5])
     """
+    if isinstance(equation, TensorBase):
+        equation, operands = from_numbers((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     tensors = [as_input("einsum", x) for x in operands]
@@ -56,6 +61,33 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         needed = output + "".join(subscripts[k + 1 :])
         letters, result = contract(letters, result, names, x, needed)
     return ops.permute(result, [letters.index(c) for c in output])
+
+
+def from_numbers(arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The equation and the operands of a call that names dimensions by numbers from 0 to 51."""
+    lists = arguments[1::2]
+    operands = arguments[0::2]
+    if len(arguments) % 2:
+        lists = (*lists, arguments[-1])
+        operands = operands[:-1]
+    words = []
+    for numbers in lists:
+        if not isinstance(numbers, (list, tuple)):
+            got = type(numbers).__name__
+            raise TypeError(f"einsum: expected a list of numbers behind each operand, got a {got}")
+        words.append("".join([letter_of(n) for n in numbers]))
+    equation = ",".join(words[: len(operands)])
+    return "->".join([equation, *words[len(operands) :]]), operands
+
+
+def letter_of(number: Any) -> str:
+    """The letter that a number stands for: A to Z, then a to z."""
+    if number is Ellipsis:
+        return "..."
+    place = as_integer("einsum", "the number of a dimension", number)
+    if not 0 <= place < 2 * len(ascii_uppercase):
+        raise ValueError(f"einsum: expected numbers from 0 to 51, got {place}")
+    return (ascii_uppercase + ascii_lowercase)[place]
 
 
 def diagonal(names: str, x: Tensor) -> tuple[str, Tensor]:
