@@ -1,8 +1,9 @@
 """Small PyTorch programs, unchanged: those of tests/programs, under minigrad and under PyTorch.
 
-A program is timed whole, from its first line to its last, without the imports. Each contestant has
-a process of its own, because in one process `import torch` has one meaning. tests/test_programs.py
-holds what the programs print to one another.
+A program is timed whole, from its first line to its last, without the imports: the seconds of the
+processor, since those of the clock go also to whatever else runs. Each contestant has a process of
+its own, because in one process `import torch` has one meaning. tests/test_programs.py holds what
+the programs print to one another.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 def whole(program: Path) -> Contest:
-    """Seconds from the program's first line to its last."""
+    """Seconds of the processor from the program's first line to its last."""
     calls = {name: partial(ask, name, program) for name in COMMANDS if module(name)}
     for call in calls.values():
         call()  # the first run sets the library up
@@ -69,9 +70,9 @@ def serve() -> None:
     for line in sys.stdin:
         sys.argv = [line.strip()]
         with redirect_stdout(io.StringIO()):
-            began = time.perf_counter()
+            began = time.process_time()
             runpy.run_path(sys.argv[0], run_name="__main__")
-            seconds = time.perf_counter() - began
+            seconds = time.process_time() - began
         print(seconds, flush=True)
 
 
