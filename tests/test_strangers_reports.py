@@ -559,14 +559,15 @@ def outcome(library: Any, module: Any, data: Any, gradient: Any, func: Any, prog
 
     names = {"t": library, "nn": module, "F": module.functional, "data": data, "filled": filled}
     optim = nn.optim if library is mg else library.optim
-    names.update(optim=optim, math=math, a=a, leaf=leaf, grad=gradient, func=func)
+    names.update(optim=optim, math=math, np=np, a=a, leaf=leaf, grad=gradient, func=func)
     try:
         with np.errstate(all="ignore"):
             exec(program, names)
     except REFUSED as error:
         assert library is not mg or re.match(r"[\w.\[\]=]+: ", str(error)), error
         return None
-    return [y.detach().numpy() for y in names["found"]]
+    found = names["found"]
+    return [y.detach().numpy() if hasattr(y, "detach") else np.asarray(y) for y in found]
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")

@@ -25,13 +25,13 @@ __all__ = [
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
-    norm_type: float = 2.0,
+    norm_type: float | str = 2.0,
     error_if_nonfinite: bool = False,
     foreach: bool | None = None,
 ) -> Tensor:
     """Scale all gradients, taken as one vector, by min(1, max_norm / (norm + 1e-6)).
 
-    Returns the norm before: (Σ |g|^norm_type)^(1/norm_type), or max |g| for math.inf. Gradients
+    Returns the norm before: (Σ |g|^norm_type)^(1/norm_type), or max |g| for inf, "inf". Gradients
     below the limit stay bit for bit. `foreach` is PyTorch's choice of an implementation and has no
     effect. Raises ValueError where max_norm is below 0 or norm_type not above, RuntimeError where
     the norm is nan or infinite and `error_if_nonfinite`. Source: Pascanu et al. 2013.
@@ -39,7 +39,7 @@ def clip_grad_norm_(
     name = "clip_grad_norm_"
     params = with_gradients(name, parameters)
     max_norm = as_number(name, "max_norm", max_norm)
-    norm_type = as_number(name, "norm_type", norm_type)
+    norm_type = as_number(name, "norm_type", math.inf if norm_type == "inf" else norm_type)
     if not max_norm >= 0 or not norm_type > 0:
         raise ValueError(
             f"{name}: expected max_norm of at least 0 and norm_type above 0, "
