@@ -27,6 +27,8 @@ from minigrad.array import (
 from minigrad.autograd import TensorBase
 from minigrad.ops.reduction import Dim
 
+MOST_ELEMENTS = 2**40  # of a tensor; 4 terabytes of float32
+
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
@@ -206,8 +208,13 @@ def given_size(name: str, size: tuple[Any, ...], keywords: dict[str, Any]) -> tu
 
 
 def as_sizes(name: str, arguments: tuple[Any, ...]) -> tuple[int, ...]:
-    """The sizes in f(2, 3) or f((2, 3)). Raises TypeError where one is no integer."""
-    return tuple([as_integer(name, "a size", n) for n in as_shape(name, arguments)])
+    """The sizes in f(2, 3) or f((2, 3)). Raises TypeError where one is no integer, MemoryError
+    where no memory could hold so many elements.
+    """
+    sizes = tuple([as_integer(name, "a size", n) for n in as_shape(name, arguments)])
+    if abs(math.prod(sizes)) >= MOST_ELEMENTS:
+        raise MemoryError(f"{name}: expected sizes that some memory holds, got {sizes}")
+    return sizes
 
 
 def normalize_dim(name: str, x: Tensor, dim: Any, new: int = 0) -> int:

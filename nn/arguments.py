@@ -15,6 +15,7 @@ import numpy as np
 from minigrad import Tensor
 
 MOST_FLOAT = sys.float_info.max
+MOST_SIZE = 2**31 - 1  # of a dimension of a layer
 MOST_ITEMS = 1_000_000  # of an iterable that may not end
 
 
@@ -55,6 +56,28 @@ def check_integers(name: str, least: int, **sizes: Any) -> None:
             raise ValueError(f"{name}: expected {key} of at least {least}, got {value}")
         if int(value) > sys.maxsize:
             raise ValueError(f"{name}: expected {key} of at most {sys.maxsize}, got {value}")
+
+
+def check_sizes(name: str, least: int, **sizes: Any) -> None:
+    """As check_integers, and ValueError where a size is beyond what any memory holds."""
+    check_integers(name, least, **sizes)
+    for key, value in sizes.items():
+        if value > MOST_SIZE:
+            raise ValueError(f"{name}: expected {key} of at most {MOST_SIZE}, got {value}")
+
+
+def as_place(name: str, index: Any, count: int) -> int:
+    """An index of one of `count` elements, counted from the front.
+
+    Raises TypeError where it is no integer, IndexError where there is no such element.
+    """
+    if isinstance(index, Tensor | np.ndarray) and index.ndim == 0:
+        index = index.item()
+    if not isinstance(index, Integral):
+        raise TypeError(f"{name}: expected an integer or a slice as index, got {describe(index)}")
+    if not -count <= int(index) < count:
+        raise IndexError(f"{name}: index {index} is out of range for {count} elements")
+    return int(index) % count
 
 
 def as_number(name: str, key: str, value: Any) -> Any:
@@ -115,7 +138,7 @@ def check_state(name: str, state_dict: Any, *keys: str) -> None:
         )
 
 
-def as_list(name: str, key: str, values: Any, check: Callable[[Any], None]) -> list[Any]:
+def as_list(name: str, key: str, values: Any, check: Callable[[Any], Any]) -> list[Any]:
     """An iterable as a list; each item is checked as it comes, since there may be no end to them.
 
     Raises TypeError for what is no iterable, or one tensor, ValueError where there are too many.

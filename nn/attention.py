@@ -13,9 +13,9 @@ from minigrad import Tensor, tanh, where, zeros
 
 from . import init
 from .arguments import (
-    check_integers,
     check_probability,
     check_same_dtype,
+    check_sizes,
     check_tensor,
     describe,
     place,
@@ -67,7 +67,7 @@ class MultiheadAttention(Module):
         name = "MultiheadAttention"
         extra_keys = {"add_bias_kv": add_bias_kv, "add_zero_attn": add_zero_attn}
         refuse_unsupported(name, "concatenate further keys and values to the input", **extra_keys)
-        check_integers(name, 1, embed_dim=embed_dim, num_heads=num_heads)
+        check_sizes(name, 1, embed_dim=embed_dim, num_heads=num_heads)
         for key, width in {"kdim": kdim, "vdim": vdim}.items():
             if width != embed_dim:
                 refuse_unsupported(name, "map keys and values with a Linear first", **{key: width})
@@ -240,7 +240,7 @@ class AdditiveAttention(Module):
 
     def __init__(self, query_size: int, key_size: int, hidden_size: int):
         sizes = {"query_size": query_size, "key_size": key_size, "hidden_size": hidden_size}
-        check_integers("AdditiveAttention", 1, **sizes)
+        check_sizes("AdditiveAttention", 1, **sizes)
         self.W = Linear(query_size, hidden_size, bias=False)
         self.U = Linear(key_size, hidden_size, bias=False)
         self.v = Linear(hidden_size, 1, bias=False)
@@ -300,7 +300,7 @@ class AttentionPooling(Module):
     """
 
     def __init__(self, hidden_size: int):
-        check_integers("AttentionPooling", 1, hidden_size=hidden_size)
+        check_sizes("AttentionPooling", 1, hidden_size=hidden_size)
         self.score = Linear(hidden_size, 1)
 
     def forward(self, h: Tensor, key_padding_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:

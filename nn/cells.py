@@ -18,9 +18,9 @@ from . import functional as F
 from . import init
 from .arguments import (
     as_lengths,
-    check_integers,
     check_probability,
     check_same_dtype,
+    check_sizes,
     check_tensor,
     describe,
     place,
@@ -98,8 +98,8 @@ class Cell(Recurrent):
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool, device: Any, dtype: Any):
         name = type(self).__name__
-        check_integers(name, 0, input_size=input_size)
-        check_integers(name, 1, hidden_size=hidden_size)
+        check_sizes(name, 0, input_size=input_size)
+        check_sizes(name, 1, hidden_size=hidden_size)
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.bias = bias

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from functools import partial
+from numbers import Integral
 from typing import Any, Generic, Self, TypeVar
 
 from minigrad import Tensor
 
 from . import printing
-from .arguments import describe
+from .arguments import as_list, as_place, describe
 from .module import Module, Parameter
 
 Member = TypeVar("Member", Module, Parameter)
@@ -58,15 +60,18 @@ class ModuleSequence(Module):
                 f"{type(self).__name__}.extend: expected modules in an iterable, "
                 f"got a {type(modules).__name__}"
             )
-        for module in list(modules):
+        for module in as_list(type(self).__name__, "modules", modules, self._check_element):
             self.append(module)
         return self
 
-    def insert(self, index: int, module: Module) -> Self:
+    def insert(self, index: Any, module: Module) -> Self:
         """Put `module` before the element at `index`."""
         self._check_element(module)
         modules = list(self)
-        modules.insert(index, module)
+        if not isinstance(index, Integral):
+            got = describe(index)
+            raise TypeError(f"{type(self).__name__}: expected an integer as index, got {got}")
+        modules.insert(int(index), module)
         self._set_elements(modules)
         return self
 
@@ -87,15 +92,7 @@ class ModuleSequence(Module):
         names = list(self._modules)
         if isinstance(index, slice):
             return names[index]
-        if not hasattr(index, "__index__"):
-            raise TypeError(
-                f"{type(self).__name__}: expected an integer or a slice as index, got {index!r}"
-            )
-        if not -len(names) <= index < len(names):
-            raise IndexError(
-                f"{type(self).__name__}: index {index} is out of range for {len(names)} modules"
-            )
-        return [names[index]]
+        return [names[as_place(type(self).__name__, index, len(names))]]
 
     def _made_of(self, modules: dict[str, Module]) -> Self:
         """One of the same class with these children."""
@@ -178,9 +175,14 @@ class ByName(Module, Generic[Member]):
         return iter(self.held())
 
     def __contains__(self, key: object) -> bool:
-        return key in self.held()
+        return isinstance(key, str) and key in self.held()
 
     def __getitem__(self, key: str) -> Member:
+        if not isinstance(key, str) or key not in self.held():
+            expected = ", ".join(self.held()) or "none, it is empty"
+            raise KeyError(
+                f"{type(self).__name__}: expected one of the names {expected}, got {describe(key)}"
+            )
         return self.held()[key]
 
     def __delitem__(self, key: str) -> None:
@@ -197,7 +199,7 @@ class ByName(Module, Generic[Member]):
 
     def pop(self, key: str) -> Member:
         """Take out a member, and return it."""
-        member = self.held()[key]
+        member = self[key]
         delattr(self, key)
         return member
 
@@ -251,12 +253,14 @@ class ParameterList(Module):
         return iter(self._parameters.values())
 
     def __getitem__(self, index: int | slice) -> Any:
-        found = list(self)[index]
-        return ParameterList(found) if isinstance(found, list) else found
+        if isinstance(index, slice):
+            return ParameterList(list(self)[index])
+        return list(self)[as_place("ParameterList", index, len(self))]
 
     def __setitem__(self, index: int, param: Tensor) -> None:
         names = list(self._parameters)
-        setattr(self, names[index], as_parameter(self, param))
+        name = names[as_place("ParameterList", index, len(names))]
+        setattr(self, name, as_parameter(self, param))
 
     def __iadd__(self, values: Iterable[Tensor]) -> Self:
         return self.extend(values)
@@ -271,7 +275,8 @@ class ParameterList(Module):
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
             got = describe(values)
             raise TypeError(f"ParameterList.extend: expected a list of tensors, got {got}")
-        for value in list(values):
+        check = partial(as_parameter, self)
+        for value in as_list("ParameterList", "values", values, check):
             self.append(value)
         return self
 
@@ -300,15 +305,17 @@ class ParameterDict(ByName[Parameter]):
 
 def as_pairs(container: Module, given: Any) -> list[tuple[str, Any]]:
     """The names and values of a dict, or of pairs. Raises TypeError for anything else."""
-    if hasattr(given, "items"):
+    if hasattr(given, "items") and not isinstance(given, type):
         return list(given.items())
-    pairs = list(given) if isinstance(given, Iterable) else [given]
-    if not all([isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs]):
-        raise TypeError(
-            f"{type(container).__name__}: expected a dict or pairs (name, value), "
-            f"got {describe(given)}"
-        )
-    return [(name, value) for name, value in pairs]
+    name = type(container).__name__
+
+    def check(pair: Any) -> None:
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            got = describe(given)
+            raise TypeError(f"{name}: expected a dict or pairs (name, value), got {got}")
+
+    pairs = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
+    return [(key, value) for key, value in as_list(name, "members", pairs, check)]
 
 
 def as_parameter(container: Module, value: Any) -> Parameter:

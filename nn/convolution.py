@@ -10,7 +10,7 @@ from minigrad import Tensor, zeros
 
 from . import functional as F
 from . import init
-from .arguments import check_integers, check_same_dtype, check_tensor
+from .arguments import check_same_dtype, check_sizes, check_tensor
 from .layers import Dropout
 from .module import Module, Parameter
 from .windows import Sizes, as_sizes, convolve, ends_of, refuse_pooling
@@ -41,7 +41,7 @@ class Convolution(Module):
             raise NotImplementedError(
                 f"{name}: padding_mode={padding_mode!r} is not supported; use 'zeros'"
             )
-        check_integers(name, 1, in_channels=in_channels, out_channels=out_channels, groups=groups)
+        check_sizes(name, 1, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"{name}: expected channels that are multiples of groups={groups}, "
@@ -225,7 +225,7 @@ class BatchNorm1d(Module):
         *,
         bias: bool = True,
     ):
-        check_integers(type(self).__name__, 1, num_features=num_features)
+        check_sizes(type(self).__name__, 1, num_features=num_features)
         self.num_features = num_features
         self.eps = eps
         self.momentum = momentum

@@ -12,7 +12,7 @@ from minigrad.arguments import normalize_dim
 
 from . import functional as F
 from . import init
-from .arguments import check_integers, describe
+from .arguments import check_sizes, describe
 from .functional.checks import (
     check_probability,
     check_tensors,
@@ -88,7 +88,9 @@ class Bilinear(Module):
         device: Any = None,
         dtype: Any = None,
     ):
-        check_integers("Bilinear", 1, in1_features=in1_features)
+        sizes = {"in2_features": in2_features, "out_features": out_features}
+        check_sizes("Bilinear", 1, in1_features=in1_features)
+        check_sizes("Bilinear", 0, **sizes)
         self.in1_features = in1_features
         self.in2_features = in2_features
         self.out_features = out_features

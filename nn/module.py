@@ -7,7 +7,7 @@ saving. Printing is in `nn.printing`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -217,8 +217,11 @@ class Module:
         """The buffer at a dotted path. Raises AttributeError where none is."""
         return self._at_path("get_buffer", target, Tensor)
 
-    def _at_path(self, name: str, target: str, kind: type) -> Any:
+    def _at_path(self, name: str, target: Any, kind: type) -> Any:
         found: Any = self
+        if not isinstance(target, str):
+            owner = type(self).__name__
+            raise TypeError(f"{owner}.{name}: expected a path that is a str, got {type(target)}")
         for part in target.split(".") if target else []:
             found = getattr(found, part, None)
         if not isinstance(found, kind):
@@ -275,6 +278,8 @@ class Module:
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` on every module of the tree, children before parents."""
+        if not callable(fn):
+            raise TypeError(f"{type(self).__name__}.apply: expected a function, got {type(fn)}")
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -347,6 +352,11 @@ class Module:
         themselves.
         """
         state = {} if destination is None else destination
+        if not isinstance(state, MutableMapping) or not isinstance(prefix, str):
+            raise TypeError(
+                f"{type(self).__name__}.state_dict: expected a dict as destination and a str as "
+                f"prefix, got a {type(state).__name__} and a {type(prefix).__name__}"
+            )
         for path, module in self.named_modules(remove_duplicate=False):
             saved: dict[str, Tensor] = {**module._parameters}
             for name, buffer in module._buffers.items():

@@ -21,9 +21,9 @@ from . import functional as F
 from . import init
 from .arguments import (
     as_lengths,
-    check_integers,
     check_probability,
     check_same_dtype,
+    check_sizes,
     check_tensor,
     describe,
     place,
@@ -88,8 +88,8 @@ class RNNBase(Recurrent):
         dtype: Any,
     ):
         name = type(self).__name__
-        check_integers(name, 0, input_size=input_size)
-        check_integers(name, 1, hidden_size=hidden_size, num_layers=num_layers)
+        check_sizes(name, 0, input_size=input_size)
+        check_sizes(name, 1, hidden_size=hidden_size, num_layers=num_layers)
         check_probability(name, "dropout", dropout)
         if dropout and num_layers == 1:
             warnings.warn(

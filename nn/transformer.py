@@ -16,7 +16,7 @@ from minigrad import Tensor, full, triu
 
 from . import functional as F
 from . import init
-from .arguments import place
+from .arguments import check_function, check_sizes, describe, place
 from .attention import MultiheadAttention
 from .container import ModuleList
 from .layers import Dropout, LayerNorm, Linear
@@ -185,6 +185,7 @@ class TransformerEncoder(Module):
     ):
         self.layers = copies("TransformerEncoder", encoder_layer, num_layers)
         self.num_layers = num_layers
+        check_part(self, "norm", norm)
         self.norm = norm
 
     def forward(
@@ -205,6 +206,7 @@ class TransformerDecoder(Module):
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
         self.layers = copies("TransformerDecoder", decoder_layer, num_layers)
         self.num_layers = num_layers
+        check_part(self, "norm", norm)
         self.norm = norm
 
     def forward(
@@ -250,6 +252,8 @@ class Transformer(Module):
     ):
         sizes = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps)
         form = (batch_first, norm_first, bias, device, dtype)
+        check_part(self, "custom_encoder", custom_encoder)
+        check_part(self, "custom_decoder", custom_decoder)
         self.encoder = custom_encoder
         if custom_encoder is None:
             norm = LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
@@ -295,8 +299,15 @@ class Transformer(Module):
         return triu(full((sz, sz), -math.inf, device=device, dtype=dtype), 1)
 
 
+def check_part(module: Module, key: str, part: Any) -> None:
+    """Raise TypeError where a part that may be left out cannot be called."""
+    if part is not None:
+        check_function(type(module).__name__, key, part)
+
+
 def copies(name: str, layer: Any, count: int) -> ModuleList:
     """A list of copies of a layer. Raises TypeError where it is none."""
     if not isinstance(layer, Module):
-        raise TypeError(f"{name}: expected a layer, got {layer!r}")
+        raise TypeError(f"{name}: expected a layer, got {describe(layer)}")
+    check_sizes(name, 0, num_layers=count)
     return ModuleList([copy.deepcopy(layer) for _ in range(count)])

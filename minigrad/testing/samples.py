@@ -6,9 +6,12 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
+
+from minigrad.errors import is_integer
 
 Op = Callable[..., Any]
 SHOWN = 6  # an array of at most so many numbers is shown with them
@@ -89,6 +92,13 @@ def drawn(
     >>> drawn((2,), (1,), low=0.5, count=1)
     [(float64(2,) [0.55829159, 1.66569122], float64(1,) [1.69875387]), seed 0]
     """
+    if not all([isinstance(n, Real) for n in (low, high)]) or not is_integer(count):
+        raise TypeError(
+            "drawn: expected numbers as low and high and an integer as count, got "
+            f"{low!r:.40}, {high!r:.40} and {count!r:.40}"
+        )
+    if count > MOST:
+        raise ValueError(f"drawn: expected count of at most {MOST}, got {count}")
     if not low < high:
         raise ValueError(f"drawn: expected low < high, got {low} and {high}")
     samples = []
@@ -99,6 +109,7 @@ def drawn(
     return samples
 
 
+MOST = 100_000  # samples
 SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (2, 1, 3))
 BROADCAST: tuple[tuple[int, ...], ...] = ((2, 3), (3,), (2, 1), (1, 3), ())
 

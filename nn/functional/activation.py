@@ -11,17 +11,20 @@ import minigrad as mg
 from minigrad import Tensor
 from minigrad.arguments import normalize_dim
 
+from ..arguments import check_flags
 from .checks import changed_in_place, check_tensors, softmax_dim
 from .layers import one_hot
 
 
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = max(x, 0)."""
+    check_flags("relu", inplace=inplace)
     return changed_in_place("relu_", input, mg.relu) if inplace else mg.relu(input)
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """y = x where x > 0, else negative_slope x    (Maas et al. 2013)."""
+    check_flags("leaky_relu", inplace=inplace)
     if inplace:
         return changed_in_place("leaky_relu_", input, lambda x: leaky_relu(x, negative_slope))
     check_tensors("leaky_relu", input=input)
@@ -30,6 +33,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
+    check_flags("elu", inplace=inplace)
     if inplace:
         return changed_in_place("elu_", input, lambda x: elu(x, alpha))
     check_tensors("elu", input=input)
@@ -48,6 +52,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x σ(x)    (Elfwing et al. 2018)."""
+    check_flags("silu", inplace=inplace)
     if inplace:
         return changed_in_place("silu_", input, silu)
     check_tensors("silu", input=input)
@@ -60,9 +65,9 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     approximate="tanh": y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
     """
     check_tensors("gelu", input=input)
-    if approximate == "none":
+    if isinstance(approximate, str) and approximate == "none":
         return 0.5 * input * (1 + mg.erf(input / math.sqrt(2)))
-    if approximate != "tanh":
+    if not isinstance(approximate, str) or approximate != "tanh":
         raise ValueError(f"gelu: expected approximate 'none' or 'tanh', got {approximate!r}")
     cubic = input + 0.044715 * input * input * input
     return 0.5 * input * (1 + mg.tanh(math.sqrt(2 / math.pi) * cubic))
@@ -118,6 +123,7 @@ def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
     """y = min(max(x, min_val), max_val); the gradient at both ends is 0."""
+    check_flags("hardtanh", inplace=inplace)
     if inplace:
         return changed_in_place("hardtanh_", input, lambda x: hardtanh(x, min_val, max_val))
     check_tensors("hardtanh", input=input)
@@ -129,6 +135,7 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
     They keep a mean of 0 and a variance of 1.
     """
+    check_flags("selu", inplace=inplace)
     if inplace:
         return changed_in_place("selu_", input, selu)
     return SELU_SCALE * elu(input, SELU_ALPHA)
@@ -156,6 +163,7 @@ def softmin(
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x tanh(log(1 + eˣ))    (Misra 2019)."""
+    check_flags("mish", inplace=inplace)
     if inplace:
         return changed_in_place("mish_", input, mish)
     check_tensors("mish", input=input)
@@ -197,6 +205,7 @@ def gumbel_softmax(
     no effect, as in PyTorch.
     """
     check_tensors("gumbel_softmax", logits=logits)
+    check_flags("gumbel_softmax", hard=hard)
     uniform = mg.random.generator().random(logits.shape)
     noise = logits.beside((-np.log(-np.log1p(-uniform))).astype(logits.dtype))
     soft = mg.softmax((logits + noise) / tau, dim)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral, Real
@@ -9,6 +10,8 @@ from typing import Any
 
 from minigrad import Tensor
 from minigrad.array import NAMESPACES
+
+from ..arguments import as_list, check_integers
 
 
 def not_supported(name: str, way_out: str, **settings: Any) -> None:
@@ -61,6 +64,7 @@ def normalize_padding_idx(name: str, padding_idx: int | None, rows: int) -> int 
     """`padding_idx` counted from the start."""
     if padding_idx is None:
         return None
+    check_integers(name, -sys.maxsize, padding_idx=padding_idx)
     if not -rows <= padding_idx < rows:
         raise ValueError(
             f"{name}: expected padding_idx between {-rows} and {rows - 1}, got {padding_idx}"
@@ -75,7 +79,13 @@ def normalized_sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     if not isinstance(normalized_shape, Iterable):
         got = type(normalized_shape).__name__
         raise TypeError(f"layer_norm: expected normalized_shape to be integers, got a {got}")
-    return tuple(normalized_shape)
+    sizes = as_list("layer_norm", "normalized_shape", normalized_shape, check_size)
+    return tuple(map(int, sizes))
+
+
+def check_size(size: Any) -> None:
+    """Raise TypeError where one of normalized_shape is no integer."""
+    check_integers("layer_norm", 0, normalized_shape=size)
 
 
 def reduction_of(name: str, reduction: str, size_average: Any = None, reduce: Any = None) -> str:
@@ -99,7 +109,7 @@ def reduction_of(name: str, reduction: str, size_average: Any = None, reduce: An
 
 def check_reduction(name: str, reduction: str) -> str:
     """The reduction. Raises ValueError where there is none of that name."""
-    if reduction not in ("mean", "sum", "none"):
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{name}: expected reduction 'mean', 'sum' or 'none', got {reduction!r}")
     return reduction
 

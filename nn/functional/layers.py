@@ -9,10 +9,11 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, byhand
+from minigrad.arguments import as_sizes
 from minigrad.array import to_numpy
 from minigrad.random import dropout_mask
 
-from ..arguments import check_same_dtype
+from ..arguments import check_flags, check_integers, check_same_dtype
 from ..windows import with_batch
 from .checks import (
     changed_in_place,
@@ -95,6 +96,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     check_tensors("one_hot", input=input)
     if input.dtype.kind != "i":
         raise TypeError(f"one_hot: expected integers, got {input.dtype}; use .long()")
+    check_integers("one_hot", -(2**62), num_classes=num_classes)
     if num_classes >= 0:
         count = num_classes
     elif input.numel():
@@ -117,15 +119,17 @@ def layer_norm(
 
     normalized_shape: the sizes of these dimensions; weight and bias have that shape.
     """
-    check_tensors("layer_norm", input=input)
+    scales = {"weight": weight, "bias": bias}
+    given = {key: tensor for key, tensor in scales.items() if tensor is not None}
+    check_tensors("layer_norm", input=input, **given)
     shape = normalized_sizes(normalized_shape)
     ndim = len(shape)
     if ndim == 0 or tuple(input.shape[-ndim:]) != shape:
         raise ValueError(
             f"layer_norm: expected an input whose last sizes are {shape}, got {tuple(input.shape)}"
         )
-    for name, tensor in (("weight", weight), ("bias", bias)):
-        if tensor is not None and tuple(tensor.shape) != shape:
+    for name, tensor in given.items():
+        if tuple(tensor.shape) != shape:
             raise ValueError(f"layer_norm: expected {name} {shape}, got {tuple(tensor.shape)}")
     check_same_dtype("layer_norm", "input", input, weight)
     return byhand.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
@@ -147,7 +151,15 @@ def batch_norm(
     a share `momentum` of the new mean and of the unbiased var; else they are the running ones.
     """
     name = "batch_norm"
-    check_tensors(name, input=input)
+    check_flags(name, training=training)
+    held = {
+        "running_mean": running_mean,
+        "running_var": running_var,
+        "weight": weight,
+        "bias": bias,
+    }
+    given = {key: tensor for key, tensor in held.items() if tensor is not None}
+    check_tensors(name, input=input, **given)
     if input.ndim < 2:
         raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")
     dims = (0, *range(2, input.ndim))
@@ -189,12 +201,13 @@ def dropout(
     al. 2014.
     """
     check_tensors("dropout", input=input)
+    check_flags("dropout", training=training, inplace=inplace)
     check_probability("dropout", p)
     if not training or p == 0:
         return input
     if input.dtype.kind != "f":
         raise TypeError(f"dropout: expected floats, got {input.dtype}; use .float()")
-    sizes = tuple(input.shape if shape is None else shape)
+    sizes = tuple(input.shape) if shape is None else as_sizes("dropout", (shape,))
     mask = Tensor(dropout_mask(input.array, sizes, p))
     return changed_in_place("dropout_", input, lambda x: x * mask) if inplace else input * mask
 

@@ -9,6 +9,7 @@ from typing import Any
 import minigrad as mg
 from minigrad import Tensor, byhand
 
+from ..arguments import as_number
 from .activation import logsigmoid
 from .checks import (
     check_broadcasts,
@@ -78,6 +79,7 @@ def smooth_l1_loss(
     """½ d² / beta where d = |x - y| < beta, else d - ½ beta    (Girshick 2015)."""
     reduction = reduction_of("smooth_l1_loss", reduction, size_average, reduce)
     d = mg.abs(checked_difference("smooth_l1_loss", input, target))
+    beta = as_number("smooth_l1_loss", "beta", beta)
     if beta < 0:
         raise ValueError(f"smooth_l1_loss: expected beta of at least 0, got {beta}")
     if beta == 0:

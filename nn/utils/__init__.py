@@ -10,7 +10,7 @@ from typing import Any
 from minigrad import Tensor, cat, tensor
 from minigrad.array import NAMESPACES, Array
 
-from ..arguments import as_number, check_tensor, describe
+from ..arguments import as_list, as_number, check_tensor, describe
 from . import rnn
 
 __all__ = [
@@ -115,10 +115,9 @@ def listed(name: str, parameters: Any) -> list[Any]:
             f"{name}: expected an iterable of parameters such as model.parameters(), "
             f"got {describe(parameters)}"
         )
-    params = list(parameters)
-    for p in params:
-        check_tensor(name, "each parameter", p)
-    return params
+    return as_list(
+        name, "parameters", parameters, lambda p: check_tensor(name, "each parameter", p)
+    )
 
 
 def norm_of(grads: list[Array], norm_type: float) -> Any:

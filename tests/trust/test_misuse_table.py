@@ -122,7 +122,8 @@ def methods() -> dict[str, Any]:
         "tensor_class assign values_to_hold html_page as_before become beside catch_up "
         "check_update "
         "holds_at as_value_at is_recorded_with is_writable put_beside record_assignment "
-        "record_change record_as_row without_extra_dims reshape_in_place source_of_floats update "
+        "record_change record_as_row without_extra_dims converted "
+        "reshape_in_place source_of_floats update "
         "write".split()
     )
     names = [
