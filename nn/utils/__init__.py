@@ -39,16 +39,16 @@ def clip_grad_norm_(
     name = "clip_grad_norm_"
     params = with_gradients(name, parameters)
     max_norm = as_number(name, "max_norm", max_norm)
-    norm_type = as_number(name, "norm_type", math.inf if norm_type == "inf" else norm_type)
-    if not max_norm >= 0 or not norm_type > 0:
+    order = as_number(name, "norm_type", math.inf if norm_type == "inf" else norm_type)
+    if not max_norm >= 0 or not order > 0:
         raise ValueError(
             f"{name}: expected max_norm of at least 0 and norm_type above 0, "
-            f"got {max_norm} and {norm_type}"
+            f"got {max_norm} and {order}"
         )
     if not params:
         return tensor(0.0)
     grads = [p.grad.array.reshape(-1) for p in params]
-    norm = norm_of(grads, norm_type)
+    norm = norm_of(grads, order)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"{name}: {reason_of_nonfinite(norm, params)}")
     xp = NAMESPACES[type(grads[0])]
