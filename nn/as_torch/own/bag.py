@@ -13,6 +13,7 @@ from minigrad.array import to_numpy
 from ... import functional as F
 from ...arguments import describe
 from ...layers import Embedding
+from ...module import Module
 
 __all__ = ["EmbeddingBag", "embedding_bag"]
 MODES = ("sum", "mean", "max")
@@ -116,7 +117,7 @@ def stacked_maxima(rows: Tensor, bag_of: np.ndarray[Any, Any], empty: Tensor) ->
     return minigrad.stack(maxima)
 
 
-class EmbeddingBag(Embedding):
+class EmbeddingBag(Module):
     """`embedding_bag` with a weight of its own: see there."""
 
     def __init__(
@@ -134,7 +135,7 @@ class EmbeddingBag(Embedding):
         device: Any = None,
         dtype: Any = None,
     ):
-        super().__init__(
+        rows = Embedding(
             num_embeddings,
             embedding_dim,
             padding_idx,
@@ -145,7 +146,15 @@ class EmbeddingBag(Embedding):
             device=device,
             dtype=dtype,
         )
+        self.num_embeddings = num_embeddings
+        self.embedding_dim = embedding_dim
+        self.padding_idx = rows.padding_idx
+        self.max_norm = max_norm
+        self.norm_type = norm_type
+        self.scale_grad_by_freq = scale_grad_by_freq
+        self.weight = rows.weight
         self.mode = mode
+        self.sparse = sparse
         self.include_last_offset = include_last_offset
 
     @classmethod
@@ -183,5 +192,12 @@ class EmbeddingBag(Embedding):
         )
 
     def extra_repr(self) -> str:
-        sizes, comma, padding = super().extra_repr().partition(", padding_idx=")
-        return f"{sizes}, mode={self.mode!r}{comma}{padding}"
+        text = f"{self.num_embeddings}, {self.embedding_dim}"
+        if self.max_norm is not None:
+            text += f", max_norm={self.max_norm}"
+        if self.norm_type != 2:
+            text += f", norm_type={self.norm_type}"
+        if self.scale_grad_by_freq:
+            text += f", scale_grad_by_freq={self.scale_grad_by_freq}"
+        text += f", mode={self.mode!r}"
+        return text if self.padding_idx is None else f"{text}, padding_idx={self.padding_idx}"
