@@ -237,6 +237,10 @@ def copying(name: str, length: int) -> np.ndarray:
     return copied.where(model=name, length=length).best("chosen by")["accuracy"]
 
 
+lab.claim("short-will-do", copying("RNN", SHORT), copying("LSTM, chrono", SHORT))
+lab.claim("short-will-do-gru", copying("GRU", SHORT), copying("LSTM, chrono", SHORT))
+
+
 def far(
     kind: str, length: int, lr: float, seed: int, steps: int, B: int, device: str
 ) -> dict[str, float]:
@@ -275,8 +279,6 @@ lab.table(
 
 # %%
 lab.claim("very-long", at_far["LSTM"], at_far["GRU"])
-lab.claim("short-will-do", copying("RNN", SHORT), copying("LSTM, chrono", SHORT))
-lab.claim("short-will-do-gru", copying("GRU", SHORT), copying("LSTM, chrono", SHORT))
 tasks = {
     kind: [copying(copier, LONGEST), at_far[kind], of_few(kind, COUNTS[0])[: len(lab.seeds())]]
     for kind, copier in [("LSTM", "LSTM, chrono"), ("GRU", "GRU")]
