@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+import other_libraries as others
 import random_programs as programs
 
 PARTS = 40
@@ -59,6 +60,18 @@ def test_changes_of_a_part_agree_with_pytorch(
         if difference:
             found.append("\n".join([f"seed {seed}:", *lines, difference]))
     say(f"changes of a part: {size - len(found):,} of {size:,} agree")
+    assert not found, "\n\n".join(found)
+
+
+@pytest.mark.parametrize("name, packaged, long", [("HIPS", "autograd", 4000), ("JAX", "jax", 400)])
+def test_programs_agree_with_other_libraries(
+    name: str, packaged: str, long: int, many: Callable[[int, int], int], say: Any
+) -> None:
+    pytest.importorskip(packaged, reason=f"{packaged} is not installed (the extra bench)")
+    library = others.hips_library() if name == "HIPS" else others.jax_library()
+    size = many(4, long)
+    agree, lacking, found = others.check_many(library, range(1_000_000, 1_000_000 + size))
+    say(f"programs: {agree:,} of {size:,} agree with {library.name}, which lacks {dict(lacking)}")
     assert not found, "\n\n".join(found)
 
 
