@@ -79,6 +79,11 @@ def as_operand(name: str, a: Any) -> Any:
         return a.item()  # NumPy would let a float64 scalar turn a float32 array into float64
     if isinstance(a, numbers.Real):
         return float(a)  # a Fraction, say, of which NumPy would make an array of objects
+    if isinstance(a, tuple) and any([hasattr(part, "array") for part in a]):
+        raise TypeError(
+            f"{name}: expected a tensor or a number, got a tuple with tensors in it; take one of "
+            "them (a recurrent layer returns its outputs and its last state)"
+        )
     raise TypeError(
         f"{name}: expected a tensor or a number, got a {type(a).__name__}; make a tensor of it "
         "first, with minigrad.tensor(...)"

@@ -25,6 +25,8 @@ def describe(value: Any) -> str:
         return f"{value.dtype}{tuple(value.shape)}"
     if value is None or isinstance(value, Real | str):
         return repr(value)
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
     return f"a {type(value).__name__}"
 
 

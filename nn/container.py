@@ -107,8 +107,9 @@ class ModuleSequence(Module):
 
     def _check_element(self, module: Any) -> None:
         if not isinstance(module, Module):
+            way_out = "; call it to make one" if isinstance(module, type) else ""
             raise TypeError(
-                f"{type(self).__name__}: expected a Module, got a {type(module).__name__}"
+                f"{type(self).__name__}: expected a Module, got {describe(module)}{way_out}"
             )
 
 

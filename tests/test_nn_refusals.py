@@ -37,6 +37,41 @@ def load_a_state_of_text():
 
 
 REFUSED = [
+    (
+        TypeError,
+        r"linear: expected a tensor or a number, got a tuple with tensors in it; take one of them",
+        lambda: nn.Sequential(nn.LSTM(3, 8), nn.Linear(8, 2))(mg.ones(5, 2, 3)),
+    ),
+    (
+        ValueError,
+        r"cross_entropy: expected target \(2,\) of integers .* got \(2,\) of float32; .*\.long\(\)",
+        lambda: F.cross_entropy(mg.ones(2, 3), mg.tensor([0.0, 1.0])),
+    ),
+    (
+        ValueError,
+        r"got \(2, 1\) of int64; take the last dimension off with \.squeeze\(-1\)",
+        lambda: F.cross_entropy(mg.ones(2, 3), mg.tensor([[0], [1]])),
+    ),
+    (
+        ValueError,
+        r"got \(2, 3\) of int64; of one-hot rows take \.argmax\(1\)",
+        lambda: F.cross_entropy(mg.ones(2, 3), mg.tensor([[1, 0, 0], [0, 1, 0]])),
+    ),
+    (
+        ValueError,
+        r"got \(2, 5\) of int64; the classes of input are dimension 1: reshape to \(-1, classes\)",
+        lambda: F.cross_entropy(mg.ones(2, 5, 3), mg.zeros(2, 5, dtype=mg.int64)),
+    ),
+    (
+        TypeError,
+        "Sequential: expected a Module, got the class ReLU; call it to make one",
+        lambda: nn.Sequential(nn.ReLU, nn.Tanh()),
+    ),
+    (
+        TypeError,
+        "SGD: params: expected an iterable of parameters .* got a tuple among them",
+        lambda: SGD(nn.Linear(2, 3).named_parameters(), lr=0.1),
+    ),
     (TypeError, "dropout: expected floats, got int64", lambda: F.dropout(mg.tensor([1, 2]))),
     (ValueError, r"pad: expected a pair \(before, after\)", lambda: F.pad(mg.zeros(2), (1,))),
     (

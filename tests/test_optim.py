@@ -285,7 +285,7 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
     "no tensor": (
         lambda p: optim.SGD([3.0]),
         TypeError,
-        r"expected an iterable of parameters such as model.parameters\(\), got one of 3.0",
+        r"expected an iterable of parameters such as model.parameters\(\), got 3.0 among them",
     ),
     "nesterov alone": (
         lambda p: optim.SGD([p], nesterov=True),

@@ -171,8 +171,22 @@ def check_targets(name: str, input: Tensor, target: Tensor) -> None:
     if tuple(target.shape) != shape or target.dtype.kind != "i":
         raise ValueError(
             f"{name}: expected target {shape} of integers for input {tuple(input.shape)}, "
-            f"got {tuple(target.shape)} of {target.dtype}"
+            f"got {tuple(target.shape)} of {target.dtype}{way_to_targets(input, target, shape)}"
         )
+
+
+def way_to_targets(input: Tensor, target: Tensor, shape: tuple[int, ...]) -> str:
+    """What to do about targets of another shape or dtype, where it can be guessed."""
+    given = tuple(target.shape)
+    if given == shape:
+        return "; make class numbers of it with .long()"
+    if given == (*shape, 1):
+        return "; take the last dimension off with .squeeze(-1)"
+    if given == tuple(input.shape):
+        return "; of one-hot rows take .argmax(1), or give probabilities as floats"
+    if given == tuple(input.shape[:-1]):
+        return "; the classes of input are dimension 1: reshape to (-1, classes) and (-1,)"
+    return ""
 
 
 def check_classes(name: str, classes: Tensor, count: int) -> None:

@@ -247,6 +247,8 @@ def cross_entropy(
     w: Any = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))
 
     if isinstance(target, Tensor) and target.dtype.kind == "f":
+        if target.ndim < input.ndim:  # class numbers that are floats
+            check_targets("cross_entropy", input, target)
         check_same_shape("cross_entropy", input, target)
         q = (1 - s) * target + s / C
         return reduced(-(w * q * mg.log_softmax(input, dim)).sum(dim), reduction)

@@ -46,7 +46,7 @@ def as_groups(name: str, params: Any) -> list[Any]:
 
     def check(item: Any) -> None:
         if not isinstance(item, Tensor | dict):
-            raise TypeError(f"{expected}, got one of {describe(item)}")
+            raise TypeError(f"{expected}, got {describe(item)} among them")
 
     groups = as_list(name, "params", params, check)
     if not groups:
