@@ -191,7 +191,10 @@ class MultiheadAttention(Module):
         """Raise where the dtype or shape of a mask does not fit."""
         name = "MultiheadAttention"
         if is_causal and attn_mask is None:
-            raise ValueError(f"{name}: is_causal is a hint; pass attn_mask too")
+            raise ValueError(
+                f"{name}: expected attn_mask too where is_causal=True, a hint, got None; "
+                "make one with Transformer.generate_square_subsequent_mask(L)"
+            )
         if key_padding_mask is not None:
             shape = (B, S) if has_batch else (S,)
             check_mask(name, "key_padding_mask", key_padding_mask, [shape])

@@ -1,5 +1,8 @@
 """The Transformer: layers of attention and of a network at each position (Vaswani et al. 2017).
 
+is_causal is PyTorch's hint that a mask is the causal one: the mask counts, and without one it is
+refused, as there.
+
 L and S are lengths, B batch, E model size. Inputs are (L,B,E), (B,L,E) with `batch_first`, or
 (L,E). Masks are those of MultiheadAttention: True where attention is forbidden, or floats to be
 added to its scores.
@@ -103,7 +106,8 @@ class TransformerEncoderLayer(TransformerLayer):
         is_causal: bool = False,
     ) -> Tensor:
         def attend(x: Tensor) -> Tensor:
-            y, _ = self.self_attn(x, x, x, src_key_padding_mask, False, src_mask)
+            masks = (src_key_padding_mask, False, src_mask)
+            y, _ = self.self_attn(x, x, x, *masks, is_causal=is_causal)
             return y
 
         x = self.added(src, self.norm1, self.dropout1, attend)
@@ -156,12 +160,13 @@ class TransformerDecoderLayer(TransformerLayer):
         memory_is_causal: bool = False,
     ) -> Tensor:
         def attend(x: Tensor) -> Tensor:
-            y, _ = self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask)
+            masks = (tgt_key_padding_mask, False, tgt_mask)
+            y, _ = self.self_attn(x, x, x, *masks, is_causal=tgt_is_causal)
             return y
 
         def attend_to_memory(x: Tensor) -> Tensor:
             masks = (memory_key_padding_mask, False, memory_mask)
-            y, _ = self.multihead_attn(x, memory, memory, *masks)
+            y, _ = self.multihead_attn(x, memory, memory, *masks, is_causal=memory_is_causal)
             return y
 
         x = self.added(tgt, self.norm1, self.dropout1, attend)
@@ -196,7 +201,7 @@ class TransformerEncoder(Module):
         is_causal: bool | None = None,
     ) -> Tensor:
         for layer in self.layers:
-            src = layer(src, mask, src_key_padding_mask)
+            src = layer(src, mask, src_key_padding_mask, is_causal=bool(is_causal))
         return src if self.norm is None else self.norm(src)
 
 
@@ -221,8 +226,9 @@ class TransformerDecoder(Module):
         memory_is_causal: bool = False,
     ) -> Tensor:
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
+        hints = (bool(tgt_is_causal), memory_is_causal)
         for layer in self.layers:
-            tgt = layer(tgt, memory, *masks)
+            tgt = layer(tgt, memory, *masks, *hints)
         return tgt if self.norm is None else self.norm(tgt)
 
 
@@ -289,9 +295,9 @@ class Transformer(Module):
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
     ) -> Tensor:
-        memory = self.encoder(src, src_mask, src_key_padding_mask)
+        memory = self.encoder(src, src_mask, src_key_padding_mask, is_causal=src_is_causal)
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
-        return self.decoder(tgt, memory, *masks)
+        return self.decoder(tgt, memory, *masks, tgt_is_causal, memory_is_causal)
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:

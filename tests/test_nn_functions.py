@@ -225,7 +225,7 @@ def test_misuse_of_attention() -> None:
         with pytest.raises(TypeError, match=f"^[A-Z][A-Za-z]+: expected {words}"):
             call()
     with pytest.raises(
-        ValueError, match="^MultiheadAttention: is_causal is a hint; pass attn_mask too"
+        ValueError, match="^MultiheadAttention: expected attn_mask too where is_causal"
     ):
         nn.MultiheadAttention(4, 2)(x, x, x, is_causal=True)
     with pytest.raises(ValueError, match="expected attn_mask or is_causal, got both"):

@@ -1005,3 +1005,23 @@ def test_a_file_of_weights_is_read_by_pytorchs_safetensors(tmp_path: Any) -> Non
     safetensors.save_file(torch.nn.LSTM(3, 4).state_dict(), tmp_path / "theirs.safetensors")
     assert list(nn.io.load(tmp_path / "theirs.safetensors")) == sorted(ours.state_dict())
     ours.load_state_dict(nn.io.load(tmp_path / "theirs.safetensors"))
+
+
+@pytest.mark.parametrize("hint", ["src_is_causal", "tgt_is_causal", "memory_is_causal"])
+def test_a_hint_of_a_causal_mask_is_refused_without_the_mask_and_changes_nothing_with_it(
+    hint: str,
+) -> None:
+    sizes: Any = (4, 2, 1, 1, 8, 0.0)
+    theirs = torch.nn.Transformer(*sizes, batch_first=True).double()
+    ours = nn.Transformer(*sizes, batch_first=True).double()
+    ours.load_state_dict({key: mg.tensor(w.numpy()) for key, w in theirs.state_dict().items()})
+    x = np.random.default_rng(1).standard_normal((2, 3, 4))
+    with pytest.raises(RuntimeError, match="Need attn_mask"):
+        theirs(torch.tensor(x), torch.tensor(x), **{hint: True})
+    with pytest.raises(ValueError, match="MultiheadAttention: expected attn_mask too"):
+        ours(mg.tensor(x), mg.tensor(x), **{hint: True})
+    mask = np.triu(np.full((3, 3), -np.inf), 1)
+    name = hint.replace("is_causal", "mask")
+    want = theirs(torch.tensor(x), torch.tensor(x), **{hint: True, name: torch.tensor(mask)})
+    got = ours(mg.tensor(x), mg.tensor(x), **{hint: True, name: mg.tensor(mask)})
+    np.testing.assert_allclose(got.detach().numpy(), want.detach().numpy(), atol=1e-12)

@@ -5,6 +5,7 @@ rnn, gru, lstm    the recurrent layers in chunks of steps, registered against mi
 sequence          their layout in memory
 workspace         their work arrays
 halves            a large batch on two cores
+one_step          a layer over a single step
 rows              the gradient of an embedding
 words             NumPy's functions that are late to start
 optimizers        steps in place, registered against nn.optim

@@ -13,8 +13,10 @@ from typing import Any
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
 from minigrad.byhand.gru import gru
+from minigrad.byhand.steps import gru_cell
 from minigrad.cells import Lengths
 from minigrad.fast.halves import in_halves
+from minigrad.fast.one_step import one_step_as
 from minigrad.fast.sequence import ColumnSequence, side_by_side
 from minigrad.fast.workspace import workspace
 from minigrad.faster import faster
@@ -22,6 +24,7 @@ from minigrad.faster import faster
 
 @faster(gru, device="cpu")
 @in_halves("gru", blocks=3)
+@one_step_as(gru_cell)
 def gru_in_chunks(
     xp: XP,
     x: Array,

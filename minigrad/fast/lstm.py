@@ -14,8 +14,10 @@ from typing import Any
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
 from minigrad.byhand.lstm import lstm
+from minigrad.byhand.steps import lstm_cell
 from minigrad.cells import Lengths
 from minigrad.fast.halves import in_halves
+from minigrad.fast.one_step import one_step_as
 from minigrad.fast.sequence import ColumnSequence, pack_weights, side_by_side, unpack_gradient
 from minigrad.fast.workspace import workspace
 from minigrad.faster import faster
@@ -23,6 +25,7 @@ from minigrad.faster import faster
 
 @faster(lstm, device="cpu")
 @in_halves("lstm", blocks=4)
+@one_step_as(lstm_cell)
 def lstm_in_chunks(
     xp: XP,
     x: Array,

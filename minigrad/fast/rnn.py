@@ -11,8 +11,10 @@ from typing import Any
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
 from minigrad.byhand.rnn import rnn
+from minigrad.byhand.steps import rnn_cell
 from minigrad.cells import Lengths, check_nonlinearity
 from minigrad.fast.halves import in_halves
+from minigrad.fast.one_step import one_step_as
 from minigrad.fast.sequence import ColumnSequence, pack_weights, side_by_side, unpack_gradient
 from minigrad.fast.workspace import workspace
 from minigrad.faster import faster
@@ -20,6 +22,7 @@ from minigrad.faster import faster
 
 @faster(rnn, device="cpu")
 @in_halves("rnn", blocks=1)
+@one_step_as(rnn_cell)
 def rnn_in_chunks(
     xp: XP,
     x: Array,
