@@ -184,23 +184,40 @@ def frozen_in_second_order(xp, x):
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        (forgot_the_comma, "form: .*expected pullbacks .lambda g: ...,., or one function "
-                           "pullback.gs, needs., got one function of one argument"),
-        (no_pullback, "form: .*expected the rule to return value, pullbacks, got float64; the "
-                      "pullbacks are .lambda g: ...,."),
+        (
+            forgot_the_comma,
+            "form: .*expected pullbacks .lambda g: ...,., or one function "
+            "pullback.gs, needs., got one function of one argument",
+        ),
+        (
+            no_pullback,
+            "form: .*expected the rule to return value, pullbacks, got float64; the "
+            "pullbacks are .lambda g: ...,.",
+        ),
         (a_list_of_pullbacks, "form: .*expected pullbacks .lambda g: ...,., .*got list"),
-        (a_setting_that_is_no_keyword, "form: .*expected 2 pullbacks, one for each array, got 1; "
-                                       ".*what is no array is a keyword behind"),
+        (
+            a_setting_that_is_no_keyword,
+            "form: .*expected 2 pullbacks, one for each array, got 1; "
+            ".*what is no array is a keyword behind",
+        ),
         (writes_into_its_argument, "purity: .*expected an array that the rule may not write to"),
-        (words_of_numpy, "second_order: .*expected a result, got RuntimeError: .*; here the "
-                         "rule's own lines run over tensors, so its words are xp's"),
-        (a_tie_counts_twice, "kink: .*expected the slope of y where all numbers grow alike = 1 by "
-                             "the slopes to either side, got 2"),
-        (sums_the_rows_itself, "shapes: .*expected the shape of ∂w = .1, 2. by its argument, got "
-                               ".2, 1."),
+        (
+            words_of_numpy,
+            "second_order: .*expected a result, got RuntimeError: .*; here the "
+            "rule's own lines run over tensors, so its words are xp's",
+        ),
+        (
+            a_tie_counts_twice,
+            "kink: .*expected the slope of y where all numbers grow alike = 1 by "
+            "the slopes to either side, got 2",
+        ),
+        (
+            sums_the_rows_itself,
+            "shapes: .*expected the shape of ∂w = .1, 2. by its argument, got .2, 1.",
+        ),
         (frozen_in_second_order, "second_order: .*expected the gradient's derivative by x = "),
     ],
-)  # fmt: skip
+)
 def test_a_newcomers_mistake_is_named(rule: Any, said: str) -> None:
     began = time.perf_counter()
     first, *_ = failures(unregistered(rule))
