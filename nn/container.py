@@ -71,7 +71,7 @@ class ModuleSequence(Module):
         if not isinstance(index, Integral):
             got = describe(index)
             raise TypeError(f"{type(self).__name__}: expected an integer as index, got {got}")
-        modules.insert(int(index), module)
+        modules.insert(max(-len(self), min(int(index), len(self))), module)
         self._set_elements(modules)
         return self
 

@@ -25,7 +25,7 @@ from minigrad import Tensor, from_numpy
 from minigrad.files import write
 from minigrad.random import generator, generator_at
 
-from .arguments import check_integers, describe
+from .arguments import check_flags, check_integers, describe
 from .module import as_array
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -246,6 +246,7 @@ def save_checkpoint(
     """
     path = as_path("save_checkpoint", path)
     check_integers("save_checkpoint", 0, step=step)
+    check_flags("save_checkpoint", rng=rng)
     file = path
     if keep is not None:
         check_keep(path, keep, step)

@@ -18,6 +18,7 @@ from minigrad.autograd import mode
 from minigrad.hooks import RemovableHandle
 
 from . import printing
+from .arguments import check_flags
 from .hooks import ModuleHooks, refuse_always_call
 
 
@@ -376,6 +377,7 @@ class Module:
         keys.
         """
         owner = f"{type(self).__name__}.load_state_dict"
+        check_flags(owner, strict=strict, assign=assign)
         if assign:
             raise NotImplementedError(
                 f"{owner}: assign=True is not supported; leave it out, and values are copied"

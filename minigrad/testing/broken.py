@@ -4,6 +4,7 @@ numbers."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -111,7 +112,7 @@ def worst(got: Any, want: Any) -> tuple[int, ...]:
 def assert_close(
     got: Any,
     expected: Any,
-    tolerance: float = 1e-6,
+    tolerance: Any = 1e-6,
     name: str = "the result",
     by: str = "reference",
 ) -> None:
@@ -125,8 +126,10 @@ def assert_close(
         ...
     AssertionError: assert_close: expected y[1] = 2 by reference, got 2.5
     """
+    if not isinstance(tolerance, Real):
+        raise TypeError(f"assert_close: expected a number as tolerance, got {tolerance!r:.60}")
     a, b = as_array(got), as_array(expected)
-    if close(a, b, tolerance):
+    if close(a, b, float(tolerance)):
         return
     if a.shape != b.shape:
         raise AssertionError(

@@ -32,6 +32,8 @@ def scaled_dot_product_attention(
     """
     name = "scaled_dot_product_attention"
     check_tensors(name, query=query, key=key, value=value)
+    if attn_mask is not None:
+        check_tensors(name, attn_mask=attn_mask)
     not_supported(name, "repeat key and value for every query head", enable_gqa=enable_gqa)
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise ValueError(

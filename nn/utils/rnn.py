@@ -16,7 +16,15 @@ import numpy as np
 from minigrad import Tensor, cat, stack
 from minigrad.array import to_numpy
 
-from ..arguments import as_lengths, as_number, check_integers, check_tensor, describe
+from ..arguments import (
+    as_lengths,
+    as_list,
+    as_number,
+    check_flags,
+    check_integers,
+    check_tensor,
+    describe,
+)
 from ..functional import (
     pad,
 )
@@ -40,6 +48,7 @@ def pad_sequence(
     >>> pad_sequence([tensor([1, 2, 3]), tensor([4])], batch_first=True).tolist()
     [[1, 2, 3], [4, 0, 0]]
     """
+    check_flags("pad_sequence", batch_first=batch_first)
     sequences = check_sequences(sequences)
     padding_value = as_number("pad_sequence", "padding_value", padding_value)
     if padding_side not in ("left", "right"):
@@ -56,15 +65,19 @@ def pad_sequence(
     return stack(padded, dim=0 if batch_first else 1)
 
 
-def check_sequences(sequences: Sequence[Tensor], name: str = "pad_sequence") -> list[Tensor]:
+def check_sequences(sequences: Any, name: str = "pad_sequence") -> list[Tensor]:
     """The sequences as a list; raises where there is none, or one that is no Tensor (T, ...)."""
     if not isinstance(sequences, Iterable):
         raise TypeError(f"{name}: expected a list of tensors, got {describe(sequences)}")
-    found = list(sequences)
+    found = as_list(
+        name,
+        "sequences",
+        list(sequences) if isinstance(sequences, Tensor) else sequences,
+        lambda s: check_tensor(name, "each sequence", s),
+    )
     if not found:
         raise ValueError(f"{name}: expected at least one sequence, got none")
     for s in found:
-        check_tensor(name, "each sequence", s)
         if s.ndim == 0 or s.shape[1:] != found[0].shape[1:]:
             shapes = [tuple(t.shape) for t in found if isinstance(t, Tensor)]
             raise ValueError(
@@ -132,6 +145,7 @@ def pack_padded_sequence(
     ([1, 2, 3], [2, 1])
     """
     name = "pack_padded_sequence"
+    check_flags(name, batch_first=batch_first, enforce_sorted=enforce_sorted)
     check_tensor(name, "input", input)
     if input.ndim < 2:
         names = "batch, time" if batch_first else "time, batch"
@@ -186,6 +200,7 @@ def pad_packed_sequence(
     Raises TypeError where nothing packed is given, ValueError where total_length is too short.
     """
     name = "pad_packed_sequence"
+    check_flags(name, batch_first=batch_first)
     if not isinstance(sequence, PackedSequence):
         raise TypeError(f"{name}: expected a PackedSequence, got {describe(sequence)}")
     padding_value = as_number(name, "padding_value", padding_value)
@@ -216,6 +231,7 @@ def lengths_of(sequence: PackedSequence) -> Integers:
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Tensors (T_b, ...), without padding; see `pack_padded_sequence`."""
+    check_flags("pack_sequence", enforce_sorted=enforce_sorted)
     sequences = check_sequences(sequences, "pack_sequence")
     lengths = [len(s) for s in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
@@ -226,6 +242,7 @@ def unpad_sequence(
 ) -> list[Tensor]:
     """The sequences (T_b, ...) of a padded batch: the inverse of `pad_sequence`."""
     check_tensor("unpad_sequence", "padded_sequences", padded_sequences)
+    check_flags("unpad_sequence", batch_first=batch_first)
     batch = padded_sequences if batch_first else padded_sequences.transpose(0, 1)  # (B,T,...)
     ends = as_lengths("unpad_sequence", lengths, batch.shape[1], len(batch))
     return [row[:end] for row, end in zip(batch, [] if ends is None else ends, strict=True)]
