@@ -465,6 +465,12 @@ def an_affine_map(s: Symbols) -> Any:
 
 
 @case("linear")
+def one_row(s: Symbols) -> Any:
+    """x (3,), w (2,3), b (2,)."""
+    return [s.array("x", 3), s.array("w", 2, 3), s.array("b", 2)], {}
+
+
+@case("linear")
 def without_a_bias(s: Symbols) -> Any:
     """x (3,), w (2,3)."""
     return [s.array("x", 3), s.array("w", 2, 3), None], {}
@@ -525,6 +531,15 @@ def a_row_to_ignore(s: Symbols) -> Any:
     return [logits, np.array([0, -100])], {"reduction": "mean"}
 
 
+@case("nll_loss", linear=True)
+@case("softmax_cross_entropy")
+def another_row_to_ignore(s: Symbols) -> Any:
+    """Logits (2,2), the class 1 is to be ignored."""
+    logits = s.array("x", 2, 2, at=[0, 1, 3, 2])
+    return [logits, np.array([0, 1])], {"reduction": "mean", "ignore_index": 1}
+
+
+@case("nll_loss", linear=True)
 @case("softmax_cross_entropy")
 def one_class(s: Symbols) -> Any:
     """Logits (2,1), the second row to be ignored: the loss is 0 for every x."""

@@ -21,29 +21,23 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import hypothesis
 import numpy as np
 from mutations import Mutant
 
 import minigrad as mg
 from minigrad import autograd
 from minigrad.array import NUMPY
+from minigrad.byhand.directions import both_directions
 from minigrad.prove import exact, report, rules
 from minigrad.prove.cases import BORDERS, CASES, has_case
 from minigrad.prove.field import NoSquareRoot
-from minigrad.prove.layers import BLOCKS, prove_directions, prove_layer
+from minigrad.prove.layers import BLOCKS, STATES, prove_directions, prove_layer
 from minigrad.prove.points import Unknown
 from minigrad.prove.symbols import Symbols, is_zero
+from minigrad.testing import laws
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-FILES = [
-    "minigrad/ops/elementwise.py",
-    "minigrad/ops/reduction.py",
-    "minigrad/ops/linalg.py",
-    *[
-        f"minigrad/byhand/{name}.py"
-        for name in "rnn gru lstm layer_norm softmax_cross_entropy sequence directions".split()
-    ],
-]
 SECONDS = 60  # of processor time for the proofs of one mutant
 GRADIENT = "its gradient is not its derivative"
 VALUE = "its value is not the rule's"
@@ -330,3 +324,99 @@ def calls_of(name: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
         yield [numbers[:, None], numbers[None, :]], {}
     else:
         yield [numbers], {}
+
+
+# Over floats
+
+
+def differs_on_floats(mutant: Mutant, samples: int = 100) -> str:
+    """Where the ops that a mutant touches give other numbers than the true ones on drawn samples;
+    "" where nothing differs, to rounding."""
+    from samples import TABLE
+
+    if mutant.file.endswith("directions.py"):
+        return differing_directions(mutant)
+    ops, words = changed_ops(mutant)
+    assert not words, f"{mutant.name}: a word without a derivative is held to its numbers above"
+    for name, op in ops.items():
+        row = TABLE.get(name)
+        for strategy in dict.fromkeys([row.all, row.smooth, row.kinks] if row else []):
+            if strategy is not None:
+                found = first_difference(mg.OPS[name], op, strategy, samples)
+                if found:
+                    return f"{name}{found}"
+    return ""
+
+
+def first_difference(true: Any, changed: Any, strategy: Any, samples: int) -> str:
+    """The first drawn sample on which two ops differ, in value or gradients; "" where none does."""
+    found: list[str] = []
+
+    @hypothesis.settings(
+        max_examples=samples,
+        database=None,
+        derandomize=True,
+        deadline=None,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(strategy)
+    def compare(sample: Any) -> None:
+        single = sample.with_floats([a.astype(np.float32) for a in sample.floats])
+        for given in (sample, single):
+            if not found and not agree(outcome(true, given), outcome(changed, given)):
+                found.append(repr(given))
+
+    compare()
+    return "".join(found)
+
+
+def outcome(op: Any, sample: Any) -> Any:
+    """The values and gradients of a call as arrays, or what it raises."""
+    f = laws.function(op, sample)
+    try:
+        with np.errstate(all="ignore"):
+            values = laws.as_list(f(*[mg.Tensor(a) for a in sample.floats]))
+            cotangents = laws.random(sample, values)
+            values, gradients = laws.run(f, sample.floats, cotangents)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return [laws.numbers(t) for t in [*values, *gradients]]
+
+
+def agree(a: Any, b: Any) -> bool:
+    """Whether two outcomes are the same to rounding, with their dtypes, NaN and infinity."""
+    if isinstance(a, str) or isinstance(b, str):
+        return bool(a == b) if type(a) is type(b) else False
+    for x, y in zip(a, b, strict=True):
+        if (x is None) != (y is None):
+            return False
+        if x is not None:
+            tolerance = 1e-12 if x.dtype == np.float64 else 1e-5
+            near = np.allclose(x, y, rtol=tolerance, atol=tolerance, equal_nan=True)
+            if x.dtype != y.dtype or x.shape != y.shape or not near:
+                return False
+    return True
+
+
+def differing_directions(mutant: Mutant) -> str:
+    """Where a change of both directions gives other numbers; "" where it does not."""
+    both = vars(Changed(module_of(mutant.file), mutant.source).module)["both_directions"]
+    for name, dtype in product(BLOCKS, (mg.float32, mg.float64)):
+        for options in ({}, {"lengths": [1, 4, 0]}):
+            mg.manual_seed(1)
+            x, halves = mg.randn(4, 3, 2, dtype=dtype), []
+            for _ in range(2):
+                rows = BLOCKS[name] * 2
+                shapes = [(3, 2)] * STATES[name] + [(rows, 2), (rows, 2), (rows,), (rows,)]
+                halves.append([mg.randn(*shape, dtype=dtype) for shape in shapes])
+            leaves = [t.requires_grad_() for t in [x, *halves[0], *halves[1]]]
+            results = []
+            for run in (both_directions, both):
+                hs, last, last_reverse = run(mg.OPS[name], x, *halves, **options)
+                values = [hs, *last, *last_reverse]
+                gradients = mg.grad(values, leaves, [mg.cos(y.detach()) for y in values])
+                results.append([t.detach().array for t in [*values, *gradients]])
+            if not agree(*results):
+                return f"{name}, {dtype}, {options}"
+    return ""
