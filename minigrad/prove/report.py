@@ -11,7 +11,7 @@ import minigrad as mg
 from minigrad import byhand, faster
 from minigrad.prove.cases import CASES, LINEAR, STRUCTURAL, has_case
 from minigrad.prove.field import NoSquareRoot
-from minigrad.prove.layers import LayerProof, prove_directions, prove_layer
+from minigrad.prove.layers import STEPS, LayerProof, prove_directions, prove_layer
 from minigrad.prove.points import vanishes
 from minigrad.prove.rules import Proof, prove_op, prove_second_order
 from minigrad.prove.symbols import is_zero
@@ -118,6 +118,18 @@ def lengths_of(size: tuple[int, int, int, int]) -> list[int]:
     order whose inverse is another for three sequences."""
     falling = [max(size[0] - 2 * row, 0) for row in range(size[1])]
     return falling[-1:] + falling[:-1]
+
+
+def steps() -> list[LayerProof]:
+    """Every tier of every cell, which is one step of a layer."""
+    return [
+        prove_at_a_point(step, tier, rule, size, seed, {"bias": bias})
+        for step in STEPS
+        for tier, rule in tiers(step).items()
+        for size in ((1, 1, 1, 1), (1, 2, 2, 3))
+        for bias in (True, False)
+        for seed in range(POINTS)
+    ]
 
 
 def prove_at_a_point(
@@ -254,9 +266,9 @@ def prove_all() -> tuple[str, list[str]]:
     start = time.process_time()
     first = first_order()
     second = second_order()
-    runs = [*layers(), *directions(), *relu_layers()]
+    runs = [*layers(), *steps(), *directions(), *relu_layers()]
     text = page(first, second, runs, time.process_time() - start)
-    elsewhere = {*STRUCTURAL, *LAYERS}
+    elsewhere = {*STRUCTURAL, *LAYERS, *STEPS}
     missing = [name for name in sorted(mg.OPS) if not has_case(name) and name not in elsewhere]
     open_ = [f"{name}: it has no case" for name in missing]
     open_ += [f"{p.op}: {why}" for p in [*first, *second] for why in p.open]
