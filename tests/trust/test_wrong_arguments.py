@@ -27,7 +27,7 @@ OPEN = {
     "F": 8,
     "io": 8,
     "rnn": 8,
-    "module": 6,
+    "module": 14,
     "optim": 1,
     "sched": 1,
 }
