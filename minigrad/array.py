@@ -19,10 +19,11 @@ XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
 Array = Any
 
 VOCABULARY = """
-    abs add all amax any arange argmax argmin argsort array asarray broadcast_to ceil concatenate
-    cos cosh cumsum divide dot empty empty_like exp expand_dims expm1 floor fmod full_like isfinite
-    isinf isnan log log10 log1p log2 matmul maximum minimum multiply ones_like reshape result_type
-    rint roll sign sin sinh sqrt stack subtract sum swapaxes tan tanh trunc where zeros zeros_like
+    abs add all amax any arange argmax argmin argsort array asarray ascontiguousarray broadcast_to
+    ceil concatenate cos cosh cumsum divide dot empty empty_like exp expand_dims expm1 floor fmod
+    full_like isfinite isinf isnan log log10 log1p log2 matmul maximum minimum multiply ones_like
+    reshape result_type rint roll sign sin sinh sqrt stack subtract sum swapaxes tan tanh trunc
+    where zeros zeros_like
 """.split()
 
 

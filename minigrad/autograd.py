@@ -336,6 +336,7 @@ def op(
     over_time: bool = False,
     sets_dtype: bool = False,
     of_floats: bool = False,
+    in_order: bool = False,
 ) -> Callable[..., Any]:
     """Make a function of Tensors from a rule, and register it under the rule's name, which no other
     function may have.
@@ -358,6 +359,9 @@ def op(
     of_floats: whether a first argument of integers or booleans becomes floats of the default dtype
     before the rule runs; NumPy would make float16 of uint8.
 
+    in_order: whether a first argument that is transposed in memory is copied in order before the
+    rule runs, so that the value is in order, as PyTorch's is, and a reshape of it is a view.
+
     The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many
     arrays it takes), `keywords` (its settings in order), `settable` (the set of them) and
     `required` (those without a default).
@@ -369,6 +373,7 @@ def op(
             over_time=over_time,
             sets_dtype=sets_dtype,
             of_floats=of_floats,
+            in_order=in_order,
         )
     apply = differentiable(
         rule,
@@ -377,6 +382,7 @@ def op(
         over_time=over_time,
         sets_dtype=sets_dtype,
         of_floats=of_floats,
+        in_order=in_order,
     )
     register(apply)
     return apply
@@ -411,6 +417,7 @@ def differentiable(
     over_time: bool = False,
     sets_dtype: bool = False,
     of_floats: bool = False,
+    in_order: bool = False,
 ) -> Callable[..., Any]:
     """A function of Tensors from a rule, as `op` makes it, but not registered.
 
@@ -447,6 +454,8 @@ def differentiable(
         if versions:
             chosen = choose(versions, rule, xp.kind, *arrays, **settings)
         try:
+            if in_order and not arrays[0].flags.c_contiguous:
+                arrays[0] = xp.ascontiguousarray(arrays[0])
             value, pullback = chosen(xp, *arrays, **settings)
         except (ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
             raise errors.explain(apply, arrays, settings, error) from error

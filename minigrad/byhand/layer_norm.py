@@ -24,7 +24,7 @@ def layer_norm_composed(
     return y
 
 
-@op(composed=layer_norm_composed)
+@op(composed=layer_norm_composed, in_order=True)
 def layer_norm(xp, x, weight, bias, *, ndim=1, eps=1e-5):
     """y = x̂ w + b with x̂ = (x - mean) / s, s = √(var + ε)    (Ba, Kiros & Hinton 2016, eq. 4).
 

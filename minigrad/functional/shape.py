@@ -93,7 +93,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
             cut = n - shift % n
             front, back = split(rolled, [cut, n - cut], dim)
             rolled = ops.cat([back, front], dim)
-    return ops.clone(x) if rolled is x else rolled
+    return in_order(ops.clone(x) if rolled is x else rolled)
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:

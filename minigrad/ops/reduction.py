@@ -58,7 +58,7 @@ def amax(xp, x, *, dim=None, keepdim=False):
     return y, (pull,)
 
 
-@op
+@op(in_order=True)
 def cumsum(xp, x, *, dim):
     """y_t = Σ_{s ≤ t} x_s,    ∂x_s = Σ_{t ≥ s} ∂y_t."""
     shape = x.shape
@@ -73,7 +73,7 @@ def cumsum(xp, x, *, dim):
     return xp.reshape(y, shape), (pull,)
 
 
-@op(of_floats=True)
+@op(of_floats=True, in_order=True)
 def softmax(xp, x, *, dim):
     """y = eˣ / Σ eˣ along `dim` (NaN for a slice that is all -∞),    ∂x = y (∂y - Σ ∂y y)."""
     if 0 in x.shape:
@@ -84,7 +84,7 @@ def softmax(xp, x, *, dim):
     return y, (lambda g: y * (g - xp.sum(g * y, axis=dim, keepdims=True)),)
 
 
-@op(of_floats=True)
+@op(of_floats=True, in_order=True)
 def log_softmax(xp, x, *, dim):
     """y = x - log Σ eˣ along `dim` (NaN for a slice that is all -∞),    ∂x = ∂y - eʸ Σ ∂y."""
     if 0 in x.shape:

@@ -10,6 +10,7 @@ import numpy as np
 import minigrad as mg
 from minigrad import Tensor
 from minigrad.arguments import normalize_dim
+from minigrad.functional import in_order
 
 from ..arguments import check_flags
 from .checks import changed_in_place, check_tensors, softmax_dim
@@ -87,7 +88,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     """
     check_tensors("logsigmoid", input=input)
     smooth = -mg.log1p(mg.exp(-input.clamp(min=-40.0)))
-    return mg.where(input < -40.0, input, smooth)
+    return in_order(mg.where(input < -40.0, input, smooth))
 
 
 def softmax(
