@@ -31,7 +31,7 @@ prove: $(call with,prove)  ## prove every rule by its own lines, and write tests
 rooms: $(call with,test demos)  ## run the laws without minigrad/fast and minigrad/inspect, which can be removed
 	$(python) tests/rooms.py $(ARGS)
 
-trust: $(call with,test demos)  ## look for what goes wrong over night: kills, bad files, interrupts, 200,000 random programs (hours)
+trust: $(call with,test demos)  ## look for what goes wrong over night: kills, bad files, interrupts, 200,000 random programs (an hour)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TRUST=long $(python) -m pytest tests/trust $(ARGS)
 
 mutants: $(call with,test)  ## make small errors in the rules, and see which no test notices (an hour; it goes on where it was)

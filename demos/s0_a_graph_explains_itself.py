@@ -123,12 +123,12 @@ print(f"\n{picture}")
 show_page(
     picture,
     "3_thirty_steps",
-    """open the group 30 × 16 ops, then step 30 and step 1, and compare the numbers at ∂: the
+    """open the group 30 × 13 ops, then step 30 and step 1, and compare the numbers at ∂: the
           gradient of the same op, thirty steps apart.""",
 )
 
 # %%
-steps = picture.tree[0]["items"][0]["items"]  # of LSTMCell, of 30 × 16 ops, each of the thirty
+steps = picture.tree[0]["items"][0]["items"]  # of LSTMCell, of 30 × 13 ops, each of the thirty
 spread = {"cell state": [], "hidden state": []}
 for step in steps:
     for name, op in ("cell state", "add"), ("hidden state", "mul"):

@@ -184,10 +184,9 @@ class LSTMCell(Cell):
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
         h, c = self.prepare(input, hx)
-        if input.ndim == 1:
-            h, c = self.forward(input[None], (h[None], c[None]))
-            return h[0], c[0]
-        return byhand.lstm_cell(input, h, c, *self.weights())
+        # Not byhand.lstm_cell, which is one op: there h' is no function of the tensor c', and a
+        # gradient by c' would lack what comes by way of h'.
+        return cells.lstm_cell(input, h, c, *self.weights())
 
 
 class GRUCell(Cell):

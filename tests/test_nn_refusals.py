@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import os
+import pickle
 
 import numpy as np
 import pytest
@@ -11,10 +12,10 @@ import minigrad as mg
 import nn
 import nn.functional as F
 from nn import io
-from nn.data import DataLoader
+from nn.data import DataLoader, WeightedRandomSampler
 from nn.optim import SGD, Adam
 from nn.optim.lr_scheduler import LinearLR, ReduceLROnPlateau, StepLR
-from nn.utils.rnn import pad_sequence
+from nn.utils.rnn import invert_permutation, pad_sequence
 
 
 def an_optimizer():
@@ -129,6 +130,51 @@ REFUSED = [
         ValueError,
         "pad_sequence: expected padding_side 'left' or 'right', got 'up'",
         lambda: pad_sequence([mg.zeros(2)], padding_side="up"),
+    ),
+    (
+        ValueError,
+        "Hardtanh: expected min_val below max_val, got 2 and 1",
+        lambda: nn.Hardtanh(2, 1),
+    ),
+    (
+        ValueError,
+        "attention: expected queries of the keys' size",
+        lambda: F.scaled_dot_product_attention(mg.ones(2, 3), mg.ones(2, 4), mg.ones(2, 4)),
+    ),
+    (
+        ValueError,
+        "smooth_l1_loss: expected beta of at least 0, got -1",
+        lambda: F.smooth_l1_loss(mg.ones(2), mg.ones(2), beta=-1),
+    ),
+    (
+        ValueError,
+        "normal_: expected std of at least 0, got -1",
+        lambda: nn.init.normal_(mg.ones(2), std=-1),
+    ),
+    (
+        TypeError,
+        "pad: expected pad to be a tuple, got a int",
+        lambda: F.pad(mg.ones(2), 1),
+    ),
+    (
+        TypeError,
+        "WeightedRandomSampler: expected a list of numbers as weights",
+        lambda: WeightedRandomSampler([[1.0], [1.0, 2.0]], 2),
+    ),
+    (
+        TypeError,
+        "DataLoader: expected batch_sampler to give lists of numbers",
+        lambda: list(DataLoader([1.0, 2.0], batch_sampler=[1, 2])),
+    ),
+    (
+        TypeError,
+        "expected an integer as index",
+        lambda: nn.data.Subset([1.0, 2.0], [0])["a"],
+    ),
+    (
+        ValueError,
+        r"batch_norm: expected input \(batch, channels, ...\), got \(3,\)",
+        lambda: F.batch_norm(mg.ones(3), mg.zeros(3), mg.ones(3)),
     ),
 ]
 
@@ -252,3 +298,21 @@ def test_a_gradient_of_another_dtype_is_refused():
     p.data = p.data.double()
     with pytest.raises(ValueError, match="SGD: parameter 0: expected a gradient like it"):
         optimizer.step()
+
+
+def test_a_loss_without_a_bend_and_members_that_are_pickled():
+    loss = F.smooth_l1_loss(mg.tensor([1.0, -2.0]), mg.zeros(2), beta=0, reduction="none")
+    assert loss.tolist() == [1.0, 2.0]
+    assert invert_permutation(None) is None
+    cell = nn.RNNCell(3, 4)
+    x = mg.randn(3)
+    np.testing.assert_allclose(cell(x).array, cell(x[None]).array[0], rtol=1e-6)
+    layers = nn.ModuleDict({"a": nn.Linear(2, 2)})
+    assert sorted(pickle.loads(pickle.dumps(layers))) == ["a"]
+
+
+def test_a_grad_of_another_dtype_is_converted_where_an_array_is_written_to():
+    y = mg.ones(2)
+    with pytest.raises((TypeError, RuntimeError), match="_: "):
+        mg.tensor([1, 2]).mul_(mg.tensor([0.5, 0.5]))
+    assert y.add_(mg.tensor([1.0, 1.0], dtype=mg.float64)).dtype == mg.float32

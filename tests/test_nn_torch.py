@@ -203,6 +203,26 @@ def test_lstm_cell(bias: bool) -> None:
     agree(ours, theirs, draw(3))
 
 
+@pytest.mark.parametrize("kind", ["RNNCell", "GRUCell", "LSTMCell"])
+def test_the_gradient_by_a_state_on_the_way(kind: str) -> None:
+    ours, theirs = getattr(nn, kind)(3, 4), getattr(torch.nn, kind)(3, 4)
+    twins(ours, theirs)
+    xs, first = draw(3, 2, 3), [draw(2, 4), draw(2, 4, seed=1)][: ours.states]
+
+    def gradients(cell: Any, tensor: Any, grad: Any) -> list[Any]:
+        hx = [tensor(a).requires_grad_() for a in first]
+        seen = list(hx)
+        for x in tensor(xs):
+            out = cell(x, tuple(hx) if len(hx) == 2 else hx[0])
+            hx = list(out) if isinstance(out, tuple) else [out]
+            seen += hx
+        return [np.asarray(g.numpy()) for g in grad((hx[0] ** 2).sum(), seen)]
+
+    got = gradients(ours, mg.tensor, mg.grad)
+    for a, b in zip(got, gradients(theirs, torch.tensor, torch.autograd.grad), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
 class Tree:
     """One description of a nested module, made from either nn."""
 

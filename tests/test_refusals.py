@@ -348,6 +348,62 @@ REFUSALS: list[Refusal] = [
         TypeError,
         "in: expected a number or a tensor, got a str",
     ),
+    (
+        "bernoulli of integers",
+        lambda: mg.bernoulli(mg.tensor([1, 0])),
+        TypeError,
+        "bernoulli: expected probabilities as floats, got int64",
+    ),
+    (
+        "einsum, a number that is no letter",
+        lambda: mg.einsum(X, [0, 99], [0]),
+        ValueError,
+        "einsum: expected numbers from 0 to 51, got 99",
+    ),
+    (
+        "bincount, fewer than none",
+        lambda: mg.bincount(mg.tensor([1]), minlength=-1),
+        ValueError,
+        "bincount: expected minlength of 0 or more, got -1",
+    ),
+    (
+        "scatter of another dtype",
+        lambda: mg.scatter(X, 1, mg.tensor([[0]]), mg.ones(1, 1).double()),
+        TypeError,
+        "scatter: expected values of float32, got float64; convert them first",
+    ),
+    (
+        "index_add of another dtype",
+        lambda: mg.index_add(X, 0, mg.tensor([0]), mg.ones(1, 3).double()),
+        TypeError,
+        "index_add: expected values of float32, got float64; convert them first",
+    ),
+    (
+        "addmm, too large a sum",
+        lambda: mg.addmm(mg.ones(5, 2, 2), X, mg.ones(3, 2)),
+        ValueError,
+        "addmm: expected input to broadcast to (2, 2), got (5, 2, 2)",
+    ),
+    (
+        "t of three dimensions",
+        lambda: mg.t(mg.ones(2, 3, 4)),
+        ValueError,
+        "t: expected at most 2 dimensions, got shape (2, 3, 4)",
+    ),
+    (
+        "normal of a tensor and a size",
+        lambda: mg.normal(X, 1.0, size=(2,)),
+        TypeError,
+        "normal: expected a size beside two numbers, got it beside a tensor",
+    ),
+    (
+        "rnn_cell of one dimension",
+        lambda: byhand.rnn_cell(
+            mg.ones(3), mg.ones(2, 4), mg.ones(4, 3), mg.ones(4, 4), None, None
+        ),
+        ValueError,
+        "rnn_cell: expected x (batch, input size), got (3,)",
+    ),
 ]
 
 
