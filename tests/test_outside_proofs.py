@@ -78,6 +78,22 @@ def test_a_loss_refuses_by_its_own_name(name: str) -> None:
         mg.OPS[name](scores, mg.zeros(2))
 
 
+@pytest.mark.parametrize(("name", "gates"), [("rnn_cell", 1), ("gru_cell", 3), ("lstm_cell", 4)])
+def test_a_step_refuses_in_its_own_name(name: str, gates: int) -> None:
+    states = [mg.zeros(2, 4)] * (2 if name == "lstm_cell" else 1)
+    weights = mg.zeros(4 * gates, 3), mg.zeros(4 * gates, 4), None, None
+    with pytest.raises(ValueError, match=rf"{name}: expected x \(batch, input size\), got \(3,\)"):
+        mg.OPS[name](mg.zeros(3), *states, *weights)
+    with pytest.raises(ValueError, match=rf"{name}: expected w_ih"):
+        mg.OPS[name](mg.zeros(2, 5), *states, *weights)
+
+
+def test_a_step_of_an_rnn_refuses_another_nonlinearity() -> None:
+    shapes = ((4, 3), (4, 2), (2, 3), (2, 2), (2,), (2,))
+    with pytest.raises(ValueError, match="nonlinearity"):
+        mg.byhand.rnn_cell.rule(NUMPY, *[np.zeros(shape) for shape in shapes], nonlinearity="sin")
+
+
 def test_an_rnn_by_hand_refuses_another_nonlinearity() -> None:
     shapes = ((4, 1, 3), (1, 2), (2, 3), (2, 2), (2,), (2,))
     with pytest.raises(ValueError, match="nonlinearity"):

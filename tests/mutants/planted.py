@@ -32,7 +32,7 @@ from trial import HERE, ROOT, Results, mutants_of, run_tests
 
 PAGE = HERE / "PROOFS.md"
 REASONS = HERE / "unrefuted.txt"
-BYHAND = "rnn gru lstm layer_norm softmax_cross_entropy sequence directions"
+BYHAND = "rnn gru lstm layer_norm softmax_cross_entropy sequence directions steps"
 FILES = [
     *[f"minigrad/ops/{name}.py" for name in "elementwise reduction linalg".split()],
     *[f"minigrad/byhand/{name}.py" for name in BYHAND.split()],

@@ -32,8 +32,9 @@ from minigrad.byhand.directions import both_directions
 from minigrad.prove import exact, report, rules
 from minigrad.prove.cases import BORDERS, CASES, has_case
 from minigrad.prove.field import NoSquareRoot
-from minigrad.prove.layers import BLOCKS, STATES, prove_directions, prove_layer
+from minigrad.prove.layers import BLOCKS, STATES, STEPS, prove_directions, prove_layer
 from minigrad.prove.points import Unknown
+from minigrad.prove.report import prove_at_a_point
 from minigrad.prove.symbols import Symbols, is_zero
 from minigrad.testing import laws
 
@@ -46,6 +47,7 @@ WORD = "another result on numbers in every order"
 SAME = "the same for all real numbers"
 UNDECIDED = "undecided"
 LAYER_SIZES = ((4, 3, 1, 2), (3, 2, 2, 3), (1, 1, 1, 1))
+STEP_SIZES = ((1, 2, 2, 3), (1, 3, 1, 2), (1, 1, 1, 1))
 REFUTED = (GRADIENT, VALUE, RAISES, WORD)
 
 
@@ -168,6 +170,8 @@ def raised(error: Exception) -> str:
 def judged_op(name: str, op: Any) -> str:
     if name in BLOCKS:
         return judged_layer(name, op)
+    if name in STEPS:
+        return judged_step(name, op)
     if not has_case(name):
         return SAME
     for case in CASES[name]:
@@ -234,6 +238,19 @@ def judged_layer(name: str, op: Any) -> str:
     for size in LAYER_SIZES:
         for settings in variants(name, size):
             found = judged_run(prove_layer, name, "mutant", op.rule, size, seed=3, **settings)
+            if found != SAME:
+                return found
+    return SAME
+
+
+def judged_step(name: str, op: Any) -> str:
+    """A cell by hand, with and without biases; an RNN's with relu, too, for both signs."""
+    settings: list[dict[str, Any]] = [{}, {"bias": False}]
+    if name == "rnn_cell":
+        settings += [{"nonlinearity": "relu", "signs": [sign] * 6} for sign in (1, -1)]
+    for size in STEP_SIZES:
+        for given in settings:
+            found = judged_run(prove_at_a_point, name, "mutant", op.rule, size, 3, given)
             if found != SAME:
                 return found
     return SAME
