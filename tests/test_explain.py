@@ -244,10 +244,10 @@ def test_time_steps_fold() -> None:
         True,
         100,
     ) and len(rest) == 2
-    assert list(members(picture.tree)) == list(range(1602))
+    assert list(members(picture.tree)) == list(range(1302))
     for step in first["items"]:
         assert [picture.nodes[i]["signature"] for i in step["items"]] == [
-            node["signature"] for node in picture.nodes[:16]
+            node["signature"] for node in picture.nodes[:13]
         ]
     assert str(picture).count("sigmoid(") == 3  # of one step
 

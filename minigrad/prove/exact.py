@@ -226,6 +226,7 @@ def namespace() -> Namespace:
         kind="exact",
         asarray=exact_numbers,
         clone=kept_exact(np.copy),
+        ascontiguousarray=kept_exact(np.ascontiguousarray),
         cat=kept_exact(np.concatenate),
         concatenate=kept_exact(np.concatenate),
         stack=kept_exact(np.stack),
