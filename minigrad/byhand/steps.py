@@ -1,6 +1,8 @@
-"""One step of an RNN, an LSTM and a GRU, forward and backward by hand: what a cell computes.
+"""One step of an RNN, an LSTM and a GRU, forward and backward by hand.
 
-The equations and their derivatives are those of the files rnn, lstm and gru, at one t.
+The equations and their derivatives are those of the files rnn, lstm and gru, at one t. nn.RNNCell
+and nn.GRUCell are these ops, and a layer over one step runs these rules in the fast tier;
+nn.LSTMCell is composed, so that its h' depends on the tensor c'.
 
 B batch, I input size, H hidden size. x (B,I), h and c (B,H), w_ih (kH,I), w_hh (kH,H), b_ih and
 b_hh (kH,) or None, in k blocks of H rows: 1 for the RNN; 4 (i, f, g, o) for the LSTM; 3 (r, z, n)
