@@ -22,7 +22,7 @@ class RemovableHandle:
 
     def __init__(self, hooks: dict[int, Any], hook: Callable[..., Any], first: bool = False):
         if not callable(hook):
-            raise TypeError(f"hook: expected a function, got a {type(hook).__name__}")
+            raise TypeError(f"register_hook: expected a function, got a {type(hook).__name__}")
         self.hooks = hooks
         self.id = next(numbers)
         others = dict(hooks) if first else {}

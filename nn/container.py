@@ -11,7 +11,7 @@ from minigrad import Tensor
 
 from . import printing
 from .arguments import as_list, as_place, describe
-from .module import Module, Parameter
+from .module import Module, Parameter, check_registration
 
 Member = TypeVar("Member", Module, Parameter)
 
@@ -232,7 +232,8 @@ class ModuleDict(ByName[Module]):
         return self._modules
 
     def __setitem__(self, key: str, module: Module) -> None:
-        self.add_module(key, module)
+        check_registration("__setitem__", self, key, module, Module)
+        setattr(self, key, module)
 
 
 class ParameterList(Module):
@@ -298,7 +299,9 @@ class ParameterDict(ByName[Parameter]):
         return self._parameters
 
     def __setitem__(self, key: str, value: Tensor) -> None:
-        self.register_parameter(key, as_parameter(self, value))
+        param = as_parameter(self, value)
+        check_registration("__setitem__", self, key, param, Parameter)
+        setattr(self, key, param)
 
     def extra_repr(self) -> str:
         return printing.parameter_lines(self)
@@ -320,10 +323,15 @@ def as_pairs(container: Module, given: Any) -> list[tuple[str, Any]]:
 
 
 def as_parameter(container: Module, value: Any) -> Parameter:
-    """A tensor as a Parameter. Raises TypeError for anything else."""
+    """A tensor as a Parameter. Raises TypeError for anything else, RuntimeError for integers."""
     if isinstance(value, Parameter):
         return value
+    owner = type(container).__name__
     if not isinstance(value, Tensor):
-        owner = type(container).__name__
         raise TypeError(f"{owner}: expected a Parameter or a tensor, got {describe(value)}")
+    if value.dtype.kind not in "fc":
+        raise RuntimeError(
+            f"{owner}: expected floats to make a Parameter of, got {describe(value)}; convert it "
+            "with .float(), or give nn.Parameter(..., requires_grad=False)"
+        )
     return Parameter(value)

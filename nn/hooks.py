@@ -153,10 +153,9 @@ def is_raw(g: Any, gs: list[Any]) -> bool:
     return isinstance(g, Tensor) and not any([isinstance(arrived, Tensor) for arrived in gs])
 
 
-def refuse_always_call(module: Module, always_call: bool) -> None:
+def refuse_always_call(name: str, always_call: bool) -> None:
     """Raise NotImplementedError for always_call=True."""
     if always_call:
         raise NotImplementedError(
-            f"{type(module).__name__}.register_forward_hook: always_call=True is not supported; "
-            "catch the error where the module is called"
+            f"{name}: always_call=True is not supported; catch the error where the module is called"
         )

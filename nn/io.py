@@ -55,9 +55,13 @@ def save(obj: Any, path: str | PathLike[str]) -> None:
     >>> load(path)["weights"][0].tolist(), load(path)["epoch"]
     ([1.0, 1.0], 3)
     """
-    path = as_path("save", path)
+    save_as("save", obj, as_path("save", path))
+
+
+def save_as(name: str, obj: Any, path: Path) -> None:
+    """As `save`, in the name of the function that was called."""
     arrays: Arrays = {}
-    tree = json.dumps(pack(obj, "", arrays))
+    tree = json.dumps(pack(name, obj, "", arrays))
     metadata = {"minigrad": checksum(tree, arrays) + tree}
     write(path, serialize(arrays, metadata=metadata))
 
@@ -143,11 +147,11 @@ def dict_of_unique_keys(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
     return found
 
 
-def pack(obj: Any, path: str, arrays: Arrays, level: int = 0) -> Any:
+def pack(name: str, obj: Any, path: str, arrays: Arrays, level: int = 0) -> Any:
     """`obj` as JSON, [kind, content] for what JSON lacks; its arrays go into `arrays`."""
     if level > MOST_LEVELS:
         raise ValueError(
-            f"save: expected at most {MOST_LEVELS} levels, got more at {path[:40]!r}...; "
+            f"{name}: expected at most {MOST_LEVELS} levels, got more at {path[:40]!r}...; "
             "does something hold itself?"
         )
     if isinstance(obj, np.generic) and obj.dtype.kind in "fiub":
@@ -157,28 +161,28 @@ def pack(obj: Any, path: str, arrays: Arrays, level: int = 0) -> Any:
     if isinstance(obj, dict):
         pairs = []
         for key, value in obj.items():
-            packed_value = pack(value, join_path(path, key), arrays, level + 1)
-            pairs.append([pack(key, path, arrays, level + 1), packed_value])
+            packed_value = pack(name, value, join_path(path, key), arrays, level + 1)
+            pairs.append([pack(name, key, path, arrays, level + 1), packed_value])
         return ["dict", pairs]
     if isinstance(obj, list | tuple):
         items = []
         for i, item in enumerate(obj):
-            items.append(pack(item, join_path(path, i), arrays, level + 1))
+            items.append(pack(name, item, join_path(path, i), arrays, level + 1))
         return ["list" if isinstance(obj, list) else "tuple", items]
     if isinstance(obj, Tensor | np.ndarray) and obj.dtype.kind in "fiub":
         if path == "__metadata__":
             raise ValueError(
-                "save: expected another key than '__metadata__', which safetensors keeps for "
+                f"{name}: expected another key than '__metadata__', which safetensors keeps for "
                 "itself; rename it"
             )
         if path in arrays:
             raise ValueError(
-                f"save: expected a key for each tensor, got {path!r} twice; rename one"
+                f"{name}: expected a key for each tensor, got {path!r} twice; rename one"
             )
         arrays[path] = np.asarray(as_array(obj), order="C")
         return ["tensor", path]
     raise TypeError(
-        f"save: expected dicts, lists, tuples, tensors, arrays, numbers or strings, "
+        f"{name}: expected dicts, lists, tuples, tensors, arrays, numbers or strings, "
         f"got {describe(obj)} as {path or 'the object'}"
     )
 
@@ -255,8 +259,9 @@ def save_checkpoint(
         parts["rng"] = Randomness()
     states = {"step": step}
     for name, part in parts.items():
-        states[name] = part.state_dict() if hasattr(part, "state_dict") else part
-    save(states, file)
+        has_state = hasattr(part, "state_dict") and not isinstance(part, type)
+        states[name] = part.state_dict() if has_state else part
+    save_as("save_checkpoint", states, file)
     if keep is not None:
         own = [old for _, old in checkpoints_of(path) if is_checkpoint(old)]
         for old in own[:-keep]:
@@ -316,8 +321,16 @@ def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any
     >>> load_checkpoint(path, model=nn.Linear(2, 3))
     {'step': 7, 'best': 0.5}
     """
-    file, states = load_last(as_path("load_checkpoint", path))
+    path = as_path("load_checkpoint", path)
+    check_flags("load_checkpoint", rng=rng)
     targets = {name: part for name, part in parts.items() if part is not None}
+    for name, part in targets.items():
+        if not hasattr(part, "load_state_dict") or isinstance(part, type):
+            raise TypeError(
+                f"load_checkpoint: expected {name} to be a module, an optimizer or another object "
+                f"with a state_dict, got {describe(part)}; leave it out to have it returned"
+            )
+    file, states = load_last(path)
     if rng:
         targets["rng"] = Randomness()
     states_before: list[tuple[Any, Any]] = []

@@ -18,7 +18,7 @@ from minigrad.autograd import mode
 from minigrad.hooks import RemovableHandle
 
 from . import printing
-from .arguments import check_flags
+from .arguments import check_flags, check_function, describe
 from .hooks import ModuleHooks, refuse_always_call
 
 
@@ -109,7 +109,16 @@ class Module:
         self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Module]]:
         """Every module of the tree with its path, this one first; a shared one once, by default."""
-        seen = set() if memo is None else memo
+        name = f"{type(self).__name__}.named_modules"
+        check_flags(name, remove_duplicate=remove_duplicate)
+        check_prefix(name, prefix)
+        if memo is not None and not isinstance(memo, set):
+            raise TypeError(f"{name}: expected a set of modules as memo, got {describe(memo)}")
+        return self._walk(set() if memo is None else memo, prefix, remove_duplicate)
+
+    def _walk(
+        self, seen: set[Module], prefix: str, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Module]]:
         if self in seen:
             return
         if remove_duplicate:
@@ -119,6 +128,7 @@ class Module:
             yield from child.named_modules(seen, join_names(prefix, name), remove_duplicate)
 
     def modules(self, remove_duplicate: bool = True) -> Iterator[Module]:
+        check_flags(f"{type(self).__name__}.modules", remove_duplicate=remove_duplicate)
         named = self.named_modules(remove_duplicate=remove_duplicate)
         return (module for _, module in named)
 
@@ -126,21 +136,33 @@ class Module:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
         """Every parameter of the tree with its path; with recurse=False, of this module alone."""
-        return self._named_members("_parameters", prefix, recurse, remove_duplicate)
+        return self._named_members(
+            "named_parameters", "_parameters", prefix, recurse, remove_duplicate
+        )
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        check_flags(f"{type(self).__name__}.parameters", recurse=recurse)
         return (param for _, param in self.named_parameters(recurse=recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
         """Every buffer of the tree with its path; with recurse=False, of this module alone."""
-        return self._named_members("_buffers", prefix, recurse, remove_duplicate)
+        return self._named_members("named_buffers", "_buffers", prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        check_flags(f"{type(self).__name__}.buffers", recurse=recurse)
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
     def _named_members(
+        self, method: str, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
+        name = f"{type(self).__name__}.{method}"
+        check_flags(name, recurse=recurse, remove_duplicate=remove_duplicate)
+        check_prefix(name, prefix)
+        return self._members_of_kind(kind, prefix, recurse, remove_duplicate)
+
+    def _members_of_kind(
         self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
     ) -> Iterator[tuple[str, Any]]:
         modules: Iterable[tuple[str, Module]] = [(prefix, self)]
@@ -170,7 +192,7 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         """Assign, unless that would silently take a parameter, child or buffer out of the tree."""
         if isinstance(value, Parameter | Module):
-            check_name(self, name)
+            check_name(type(self).__name__, name)
         if isinstance(value, Module):
             check_no_cycle(self, name, value)
         check_kind_is_kept(self, name, value)
@@ -182,7 +204,7 @@ class Module:
         Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
         Parameter.
         """
-        check_registration(self, name, param, Parameter)
+        check_registration("register_parameter", self, name, param, Parameter)
         setattr(self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
@@ -191,7 +213,8 @@ class Module:
         Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
         Tensor.
         """
-        check_registration(self, name, tensor, Tensor)
+        check_registration("register_buffer", self, name, tensor, Tensor)
+        check_flags(f"{type(self).__name__}.register_buffer", persistent=persistent)
         setattr(self, name, tensor)
         self._buffer_names = {**self._buffer_names, name: persistent}
 
@@ -201,10 +224,13 @@ class Module:
         Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
         Module.
         """
-        check_registration(self, name, module, Module)
+        check_registration("add_module", self, name, module, Module)
         setattr(self, name, module)
 
-    register_module = add_module
+    def register_module(self, name: str, module: Module | None) -> None:
+        """PyTorch's other name of `add_module`."""
+        check_registration("register_module", self, name, module, Module)
+        setattr(self, name, module)
 
     def get_submodule(self, target: str) -> Module:
         """The module at a dotted path, "" for this one. Raises AttributeError where none is."""
@@ -222,7 +248,8 @@ class Module:
         found: Any = self
         if not isinstance(target, str):
             owner = type(self).__name__
-            raise TypeError(f"{owner}.{name}: expected a path that is a str, got {type(target)}")
+            got = describe(target)
+            raise TypeError(f"{owner}.{name}: expected a path that is a str, got {got}")
         for part in target.split(".") if target else []:
             found = getattr(found, part, None)
         if not isinstance(found, kind):
@@ -247,6 +274,9 @@ class Module:
         prepend: before the other hooks. with_kwargs: hook(module, args, kwargs), which returns both
         or None.
         """
+        name = f"{type(self).__name__}.register_forward_pre_hook"
+        check_function(name, "hook", hook)
+        check_flags(name, prepend=prepend, with_kwargs=with_kwargs)
         return self._module_hooks().register("before", hook, prepend, with_kwargs)
 
     def register_forward_hook(
@@ -262,7 +292,10 @@ class Module:
         prepend: before the other hooks. with_kwargs: hook(module, args, kwargs, output). Raises
         NotImplementedError for always_call=True.
         """
-        refuse_always_call(self, always_call)
+        name = f"{type(self).__name__}.register_forward_hook"
+        check_function(name, "hook", hook)
+        check_flags(name, prepend=prepend, with_kwargs=with_kwargs, always_call=always_call)
+        refuse_always_call(name, always_call)
         return self._module_hooks().register("after", hook, prepend, with_kwargs)
 
     def register_full_backward_hook(
@@ -273,14 +306,16 @@ class Module:
         Both are tuples, None for what is no tensor or has no gradient. What the hook returns, if
         not None, takes the place of grad_input.
         """
+        name = f"{type(self).__name__}.register_full_backward_hook"
+        check_function(name, "hook", hook)
+        check_flags(name, prepend=prepend)
         return self._module_hooks().register("backward", hook, prepend)
 
     # Modes
 
     def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` on every module of the tree, children before parents."""
-        if not callable(fn):
-            raise TypeError(f"{type(self).__name__}.apply: expected a function, got {type(fn)}")
+        check_function(f"{type(self).__name__}.apply", "fn", fn)
         for child in self.children():
             child.apply(fn)
         fn(self)
@@ -289,7 +324,9 @@ class Module:
     def train(self, mode: bool = True) -> Self:
         """Switch dropout and its like on, or with mode=False off, in the whole tree."""
         if not isinstance(mode, bool):
-            raise ValueError(f"{type(self).__name__}.train: expected True or False, got {mode!r}")
+            raise ValueError(
+                f"{type(self).__name__}.train: expected True or False, got {describe(mode)}"
+            )
         self.training = mode
         for child in self.children():
             child.train(mode)
@@ -304,6 +341,7 @@ class Module:
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
+        check_flags(f"{type(self).__name__}.zero_grad", set_to_none=set_to_none)
         zero_gradients(self.parameters(), set_to_none)
 
     # Moving
@@ -352,6 +390,7 @@ class Module:
         The tensors share the module's memory; with keep_vars=True they are the parameters
         themselves.
         """
+        check_flags(f"{type(self).__name__}.state_dict", keep_vars=keep_vars)
         state = {} if destination is None else destination
         if not isinstance(state, MutableMapping) or not isinstance(prefix, str):
             raise TypeError(
@@ -460,11 +499,10 @@ def join_names(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
-def check_name(module: Module, name: Any) -> None:
+def check_name(owner: str, name: Any) -> None:
     """Raise where `name` could not be part of a dotted path."""
-    owner = type(module).__name__
     if not isinstance(name, str):
-        raise TypeError(f"{owner}: expected a name that is a str, got {name!r}")
+        raise TypeError(f"{owner}: expected a name that is a str, got {describe(name)}")
     if not name or "." in name:
         raise KeyError(
             f"{owner}: expected a name without a dot and not empty, got {name!r}; "
@@ -472,16 +510,23 @@ def check_name(module: Module, name: Any) -> None:
         )
 
 
-def check_registration(module: Module, name: str, value: Any, kind: type) -> None:
+def check_prefix(name: str, prefix: Any) -> None:
+    """Raise TypeError where `prefix` is no str."""
+    if not isinstance(prefix, str):
+        raise TypeError(f"{name}: expected a str as prefix, got {describe(prefix)}")
+
+
+def check_registration(method: str, module: Module, name: str, value: Any, kind: type) -> None:
     """Raise where `name` is taken or no name, or `value` is neither of this kind nor None."""
-    owner = type(module).__name__
-    check_name(module, name)
+    owner = f"{type(module).__name__}.{method}"
+    check_name(owner, name)
     existing = getattr(module, name, None)
-    if existing is not None and not isinstance(existing, kind):
+    is_taken = existing is not None and not isinstance(existing, kind)
+    if is_taken or (kind is Tensor and isinstance(existing, Parameter)):
         raise KeyError(f"{owner}: attribute {name!r} already exists; give another name")
     if not isinstance(value, kind | None):
         raise TypeError(
-            f"{owner}.{name}: expected a {kind.__name__} or None, got a {type(value).__name__}"
+            f"{owner}: expected a {kind.__name__} or None as {name!r}, got a {type(value).__name__}"
         )
 
 

@@ -77,6 +77,8 @@ def use(name: str, result: Any, w: World) -> None:
     elif owner == "data" and word in ITERATED:
         list(itertools.islice(iter(result), 3))
         len(result)
+    elif owner == "module" and isinstance(result, Iterator):
+        list(itertools.islice(result, 100))
     elif owner == "func" and callable(result):
         result(w["x"])
     elif owner == "func":

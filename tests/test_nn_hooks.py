@@ -73,7 +73,7 @@ def test_what_a_hook_of_a_tensor_refuses() -> None:
     x = mg.ones(2, requires_grad=True)
     with pytest.raises(RuntimeError, match="^register_hook: expected a tensor that requires a gra"):
         mg.ones(2).register_hook(print)
-    with pytest.raises(TypeError, match="^hook: expected a function, got a int"):
+    with pytest.raises(TypeError, match="^register_hook: expected a function, got a int"):
         x.register_hook(3)
     for wrong, error in ((lambda g: 3, TypeError), (lambda g: mg.ones(3), RuntimeError)):
         with x.register_hook(wrong), pytest.raises(error, match="^register_hook: expected a "):
@@ -151,7 +151,7 @@ def test_a_hook_of_a_recurrent_layer_and_what_is_refused() -> None:
     assert shapes == [(4, 1, 3)]
     with pytest.raises(NotImplementedError, match="^LSTM.register_forward_hook: always_call=True"):
         layer.register_forward_hook(print, always_call=True)
-    with pytest.raises(TypeError, match="^hook: expected a function, got a NoneType"):
+    with pytest.raises(TypeError, match="forward_pre_hook: expected a function as hook, got None"):
         layer.register_forward_pre_hook(None)
 
 

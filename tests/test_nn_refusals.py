@@ -15,7 +15,15 @@ from nn import io
 from nn.data import DataLoader, WeightedRandomSampler
 from nn.optim import SGD, Adam
 from nn.optim.lr_scheduler import LinearLR, ReduceLROnPlateau, StepLR
-from nn.utils.rnn import invert_permutation, pad_sequence
+from nn.utils.rnn import (
+    PackedSequence,
+    invert_permutation,
+    pack_sequence,
+    pad_packed_sequence,
+    pad_sequence,
+    unpack_sequence,
+    unpad_sequence,
+)
 
 
 def an_optimizer():
@@ -175,6 +183,91 @@ REFUSED = [
         ValueError,
         r"batch_norm: expected input \(batch, channels, ...\), got \(3,\)",
         lambda: F.batch_norm(mg.ones(3), mg.zeros(3), mg.ones(3)),
+    ),
+    (
+        TypeError,
+        r"^Linear\.register_buffer: expected a Tensor or None as 'mean', got a int$",
+        lambda: nn.Linear(2, 3).register_buffer("mean", 3),
+    ),
+    (
+        KeyError,
+        r"Linear\.register_buffer: attribute 'weight' already exists; give another name",
+        lambda: nn.Linear(2, 3).register_buffer("weight", mg.ones(3)),
+    ),
+    (
+        TypeError,
+        r"^Linear\.register_module: expected a name that is a str, got 3$",
+        lambda: nn.Linear(2, 3).register_module(3, nn.Tanh()),
+    ),
+    (
+        TypeError,
+        r"^Linear\.register_forward_hook: expected a function as hook, got None$",
+        lambda: nn.Linear(2, 3).register_forward_hook(None),
+    ),
+    (
+        TypeError,
+        r"^Linear\.register_full_backward_hook: expected True or False as prepend, got float32\(2,",
+        lambda: nn.Linear(2, 3).register_full_backward_hook(print, prepend=mg.ones(2)),
+    ),
+    (
+        TypeError,
+        r"^Linear\.state_dict: expected True or False as keep_vars, got float32\(2,\)$",
+        lambda: nn.Linear(2, 3).state_dict(keep_vars=mg.ones(2)),
+    ),
+    (
+        TypeError,
+        r"^Linear\.named_parameters: expected a str as prefix, got 3$",
+        lambda: nn.Linear(2, 3).named_parameters(3),
+    ),
+    (
+        TypeError,
+        r"^ModuleDict\.__setitem__: expected a Module or None as 'a', got a int$",
+        lambda: nn.ModuleDict({"a": 3}),
+    ),
+    (
+        RuntimeError,
+        r"^ParameterList: expected floats to make a Parameter of, got int64\(2,\); convert it with",
+        lambda: nn.ParameterList([mg.tensor([1, 2])]),
+    ),
+    (
+        TypeError,
+        "^load_checkpoint: expected optimizer to be a module, an optimizer or .*, got 3; leave it",
+        lambda: io.load_checkpoint("no file", optimizer=3),
+    ),
+    (
+        TypeError,
+        "^save_checkpoint: expected dicts, lists, .* got a bytes as model",
+        lambda: io.save_checkpoint("no file", model=b"abc"),
+    ),
+    (
+        ValueError,
+        "^parameters_to_vector: expected at least one parameter, got none",
+        lambda: nn.utils.parameters_to_vector([]),
+    ),
+    (
+        TypeError,
+        r"^clip_grad_norm_: expected a number as norm_type, got int64\(2,\)",
+        lambda: nn.utils.clip_grad_norm_([], 1.0, norm_type=np.arange(2)),
+    ),
+    (
+        TypeError,
+        "^PackedSequence: expected a Tensor as sorted_indices, got 'abc'",
+        lambda: PackedSequence(mg.ones(3), mg.tensor([2, 1]), "abc"),
+    ),
+    (
+        TypeError,
+        "^unpack_sequence: expected a PackedSequence, got 3",
+        lambda: unpack_sequence(3),
+    ),
+    (
+        ValueError,
+        r"^unpad_sequence: expected a padded batch \(time, batch, ...\), got shape \(\)",
+        lambda: unpad_sequence(mg.tensor(1.0), [1]),
+    ),
+    (
+        ValueError,
+        "^pad_packed_sequence: expected total_length of at most",
+        lambda: pad_packed_sequence(pack_sequence([mg.ones(3)]), total_length=2**40),
     ),
 ]
 

@@ -19,7 +19,7 @@ def asgd(xp, p, g, a, eta, *, t, lr, lambd, alpha, t0, weight_decay):
     p = (1 - lambd * eta) * p - eta * g
     mu = 1 / max(1, t - 1 - t0)
     a = p if mu == 1 else a + mu * (p - a)
-    return p, a, lr / (1 + lambd * lr * t) ** alpha
+    return p, a, lr * (1 + lambd * lr * t) ** -alpha  # which becomes 0 where the power overflows
 
 
 class ASGD(Optimizer):

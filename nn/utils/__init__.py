@@ -10,7 +10,7 @@ from typing import Any
 from minigrad import Tensor, cat, tensor
 from minigrad.array import NAMESPACES, Array
 
-from ..arguments import as_list, as_number, check_tensor, describe
+from ..arguments import as_list, as_number, check_flags, check_tensor, describe
 from . import rnn
 
 __all__ = [
@@ -38,8 +38,10 @@ def clip_grad_norm_(
     """
     name = "clip_grad_norm_"
     params = with_gradients(name, parameters)
+    check_flags(name, error_if_nonfinite=error_if_nonfinite)
     max_norm = as_number(name, "max_norm", max_norm)
-    order = as_number(name, "norm_type", math.inf if norm_type == "inf" else norm_type)
+    is_largest = isinstance(norm_type, str) and norm_type == "inf"
+    order = as_number(name, "norm_type", math.inf if is_largest else norm_type)
     if not max_norm >= 0 or not order > 0:
         raise ValueError(
             f"{name}: expected max_norm of at least 0 and norm_type above 0, "
@@ -77,8 +79,11 @@ def clip_grad_value_(
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters as one vector, differentiable. Raises TypeError where one is no Tensor."""
+    """All parameters as one vector, differentiable. Raises TypeError where one is no Tensor,
+    ValueError where there is none."""
     params = listed("parameters_to_vector", parameters)
+    if not params:
+        raise ValueError("parameters_to_vector: expected at least one parameter, got none")
     return cat([p.reshape(-1) for p in params])
 
 

@@ -21,7 +21,7 @@ from ..arguments import (
     as_list,
     as_number,
     check_flags,
-    check_integers,
+    check_sizes,
     check_tensor,
     describe,
 )
@@ -51,23 +51,24 @@ def pad_sequence(
     check_flags("pad_sequence", batch_first=batch_first)
     sequences = check_sequences(sequences)
     padding_value = as_number("pad_sequence", "padding_value", padding_value)
-    if padding_side not in ("left", "right"):
+    if not isinstance(padding_side, str) or padding_side not in ("left", "right"):
         raise ValueError(
             f"pad_sequence: expected padding_side 'left' or 'right', got {describe(padding_side)}"
         )
     T = max([len(s) for s in sequences])
-    padded = []
+    rows = []
     for s in sequences:
         missing = T - len(s)
         before_and_after = (missing, 0) if padding_side == "left" else (0, missing)
         untouched = (0, 0) * (s.ndim - 1)  # `pad` wants the last dimension first
-        padded.append(pad(s, untouched + before_and_after, value=padding_value))
-    return stack(padded, dim=0 if batch_first else 1)
+        rows.append(pad(s, untouched + before_and_after, value=padding_value))
+    return stack(rows, dim=0 if batch_first else 1)
 
 
 def check_sequences(sequences: Any, name: str = "pad_sequence") -> list[Tensor]:
     """The sequences as a list; raises where there is none, or one that is no Tensor (T, ...)."""
-    if not isinstance(sequences, Iterable):
+    is_number = isinstance(sequences, Tensor) and sequences.ndim == 0
+    if is_number or not isinstance(sequences, Iterable):
         raise TypeError(f"{name}: expected a list of tensors, got {describe(sequences)}")
     found = as_list(
         name,
@@ -108,6 +109,7 @@ class PackedSequence(PackedParts):
         check_tensor("PackedSequence", "data", data)
         check_tensor("PackedSequence", "batch_sizes", batch_sizes)
         if unsorted_indices is None and sorted_indices is not None:
+            check_tensor("PackedSequence", "sorted_indices", sorted_indices)
             unsorted_indices = invert_permutation(sorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
@@ -199,7 +201,17 @@ def pad_packed_sequence(
     The lengths (B,) are int64, on the CPU. T is that of the longest sequence, or `total_length`.
     Raises TypeError where nothing packed is given, ValueError where total_length is too short.
     """
-    name = "pad_packed_sequence"
+    return padded("pad_packed_sequence", sequence, batch_first, padding_value, total_length)
+
+
+def padded(
+    name: str,
+    sequence: PackedSequence,
+    batch_first: bool,
+    padding_value: float = 0.0,
+    total_length: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    """As `pad_packed_sequence`, in the name of the function that was called."""
     check_flags(name, batch_first=batch_first)
     if not isinstance(sequence, PackedSequence):
         raise TypeError(f"{name}: expected a PackedSequence, got {describe(sequence)}")
@@ -208,7 +220,7 @@ def pad_packed_sequence(
     ends = lengths_of(sequence)  # (B,)
     T = int(ends[0])
     if total_length is not None:
-        check_integers(name, T, total_length=total_length)
+        check_sizes(name, T, total_length=total_length)
         T = total_length
     times, rows = packed_places(ends)
     N, B = len(times), len(ends)
@@ -217,10 +229,10 @@ def pad_packed_sequence(
     places = np.full((T, B), N)  # the row of `data` at each place; N for padding
     places[times, rows] = np.arange(N)
     padding = data.beside(np.full((1, *data.shape[1:]), padding_value, data.dtype))
-    padded = cat([data, padding])[data.beside(places.T if batch_first else places)]
+    found = cat([data, padding])[data.beside(places.T if batch_first else places)]
     lengths = np.empty_like(ends)
     lengths[np.arange(B) if order is None else to_numpy(order.array)] = ends
-    return padded, Tensor(lengths)
+    return found, Tensor(lengths)
 
 
 def lengths_of(sequence: PackedSequence) -> Integers:
@@ -243,12 +255,19 @@ def unpad_sequence(
     """The sequences (T_b, ...) of a padded batch: the inverse of `pad_sequence`."""
     check_tensor("unpad_sequence", "padded_sequences", padded_sequences)
     check_flags("unpad_sequence", batch_first=batch_first)
+    if padded_sequences.ndim < 2:
+        raise ValueError(
+            "unpad_sequence: expected a padded batch (time, batch, ...), "
+            f"got shape {tuple(padded_sequences.shape)}"
+        )
     batch = padded_sequences if batch_first else padded_sequences.transpose(0, 1)  # (B,T,...)
     ends = as_lengths("unpad_sequence", lengths, batch.shape[1], len(batch))
-    return [row[:end] for row, end in zip(batch, [] if ends is None else ends, strict=True)]
+    if ends is None:
+        raise TypeError("unpad_sequence: expected the lengths of the sequences, got None")
+    return [row[:end] for row, end in zip(batch, ends, strict=True)]
 
 
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The sequences (T_b, ...) of a packed batch: the inverse of `pack_sequence`."""
-    padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
-    return unpad_sequence(padded, lengths, batch_first=True)
+    sequences, lengths = padded("unpack_sequence", packed_sequences, batch_first=True)
+    return unpad_sequence(sequences, lengths, batch_first=True)

@@ -21,15 +21,9 @@ import minigrad as mg
 OPEN = {
     "testing": 220,
     "nn": 20,
-    "utils": 10,
     "mg": 13,
     "x": 10,
     "F": 8,
-    "io": 8,
-    "rnn": 8,
-    "module": 14,
-    "optim": 1,
-    "sched": 1,
 }
 NAMES = public_names()
 GROUPS = collections.defaultdict(list)
