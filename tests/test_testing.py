@@ -1,10 +1,12 @@
 """minigrad.testing: what is wrong is found, in one sentence with the smallest sample; what is right
 passes in silence."""
 
+import itertools
 import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import hypothesis
@@ -272,14 +274,132 @@ def test_options() -> None:
     assert "not held to composition: it names no composition" in repr(report)
     with pytest.raises(LawBroken, match=r"value: tanh\(.*expected a value = .* by the reference"):
         check_op(mg.tanh, reference=np.sin, only=["value"])
-    with pytest.raises(ValueError, match=r"expected names of laws, got \['speed'\]; there are"):
+    with pytest.raises(
+        ValueError, match=r"check_op: expected the name of a law in only, got 'speed'; "
+    ):
         check_op(mg.tanh, only=["speed"])
-    with pytest.raises(TypeError, match="expected a Sample, an array or a tuple"):
+    with pytest.raises(
+        TypeError, match="^check_op: expected each sample to be a Sample, an array or"
+    ):
         check_op(mg.tanh, [3])
-    with pytest.raises(ValueError, match="drawn: expected low < high, got 2 and 1"):
+    with pytest.raises(ValueError, match="drawn: expected low < high, .* got 2 and 1"):
         drawn((2,), low=2, high=1)
     assert check_op(mg.relu, kinks=[np.zeros(3)], only=["kink"]).held == {"kink": 1}
     assert check_op(lambda a, b: mg.tanh(a) * b, only=["second_order"]).held["second_order"] == 10
+
+
+def doubled(t: Any) -> Any:
+    return t * 2
+
+
+REFUSED: list[tuple[type[Exception], str, Callable[[], Any]]] = [
+    (TypeError, "^check_op: expected a function as op, got 'abc'$", lambda: check_op("abc")),
+    (
+        TypeError,
+        "^check_op: expected a function as reference, got 1.5$",
+        lambda: check_op(mg.tanh, reference=1.5),
+    ),
+    (
+        ValueError,
+        "^check_op: expected 1 or 2 as order, got None$",
+        lambda: check_op(mg.tanh, order=None),
+    ),
+    (
+        ValueError,
+        "^check_op: expected True, False or None as analytic, got 1$",
+        lambda: check_op(mg.tanh, analytic=1),
+    ),
+    (
+        TypeError,
+        r"^check_op: expected a list of names as only, got 'dtypes'; give \['dtypes'\]$",
+        lambda: check_op(mg.tanh, only="dtypes"),
+    ),
+    (
+        ValueError,
+        "^cases: expected the name of a law in only, got 'speed'; the laws are form, purity, .*",
+        lambda: testing.cases(mg.tanh, only=["speed"]),
+    ),
+    (
+        ValueError,
+        "^check_op: expected only of at most 1000, got more$",
+        lambda: check_op(mg.tanh, only=itertools.repeat("form")),
+    ),
+    (
+        TypeError,
+        r"^check_op: expected a list of samples, .* as samples, got float64\(2,\)$",
+        lambda: check_op(mg.tanh, np.zeros(2)),
+    ),
+    (
+        TypeError,
+        "^check_op: expected a list of samples, .* as kinks, got 3$",
+        lambda: check_op(mg.tanh, kinks=3),
+    ),
+    (
+        TypeError,
+        r"^check_op: expected numbers as a list in a sample, got \[\[1.0\], \[1.0, 2.0\]\]$",
+        lambda: check_op(mg.tanh, [[[[1.0], [1.0, 2.0]]]]),
+    ),
+    (
+        TypeError,
+        r"^check_op: expected at most 1 arrays in a sample for tanh, got \(1.0, 2.0\), seed 0;",
+        lambda: check_op(mg.tanh, [(1.0, 2.0)]),
+    ),
+    (TypeError, r"^drawn: expected a shape such as \(2, 3\), got 'a'$", lambda: drawn("a")),
+    (
+        ValueError,
+        "^drawn: expected each size of a shape from 0 to 134217728, got -3$",
+        lambda: drawn((2, -3)),
+    ),
+    (
+        ValueError,
+        "^drawn: expected a shape of at most 134217728 numbers, got",
+        lambda: drawn((2**20, 2**20)),
+    ),
+    (
+        ValueError,
+        "^drawn: expected a finite number as high, got inf$",
+        lambda: drawn((2,), high=np.inf),
+    ),
+    (
+        TypeError,
+        "^from_vjp: expected a str as name, got a bytes$",
+        lambda: from_vjp(doubled, name=b"a"),
+    ),
+    (TypeError, "^from_vjp: expected a function as vjp, got 3$", lambda: from_vjp(doubled, 3)),
+    (
+        TypeError,
+        r"^assert_close: expected numbers as got, got \[\[1.0\], 'a'\]$",
+        lambda: testing.assert_close([[1.0], "a"], [1.0]),
+    ),
+    (
+        ValueError,
+        "^assert_close: expected tolerance of at least 0, got nan$",
+        lambda: testing.assert_close([1.0], [1.0], np.nan),
+    ),
+    (
+        ValueError,
+        "^elementwise: expected 'any', 'positive', 'nonzero' or 'few' as kind, got 'even'$",
+        lambda: strategies.elementwise(kind="even"),
+    ),
+    (
+        TypeError,
+        "^tied: expected an integer as count, got 1.5$",
+        lambda: strategies.tied(1.5),  # type: ignore[arg-type]
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "sentence", "call"), REFUSED)
+def test_a_wrong_argument_of_the_tool_is_named(
+    kind: type[Exception], sentence: str, call: Callable[[], Any]
+) -> None:
+    with pytest.raises(kind, match=sentence):
+        call()
+
+
+def test_samples_of_a_generator_are_held_to_every_law() -> None:
+    report = check_op(mg.tanh, (s for s in drawn((2,))), only=["finite_difference", "dtypes"])
+    assert report.held == {"finite_difference": 3, "dtypes": 3}
 
 
 def test_a_strategy_of_dtypes_and_ties() -> None:

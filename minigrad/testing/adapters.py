@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.autograd import differentiable
+from minigrad.testing import checks
 from minigrad.testing.samples import is_float, name_of
 
 Function = Callable[..., Any]
@@ -47,6 +48,12 @@ def rule_signature(function: Any) -> inspect.Signature:
     return inspect.Signature([xp, *[p.replace(annotation=p.empty) for p in named]])
 
 
+def check_adapted(adapter: str, function: Any, name: Any) -> None:
+    """Raise TypeError where an adapter is given no function, or a name that is no str."""
+    checks.check_function(adapter, "function", function)
+    checks.check_word(adapter, "name", name)
+
+
 def result(value: Any) -> Any:
     """A result as an array, several as a tuple of arrays."""
     if isinstance(value, (tuple, list)):
@@ -74,6 +81,10 @@ def from_vjp(function: Function, vjp: Function | None = None, name: str = "") ->
     >>> mg.grad(square(x).sum(), x)[0].tolist()
     [2.0, 4.0]
     """
+
+    check_adapted("from_vjp", function, name)
+    if vjp is not None:
+        checks.check_function("from_vjp", "vjp", vjp)
 
     def rule(_: Any, *arrays: Any) -> Any:
         if vjp is None:
@@ -108,6 +119,7 @@ def from_torch(function: Any, name: str = "") -> Any:
     """
     import torch
 
+    check_adapted("from_torch", getattr(function, "apply", function), name)
     is_class = isinstance(function, type) and issubclass(function, torch.autograd.Function)
     call = function.apply if is_class else function
 
@@ -168,6 +180,7 @@ def from_autograd(function: Any, name: str = "") -> Any:
     from autograd.core import make_vjp
     from autograd.wrap_util import unary_to_nary
 
+    check_adapted("from_autograd", function, name)
     vjp_of = unary_to_nary(make_vjp)  # (function, number of the argument)(*args) -> pullback, value
 
     def slopes(*args: Any) -> Any:

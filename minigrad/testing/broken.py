@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.testing import checks
 from minigrad.testing.samples import Op, Sample, is_float, name_of
 
 Law = Callable[..., None]
@@ -128,7 +129,10 @@ def assert_close(
     """
     if not isinstance(tolerance, Real):
         raise TypeError(f"assert_close: expected a number as tolerance, got {tolerance!r:.60}")
-    a, b = as_array(got), as_array(expected)
+    if not float(tolerance) >= 0:
+        raise ValueError(f"assert_close: expected tolerance of at least 0, got {tolerance}")
+    a = checks.as_numbers("assert_close", "got", got, as_array)
+    b = checks.as_numbers("assert_close", "expected", expected, as_array)
     if close(a, b, float(tolerance)):
         return
     if a.shape != b.shape:
@@ -145,8 +149,8 @@ def assert_close(
 
 def as_array(a: Any) -> np.ndarray[Any, Any]:
     """A tensor of any library, an array or a list as an array on the host."""
-    if hasattr(a, "detach"):
-        a = a.detach()
+    if hasattr(a, "detach") and hasattr(a, "cpu"):
+        a = a.detach().cpu()
     if hasattr(a, "numpy"):
         a = a.numpy()
     return np.asarray(a)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from minigrad.testing import laws
+from minigrad.testing import checks, laws
 from minigrad.testing.broken import Law, LawBroken, LawsBroken, NotApplicable, must_agree, smallest
 from minigrad.testing.samples import (
     Op,
@@ -88,9 +89,13 @@ def check_op(
     >>> check_op(mg.tanh, only=["finite_difference", "dtypes"])
     tanh keeps finite_difference (5), dtypes (5)
     """
-    chosen = laws_for(op, reference, order, analytic, only)
-    given = default_samples(op) if samples is None else samples
-    if kinks is None:
+    chosen = laws_for("check_op", op, reference, order, analytic, only)
+    given = (
+        default_samples(op) if samples is None else as_samples("check_op", "samples", op, samples)
+    )
+    if kinks is not None:
+        kinks = as_samples("check_op", "kinks", op, kinks)
+    else:
         is_wanted = samples is None and "kink" in chosen
         kinks = [s for s in default_kinks(op) if laws.is_inside(op, s)] if is_wanted else ()
     report = Report(name_of(op))
@@ -109,24 +114,50 @@ def check_op(
     return report
 
 
+def as_samples(name: str, key: str, op: Any, given: Any) -> Any:
+    """The samples of a call of `check_op` as a list of them; a strategy stays as it is.
+
+    Raises TypeError where they are none, or have more arrays than a rule takes.
+    """
+    if is_strategy(given):
+        return given
+    expected = "a list of samples, such as drawn((2, 3)) gives,"
+    items = checks.as_items(name, key, expected, given, checks.MOST_SAMPLES)
+    found = [as_sample(name, item) for item in items]
+    most = op.arity if hasattr(op, "rule") else sys.maxsize
+    for sample in found:
+        if len(sample.args) > most:
+            raise TypeError(
+                f"{name}: expected at most {most} arrays in a sample for {name_of(op)}, got "
+                f"{sample}; settings are a Sample's second argument"
+            )
+    return found
+
+
+def is_strategy(source: Any) -> bool:
+    """Whether samples are drawn by Hypothesis, which is imported only then."""
+    return hasattr(source, "example") and hasattr(source, "filter")
+
+
 def laws_for(
+    name: str,
     op: Op,
     reference: Callable[..., Any] | None,
     order: int,
     analytic: bool | None,
     only: Iterable[str],
 ) -> dict[str, Law]:
-    """The laws to run, by name."""
+    """The laws to run, by name. Raises TypeError or ValueError in the name of what was called."""
+    checks.check_function(name, "op", op)
+    if reference is not None:
+        checks.check_function(name, "reference", reference)
+    checks.check_choice(name, "order", order, (1, 2))
+    checks.check_choice(name, "analytic", analytic, (True, False, None))
     known = dict(LAWS)
     if reference is not None:
         known["value"] = value_of(reference)
-    unknown = set(only) - known.keys()
-    if unknown:
-        raise ValueError(
-            f"check_op: expected names of laws, got {sorted(unknown)}; "
-            f"there are {', '.join(LAWS)}, and value where there is a reference"
-        )
-    chosen = {name: law for name, law in known.items() if not only or name in only}
+    names = checks.law_names(name, only, known)
+    chosen = {law_name: law for law_name, law in known.items() if not names or law_name in names}
     if order < 2:
         chosen.pop("second_order", None)
     if analytic is None and "complex_step" in chosen:
@@ -202,12 +233,12 @@ def raised(name: str, op: Op, sample: Sample, error: Exception) -> LawBroken:
 
 def on_each(on: Callable[[Sample], None], law: Law, op: Op, source: Any, few: bool) -> None:
     """Run `on` on each sample; a failure is raised with the smallest sample found."""
-    if hasattr(source, "example") and hasattr(source, "filter"):
+    if is_strategy(source):
         from minigrad.testing import strategies
 
         strategies.on_drawn(on, source, 5 if few else EXAMPLES)
         return
-    given = sorted([as_sample(s) for s in source], key=lambda sample: sample.size)
+    given = sorted(source, key=lambda sample: sample.size)
     if few:
         given = [s for s in given if s.floats and s.size][:PROOFS]
     for sample in given:
@@ -229,23 +260,36 @@ def quiet(law: Law) -> Law:
     return quietly
 
 
-def cases(op: Op, samples: Any = None, **options: Any) -> Any:
+def cases(
+    op: Op,
+    samples: Any = None,
+    *,
+    kinks: Any = None,
+    reference: Callable[..., Any] | None = None,
+    order: int = 2,
+    analytic: bool | None = None,
+    only: Iterable[str] = (),
+) -> Any:
     """A test of pytest for each law: `test_my_op = cases(my_op, samples)`.
 
     Takes what `check_op` takes. A law that says nothing about the op is skipped, with its reason.
     """
     import pytest
 
-    chosen = laws_for(
-        op,
-        options.get("reference"),
-        options.get("order", 2),
-        options.get("analytic"),
-        options.pop("only", ()),
-    )
+    chosen = laws_for("cases", op, reference, order, analytic, only)
+    given = None if samples is None else as_samples("cases", "samples", op, samples)
+    given_kinks = None if kinks is None else as_samples("cases", "kinks", op, kinks)
 
     def test(law: str) -> None:
-        report = check_op(op, samples, only=[law], **options)
+        report = check_op(
+            op,
+            given,
+            kinks=given_kinks,
+            reference=reference,
+            order=order,
+            analytic=analytic,
+            only=[law],
+        )
         if law in report.skipped:
             pytest.skip(report.skipped[law])
 

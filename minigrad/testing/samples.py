@@ -6,12 +6,11 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
-from minigrad.errors import is_integer
+from minigrad.testing import checks
 
 Op = Callable[..., Any]
 SHOWN = 6  # an array of at most so many numbers is shown with them
@@ -67,21 +66,27 @@ def described(a: Any) -> str:
     return text
 
 
-def as_sample(given: Any) -> Sample:
+def as_sample(name: str, given: Any) -> Sample:
     """A Sample, or the arguments of one call, as a Sample.
 
-    given: a Sample; one array; or a tuple or list of arguments, in which nested lists of floats
-    become arrays.
+    name: the function that was called. given: a Sample; one array; or a tuple or list of arguments,
+    in which nested lists of floats become arrays.
     """
     if isinstance(given, Sample):
         return given
     if isinstance(given, np.ndarray):
         return Sample([given])
     if not isinstance(given, (tuple, list)):
+        got = checks.shown(given)
         raise TypeError(
-            f"as_sample: expected a Sample, an array or a tuple of arguments, got {given!r}"
+            f"{name}: expected each sample to be a Sample, an array or a tuple of arguments, "
+            f"got {got}"
         )
-    return Sample([np.asarray(a) if isinstance(a, list) else a for a in given])
+    args = []
+    for a in given:
+        is_list = isinstance(a, list)
+        args.append(checks.as_numbers(name, "a list in a sample", a, np.asarray) if is_list else a)
+    return Sample(args)
 
 
 def drawn(
@@ -92,24 +97,19 @@ def drawn(
     >>> drawn((2,), (1,), low=0.5, count=1)
     [(float64(2,) [0.55829159, 1.66569122], float64(1,) [1.69875387]), seed 0]
     """
-    if not all([isinstance(n, Real) for n in (low, high)]) or not is_integer(count):
-        raise TypeError(
-            "drawn: expected numbers as low and high and an integer as count, got "
-            f"{low!r:.40}, {high!r:.40} and {count!r:.40}"
-        )
-    if count > MOST:
-        raise ValueError(f"drawn: expected count of at most {MOST}, got {count}")
-    if not low < high:
-        raise ValueError(f"drawn: expected low < high, got {low} and {high}")
+    sizes = [checks.as_shape("drawn", shape) for shape in shapes]
+    least, most = checks.as_finite("drawn", "low", low), checks.as_finite("drawn", "high", high)
+    checks.as_count("drawn", "count", count, 0, checks.MOST_SAMPLES)
+    if not 0 < most - least < np.inf:
+        raise ValueError(f"drawn: expected low < high, a finite way apart, got {low} and {high}")
     samples = []
     for seed in range(count):
         rng = np.random.default_rng([seed, 7])
-        arrays = [np.asarray(rng.uniform(low, high, shape)) for shape in shapes]
+        arrays = [np.asarray(rng.uniform(least, most, shape)) for shape in sizes]
         samples.append(Sample(arrays, seed=seed))
     return samples
 
 
-MOST = 100_000  # samples
 SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (2, 1, 3))
 BROADCAST: tuple[tuple[int, ...], ...] = ((2, 3), (3,), (2, 1), (1, 3), ())
 
@@ -144,7 +144,10 @@ def array_count(op: Op) -> int:
     """
     arity: int | None = getattr(op, "arity", None)
     if arity is None:
-        parameters = inspect.signature(op).parameters.values()
+        try:
+            parameters = [*inspect.signature(op).parameters.values()]
+        except ValueError:  # of a function written in C
+            parameters = []
         arrays = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         arity = len([p for p in arrays if p.default is p.empty])
         arity = sys.maxsize if not arrays else arity

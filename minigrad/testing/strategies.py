@@ -17,6 +17,7 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 
+from minigrad.testing import checks
 from minigrad.testing.samples import Sample
 
 Draw = Any  # Hypothesis's function that draws from a strategy
@@ -24,6 +25,8 @@ Array = np.ndarray[Any, Any]
 
 SIDES = st.sampled_from((2, 3, 1, 4, 2, 3, 0))  # small, and empty now and then
 FULL = st.sampled_from((2, 3, 1, 4))
+KINDS = ("any", "positive", "nonzero", "few")
+MOST_ARRAYS = 32  # of a sample; NumPy broadcasts as many
 
 
 def shapes(min_dims: int = 0, max_dims: int = 3, sides: Any = SIDES) -> Any:
@@ -35,6 +38,7 @@ def numbers(draw: Draw, shape: tuple[int, ...], kind: str = "any") -> Array:
     """Numbers of size about 1: any, positive or nonzero (both away from 0), or integers of which
     many are equal.
     """
+    checks.check_choice("numbers", "kind", kind, KINDS)
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     if kind == "few":
         return np.asarray(rng.integers(-1, 2, shape), float)
@@ -86,6 +90,7 @@ def dims(draw: Draw, ndim: int) -> Any:
 
 def sample(build: Callable[..., Any]) -> Callable[..., Any]:
     """A strategy from a function that draws the arguments, or (arguments, settings)."""
+    checks.check_function("sample", "build", build)
 
     @st.composite
     def strategy(draw: Draw, *options: Any) -> Sample:
@@ -141,6 +146,9 @@ def elementwise(count: int = 1, kind: str = "any", apart: bool = False) -> Any:
 
     kind: as in `numbers`. apart: no two numbers come closer than 0.1, for an op that compares.
     """
+    checks.as_count("elementwise", "count", count, 1, MOST_ARRAYS)
+    checks.check_choice("elementwise", "kind", kind, KINDS)
+    checks.check_choice("elementwise", "apart", apart, (True, False))
 
     def build(draw: Draw) -> Any:
         given = broadcastable(draw, count)
@@ -151,11 +159,14 @@ def elementwise(count: int = 1, kind: str = "any", apart: bool = False) -> Any:
 
 def tied(count: int = 1) -> Any:
     """Samples of `count` arrays that broadcast, of the numbers -1, 0 and 1: full of ties."""
+    checks.as_count("tied", "count", count, 1, MOST_ARRAYS)
     return elementwise(count, "few")
 
 
 def floating(samples: Any) -> Any:
     """The same samples in float32 or float64."""
+    if not hasattr(samples, "map"):
+        raise TypeError(f"floating: expected a strategy of Samples, got {checks.shown(samples)}")
 
     def cast(pair: tuple[Sample, Any]) -> Sample:
         drawn, dtype = pair

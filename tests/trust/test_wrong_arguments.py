@@ -19,7 +19,6 @@ import minigrad as mg
 
 # Where Python's or NumPy's own words still come through, at most so often of a thousand calls
 OPEN = {
-    "testing": 220,
     "nn": 20,
     "mg": 13,
     "x": 10,
