@@ -307,9 +307,10 @@ _default_dtype = float32
 def set_default_dtype(dtype: Any) -> None:
     """Make `dtype` (float32 or float64) what `tensor(1.5)`, `zeros(3)` and new parameters get."""
     global _default_dtype
-    known = [d for d in (float32, float64) if d == dtype]
+    is_array = isinstance(dtype, np.ndarray)  # which compares each of its elements
+    known = [d for d in (float32, float64) if not is_array and d == dtype]
     if not known:
-        raise TypeError(f"set_default_dtype: expected float32 or float64, got {dtype}")
+        raise TypeError(f"set_default_dtype: expected float32 or float64, got {dtype!s:.60}")
     _default_dtype = known[0]
 
 

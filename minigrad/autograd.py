@@ -88,6 +88,8 @@ changes = Changes()
 class set_grad_enabled(ContextDecorator):
     """Switch recording on or off: at once, or within a `with` block or a decorated function.
 
+    Raises TypeError for another mode than True and False.
+
     >>> import minigrad as mg
     >>> x = mg.tensor(1.0, requires_grad=True)
     >>> with mg.set_grad_enabled(False):
@@ -97,6 +99,12 @@ class set_grad_enabled(ContextDecorator):
     """
 
     def __init__(self, on: bool, immediately: bool = True):
+        for key, value in (("the mode", on), ("immediately", immediately)):
+            if not isinstance(value, bool):
+                raise TypeError(
+                    f"set_grad_enabled: expected True or False as {key}, "
+                    f"got {errors.describe(value):.80}"
+                )
         self.on = on
         self.immediately = immediately
         self.before = [mode.grad_enabled]
@@ -365,7 +373,12 @@ def op(
     The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many
     arrays it takes), `keywords` (its settings in order), `settable` (the set of them) and
     `required` (those without a default).
+
+    Raises TypeError where the rule is no function `(xp, ...)` with a name, or `composed` none, and
+    for a flag that is neither True nor False.
     """
+    flags = {"over_time": over_time, "sets_dtype": sets_dtype}
+    check_composed_and_flags(composed, {**flags, "of_floats": of_floats, "in_order": in_order})
     if rule is None:
         return functools.partial(
             op,
@@ -375,6 +388,7 @@ def op(
             of_floats=of_floats,
             in_order=in_order,
         )
+    check_rule(rule)
     apply = differentiable(
         rule,
         versions_of(rule.__name__),
@@ -386,6 +400,32 @@ def op(
     )
     register(apply)
     return apply
+
+
+def check_rule(rule: Any) -> None:
+    """Raise TypeError where a rule is no function with a name and a first parameter for `xp`."""
+    is_function = callable(rule) and not isinstance(rule, type) and hasattr(rule, "__name__")
+    try:
+        parameters = inspect.signature(rule).parameters if is_function else {}
+    except ValueError:  # of a function written in C
+        parameters = {}
+    first = next(iter(parameters.values()), None)
+    if first is None or first.kind in (first.KEYWORD_ONLY, first.VAR_KEYWORD):
+        raise TypeError(
+            "op: expected a rule, which is a function (xp, *arrays, **settings) with a name, "
+            f"got {errors.describe(rule):.80}"
+        )
+
+
+def check_composed_and_flags(composed: Any, flags: dict[str, Any]) -> None:
+    """Raise TypeError where `composed` is no function, or a flag neither True nor False."""
+    if composed is not None and not callable(composed):
+        raise TypeError(f"op: expected a function as composed, got {errors.describe(composed):.80}")
+    for key, value in flags.items():
+        if not isinstance(value, bool):
+            raise TypeError(
+                f"op: expected True or False as {key}, got {errors.describe(value):.80}"
+            )
 
 
 def register(new: Op) -> None:

@@ -189,7 +189,7 @@ def backpropagate(
     gradients = Gradients(create_graph, kept=frozenset(map(slot, inputs or ())))
     for y, g in zip(outputs, cotangents, strict=True):
         gradients.add(y, g)
-    with set_grad_enabled(create_graph, immediately=False):
+    with set_grad_enabled(bool(create_graph), immediately=False):
         for node in nodes:
             gs = gradients.take(node)
             needs = needs_at(node)
@@ -413,7 +413,10 @@ def given_cotangent(name: str, xp: XP, g: Any) -> Array:
     """The array of a gradient that the caller gave: a Tensor, an array or a number."""
     if not isinstance(g, TensorBase):
         refuse_masked(name, g)
-    array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
+    try:
+        array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
+    except ValueError:
+        raise TypeError(f"{name}: expected numbers as a gradient, got {g!r:.60}") from None
     if type(array) is not xp.ndarray:
         raise RuntimeError(
             f"{name}: expected a gradient on the device of the output, got one on "
@@ -505,5 +508,5 @@ def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
         if t.leaf_grad is None:
             t.leaf_grad = g
             return
-        with set_grad_enabled(mode.grad_enabled or gradients.create_graph):
+        with set_grad_enabled(mode.grad_enabled or bool(gradients.create_graph)):
             t.leaf_grad = t.leaf_grad + g

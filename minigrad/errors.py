@@ -68,7 +68,8 @@ def signature(op: Any) -> str:
 
 def describe(a: Any) -> str:
     """An argument in a message: `float32(2, 3)` for an array, otherwise its repr."""
-    return f"{a.dtype}{tuple(a.shape)}" if hasattr(a, "dtype") else repr(a)
+    is_array = hasattr(a, "dtype") and not isinstance(a, type)
+    return f"{a.dtype}{tuple(a.shape)}" if is_array else repr(a)
 
 
 def as_operand(name: str, a: Any) -> Any:

@@ -404,6 +404,60 @@ REFUSALS: list[Refusal] = [
         ValueError,
         "rnn_cell: expected x (batch, input size), got (3,)",
     ),
+    (
+        "op of a word",
+        lambda: mg.op("tanh"),
+        TypeError,
+        "which is a function (xp, *arrays, **settings) with a name, got 'tanh'",
+    ),
+    (
+        "op of a class",
+        lambda: mg.op(mg.Tensor),
+        TypeError,
+        "which is a function (xp, *arrays, **settings) with a name, got <class",
+    ),
+    (
+        "op of a function without xp",
+        lambda: mg.op(lambda: None),
+        TypeError,
+        "op: expected a rule, which is a function (xp, *arrays, **settings) with a name, got",
+    ),
+    (
+        "op with a number as composition",
+        lambda: mg.op(composed=1.5),
+        TypeError,
+        "op: expected a function as composed, got 1.5",
+    ),
+    (
+        "op with a word as flag",
+        lambda: mg.op(over_time="yes"),
+        TypeError,
+        "op: expected True or False as over_time, got 'yes'",
+    ),
+    (
+        "explain with a list of names",
+        lambda: mg.explain((LEAF * 2).sum(), names=[LEAF]),
+        TypeError,
+        "explain: expected a dict of tensors and modules by name as names, got a list",
+    ),
+    (
+        "explain from a ragged list",
+        lambda: mg.explain(LEAF * 2, [[1.0], "a"]),
+        TypeError,
+        "explain: expected numbers as a gradient, got [[1.0], 'a']",
+    ),
+    (
+        "a mode that is a number",
+        lambda: mg.set_grad_enabled(1),
+        TypeError,
+        "set_grad_enabled: expected True or False as the mode, got 1",
+    ),
+    (
+        "a default dtype that is an array",
+        lambda: mg.set_default_dtype(np.zeros(2)),
+        TypeError,
+        "set_default_dtype: expected float32 or float64, got [0. 0.]",
+    ),
 ]
 
 

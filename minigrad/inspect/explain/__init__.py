@@ -116,6 +116,11 @@ class explain:
         if names is None:
             caller = sys._getframe(1)
             names = {**caller.f_globals, **caller.f_locals}
+        if not isinstance(names, Mapping):
+            raise TypeError(
+                "explain: expected a dict of tensors and modules by name as names, "
+                f"got a {type(names).__name__}"
+            )
         name_at = names_by_slot(names)
         given = None if cotangent is None else [cotangent]
         cotangents = initial_cotangents("explain", [output], given, create_graph=False)
@@ -280,7 +285,7 @@ def names_by_slot(names: Mapping[str, Any]) -> dict[Any, str]:
     """The name of each tensor, and of each module's parameters, by the slot of its gradient."""
     name_at: dict[Any, str] = {}
     for name, value in names.items():
-        if isinstance(value, TensorBase) and not name.startswith("_"):
+        if isinstance(value, TensorBase) and not str(name).startswith("_"):
             name_at[slot(value)] = name
         elif hasattr(type(value), "named_parameters"):
             with suppress(Exception):  # a variable of the caller's may be anything
