@@ -263,7 +263,7 @@ def unpad_sequence(
     batch = padded_sequences if batch_first else padded_sequences.transpose(0, 1)  # (B,T,...)
     ends = as_lengths("unpad_sequence", lengths, batch.shape[1], len(batch))
     if ends is None:
-        raise TypeError("unpad_sequence: expected the lengths of the sequences, got None")
+        raise ValueError("unpad_sequence: expected the lengths of the sequences, got None")
     return [row[:end] for row, end in zip(batch, ends, strict=True)]
 
 
