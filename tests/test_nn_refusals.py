@@ -260,7 +260,7 @@ REFUSED = [
         lambda: unpack_sequence(3),
     ),
     (
-        ValueError,
+        IndexError,
         r"^unpad_sequence: expected a padded batch \(time, batch, ...\), got shape \(\)",
         lambda: unpad_sequence(mg.tensor(1.0), [1]),
     ),

@@ -256,7 +256,7 @@ def unpad_sequence(
     check_tensor("unpad_sequence", "padded_sequences", padded_sequences)
     check_flags("unpad_sequence", batch_first=batch_first)
     if padded_sequences.ndim < 2:
-        raise ValueError(
+        raise IndexError(
             "unpad_sequence: expected a padded batch (time, batch, ...), "
             f"got shape {tuple(padded_sequences.shape)}"
         )
