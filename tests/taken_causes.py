@@ -1,0 +1,154 @@
+"""Why minigrad takes a wrong call that PyTorch refuses, or gives something else: each cause by name.
+
+A call has the first cause whose patterns are found in it and in what PyTorch says of it. `OPEN`
+causes are mistakes that are still taken; how many calls they may be is held, and may only fall.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+
+class Cause(NamedTuple):
+    """A named reason: `says` is sought in PyTorch's message, `of` in "name, argument: thing"."""
+
+    name: str
+    says: str = ""
+    of: str = ""
+    kind: str = "refused"  # or "other": PyTorch gives something else
+
+    def explains(self, kind: str, call: str, why: str) -> bool:
+        is_said = re.search(self.says, why, re.DOTALL) is not None
+        return kind == self.kind and is_said and re.search(self.of, call) is not None
+
+
+FLAGS = (
+    "keepdim|stable|descending|unbiased|sorted|largest|non_blocking|copy|bidirectional|bias|"
+    "batch_first|return_inverse|return_counts|replacement|log_target|ceil_mode|inplace|affine|"
+    "count_include_pad|scale_grad_by_freq|sparse|drop_last|retain_graph|create_graph|nesterov|"
+    "enforce_sorted|training|shuffle|pin_memory|foreach|persistent_workers|sparse_grad|as_tuple|"
+    "force|requires_grad|hard|enable_nested_tensor|norm_first|batch_first|equal_nan|mask_check|"
+    "is_causal|enable_gqa|differentiable"
+)
+NUMBERS = "a fraction|negative|NaN|infinity|huge|beyond int64|complex|True"
+ARRAYS = "array of objects|array of words|array of complex"
+TENSORS = (
+    "another shape|no elements|one number|integers|bools|doubles|a NaN tensor|another device"
+)
+NO_TENSOR = (
+    r"must be (Tensor|tuple of Tensors), (not|but found element of type) "
+    r"(int|float|complex|bool|numpy|list|tuple)"
+    r"|expected Tensor as element \d+ in argument \d+, but got (int|float|bool|numpy|list)"
+    r"|'(float|int|bool|complex|numpy.ndarray)' object has no attribute"
+)
+NO_KERNEL = (
+    r"not implemented for '(Long|Bool)'|Bool(ean)? inputs not supported|Exponential distribution "
+    r"|bool dtypes|out of bounds for bool"
+)
+NO_DIMENSION = r"missing 1 required positional arguments: \"(size|dims)\"|got \(\)"
+
+# What minigrad takes knowingly though PyTorch refuses it, and why
+KNOWN = {
+    Cause("objects in an array as a tensor", "", rf"argument \d: array of (objects|words)$"): (
+        "an array of objects holds exact numbers, as minigrad.prove needs them"
+    ),
+    Cause("a number, a list or an array where PyTorch wants a tensor", NO_TENSOR): (
+        "what can be one tensor is one, as in NumPy's functions: mg.exp(2.0)"
+    ),
+    Cause(
+        "a number, a list or an array where PyTorch has a form for tensors",
+        r"^TypeError: \w+\(\) received an invalid.*got \((float|int|bool|complex|numpy)",
+        rf"^mg\.(?!where).* 0: ({NUMBERS}|{ARRAYS})$",
+    ): "what can be one tensor is one, as in NumPy's functions: mg.eq(2.0, y)",
+    Cause("an operand on the left that is an array", "NotImplemented", r"__r\w+__"): (
+        "NumPy's operators leave arrays to a tensor on their right"
+    ),
+    Cause("a number beyond int64", "int too big|Overflow when unpacking", "beyond int64"): (
+        "Python's integers have no bound, and the nearest float stands for one"
+    ),
+    Cause("a size beyond int32", "type int without overflow", "huge"): (
+        "PyTorch's pooling counts in int32"
+    ),
+    Cause("integers or bools as floats", NO_KERNEL, "(integers|bools|argument 0: .*)$"): (
+        "functions of floats take them as float32, as PyTorch's own exp, sin and sigmoid do"
+    ),
+    Cause("None at a default", "NoneType|required", "=None$"): (
+        "one signature with None for what is not given, where PyTorch has several"
+    ),
+    Cause("no sizes, or none of a position", NO_DIMENSION, "no arguments$"): (
+        "zeros(), x.flip(), x.tile() have no sizes or dims, as PyTorch's zeros(()) has none"
+    ),
+    Cause("None as a position", "NoneType", r"(arange|eye|randint|randint_like), .*: None$"): (
+        "it is the default of that position, as in NumPy's arange and eye"
+    ),
+    Cause("manual_seed of nothing", "", r"manual_seed, (no arguments|argument 0: None)"): (
+        "a seed is drawn, as Python's random.seed() does"
+    ),
+    Cause("a tensor as the list of its rows", "tuple of Tensors, not Tensor"): (
+        "NumPy's concatenate and stack take an array so"
+    ),
+    Cause("a tensor as the list of its numbers", "", rf"mg.flip, .*: ({TENSORS})$"): (
+        "integers in a tensor are integers"
+    ),
+    Cause("a number and a tensor as two bounds", "", r"cl(amp|ip)_?, max="): (
+        "each bound is broadcast by itself"
+    ),
+    Cause("an integer as normalized_shape", "normalized_shape", r"^F\.layer_norm,"): (
+        "as PyTorch's own nn.LayerNorm takes it"
+    ),
+    Cause("no dim, or no elements", "doesn't match the broadcast shape|Expected 2D|Expected 3D"): (
+        "what is reduced over no dim, or pooled of no element, is defined"
+    ),
+    Cause("nothing to clip", "nested_tensorlist"): (
+        "parameters without a gradient are left alone; PyTorch's foreach kernel fails on none"
+    ),
+    Cause("the other device has no values", r"meta|Meta|Expected all tensors to be on", "device$"): (
+        "PyTorch's meta device stands in for it, which computes nothing"
+    ),
+    Cause("batch_sizes on the other device", "always be on CPU", "another device$"): (
+        "they are read where they are"
+    ),
+    Cause("RNNBase is made otherwise", "", r"^nn\.RNNBase,"): (
+        "PyTorch's takes the name of a mode first; nobody makes one by itself"
+    ),
+    Cause("a class that PyTorch makes abstract", "takes no arguments|abstract"): (
+        "the base classes of data can be made, and do nothing"
+    ),
+    Cause("a complex number", "complex128 and (complex64|float32)", "complex$", "other"): (
+        "there is one complex dtype, complex128, for derivatives by the complex step"
+    ),
+    Cause("milestones in a tensor", "", r"MultiStepLR, argument 1: bools", "other"): (
+        "PyTorch counts its tensors by identity, and finds none again"
+    ),
+}
+RANGES = r"(eps|rtol|atol|delta|beta|std|min_val|max_val|num_classes|to|momentum)=|normal, argument"
+# Mistakes that are still taken, and how many calls at most
+OPEN = {
+    Cause("a flag that is no bool", "", rf", ({FLAGS})=|bool|Bool|argument 0: T|timeout="): 3000,
+    Cause("a tensor as a dtype", "torch.dtype|dtype must be|dtype=|default type|invalid type"): 300,
+    Cause("no integer as an index", "", "(ignore_index|padding_idx|output_size|device, index)="): 300,
+    Cause("no device", "", r"Generator, argument 0|device, no arg|(x.to|x.type), "): 100,
+    Cause("a bool as an integer", "", "(=|: )True$"): 100,
+    Cause("tensors of different dtypes", "[dD]types?|did not match|Found dtype|scalar type"): 100,
+    Cause("a complex number as a real one", "", "complex$"): 200,
+    Cause("no value in its range", "", RANGES): 40,
+    Cause("None or an object as a tensor", "None|list|new\\(\\)|iterable|inputs|bytes"): 40,
+    Cause("a size below -1", "invalid shape dimension"): 4,
+    Cause("scatter of src and value", "", "scatter, value="): 60,
+    Cause("what is told to workers that are not there", "", "DataLoader, (multi|prefetch)"): 80,
+    Cause("a keyword that no operator has", "NotImplemented", "out=None$"): 3,
+    Cause("more arguments than there are", "positional arguments", "too many$"): 7,
+    Cause("another dtype", "dtypes|'float64' and 'float32'", kind="other"): 15,
+    Cause("another shape", "shapes", kind="other"): 7,
+    Cause("other values", "values|cpu:0", "(NaN|infinity|huge)$", kind="other"): 6,
+    Cause("a tensor as a number", "", rf"({TENSORS}|{ARRAYS})$"): 200,
+}
+
+
+def cause_of(kind: str, call: str, why: str) -> str:
+    """The name of the first cause that explains a comparison; empty where none does."""
+    for cause in [*KNOWN, *OPEN]:
+        if cause.explains(kind, call, why):
+            return cause.name
+    return ""
