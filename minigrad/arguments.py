@@ -20,6 +20,7 @@ from minigrad.array import (
     DEVICE_OF,
     NAMESPACES,
     Array,
+    device,
     device_of,
     get_default_dtype,
     to_device,
@@ -43,6 +44,7 @@ def as_input(name: str, x: Any, dtype: Any = None, out: Any = None) -> Tensor:
     if isinstance(x, TensorBase):
         tensor = x
     elif type(x) in NAMESPACES:
+        errors.check_numbers(name, x)
         tensor = TensorBase.tensor_class(x)
     else:
         got = type(x).__name__
@@ -51,7 +53,7 @@ def as_input(name: str, x: Any, dtype: Any = None, out: Any = None) -> Tensor:
             "with minigrad.tensor(...)"
         )
     refuse_out(name, out)
-    return tensor if dtype is None else tensor.to(dtype=dtype)
+    return tensor if dtype is None else tensor.to(dtype=as_dtype(name, dtype))
 
 
 def refuse_out(name: str, out: Any) -> None:
@@ -178,6 +180,46 @@ def as_number(name: str, argument: str, value: Any) -> Any:
         got = type(value).__name__
         raise TypeError(f"{name}: expected {argument} to be a number, got a {got}")
     return value
+
+
+def as_real(name: str, argument: str, value: Any) -> Any:
+    """A Python number that is not complex, also out of a tensor or an array of one.
+
+    Raises TypeError for anything else.
+    """
+    number = as_number(name, argument, value)
+    if isinstance(number, complex):
+        raise TypeError(f"{name}: expected {argument} to be a real number, got {number}")
+    return number
+
+
+def check_flag(name: str, argument: str, value: Any) -> None:
+    """Raise TypeError where `value` is neither True nor False, as PyTorch does."""
+    if value is not True and value is not False:
+        raise errors.not_a_flag(name, argument, value)
+
+
+def as_dtype(name: str, dtype: Any, wanted: str = "a dtype") -> np.dtype[Any]:
+    """`dtype` as NumPy's. Raises TypeError where it is none of numbers."""
+    if isinstance(dtype, (TensorBase, np.ndarray)):  # NumPy would take the dtype of it
+        raise TypeError(f"{name}: expected a dtype, got {errors.describe(dtype)}; use its .dtype")
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        got = f"{dtype!r}; minigrad.float32, say"
+        raise TypeError(f"{name}: expected {wanted}, got {got}") from None
+    if found.kind not in "fibuc":
+        raise TypeError(f"{name}: expected a dtype of numbers, got {found}")
+    return found
+
+
+def as_device(name: str, given: Any) -> device:
+    """`given` as a device. Raises ValueError where it is none, in the name of the function."""
+    try:
+        return device(given)
+    except ValueError as error:
+        errors.in_name_of(name, error)
+        raise
 
 
 def as_shape(name: str, arguments: tuple[Any, ...], named: Any = None) -> Any:

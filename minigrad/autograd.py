@@ -43,6 +43,8 @@ from minigrad.faster import choose, versions_of
 RuleResult = tuple[Any, Any]  # what a rule returns: its value (or a tuple of them), its pullbacks
 Op = Any  # a function of Tensors made from a rule; its attributes are listed in `op`
 
+# what is explained where a rule has failed
+EXPLAINED = (ValueError, IndexError, TypeError, AttributeError, OverflowError, MemoryError)
 OPS: dict[str, Op] = {}  # every op by its name: the tests walk it, so that none goes unchecked
 ticks = itertools.count(1)  # one for every node that is recorded and for every change in place
 
@@ -55,7 +57,7 @@ class Mode(threading.local):
     # has the methods of minigrad.inspect.Observer
 
 
-mode = Mode()
+mode = this_thread = Mode()  # the second name is for where an argument is called mode
 
 
 class Changes:
@@ -98,23 +100,22 @@ class set_grad_enabled(ContextDecorator):
     False
     """
 
-    def __init__(self, on: bool, immediately: bool = True):
-        for key, value in (("the mode", on), ("immediately", immediately)):
-            if not isinstance(value, bool):
-                raise TypeError(
-                    f"set_grad_enabled: expected True or False as {key}, "
-                    f"got {errors.describe(value):.80}"
-                )
-        self.on = on
+    def __init__(self, mode: bool, immediately: bool = True):
+        if mode is not True and mode is not False:
+            raise errors.not_a_flag("set_grad_enabled", "mode", mode)
+        if immediately is not True and immediately is not False:
+            raise errors.not_a_flag("set_grad_enabled", "immediately", immediately)
+        self.on = mode
         self.immediately = immediately
-        self.before = [mode.grad_enabled]
+        self.before = [this_thread.grad_enabled]
         if immediately:
-            mode.grad_enabled = on
+            this_thread.grad_enabled = mode
 
     def __call__(self, function: Any) -> Any:
         if not callable(function):
+            name = "enable_grad" if self.on else "no_grad"
             raise TypeError(
-                f"no_grad: expected nothing, or a function to decorate, got {function!r}; "
+                f"{name}: expected nothing, or a function to decorate, got {function!r}; "
                 "set_grad_enabled(True) takes a mode"
             )
         if self.immediately:
@@ -371,8 +372,9 @@ def op(
     rule runs, so that the value is in order, as PyTorch's is, and a reshape of it is a view.
 
     The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many
-    arrays it takes), `keywords` (its settings in order), `settable` (the set of them) and
-    `required` (those without a default).
+    arrays it takes), `keywords` (its settings in order), `settable` (the set of them), `required`
+    (those without a default) and `flags` (those whose default is True or False, and which take
+    nothing else).
 
     Raises TypeError where the rule is no function `(xp, ...)` with a name, or `composed` none, and
     for a flag that is neither True nor False.
@@ -423,9 +425,7 @@ def check_composed_and_flags(composed: Any, flags: dict[str, Any]) -> None:
         raise TypeError(f"op: expected a function as composed, got {errors.describe(composed):.80}")
     for key, value in flags.items():
         if not isinstance(value, bool):
-            raise TypeError(
-                f"op: expected True or False as {key}, got {errors.describe(value):.80}"
-            )
+            raise errors.not_a_flag("op", key, value)
 
 
 def register(new: Op) -> None:
@@ -469,6 +469,7 @@ def differentiable(
     keywords = [p.name for p in keyword_only]
     settable = set(keywords)
     required = {p.name for p in keyword_only if p.default is p.empty}
+    flags = [p.name for p in keyword_only if type(p.default) is bool]
     is_variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     arity = sys.maxsize if is_variadic else len(parameters) - len(keywords)
 
@@ -497,7 +498,7 @@ def differentiable(
             if in_order and not arrays[0].flags.c_contiguous:
                 arrays[0] = xp.ascontiguousarray(arrays[0])
             value, pullback = chosen(xp, *arrays, **settings)
-        except (ValueError, IndexError, TypeError, AttributeError, OverflowError) as error:
+        except EXPLAINED as error:
             raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
         node = None
@@ -517,6 +518,7 @@ def differentiable(
 
     vars(apply).update(rule=rule, composed=composed, over_time=over_time, sets_dtype=sets_dtype)
     vars(apply).update(arity=arity, keywords=keywords, settable=settable, required=required)
+    vars(apply).update(flags=flags)
     vars(apply)["__signature__"] = call_signature(parameters)
     vars(apply).pop("__wrapped__")  # help() would show the rule's parameters
     return apply
@@ -604,16 +606,18 @@ def split_arguments(
         extra = args[1:]
     given = settings
     if extra:
-        given = {**dict(zip(op.keywords, extra, strict=False)), **settings}
+        given = dict(zip(op.keywords, extra, strict=False))
+        if settings:
+            given.update(settings)
     each_once = len(given) == len(extra) + len(settings)
     is_complete = len(arrays) == arity or (arity == sys.maxsize and arrays)
     if each_once and is_complete and op.required <= given.keys() <= op.settable:
-        return arrays, raw_settings(given)
+        return arrays, raw_settings(op, given)
     changed = {key for key in CHANGES_FIRST.get(op.__name__, ()) if key in settings}
     if changed:
         rest = {key: value for key, value in settings.items() if key not in changed}
         arrays, found = split_arguments(op, args, rest)
-        return changed_first(arrays, settings), found
+        return changed_first(op.__name__, arrays, settings), found
     if arity == sys.maxsize and not args and "tensors" in settings:  # cat(tensors=[a, b])
         rest = dict(settings)
         return split_arguments(op, (rest.pop("tensors"),), rest)
@@ -633,13 +637,16 @@ CHANGES_FIRST = {
 }
 
 
-def changed_first(arrays: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
-    """The arrays of a call, changed as `dtype` and `alpha` say."""
+def changed_first(name: str, arrays: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
+    """The arrays of a call of `name`, changed as `dtype` and `alpha` say."""
     first, *others = arrays
     if settings.get("dtype") is not None:
         first = TensorBase.tensor_class(raw(first)) if type(first) in NAMESPACES else first
-        first = first.to(dtype=settings["dtype"])
+        first = first.converted(name, (), settings["dtype"], None)
     alpha = settings.get("alpha", 1)
+    if getattr(raw(alpha), "size", None) != 1 and not isinstance(alpha, (int, float, complex)):
+        got = errors.describe(raw(alpha))
+        raise TypeError(f"{name}: expected alpha to be a number, got {got}")
     if isinstance(alpha, TensorBase) or alpha != 1:
         others = [OPS["mul"](b, alpha) if isinstance(b, TensorBase) else b * alpha for b in others]
     return first, *others
@@ -689,14 +696,20 @@ def bind_arguments(
         )
     names = list(signature.parameters)[: op.arity]
     arrays = tuple([given.get(n) for n in names])
-    return arrays, {key: raw(value) for key, value in given.items() if key not in names}
+    return arrays, raw_settings(op, {key: given[key] for key in given if key not in names})
 
 
-def raw_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings with arrays in place of Tensors."""
-    for value in settings.values():
+def raw_settings(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings with arrays in place of Tensors.
+
+    Raises TypeError where a flag is neither True nor False, as PyTorch does.
+    """
+    flags = op.flags
+    for key, value in settings.items():
         if isinstance(value, TensorBase):
-            return {key: raw(value) for key, value in settings.items()}
+            return raw_settings(op, {k: raw(v) for k, v in settings.items()})
+        if key in flags and value is not True and value is not False:
+            raise errors.not_a_flag(op.__name__, key, value)
     return settings
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence, ValuesView
 from numbers import Number
@@ -34,6 +35,7 @@ from minigrad.autograd import (
 )
 
 Slot = Any  # where a gradient is collected
+MOST_TENSORS = 1_000_000  # out of an iterator that may not end
 ACCUMULATING = threading.RLock()  # .grad is read, added to and written by one thread at a time
 
 
@@ -356,17 +358,21 @@ def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any
     return [next(found) if need else None for need in needs]
 
 
-def as_list(tensors: Any) -> list[Any]:
+def as_list(name: str, tensors: Any) -> list[Any]:
     """A Tensor, or a sequence, generator or dict's values of them, as a list."""
     if isinstance(tensors, TensorBase):
         return [tensors]  # asking for an Iterator takes longer than the rest of this function
-    is_several = isinstance(tensors, (list, tuple, Iterator, ValuesView))
-    return list(tensors) if is_several else [tensors]
+    if isinstance(tensors, Iterator):
+        found = list(itertools.islice(tensors, MOST_TENSORS + 1))
+        if len(found) > MOST_TENSORS:
+            raise ValueError(f"{name}: expected at most {MOST_TENSORS} tensors, got more")
+        return found
+    return list(tensors) if isinstance(tensors, (list, tuple, ValuesView)) else [tensors]
 
 
 def weights_of(name: str, outputs: list[Any], given: Any) -> list[Any]:
     """The weight given for each output; None for each where none are given."""
-    weights = [None] * len(outputs) if given is None else as_list(given)
+    weights = [None] * len(outputs) if given is None else as_list(name, given)
     if len(weights) != len(outputs):
         raise ValueError(
             f"{name}: expected one gradient for each of the {len(outputs)} outputs, "
@@ -458,12 +464,17 @@ def grad(
     >>> slope.item(), mg.grad(slope, x)[0].item()
     (27.0, 18.0)
     """
+    is_grads_batched = errors.as_flag("grad", "is_grads_batched", is_grads_batched)
+    materialize_grads = errors.as_flag("grad", "materialize_grads", materialize_grads)
+    create_graph = errors.as_flag("grad", "create_graph", create_graph)
+    allow_unused = errors.as_flag("grad", "allow_unused", allow_unused)
+    keep = errors.as_flag("grad", "retain_graph", retain_graph) or create_graph
     if is_grads_batched:
         raise NotImplementedError(
             "grad: is_grads_batched=True is not supported; call grad once for each of grad_outputs"
         )
-    outputs = as_list(outputs)
-    inputs = as_list(inputs)
+    outputs = as_list("grad", outputs)
+    inputs = as_list("grad", inputs)
     check_inputs("grad", inputs)
     pairs = list(zip(outputs, weights_of("grad", outputs, grad_outputs), strict=True))
     if materialize_grads:
@@ -472,7 +483,6 @@ def grad(
         pairs = [(y, g) for y, g in pairs if y.requires_grad]
     outputs = [y for y, _ in pairs]
     cotangents = [initial_cotangent("grad", y, g, create_graph) for y, g in pairs]
-    keep = bool(retain_graph) or create_graph
     gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)
     found = [gradients.tensor(t) for t in inputs]
     for i, t in enumerate(inputs):
@@ -487,12 +497,13 @@ def backward(
     outputs: Any, gradient: Any, retain_graph: bool | None, create_graph: bool, inputs: Any
 ) -> None:
     """Add the gradient of `outputs` to the .grad of every leaf behind them, or of `inputs`."""
-    outputs = as_list(outputs)
+    create_graph = errors.as_flag("backward", "create_graph", create_graph)
+    keep = errors.as_flag("backward", "retain_graph", retain_graph) or create_graph
+    outputs = as_list("backward", outputs)
     if inputs is not None:
-        inputs = as_list(inputs)
+        inputs = as_list("backward", inputs)
         check_inputs("backward", inputs)
     cotangents = initial_cotangents("backward", outputs, gradient, create_graph)
-    keep = bool(retain_graph) or create_graph
     gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)
     leaves = [t for t in gradients.by_slot if isinstance(t, TensorBase) and t.wants_grad]
     for t in leaves if inputs is None else inputs:

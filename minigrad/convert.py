@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
-from functools import partialmethod
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from minigrad.autograd import TensorBase
 
 PARTS_OF_A_TUPLE = (list, tuple, slice, type(...), type(None), np.ndarray, TensorBase)
 
+EXACT = np.dtype(object)  # of exact numbers, see minigrad.prove
 PLAIN_PARTS = {int, slice, type(None), type(...)}
 
 
@@ -141,6 +141,18 @@ def integers_first(index: Any) -> tuple[tuple[Any, ...], Any]:
     return tuple(integers), tuple(others)
 
 
+def to_dtype(word: str, dtype: Any) -> Any:
+    """The method `word`: self in this dtype."""
+
+    def method(self: Any, memory_format: None = None) -> Any:
+        arguments.refuse_keywords(word, memory_format=memory_format)
+        return self.converted(word, (), dtype, None)
+
+    method.__name__ = method.__qualname__ = word
+    method.__doc__ = f"self as {dtype}; itself where it is."
+    return method
+
+
 class Conversions(TensorBase):
     """The part of Tensor that turns it into other forms."""
 
@@ -186,12 +198,14 @@ class Conversions(TensorBase):
         arguments.refuse_keywords("to", memory_format=memory_format)
         switches = [t for t in target[1:] if isinstance(t, bool_)]  # non_blocking, copy
         places = [*target[:1], *[t for t in target[1:] if not isinstance(t, bool_)]]
-        x = self.converted(places if other is None else [*places, other], dtype, device)
+        arguments.check_flag("to", "non_blocking", non_blocking)
+        arguments.check_flag("to", "copy", copy)
+        x = self.converted("to", places if other is None else [*places, other], dtype, device)
         is_wanted = switches[1] if len(switches) > 1 else copy
         return ops.clone(x) if is_wanted and x is self else x
 
-    def converted(self, targets: Any, dtype: Any, device: Any) -> Any:
-        """self as the targets say; itself where nothing changes."""
+    def converted(self, name: str, targets: Any, dtype: Any, device: Any) -> Any:
+        """self as the targets say, for the method `name`; itself where nothing changes."""
         for t in targets:
             if isinstance(t, TensorBase):
                 dtype = t.array.dtype
@@ -202,11 +216,13 @@ class Conversions(TensorBase):
                 dtype = t
         x: Any = self
         if dtype is not None:
-            dtype = as_dtype("to", dtype)
+            if dtype is not EXACT:
+                wanted = "a dtype, a tensor or a device" if targets else "a dtype"
+                dtype = arguments.as_dtype(name, dtype, wanted)
             x = self if self.dtype == dtype else ops.astype(self, dtype=dtype)
         if device is None:
             return x
-        device = array.device(device)
+        device = arguments.as_device(name, device)
         return x if x.device.type == device.type else ops.move(x, device=str(device))
 
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
@@ -214,6 +230,7 @@ class Conversions(TensorBase):
 
         Without one, the name of the class that self would be of in PyTorch.
         """
+        arguments.check_flag("type", "non_blocking", non_blocking)
         if dtype is None:
             module = "torch.cuda" if self.device.type == "cuda" else "torch"
             return f"{module}.{CLASSES.get(self.dtype.name, self.dtype.name)}"
@@ -223,7 +240,7 @@ class Conversions(TensorBase):
             if name not in known:
                 raise NotImplementedError(f"type: {dtype} is not supported; use {list(known)}")
             return self.to(known[name], "cuda" if "cuda" in place else self.device)
-        return self.to(dtype=getattr(dtype, "dtype", dtype))
+        return self.converted("type", (), getattr(dtype, "dtype", dtype), None)
 
     def type_as(self, other: Any) -> Any:
         """self in the dtype and on the device of another tensor."""
@@ -231,14 +248,25 @@ class Conversions(TensorBase):
             raise TypeError(f"type_as: expected a tensor, got a {type_(other).__name__}")
         return self.to(other)
 
-    cpu = partialmethod(to, "cpu")
-    cuda = partialmethod(to, "cuda")
-    float = partialmethod(to, array.float32)
-    double = partialmethod(to, array.float64)
-    long = partialmethod(to, array.int64)
-    int = partialmethod(to, array.int32)
-    bool = partialmethod(to, array.bool_)
-    byte = partialmethod(to, array.uint8)
+    def cpu(self, memory_format: None = None) -> Any:
+        """self on the CPU; itself where it is there."""
+        arguments.refuse_keywords("cpu", memory_format=memory_format)
+        return self.converted("cpu", ("cpu",), None, None)
+
+    def cuda(
+        self, device: Any = None, non_blocking: Any = False, memory_format: None = None
+    ) -> Any:
+        """self on a GPU; itself where it is there. non_blocking has no effect."""
+        arguments.check_flag("cuda", "non_blocking", non_blocking)
+        arguments.refuse_keywords("cuda", memory_format=memory_format)
+        return self.converted("cuda", (), None, "cuda" if device is None else device)
+
+    float = to_dtype("float", array.float32)
+    double = to_dtype("double", array.float64)
+    long = to_dtype("long", array.int64)
+    int = to_dtype("int", array.int32)
+    bool = to_dtype("bool", array.bool_)
+    byte = to_dtype("byte", array.uint8)
 
     def half(self, memory_format: None = None) -> Any:
         """Refused: there is no float16 here. Raises NotImplementedError."""
@@ -258,6 +286,7 @@ class Conversions(TensorBase):
         """A host array as a tensor on this one's device, in its own dtype."""
         return TensorBase.tensor_class(array.to_device(np.asarray(values), self.device))
 
+    @errors.speaks_for_itself
     def new(self, *data: Any) -> Any:
         """A tensor of this one's dtype, on its device: of some sizes, or of a list or an array.
 
@@ -288,21 +317,24 @@ class Conversions(TensorBase):
         if any([n < 0 for n in sizes]):
             raise ValueError(f"new_full: expected sizes of 0 or more, got {sizes}")
         number = arguments.as_number("new_full", "fill_value", fill_value)
-        wanted = self.dtype if dtype is None else as_dtype("new_full", dtype)
-        target = self.device if device is None else array.device(device)
+        wanted = self.dtype if dtype is None else arguments.as_dtype("new_full", dtype)
+        target = self.device if device is None else arguments.as_device("new_full", device)
         t = TensorBase.tensor_class(array.to_device(np.full(sizes, number, wanted), target))
-        return t.requires_grad_(requires_grad)
+        return wanting_grad("new_full", t, requires_grad)
 
+    @errors.speaks_for_itself
     def new_zeros(self, *size: Any, **settings: Any) -> Any:
         """0 everywhere: `x.new_zeros(2, 3)`; dtype and device are this one's by default."""
         sizes = arguments.given_size("new_zeros", size, settings)
         return self.new_full(arguments.as_sizes("new_zeros", sizes), 0, **settings)
 
+    @errors.speaks_for_itself
     def new_ones(self, *size: Any, **settings: Any) -> Any:
         """1 everywhere: `x.new_ones(2, 3)`; dtype and device are this one's by default."""
         sizes = arguments.given_size("new_ones", size, settings)
         return self.new_full(arguments.as_sizes("new_ones", sizes), 1, **settings)
 
+    @errors.speaks_for_itself
     def new_empty(self, *size: Any, **settings: Any) -> Any:
         """0 everywhere, where PyTorch leaves the numbers open."""
         sizes = arguments.given_size("new_empty", size, settings)
@@ -321,22 +353,23 @@ class Conversions(TensorBase):
         arguments.refuse_keywords("new_tensor", **keywords)
         values = data.array if isinstance(data, TensorBase) else data
         array.refuse_masked("new_tensor", values)
-        wanted = self.dtype if dtype is None else as_dtype("new_tensor", dtype)
+        wanted = self.dtype if dtype is None else arguments.as_dtype("new_tensor", dtype)
         try:
             values = np.array(array.to_numpy(values) if hasattr(values, "dtype") else values)
             values = values.astype(wanted)
         except (ValueError, TypeError):
             got = type(data).__name__
             raise TypeError(f"new_tensor: expected numbers, got a {got} of others") from None
-        target = self.device if device is None else array.device(device)
+        target = self.device if device is None else arguments.as_device("new_tensor", device)
         t = TensorBase.tensor_class(array.to_device(values, target))
-        return t.requires_grad_(requires_grad)
+        return wanting_grad("new_tensor", t, requires_grad)
 
     def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
         """The array itself, sharing its memory; for a CPU tensor that requires no gradient.
 
         force: any other, too, without its gradient and from its device.
         """
+        arguments.check_flag("numpy", "force", force)
         if force:
             return array.to_numpy(self.array)
         if self.requires_grad:
@@ -456,22 +489,21 @@ CLASSES = {  # PyTorch's names of the classes of tensors
 bool_, int_, type_ = bool, int, type  # the class above has methods of these names
 
 
+def wanting_grad(name: str, t: Any, requires_grad: Any) -> Any:
+    """A new tensor, with a gradient to be asked for where `requires_grad` says so; None: it does
+    not. Raises TypeError for another value than a bool.
+    """
+    if requires_grad is None or requires_grad is False:
+        return t
+    arguments.check_flag(name, "requires_grad", requires_grad)
+    return t.requires_grad_()
+
+
 def is_device(target: Any) -> bool:
     """Whether `target` is a device or the name of one."""
     if isinstance(target, array.device):
         return True
     return isinstance(target, str) and target.partition(":")[0] in array.DEVICES
-
-
-def as_dtype(name: str, dtype: Any) -> np.dtype[Any]:
-    """`dtype` as NumPy's. Raises TypeError in the name of a method where it is none."""
-    try:
-        return np.dtype(dtype)
-    except TypeError:
-        raise TypeError(
-            f"{name}: {dtype!r} is neither a dtype nor one of the devices "
-            f"{', '.join(array.DEVICES)}"
-        ) from None
 
 
 def _rebuild(kind: Any, data: Any, requires_grad: bool) -> Any:

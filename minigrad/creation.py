@@ -8,20 +8,26 @@ another value. A size is an integer of 0 or more: TypeError and ValueError for o
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from minigrad import array, errors
 from minigrad.arguments import (
+    as_device,
+    as_dtype,
     as_input,
+    as_integer,
     as_number,
+    as_real,
     as_sizes,
     given_size,
     refuse_keywords,
 )
 from minigrad.array import get_default_dtype, int64, refuse_masked, to_device, to_numpy
 from minigrad.autograd import TensorBase
+from minigrad.convert import wanting_grad
 from minigrad.tensor import Tensor
 
 LARGEST = np.iinfo(np.int64).max
@@ -35,7 +41,7 @@ def make(
     values: np.ndarray[Any, Any],
     dtype: Any = None,
     device: Any = None,
-    requires_grad: bool = False,
+    requires_grad: bool | None = False,
     **defaults: Any,
 ) -> Tensor:
     """A tensor that takes over the host array `values`, on behalf of `name`.
@@ -46,21 +52,9 @@ def make(
     refuse_keywords(name, **defaults)
     if dtype is not None:
         values = as_held(name, values, as_dtype(name, dtype))
-    t = Tensor(values if device is None else to_device(values, array.device(device)))
-    return t if requires_grad is False else t.requires_grad_(requires_grad)
-
-
-def as_dtype(name: str, dtype: Any) -> np.dtype[Any]:
-    """`dtype` as NumPy's. Raises TypeError where it is none of numbers."""
-    if isinstance(dtype, (TensorBase, np.ndarray)):  # NumPy would take the dtype of it
-        raise TypeError(f"{name}: expected a dtype, got {errors.describe(dtype)}; use its .dtype")
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"{name}: expected a dtype, got {dtype!r}; minigrad.float32, say") from None
-    if found.kind not in "fibuc":
-        raise TypeError(f"{name}: expected a dtype of numbers, got {found}")
-    return found
+    t = Tensor(values if device is None else to_device(values, as_device(name, device)))
+    made: Tensor = wanting_grad(name, t, requires_grad)
+    return made
 
 
 def as_size(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -188,6 +182,7 @@ def check_numbers(name: str, values: np.ndarray[Any, Any], data: Any) -> None:
         raise TypeError(f"{name}: expected numbers, got {values.dtype} from a {got}")
 
 
+@errors.speaks_for_itself
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where it can be had. Raises what tensor() raises."""
     if isinstance(data, Tensor):
@@ -227,9 +222,14 @@ def from_dlpack(source: Any) -> Tensor:
     if not hasattr(source, "__dlpack_device__"):
         got = type(source).__name__
         raise TypeError(f"from_dlpack: expected an array with DLPack, got a {got}")
+    if isinstance(source, Tensor) and not source.requires_grad:
+        return source.detach()
     is_on_host = source.__dlpack_device__()[0] == 1  # kDLCPU
     backend = array.backend("cpu" if is_on_host else "cuda")
-    return Tensor(backend.from_dlpack(source))
+    try:
+        return Tensor(backend.from_dlpack(source))
+    except BufferError as error:
+        raise TypeError(f"from_dlpack: expected numbers, got others: {error}") from error
 
 
 # Of one value
@@ -241,6 +241,8 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, **keywords: Any) -> T
     size: a tuple, or one number.
     """
     number = as_number("full", "fill_value", fill_value)
+    if dtype is None and type(number) is int:
+        dtype = int64
     dtype = tensor(number).dtype if dtype is None else dtype
     return full_of("full", (size,), number, dtype, **keywords)
 
@@ -298,11 +300,14 @@ def arange(
     """
     if end is None:
         start, end = 0, start
-    start = as_number("arange", "start", 0 if start is None else start)
-    end = as_number("arange", "end", end)
-    step = as_number("arange", "step", step)
+    start = as_real("arange", "start", 0 if start is None else start)
+    end = as_real("arange", "end", end)
+    step = as_real("arange", "step", step)
+    if not all(map(math.isfinite, (start, end, step))):
+        raise ValueError(f"arange: expected finite numbers, got {start}, {end} and {step}")
     if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: expected a step that leads from {start} to {end}, got {step}")
+    as_size("arange", (math.ceil((end - start) / step),))  # that some memory holds
     values = np.arange(start, end, step)
     if dtype is None:
         dtype = get_default_dtype() if values.dtype.kind == "f" else int64
@@ -311,8 +316,8 @@ def arange(
 
 def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **keywords: Any) -> Tensor:
     """(steps,): numbers from start to end, both included, at equal distances."""
-    start = as_number("linspace", "start", start)
-    end = as_number("linspace", "end", end)
-    (count,) = as_size("linspace", (steps,))
+    start = float(as_real("linspace", "start", start))
+    end = float(as_real("linspace", "end", end))
+    (count,) = as_size("linspace", (as_integer("linspace", "steps", steps),))
     dtype = get_default_dtype() if dtype is None else dtype
     return make("linspace", np.linspace(start, end, count), dtype, **keywords)

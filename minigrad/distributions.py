@@ -13,7 +13,9 @@ import numpy as np
 from minigrad.arguments import (
     as_input,
     as_integer,
-    as_number,
+    as_real,
+    as_sizes,
+    check_flag,
 )
 from minigrad.array import to_numpy
 from minigrad.random import source_of
@@ -33,7 +35,7 @@ def bernoulli(
     if p is None and x.dtype.kind != "f":
         raise TypeError(f"bernoulli: expected probabilities as floats, got {x.dtype}")
     if p is not None:
-        p = as_number("bernoulli", "p", p)
+        p = as_real("bernoulli", "p", p)
     chances = to_numpy(x.array) if p is None else np.full(x.shape, p)
     if not ((chances >= 0) & (chances <= 1)).all():
         raise ValueError("bernoulli: expected probabilities from 0 to 1, got others")
@@ -55,7 +57,9 @@ def multinomial(
     ValueError where fewer weights than num_samples are above 0.
     """
     x = as_input("multinomial", input, out=out)
+    check_flag("multinomial", "replacement", replacement)
     count = as_integer("multinomial", "num_samples", num_samples)
+    as_sizes("multinomial", (count,))  # that some memory holds
     if x.ndim not in (1, 2) or x.dtype.kind != "f":
         raise ValueError(
             f"multinomial: expected floats of 1 or 2 dimensions, got {x.dtype}{tuple(x.shape)}"

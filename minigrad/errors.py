@@ -6,12 +6,15 @@ and says what is wrong with them; it reads no other library's message.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 import numbers
+import operator
+import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +23,7 @@ from minigrad.array import DEVICE_OF, NAMESPACES, Array
 Settings = dict[str, Any]
 Shape = tuple[int, ...]
 Found = Exception | None  # what a check below has found wrong
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 FREED = (
     "{}: expected a graph, got one that was already differentiated and freed; to go back through "
@@ -72,9 +76,70 @@ def describe(a: Any) -> str:
     return f"{a.dtype}{tuple(a.shape)}" if is_array else repr(a)
 
 
+# What begins a sentence of ours: "mm: ", or "addmm (mm): "
+HEAD = re.compile(r"(?P<first>[^\s:()]+)( \((?P<inner>[^\s:()]+)\))?: (?=.)")
+
+
+def in_name_of(name: str, error: Exception) -> Exception:
+    """The error, in the name of the function that was called: "mm: expected .." of a function that
+    addmm is composed of becomes "addmm (mm): expected ..".
+
+    What is no sentence of ours stays as it is.
+    """
+    text = str(error)
+    head = HEAD.match(text)
+    if head and error.args == (text,) and head["first"] != name:
+        inner = head["inner"] or head["first"]
+        called = name if inner == name.rstrip("_") else f"{name} ({inner})"
+        error.args = (f"{called}: {text[head.end() :]}",)
+    return error
+
+
+def speaks_for_itself(function: Function) -> Function:
+    """`function`, which is composed of others: what they refuse, it refuses in its own name."""
+    name = function.__name__
+
+    @functools.wraps(function)
+    def named(*args: Any, **settings: Any) -> Any:
+        try:
+            return function(*args, **settings)
+        except Exception as error:
+            in_name_of(name, error)
+            raise
+
+    return named  # type: ignore[return-value]
+
+
+def not_a_flag(name: str, key: str, value: Any) -> TypeError:
+    """What is said of a flag that is neither True nor False."""
+    return TypeError(f"{name}: expected {key} to be True or False, got {describe(value):.80}")
+
+
+def as_flag(name: str, key: str, value: Any) -> bool:
+    """A flag of backward and grad, where PyTorch takes integers and None as well as a bool.
+
+    Raises TypeError for others.
+    """
+    if value is None or value is False:
+        return False
+    try:
+        return operator.index(value) != 0
+    except TypeError:
+        raise not_a_flag(name, key, value) from None
+
+
+def check_numbers(name: str, a: Array) -> None:
+    """Raise TypeError for an array of NumPy's of words or of objects."""
+    if type(a) is np.ndarray and a.dtype.kind not in "fibuc":
+        raise TypeError(f"{name}: expected numbers, got an array of {a.dtype}")
+
+
 def as_operand(name: str, a: Any) -> Any:
     """An argument of an op that is no Tensor: a number, an array of a known kind, or None."""
-    if a is None or type(a) in (float, int, bool, complex) or type(a) in NAMESPACES:
+    if a is None or type(a) in (float, int, bool, complex):
+        return a
+    if type(a) in NAMESPACES:
+        check_numbers(name, a)
         return a
     if isinstance(a, np.generic):
         return a.item()  # NumPy would let a float64 scalar turn a float32 array into float64
@@ -103,6 +168,8 @@ def explain(op: Any, arrays: Sequence[Array], settings: Settings, error: Excepti
         found = check(name, arrays, settings)
         if found:
             return found
+    if isinstance(error, MemoryError):
+        return MemoryError(f"{name}: expected a result that the memory holds; {text}")
     if isinstance(error, AttributeError):
         return TypeError(
             f"{name}: expected a tensor, got {error.obj!r}; make a tensor of it first, with "
@@ -131,7 +198,7 @@ def checks_of(op: Any) -> list[Check]:
 
 def is_fault_of_the_rule(arrays: Sequence[Array], error: Exception) -> bool:
     """Whether an AttributeError says something of the rule itself, and not of a wrong argument."""
-    if not isinstance(error, AttributeError):
+    if not isinstance(error, AttributeError) or not any([type(a) in NAMESPACES for a in arrays]):
         return False
     known = [a for a in arrays if type(a) not in NAMESPACES]
     return not any([error.obj is a for a in known])
@@ -280,6 +347,8 @@ def sizes_agree_elsewhere(name: str, arrays: Sequence[Array], settings: Settings
     """cat, stack: the shapes are equal, for cat but for the size at `dim`."""
     shapes = shapes_in(arrays)
     dim = settings.get("dim", 0)
+    if not is_integer(dim):
+        return TypeError(f"{name}: expected dim to be an integer, got {describe(dim)}")
     kept = [list(shape) for shape in shapes]
     if name == "cat" and all(kept):
         for sizes in kept:
@@ -438,6 +507,12 @@ def wrong_part(name: str, part: Any, dim: int, shape: Shape) -> Found:
     )
 
 
+def dtype_of(a: Any) -> np.dtype[Any]:
+    """The dtype of an array, or of a number as NumPy takes it."""
+    found: np.dtype[Any] = a.dtype if hasattr(a, "dtype") else np.asarray(a).dtype
+    return found
+
+
 def no_booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
     """neg, sign, sub: of numbers."""
     if not any([getattr(a, "dtype", np.dtype(float)).kind == "b" for a in arrays]):
@@ -448,7 +523,7 @@ def no_booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found
 def booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
     """bitwise_and, bitwise_or ..: of booleans or integers."""
     for a in arrays:
-        dtype = getattr(a, "dtype", np.asarray(a).dtype)
+        dtype = dtype_of(a)
         if dtype.kind not in "biu":
             return TypeError(f"{name}: expected booleans, got {dtype}; compare first, x > 0 say")
     return None
@@ -456,7 +531,7 @@ def booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
 
 def floats_for_negative_powers(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
     """pow: an integer has no negative power."""
-    if any([getattr(a, "dtype", np.asarray(a).dtype).kind == "f" for a in arrays]):
+    if any([dtype_of(a).kind == "f" for a in arrays]):
         return None
     exponent = arrays[1]
     lowest = exponent.min() if getattr(exponent, "size", 0) else exponent

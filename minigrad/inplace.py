@@ -265,7 +265,11 @@ class InPlace(Conversions):
             before = self.as_before()
             before.array = array.NAMESPACES[type(self.array)].clone(self.array)
             before.version = [0, None]
-        result = op(before, *[before if other is self else other for other in others])
+        try:
+            result = op(before, *[before if other is self else other for other in others])
+        except Exception as error:
+            errors.in_name_of(sign, error)
+            raise
         self.check_update(sign, result)
         self.write(sign, ..., result.array)
         if not is_recorded:
@@ -306,11 +310,11 @@ class InPlace(Conversions):
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Any:
         """self += alpha * other."""
-        return self.update("add_", ops.add, other if alpha == 1 else ops.mul(other, alpha))
+        return self.update("add_", partial(ops.add, alpha=alpha), other)
 
     def sub_(self, other: Any, *, alpha: Any = 1) -> Any:
         """self -= alpha * other."""
-        return self.update("sub_", ops.sub, other if alpha == 1 else ops.mul(other, alpha))
+        return self.update("sub_", partial(ops.sub, alpha=alpha), other)
 
     def mul_(self, other: Any) -> Any:
         """self *= other."""
@@ -391,8 +395,8 @@ class InPlace(Conversions):
         if named:
             raise TypeError(f"uniform_: expected from, to and generator, got {sorted(named)}")
         source = self.source_of_floats("uniform_", generator)
-        low = arguments.as_number("uniform_", "from", low)
-        to = arguments.as_number("uniform_", "to", to)
+        low = arguments.as_real("uniform_", "from", low)
+        to = arguments.as_real("uniform_", "to", to)
         if not low <= to:
             raise ValueError(f"uniform_: expected from below to, got {low} and {to}")
         drawn = source.random(self.shape, dtype=self.dtype)
@@ -401,8 +405,8 @@ class InPlace(Conversions):
     def normal_(self, mean: Any = 0.0, std: Any = 1.0, *, generator: Any = None) -> Any:
         """Draw every element from the normal distribution of this mean and deviation."""
         source = self.source_of_floats("normal_", generator)
-        mean = arguments.as_number("normal_", "mean", mean)
-        std = arguments.as_number("normal_", "std", std)
+        mean = arguments.as_real("normal_", "mean", mean)
+        std = arguments.as_real("normal_", "std", std)
         if std < 0:
             raise ValueError(f"normal_: expected std of 0 or more, got {std}")
         drawn = source.standard_normal(self.shape, dtype=self.dtype)
@@ -411,7 +415,7 @@ class InPlace(Conversions):
     def bernoulli_(self, p: Any = 0.5, *, generator: Any = None) -> Any:
         """Make every element 1 with probability p, a number or a tensor that broadcasts, else 0."""
         if not isinstance(p, TensorBase):
-            p = arguments.as_number("bernoulli_", "p", p)
+            p = arguments.as_real("bernoulli_", "p", p)
         chances = to_numpy(p.array) if isinstance(p, TensorBase) else np.asarray(p)
         if not ((chances >= 0) & (chances <= 1)).all():
             raise ValueError(f"bernoulli_: expected p from 0 to 1, got {p}")
@@ -445,35 +449,43 @@ class InPlace(Conversions):
         self.become(None)
         return self
 
-    def reshape_in_place(self, op: Any, *args: Any) -> Any:
-        """self as op(self, *args) shows it, in the same memory."""
+    def reshape_in_place(self, name: str, op: Any, *args: Any) -> Any:
+        """self as op(self, *args) shows it, in the same memory, for the method `name`."""
         if self.requires_grad and self.node is None:
-            raise RuntimeError(errors.LEAF_IN_PLACE.format(f"{op.__name__}_"))
-        with set_grad_enabled(self.wants_grad, immediately=False):
-            result = op(self.as_before(), *args)
+            raise RuntimeError(errors.LEAF_IN_PLACE.format(name))
+        try:
+            with set_grad_enabled(self.wants_grad, immediately=False):
+                result = op(self.as_before(), *args)
+        except Exception as error:
+            errors.in_name_of(name, error)
+            raise
         self.become(result.node, result.index)
         self.array = result.array
         return self
 
     def unsqueeze_(self, dim: int) -> Any:
         """self with a new dimension of size 1 at `dim`."""
-        return self.reshape_in_place(functional.unsqueeze, dim)
+        return self.reshape_in_place("unsqueeze_", functional.unsqueeze, dim)
 
     def squeeze_(self, dim: Any = None) -> Any:
         """self without its dimensions of size 1, or without those of `dim` that are."""
-        return self.reshape_in_place(functional.squeeze, dim)
+        return self.reshape_in_place("squeeze_", functional.squeeze, dim)
 
     def transpose_(self, dim0: int, dim1: int) -> Any:
         """self with two dimensions exchanged."""
-        return self.reshape_in_place(functional.transpose, dim0, dim1)
+        return self.reshape_in_place("transpose_", functional.transpose, dim0, dim1)
 
     def swapaxes_(self, axis0: int, axis1: int) -> Any:
         """transpose_, by NumPy's name."""
-        return self.transpose_(axis0, axis1)
+        return self.reshape_in_place("swapaxes_", functional.transpose, axis0, axis1)
+
+    def swapdims_(self, dim0: int, dim1: int) -> Any:
+        """transpose_, by another name of PyTorch's."""
+        return self.reshape_in_place("swapdims_", functional.transpose, dim0, dim1)
 
     def t_(self) -> Any:
         """self as its transpose."""
-        return self.reshape_in_place(functional.t)
+        return self.reshape_in_place("t_", functional.t)
 
 
 # Functions in place: exp_() is exp, and so on
@@ -512,7 +524,6 @@ OTHER_NAMES = {
     "negative_": "neg_",
     "sgn_": "sign_",
     "subtract_": "sub_",
-    "swapdims_": "transpose_",
     "true_divide_": "div_",
 }
 for other_name, name in OTHER_NAMES.items():

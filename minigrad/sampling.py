@@ -13,14 +13,16 @@ import numpy as np
 
 from minigrad import array
 from minigrad.arguments import (
+    as_dtype,
+    as_input,
     as_integer,
     as_operands,
     given_size,
     refuse_out,
 )
 from minigrad.array import get_default_dtype, int64, to_numpy
-from minigrad.autograd import TensorBase
-from minigrad.creation import as_dtype, as_size, like, make
+from minigrad.creation import LARGEST, as_size, like, make
+from minigrad.errors import speaks_for_itself
 from minigrad.random import source_of
 from minigrad.tensor import Tensor
 
@@ -57,12 +59,14 @@ def randn(*size: Any, dtype: Any = None, **keywords: Any) -> Tensor:
     return make("randn", values, **keywords)
 
 
+@speaks_for_itself
 def rand_like(input: Tensor, **keywords: Any) -> Tensor:
     """Uniform in [0, 1), in the shape of `input`, and by default in its dtype and on its device."""
     keywords = like("rand_like", input, keywords)
     return rand(tuple(input.shape), **keywords)
 
 
+@speaks_for_itself
 def randn_like(input: Tensor, **keywords: Any) -> Tensor:
     """Normal, in the shape of `input`, and by default in its dtype and on its device."""
     keywords = like("randn_like", input, keywords)
@@ -95,11 +99,14 @@ def randint(
     high = as_integer("randint", "high", high)
     if low >= high:
         raise ValueError(f"randint: expected low below high, got {low} and {high}")
+    if low < -LARGEST - 1 or high > LARGEST:
+        raise ValueError(f"randint: expected limits that int64 holds, got {low} and {high}")
     source = source_among("randint", keywords)
     values: Any = source.integers(low, high, size=as_size("randint", tuple(size)))
     return make("randint", values, dtype, **keywords)
 
 
+@speaks_for_itself
 def randint_like(input: Tensor, low: Any = None, high: Any = None, **keywords: Any) -> Tensor:
     """Integers, uniform in [low, high), in the shape of `input`, its dtype and on its device."""
     keywords = like("randint_like", input, keywords)
@@ -110,11 +117,12 @@ def randint_like(input: Tensor, low: Any = None, high: Any = None, **keywords: A
 
 def randperm(n: int, *, dtype: Any = int64, **keywords: Any) -> Tensor:
     """(n,): the numbers 0 .. n - 1 in random order."""
-    (count,) = as_size("randperm", (n,))
+    (count,) = as_size("randperm", (as_integer("randperm", "n", n),))
     order = source_among("randperm", keywords).permutation(count)
     return make("randperm", order, dtype, **keywords)
 
 
+@speaks_for_itself
 def normal(
     mean: Any = 0.0,
     std: Any = 1.0,
@@ -131,7 +139,9 @@ def normal(
     """
     refuse_out("normal", out)
     mean, std = as_operands("normal", mean, std)
-    tensors = [t for t in (mean, std) if isinstance(t, TensorBase)]
+    tensors = [as_input("normal", t) for t in (mean, std) if hasattr(t, "dtype")]
+    if any([t.dtype.kind not in "fiub" for t in tensors]):
+        raise TypeError("normal: expected real means and deviations, got complex ones")
     if not tensors and size is None:
         raise TypeError("normal: expected a tensor of means or deviations, or a size, got numbers")
     means, deviations = [to_numpy(getattr(t, "array", np.asarray(t))) for t in (mean, std)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import aliases, arguments, array, backward, distributions, functional, ops
+from minigrad import aliases, arguments, array, backward, distributions, errors, functional, ops
 from minigrad.arguments import as_shape, normalize_dim
 from minigrad.autograd import TensorBase, changes
 from minigrad.convert import (
@@ -204,7 +204,11 @@ class Tensor(InPlace):
     def __contains__(self, element: Any) -> bool:
         if is_never_equal(element):
             raise TypeError(f"in: expected a number or a tensor, got a {type(element).__name__}")
-        return bool(ops.eq(self, element).any())
+        try:
+            return bool(ops.eq(self, element).any())
+        except Exception as error:
+            errors.in_name_of("in", error)
+            raise
 
     __lt__ = ops.lt
     __le__ = ops.le
@@ -241,7 +245,11 @@ class Tensor(InPlace):
         return tuple(tensors) if isinstance(found, tuple) else tensors[0]
 
     def __divmod__(self, other: Any) -> Any:
-        return self // other, self % other
+        try:
+            return self // other, self % other
+        except Exception as error:
+            errors.in_name_of("divmod", error)
+            raise
 
     def __getitem__(self, index: Any) -> Any:
         if is_plain_index(index):
@@ -269,7 +277,16 @@ class Tensor(InPlace):
         """
         return ops.reshape(self, shape=as_shape("reshape", sizes, shape))
 
-    view = reshape  # also where PyTorch refuses, since the memory is not in that order
+    def view(self, *sizes: Any, shape: Any = None) -> Any:
+        """reshape, by another name: also where PyTorch refuses, for the order of the memory.
+
+        `x.view(torch.float64)`, the same bytes as another dtype, is refused.
+        """
+        try:
+            return ops.reshape(self, shape=as_shape("view", sizes, shape))
+        except Exception as error:
+            errors.in_name_of("view", error)
+            raise
 
     def permute(self, *order: Any, dims: Any = None) -> Any:
         """The dimensions in another order: `x.permute(1, 0)`, `x.permute((1, 0))`."""
@@ -283,12 +300,17 @@ class Tensor(InPlace):
         """Copies of self next to each other, so many times along each dimension."""
         return functional.tile(self, as_shape("tile", times, dims))
 
+    @errors.speaks_for_itself
     def view_as(self, other: Any) -> Any:
         """The elements in the shape of another tensor."""
-        return ops.reshape(self, shape=tuple(arguments.as_input("view_as", other).shape))
+        return self.view(arguments.as_input("view_as", other).shape)
 
-    reshape_as = view_as
+    @errors.speaks_for_itself
+    def reshape_as(self, other: Any) -> Any:
+        """The elements in the shape of another tensor."""
+        return self.reshape(arguments.as_input("reshape_as", other).shape)
 
+    @errors.speaks_for_itself
     def expand_as(self, other: Any) -> Any:
         """self repeated to the shape of another tensor, without a copy."""
         return functional.expand(self, tuple(arguments.as_input("expand_as", other).shape))

@@ -126,10 +126,25 @@ ALSO = {  # whose words a refusal may use as well
     "collate": "DataLoader",
     "default_collate": "DataLoader collate",
     "__setitem__": "[]=",
+    "__contains__": "in",
     "__iadd__": "+=",
     "__isub__": "-=",
     "__imul__": "*=",
     "__itruediv__": "/=",
+}
+
+OPERATORS = {  # what x + y is called: a refusal says the sign, or the op that it is
+    "add": "+ add",
+    "sub": "- sub",
+    "mul": "* mul",
+    "truediv": "/ div",
+    "floordiv": "// floor_divide",
+    "mod": "% remainder",
+    "pow": "** pow",
+    "matmul": "@ matmul",
+    "and": "& bitwise_and",
+    "or": "| bitwise_or",
+    "xor": "^ bitwise_xor",
 }
 
 
@@ -141,6 +156,8 @@ def names_in(name: str) -> set[str]:
     if owner in ("mg", "x"):  # absolute is abs
         same = getattr(getattr(mg, word.rstrip("_"), None), "__name__", word)
         words |= {same, f"{same}_"}
+    if word.startswith("__"):
+        words |= set(OPERATORS.get(word.strip("_").removeprefix("r"), "").split())
     if owner[:1].isupper():
         words.add(owner)
     return words

@@ -453,7 +453,7 @@ SENTENCES: dict[str, tuple[Any, type[Exception], str]] = {
     "no such device": (
         lambda: mg.ones(2, device="tpu"),
         ValueError,
-        "device: expected one of 'cpu', 'cuda'.* got 'tpu'",
+        r"ones \(device\): expected one of 'cpu', 'cuda'.* got 'tpu'",
     ),
     "a word that no GPU knows": (
         lambda: NUMPY.frompyfunc,
@@ -468,7 +468,7 @@ SENTENCES: dict[str, tuple[Any, type[Exception], str]] = {
     "to what": (
         lambda: X.to("floatt"),
         TypeError,
-        "to: 'floatt' is neither a dtype nor one of the devices",
+        "to: expected a dtype, a tensor or a device, got 'floatt'; minigrad.float32, say",
     ),
     "a copy too large": (
         lambda: mg.zeros(2).copy_(V),

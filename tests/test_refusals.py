@@ -1,5 +1,6 @@
 """The sentence of each refusal of the engine, word for word where it names what it was given."""
 
+import itertools
 import re
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -24,6 +25,133 @@ Refusal = tuple[str, Callable[[], Any], type[Exception], str]
 
 
 REFUSALS: list[Refusal] = [
+    (
+        "a flag that is no bool",
+        lambda: mg.sum(X, 0, keepdim=1),
+        TypeError,
+        "sum: expected keepdim to be True or False, got 1",
+    ),
+    (
+        "a flag that is a word",
+        lambda: X.argsort(descending="no"),
+        TypeError,
+        "argsort: expected descending to be True or False, got 'no'",
+    ),
+    (
+        "a flag that is an array",
+        lambda: X.std(0, unbiased=np.ones(3)),
+        TypeError,
+        "std: expected unbiased to be True or False, got float64(3,)",
+    ),
+    (
+        "a flag that is a tensor",
+        lambda: mg.topk(X, 1, largest=mg.tensor(True)),
+        TypeError,
+        "topk: expected largest to be True or False, got bool()",
+    ),
+    (
+        "a flag of grad",
+        lambda: mg.grad(LEAF.sum(), LEAF, create_graph="yes"),
+        TypeError,
+        "grad: expected create_graph to be True or False, got 'yes'",
+    ),
+    (
+        "a flag of a new tensor",
+        lambda: X.new_full((2,), 0.5, requires_grad=1),
+        TypeError,
+        "new_full: expected requires_grad to be True or False, got 1",
+    ),
+    (
+        "alpha",
+        lambda: X.add_(X, alpha="abc"),
+        TypeError,
+        "add_: expected alpha to be a number, got 'abc'",
+    ),
+    (
+        "a complex correction",
+        lambda: X.var(correction=1j),
+        TypeError,
+        "var: expected correction to be a real number, got 1j",
+    ),
+    (
+        "decimals beyond float64",
+        lambda: X.round(decimals=2**40),
+        ValueError,
+        "round: expected decimals from -308 to 308, got 1099511627776",
+    ),
+    (
+        "a device, by the function that was called",
+        lambda: mg.zeros(2, device="abc"),
+        ValueError,
+        "zeros (device): expected one of 'cpu', 'cuda', 'strict' or 'cuda:1', got 'abc'",
+    ),
+    (
+        "a dtype, by the function that was called",
+        lambda: X.mean(dtype="abc"),
+        TypeError,
+        "mean: expected a dtype, got 'abc'; minigrad.float32, say",
+    ),
+    (
+        "a function that is composed of another",
+        lambda: mg.addmm(X, X, X),
+        ValueError,
+        "addmm (mm): expected equal inner sizes, got (2, 3) and (2, 3)",
+    ),
+    (
+        "another name of a function",
+        lambda: X.view(5),
+        ValueError,
+        "view (reshape): expected a shape of 6 elements, got (5,)",
+    ),
+    (
+        "a change in place",
+        lambda: X.swapaxes_(0, 2),
+        IndexError,
+        "swapaxes_ (transpose): expected a dim from -2 to 1, got dim 2, which does not exist in a "
+        "tensor of 2 dimensions",
+    ),
+    (
+        "an array of words",
+        lambda: mg.sort(np.array(["a", "b"])),
+        TypeError,
+        "sort: expected numbers, got an array of <U1",
+    ),
+    (
+        "a range without end",
+        lambda: mg.arange(0, float("inf")),
+        ValueError,
+        "arange: expected finite numbers, got 0, inf and 1",
+    ),
+    (
+        "a range that no memory holds",
+        lambda: mg.arange(2**40),
+        MemoryError,
+        "arange: expected sizes that some memory holds, got (1099511627776,)",
+    ),
+    (
+        "copies that no memory holds",
+        lambda: mg.repeat_interleave(X, 2**40),
+        MemoryError,
+        "repeat_interleave: expected sizes that some memory holds, got (1099511627776, 6)",
+    ),
+    (
+        "tensors without end",
+        lambda: mg.grad(LEAF.sum(), itertools.repeat(LEAF)),
+        ValueError,
+        "grad: expected at most 1000000 tensors, got more",
+    ),
+    (
+        "a shape that may not end",
+        lambda: mg.reshape(X, map(int, "32")),
+        TypeError,
+        "reshape: expected shape to be a tuple of integers, got <map",
+    ),
+    (
+        "src of other dimensions",
+        lambda: mg.scatter(X, 0, mg.tensor([[0, 1, 0]]), mg.ones(3)),
+        ValueError,
+        "scatter: expected src of 2 dimensions, got shape (3,)",
+    ),
     (
         "matmul of a number",
         lambda: ops.matmul(1.0, X),
@@ -432,7 +560,7 @@ REFUSALS: list[Refusal] = [
         "op with a word as flag",
         lambda: mg.op(over_time="yes"),
         TypeError,
-        "op: expected True or False as over_time, got 'yes'",
+        "op: expected over_time to be True or False, got 'yes'",
     ),
     (
         "explain with a list of names",
@@ -450,7 +578,7 @@ REFUSALS: list[Refusal] = [
         "a mode that is a number",
         lambda: mg.set_grad_enabled(1),
         TypeError,
-        "set_grad_enabled: expected True or False as the mode, got 1",
+        "set_grad_enabled: expected mode to be True or False, got 1",
     ),
     (
         "a default dtype that is an array",

@@ -434,7 +434,7 @@ def test_an_integer_is_held_or_refused() -> None:
             x[:] = value
     x[0] = np.int64(-(2**31))
     assert x.tolist() == [-(2**31), 0]
-    with pytest.raises(ValueError, match="add: expected a number that int32 can hold"):
+    with pytest.raises(ValueError, match=r"\+= \(add\): expected a number that int32 can hold"):
         x += 2**40
     for value in (float("nan"), float("inf")):
         with pytest.raises(ValueError, match="int: expected a finite number"):

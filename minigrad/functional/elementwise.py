@@ -12,13 +12,15 @@ from minigrad.arguments import (
     as_floats,
     as_input,
     as_integer,
-    as_number,
     as_operands,
+    as_real,
+    check_flag,
     check_held,
     check_one_device,
     refuse_out,
 )
 from minigrad.array import to_numpy
+from minigrad.errors import speaks_for_itself
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -42,6 +44,7 @@ def rsqrt(input: Tensor, *, out: None = None) -> Tensor:
     return 1.0 / ops.sqrt(x)
 
 
+@speaks_for_itself
 def exp2(input: Tensor, *, out: None = None) -> Tensor:
     """2ˣ, of integers as floats."""
     x = as_input("exp2", input, out=out)
@@ -98,11 +101,13 @@ def nan_where_neither(holds: Tensor, x: Tensor) -> Tensor:
     return ops.where(holds, x, float("nan")) if x.dtype.kind == "f" else x
 
 
+@speaks_for_itself
 def clamp_min(input: Tensor, min: Any, *, out: None = None) -> Tensor:
     """x, or `min` where that is larger."""
     return clamp(as_input("clamp_min", input, out=out), min=min)
 
 
+@speaks_for_itself
 def clamp_max(input: Tensor, max: Any, *, out: None = None) -> Tensor:
     """x, or `max` where that is smaller."""
     return clamp(as_input("clamp_max", input, out=out), max=max)
@@ -141,6 +146,8 @@ def atan2(input: Any, other: Any, *, out: None = None) -> Tensor:
 
 # Rounding
 
+MOST_DECIMALS = 308  # 10³⁰⁸ is the largest power of ten that float64 holds
+
 
 def round(input: Tensor, *, decimals: int = 0, out: None = None) -> Tensor:
     """The nearest integer, the even one of two; with `decimals`, the nearest multiple of 10⁻ⁿ."""
@@ -148,12 +155,17 @@ def round(input: Tensor, *, decimals: int = 0, out: None = None) -> Tensor:
     decimals = as_integer("round", "decimals", decimals)
     if decimals == 0 or x.dtype.kind not in "fc":
         return ops.rint(x)
+    if abs(decimals) > MOST_DECIMALS:
+        raise ValueError(
+            f"round: expected decimals from {-MOST_DECIMALS} to {MOST_DECIMALS}, got {decimals}"
+        )
     scale = 10.0 ** abs(decimals)
     if decimals > 0:
         return ops.rint(x * scale) / scale
     return ops.rint(x / scale) * scale
 
 
+@speaks_for_itself
 def frac(input: Tensor, *, out: None = None) -> Tensor:
     """x without its whole part, of the sign of x. Raises TypeError for integers."""
     x = as_input("frac", input, out=out)
@@ -252,11 +264,12 @@ def close_elements(
     name: str, input: Tensor, other: Tensor, rtol: float, atol: float, equal_nan: bool
 ) -> Tensor:
     """Whether two elements are close, as isclose says; on behalf of `name`."""
+    check_flag(name, "equal_nan", equal_nan)
     a = as_input(name, input).detach()
     b = as_input(name, other).detach()
     a, b = as_operands(name, a, b)
-    rtol = as_number(name, "rtol", rtol)
-    atol = as_number(name, "atol", atol)
+    rtol = as_real(name, "rtol", rtol)
+    atol = as_real(name, "atol", atol)
     if a.dtype.kind == "b" and b.dtype.kind == "b":
         return ops.eq(a, b)
     with np.errstate(invalid="ignore"):  # ∞ - ∞

@@ -11,16 +11,19 @@ from minigrad.arguments import (
     check_one_device,
     refuse_out,
 )
+from minigrad.errors import speaks_for_itself
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 
+@speaks_for_itself
 def concat(tensors: Any, dim: int = 0, *, out: None = None) -> Tensor:
     """cat, by its longer name."""
     return ops.cat(listed("concat", tensors, out), dim)
 
 
+@speaks_for_itself
 def concatenate(tensors: Any, axis: int = 0, *, dim: int | None = None, out: None = None) -> Tensor:
     """cat, by NumPy's name."""
     along = axis if dim is None else dim
@@ -76,7 +79,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         tensors = tuple(tensors[0])
     axes = listed("meshgrid", tensors)
     check_one_device("meshgrid", *axes)
-    if indexing not in (None, "ij", "xy"):
+    if indexing is not None and not (isinstance(indexing, str) and indexing in ("ij", "xy")):
         raise ValueError(f"meshgrid: expected indexing 'ij' or 'xy', got {indexing!r}")
     if any([x.ndim > 1 for x in axes]):
         raise ValueError(

@@ -13,6 +13,8 @@ from minigrad import ops
 from minigrad.arguments import (
     as_input,
     as_integer,
+    as_sizes,
+    check_flag,
     check_index,
     check_not_empty,
     normalize_dim,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort x along `dim`; equal elements stay in order."""
+    check_flag("argsort", "stable", stable)
     return order_of("argsort", as_input("argsort", input), dim, descending)
 
 
@@ -37,12 +40,14 @@ def sort(
     input: Tensor,
     dim: int = -1,
     descending: bool = False,
-    stable: bool = False,
+    stable: bool | None = False,
     *,
     out: None = None,
 ) -> ValuesAndIndices:
     """(values, indices): x sorted along `dim`; equal elements stay in order."""
     x = as_input("sort", input, out=out)
+    if stable is not None:
+        check_flag("sort", "stable", stable)
     indices = order_of("sort", x, dim, descending)
     if not x.ndim:
         return ValuesAndIndices(ops.clone(x), indices)
@@ -51,6 +56,7 @@ def sort(
 
 def order_of(name: str, x: Tensor, dim: Any, descending: bool) -> Any:
     """The indices that sort x along `dim`."""
+    check_flag(name, "descending", descending)
     dim = normalize_dim(name, x, dim)
     if not x.ndim:
         return TensorBase.tensor_class(placed_like(x, np.zeros((), np.int64)))
@@ -106,6 +112,8 @@ def topk(
     Raises ValueError where there are fewer than k.
     """
     x = as_input("topk", input, out=out)
+    check_flag("topk", "largest", largest)
+    check_flag("topk", "sorted", sorted)
     k = as_integer("topk", "k", k)
     dim = normalize_dim("topk", x, dim)
     n = x.shape[dim] if x.ndim else 1
@@ -124,6 +132,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: None =
     Over all elements, equal ones share the gradient evenly.
     """
     x = as_input("median", input, out=out)
+    check_flag("median", "keepdim", keepdim)
     if dim is None:
         return median_of_all(x)
     dim = normalize_dim("median", x, dim)
@@ -169,6 +178,9 @@ def unique(
     of each.
     """
     x = as_input("unique", input)
+    check_flag("unique", "sorted", sorted)
+    check_flag("unique", "return_inverse", return_inverse)
+    check_flag("unique", "return_counts", return_counts)
     if dim is not None:
         dim = normalize_dim("unique", x, dim)
     values, inverse, counts = np.unique(
@@ -196,9 +208,12 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     least = as_integer("bincount", "minlength", minlength)
     if least < 0:
         raise ValueError(f"bincount: expected minlength of 0 or more, got {least}")
+    as_sizes("bincount", (least,))  # that some memory holds
     if weights is None:
         return TensorBase.tensor_class(placed_like(x, np.bincount(ids, minlength=least)))
     values = to_numpy(as_input("bincount", weights).array)
+    if values.dtype.kind == "c":
+        raise TypeError("bincount: expected real weights, got complex ones")
     if values.shape != ids.shape:
         raise ValueError(
             f"bincount: expected one weight for each of {ids.size} integers, got {values.shape}"

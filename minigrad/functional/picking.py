@@ -17,6 +17,7 @@ from minigrad.arguments import (
     as_operands,
     broadcast_shape,
     check_bounds,
+    check_flag,
     check_index,
     check_one_device,
     counted_from_front,
@@ -25,6 +26,7 @@ from minigrad.arguments import (
 )
 from minigrad.array import NAMESPACES, Array, to_numpy
 from minigrad.autograd import TensorBase
+from minigrad.errors import speaks_for_itself
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -66,6 +68,7 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return ops.getitem(x, index=(*[slice(None)] * dim, slice(from_front, from_front + count)))
 
 
+@speaks_for_itself
 def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """Every slice of `size` along a dimension, `step` apart: their number there, the size last.
 
@@ -104,6 +107,7 @@ def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Te
     return ops.diagonal(ops.permute(x, [*others, first, second]), offset=offset)
 
 
+@speaks_for_itself
 def diag(input: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
     """The diagonal of a matrix; of a vector the matrix that has it as its diagonal."""
     x = as_input("diag", input, out=out)
@@ -131,6 +135,7 @@ def gather(
     Raises IndexError where one lies outside of x.
     """
     x = as_input("gather", input, out=out)
+    check_flag("gather", "sparse_grad", sparse_grad)
     if sparse_grad:
         raise NotImplementedError("gather: sparse_grad=True is not supported; leave it out")
     dim = normalize_dim("gather", x, dim)
@@ -247,6 +252,7 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: None = None) -> Any:
     as_tuple: one tensor (n,) for each dimension, which can be used as an index.
     """
     x = as_input("nonzero", input, out=out)
+    check_flag("nonzero", "as_tuple", as_tuple)
     values = to_numpy(x.array)
     if as_tuple:
         found = np.nonzero(np.atleast_1d(values))

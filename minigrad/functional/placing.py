@@ -9,6 +9,7 @@ import numpy as np
 from minigrad import ops
 from minigrad.arguments import (
     as_input,
+    as_number,
     as_operands,
     check_bounds,
     check_index,
@@ -81,6 +82,7 @@ def index_add(
     x = as_input("index_add", input, out=out)
     source = as_input("index_add", source)
     places = places_along("index_add", x, dim, index, source)
+    alpha = as_number("index_add", "alpha", alpha)
     return added_at("index_add", x, places, source if alpha == 1 else source * alpha)
 
 
@@ -112,6 +114,10 @@ def grid_of(name: str, x: Tensor, dim: Any, index: Any, src: Any) -> tuple[Any, 
     check_index(name, index, x.ndim)
     check_one_device(name, x, index, src)
     shape = tuple(index.shape)
+    if len(getattr(src, "shape", ())) not in (0, x.ndim):
+        raise ValueError(
+            f"{name}: expected src of {x.ndim} dimensions, got shape {tuple(src.shape)}"
+        )
     for d in range(x.ndim):
         fits_x = d == dim or shape[d] <= x.shape[d]
         fits_src = not getattr(src, "shape", ()) or shape[d] <= src.shape[d]

@@ -14,6 +14,7 @@ from minigrad.arguments import (
     broadcast_shape,
     check_one_device,
 )
+from minigrad.errors import speaks_for_itself
 from minigrad.functional.shape import squeeze
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ def outer(input: Tensor, vec2: Tensor, *, out: None = None) -> Tensor:
     return ops.expand_dims(a, 1) * b
 
 
+@speaks_for_itself
 def addmm(
     input: Any, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1, out: None = None
 ) -> Tensor:
@@ -107,6 +109,7 @@ def addmm(
     return added("addmm", input, product, beta, alpha)
 
 
+@speaks_for_itself
 def addmv(
     input: Any, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1, out: None = None
 ) -> Tensor:
@@ -115,6 +118,7 @@ def addmv(
     return added("addmv", input, product, beta, alpha)
 
 
+@speaks_for_itself
 def baddbmm(
     input: Any,
     batch1: Tensor,
@@ -153,6 +157,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: None = None) -> Tensor:
     b = as_input("tensordot", b)
     check_one_device("tensordot", a, b)
     if isinstance(dims, (list, tuple)):
+        if len(dims) != 2:
+            raise ValueError(f"tensordot: expected dims of a and of b, two lists, got {dims}")
         ours, theirs = dims
         of_a = as_dims("tensordot", a, ours)
         of_b = as_dims("tensordot", b, theirs)

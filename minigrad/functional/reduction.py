@@ -13,14 +13,16 @@ from minigrad import ops
 from minigrad.arguments import (
     as_floats,
     as_input,
-    as_number,
     as_operands,
+    as_real,
+    check_flag,
     check_not_empty,
     normalize_dim,
     reduced_dims,
     reduced_size,
 )
 from minigrad.autograd import TensorBase
+from minigrad.errors import speaks_for_itself
 from minigrad.functional.elementwise import any_unsigned, minimum
 from minigrad.functional.picking import picked, positions
 from minigrad.functional.shape import movedim, squeeze
@@ -43,6 +45,7 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = N
     Raises ValueError where there is no element.
     """
     x = as_input("amin", input, out=out)
+    check_flag("amin", "keepdim", keepdim)
     check_not_empty("amin", x, dim)
     if any_unsigned(x):
         return amin(x.long(), dim, keepdim).to(dtype=x.dtype)
@@ -76,6 +79,7 @@ def min_or_max(
     name: str, x: Tensor, dim: Any, keepdim: bool, of_all: Any, arg: Any, of_two: Any
 ) -> Any:
     """max and min: over all elements, of two tensors, or along `dim`."""
+    check_flag(name, "keepdim", keepdim)
     if isinstance(dim, TensorBase):
         return of_two(*as_operands(name, x, dim))
     if dim is None:
@@ -113,6 +117,8 @@ def mean(
 ) -> Tensor:
     """Σ x / n over `dim`, NaN where n is 0. Raises TypeError for integers, as var and std do."""
     x = as_input("mean", input, dtype, out)
+    if keepdim is not False:
+        check_flag("mean", "keepdim", keepdim)
     if x.dtype.kind not in "fcO":  # O: exact numbers, see minigrad.prove
         raise TypeError(
             f"mean: expected floats, got {x.dtype}, which has no mean of its own kind; "
@@ -158,13 +164,16 @@ def variance(
     name: str, x: Tensor, dim: Dim, correction: float, keepdim: bool, unbiased: bool | None
 ) -> Tensor:
     """var on behalf of `name`."""
+    check_flag(name, "keepdim", keepdim)
     if x.dtype.kind not in "fc":
         raise TypeError(f"{name}: expected floats, got {x.dtype}; use .float() first")
     if isinstance(dim, bool):  # PyTorch's var(x, False)
         dim, unbiased = None, dim
     if unbiased is not None:
+        check_flag(name, "unbiased", unbiased)
         correction = 1 if unbiased else 0
-    n = reduced_size(name, x, dim) - as_number(name, "correction", correction)
+    correction = 1 if correction is None else as_real(name, "correction", correction)
+    n = reduced_size(name, x, dim) - correction
     centred = x - mean(x, dim, keepdim=True)
     squares = ops.sum(centred * centred, dim=dim, keepdim=keepdim)
     if n > 0:
@@ -185,6 +194,7 @@ def variance(
     return infinite + ops.sqrt(nothing)  # √0, whose slope is ∞
 
 
+@speaks_for_itself
 def var_mean(
     input: Tensor,
     dim: Dim = None,
@@ -198,6 +208,7 @@ def var_mean(
     return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
+@speaks_for_itself
 def std_mean(
     input: Tensor,
     dim: Dim = None,
@@ -228,13 +239,8 @@ def norm(
     TypeError for integers in x.
     """
     x = as_input("norm", input, dtype, out)
-    p = 2 if p == "fro" else p
-    if p in ("nuc", 0):
-        raise NotImplementedError(
-            f"norm: p={p!r} is not supported; use another number, inf, -inf or 'fro'"
-        )
-    if not isinstance(p, (int, float)):
-        raise TypeError(f"norm: expected p to be a number or 'fro', got {p!r}")
+    check_flag("norm", "keepdim", keepdim)
+    p = order_of_norm(p)
     if x.dtype.kind not in "fc":
         raise TypeError(f"norm: expected floats, got {x.dtype}; use .float() first")
     if math.isinf(p) or p < 0:
@@ -252,6 +258,20 @@ def norm(
     return ops.where(is_zero, 0.0, ops.where(is_zero, 1.0, power) ** (1 / p))
 
 
+def order_of_norm(p: Any) -> float:
+    """The p of a norm as a number: 2 for "fro" and for None."""
+    if p is None or (isinstance(p, str) and p == "fro"):
+        return 2
+    if isinstance(p, str) and p != "nuc":
+        raise TypeError(f"norm: expected p to be a number or 'fro', got {p!r}")
+    order: float = 0 if isinstance(p, str) else as_real("norm", "p", p)
+    if order == 0:
+        raise NotImplementedError(
+            f"norm: p={p!r} is not supported; use another number, inf, -inf or 'fro'"
+        )
+    return order
+
+
 def power_of_magnitude(x: Tensor, p: float) -> Tensor:
     """|x|ᵖ, with the gradient 0 at 0, where it is infinite for p < 1."""
     magnitude = ops.abs(x)
@@ -265,6 +285,7 @@ def power_of_magnitude(x: Tensor, p: float) -> Tensor:
 def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False, *, out: None = None) -> Tensor:
     """log Σ eˣ over `dim`, shifted by the maximum so that nothing overflows; -∞ of no elements."""
     x = as_input("logsumexp", input, out=out)
+    check_flag("logsumexp", "keepdim", keepdim)
     if dim is None:
         raise TypeError("logsumexp: expected dim to be one or several dimensions, got None")
     x = as_floats(x)
@@ -292,6 +313,7 @@ def prod(
     0.
     """
     x = as_input("prod", input, dtype)
+    check_flag("prod", "keepdim", keepdim)
     if dtype is None and x.dtype.kind in "bui":
         x = x.long()
     ndim = x.ndim

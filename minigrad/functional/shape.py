@@ -205,9 +205,15 @@ def keep_triangle(name: str, x: Tensor, diagonal: int, keep: Any) -> Tensor:
         raise ValueError(
             f"{name}: expected a tensor of at least 2 dimensions, got shape {tuple(x.shape)}"
         )
+    diagonal = bounded(diagonal, x.shape[-2] + x.shape[-1])
     rows, columns = np.ogrid[: x.shape[-2], : x.shape[-1]]
     outside = ~keep(columns, rows + diagonal)
     return ops.where(placed_like(x, outside), False, x)  # False is 0 in the dtype of x
+
+
+def bounded(n: int, size: int) -> int:
+    """n, or the nearest number within ±size, where a larger one means the same."""
+    return builtins.max(-size, builtins.min(n, size))
 
 
 def tile(input: Tensor, dims: Any) -> Tensor:
@@ -291,7 +297,9 @@ def repeat_interleave(
         check_index("repeat_interleave", repeats, 1)
         times = np.asarray(repeats.cpu())  # type: ignore[attr-defined]
     else:
-        times = np.array([as_integer("repeat_interleave", "repeats", repeats)])
+        count = as_integer("repeat_interleave", "repeats", repeats)
+        as_sizes("repeat_interleave", (count, n))  # that some memory holds
+        times = np.array([count])
     if len(times) not in (1, n) or (times < 0).any():
         raise ValueError(
             f"repeat_interleave: expected one number of 0 or more, or {n}, one for each slice, "

@@ -9,7 +9,16 @@ from minigrad.autograd import nondifferentiable, op
 def reshape(xp, x, *, shape):
     """y = x in another shape (-1: whatever is left),    ∂x = ∂y in x's shape."""
     before = x.shape
-    return xp.reshape(x, tuple(shape)), (lambda g: xp.reshape(g, before),)
+    return xp.reshape(x, as_tuple(shape)), (lambda g: xp.reshape(g, before),)
+
+
+def as_tuple(shape):
+    """A shape as a tuple. Raises TypeError for an iterator, which may not end."""
+    if type(shape) is tuple:
+        return shape
+    if not hasattr(shape, "__getitem__"):
+        raise TypeError("shape")
+    return tuple(shape)
 
 
 @op
@@ -40,7 +49,7 @@ def expand_dims(xp, x, *, dim):
 @op
 def broadcast_to(xp, x, *, shape):
     """y = x repeated to `shape`,    ∂x = Σ ∂y over the repeats (which the engine does)."""
-    return xp.broadcast_to(x, tuple(shape)), (lambda g: g,)
+    return xp.broadcast_to(x, as_tuple(shape)), (lambda g: g,)
 
 
 @op

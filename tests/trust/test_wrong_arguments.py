@@ -20,8 +20,6 @@ import minigrad as mg
 # Where Python's or NumPy's own words still come through, at most so often of a thousand calls
 OPEN = {
     "nn": 20,
-    "mg": 13,
-    "x": 10,
     "F": 8,
 }
 NAMES = public_names()
