@@ -118,7 +118,7 @@ def judged(name: str, error: BaseException) -> str:
         return "sentence"
     if isinstance(error, (LawBroken, LawsBroken)):
         return "sentence"  # the verdict that was asked for; what does not work breaks a law
-    start = re.match(r"[\w.]+(?=[:(])", text) or text.split()[0] in mg.OPS
+    start = re.match(r"[\w.]+(?=[:(]| \()", text) or text.split()[0] in mg.OPS
     return "of an inner op" if start else "no name"
 
 
