@@ -7,13 +7,15 @@ from typing import Any
 from minigrad import Tensor, full
 
 from . import functional as F
-from .arguments import as_number, refuse_unsupported
+from .arguments import as_number, check_sizes, refuse_unsupported
+from .checked import checked
 from .module import Module, Parameter
 
 
 class WithInplace(Module):
     """What the activations share whose only setting is PyTorch's `inplace`."""
 
+    @checked
     def __init__(self, inplace: bool = False):
         self.inplace = inplace
 
@@ -45,6 +47,7 @@ class ReLU(WithInplace):
 class LeakyReLU(Module):
     """y = x where x > 0, else negative_slope x    (Maas et al. 2013)."""
 
+    @checked
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False):
         self.negative_slope = negative_slope
         self.inplace = inplace
@@ -59,6 +62,7 @@ class LeakyReLU(Module):
 class ELU(Module):
     """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
 
+    @checked
     def __init__(self, alpha: float = 1.0, inplace: bool = False):
         self.alpha = alpha
         self.inplace = inplace
@@ -80,6 +84,7 @@ class SiLU(WithInplace):
 class GELU(Module):
     """y = x Φ(x) = ½ x (1 + erf(x / √2)); see `functional.gelu`    (Hendrycks & Gimpel 2016)."""
 
+    @checked
     def __init__(self, approximate: str = "none"):
         self.approximate = approximate
 
@@ -93,6 +98,7 @@ class GELU(Module):
 class Softplus(Module):
     """y = log(1 + e^(βx)) / β, and x itself where βx > threshold    (Dugas et al. 2001)."""
 
+    @checked
     def __init__(self, beta: float = 1.0, threshold: float = 20.0):
         self.beta = beta
         self.threshold = threshold
@@ -114,6 +120,7 @@ class LogSigmoid(Module):
 class Softmax(Module):
     """y = eˣ / Σ eˣ along `dim`; without it see `functional.softmax`    (Bridle 1990)."""
 
+    @checked
     def __init__(self, dim: int | None = None):
         self.dim = dim
 
@@ -127,6 +134,7 @@ class Softmax(Module):
 class LogSoftmax(Module):
     """y = x - log Σ eˣ along `dim`; without it see `functional.log_softmax`."""
 
+    @checked
     def __init__(self, dim: int | None = None):
         self.dim = dim
 
@@ -140,6 +148,7 @@ class LogSoftmax(Module):
 class Softmin(Module):
     """y = e⁻ˣ / Σ e⁻ˣ along `dim`; without it see `functional.softmin`."""
 
+    @checked
     def __init__(self, dim: int | None = None):
         self.dim = dim
 
@@ -153,6 +162,7 @@ class Softmin(Module):
 class Hardtanh(Module):
     """y = min(max(x, min_val), max_val)."""
 
+    @checked
     def __init__(
         self,
         min_val: float = -1.0,
@@ -185,8 +195,13 @@ class Hardtanh(Module):
 class ReLU6(Hardtanh):
     """y = min(max(x, 0), 6)."""
 
+    @checked
     def __init__(self, inplace: bool = False):
         super().__init__(0.0, 6.0, inplace)
+
+    @checked
+    def forward(self, input: Tensor) -> Tensor:
+        return F.relu6(input, self.inplace)
 
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""
@@ -216,12 +231,14 @@ class Softsign(Module):
 class PReLU(Module):
     """y = x where x > 0, else a x; weight a (num_parameters,) is learned    (He et al. 2015)."""
 
+    @checked
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
     ):
         self.num_parameters = num_parameters
         self.init = init
-        self.weight = Parameter(full((num_parameters,), init, device=device, dtype=dtype))
+        check_sizes(type(self).__name__, 0, num_parameters=num_parameters)
+        self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
 
     def forward(self, input: Tensor) -> Tensor:
         return F.prelu(input, self.weight)
@@ -233,6 +250,7 @@ class PReLU(Module):
 class GLU(Module):
     """y = a σ(b), a and b being the two halves of x along `dim`    (Dauphin et al. 2017)."""
 
+    @checked
     def __init__(self, dim: int = -1):
         self.dim = dim
 

@@ -21,6 +21,7 @@ from .arguments import (
     place,
     refuse_unsupported,
 )
+from .checked import checked
 from .functional import (
     attend,
     linear,
@@ -50,6 +51,7 @@ class MultiheadAttention(Module):
     dtype.
     """
 
+    @checked
     def __init__(
         self,
         embed_dim: int,
@@ -241,6 +243,7 @@ class AdditiveAttention(Module):
     fit.
     """
 
+    @checked
     def __init__(self, query_size: int, key_size: int, hidden_size: int):
         sizes = {"query_size": query_size, "key_size": key_size, "hidden_size": hidden_size}
         check_sizes("AdditiveAttention", 1, **sizes)
@@ -302,6 +305,7 @@ class AttentionPooling(Module):
     ((2, 4), (2, 5))
     """
 
+    @checked
     def __init__(self, hidden_size: int):
         check_sizes("AttentionPooling", 1, hidden_size=hidden_size)
         self.score = Linear(hidden_size, 1)

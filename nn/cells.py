@@ -25,6 +25,7 @@ from .arguments import (
     describe,
     place,
 )
+from .checked import checked
 from .module import Module, Parameter
 
 
@@ -96,6 +97,7 @@ class Cell(Recurrent):
     bias_ih: Parameter | None
     bias_hh: Parameter | None
 
+    @checked
     def __init__(self, input_size: int, hidden_size: int, bias: bool, device: Any, dtype: Any):
         name = type(self).__name__
         check_sizes(name, 0, input_size=input_size)
@@ -134,6 +136,7 @@ class RNNCell(Cell):
     (2, 4)
     """
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -166,6 +169,7 @@ class LSTMCell(Cell):
     gate_names = ("i", "f", "g", "o")
     states = 2
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -198,6 +202,7 @@ class GRUCell(Cell):
 
     gate_names = ("r", "z", "n")
 
+    @checked
     def __init__(
         self,
         input_size: int,

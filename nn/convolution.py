@@ -11,6 +11,7 @@ from minigrad import Tensor, zeros
 from . import functional as F
 from . import init
 from .arguments import check_same_dtype, check_sizes, check_tensor
+from .checked import checked
 from .layers import Dropout
 from .module import Module, Parameter
 from .windows import Sizes, as_sizes, convolve, ends_of, refuse_pooling
@@ -22,6 +23,7 @@ class Convolution(Module):
     n: int  # how many dimensions
     bias: Parameter | None
 
+    @checked
     def __init__(
         self,
         in_channels: int,
@@ -100,6 +102,7 @@ class Conv2d(Convolution):
 class Pooling(Module):
     """What the pooling modules share: their settings, in the order of PyTorch's text."""
 
+    @checked
     def __init__(self, kernel_size: Sizes, stride: Any = None, padding: Sizes = 0):
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
@@ -114,6 +117,7 @@ class MaxPool1d(Pooling):
 
     pool = staticmethod(F.max_pool1d)
 
+    @checked
     def __init__(
         self,
         kernel_size: Sizes,
@@ -144,6 +148,7 @@ class MaxPool2d(MaxPool1d):
 class AvgPool1d(Pooling):
     """The mean of each window: x (B,C,L), y (B,C,P)."""
 
+    @checked
     def __init__(
         self,
         kernel_size: Sizes,
@@ -167,6 +172,7 @@ class AvgPool1d(Pooling):
 class AvgPool2d(Pooling):
     """`AvgPool1d` in two dimensions: x (B,C,H,W), y (B,C,P,Q)."""
 
+    @checked
     def __init__(
         self,
         kernel_size: Sizes,
@@ -213,6 +219,7 @@ class BatchNorm1d(Module):
     running_var: Tensor | None
     num_batches_tracked: Tensor | None
 
+    @checked
     def __init__(
         self,
         num_features: int,

@@ -13,6 +13,7 @@ from minigrad.arguments import normalize_dim
 from . import functional as F
 from . import init
 from .arguments import check_sizes, describe
+from .checked import checked
 from .functional.checks import (
     check_probability,
     check_tensors,
@@ -20,12 +21,14 @@ from .functional.checks import (
     normalized_sizes,
     not_supported,
 )
+from .functional.layers import drop
 from .module import Module, Parameter
 
 
 class Identity(Module):
     """y = x, whatever arguments it was made with."""
 
+    @checked
     def __init__(self, *args: Any, **kwargs: Any):
         pass
 
@@ -42,6 +45,7 @@ class Linear(Module):
 
     bias: Parameter | None
 
+    @checked
     def __init__(
         self,
         in_features: int,
@@ -50,6 +54,8 @@ class Linear(Module):
         device: Any = None,
         dtype: Any = None,
     ):
+        sizes = {"in_features": in_features, "out_features": out_features}
+        check_sizes(type(self).__name__, 0, **sizes)
         self.in_features = in_features
         self.out_features = out_features
         self.weight = Parameter(zeros(out_features, in_features, device=device, dtype=dtype))
@@ -79,6 +85,7 @@ class Bilinear(Module):
 
     bias: Parameter | None
 
+    @checked
     def __init__(
         self,
         in1_features: int,
@@ -117,6 +124,7 @@ class Bilinear(Module):
 class Flatten(Module):
     """The dimensions from start_dim to end_dim as one; by default all but the batch."""
 
+    @checked
     def __init__(self, start_dim: int = 1, end_dim: int = -1):
         self.start_dim = start_dim
         self.end_dim = end_dim
@@ -131,6 +139,7 @@ class Flatten(Module):
 class Unflatten(Module):
     """Dimension `dim` in the shape `unflattened_size`, of which one size may be -1."""
 
+    @checked
     def __init__(self, dim: int, unflattened_size: Sequence[int]):
         is_sequence = isinstance(unflattened_size, tuple | list)
         if not is_sequence or not all([isinstance(size, Integral) for size in unflattened_size]):
@@ -141,13 +150,26 @@ class Unflatten(Module):
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
 
+    @checked
     def forward(self, input: Tensor) -> Tensor:
         dim = normalize_dim("Unflatten", input, self.dim)
+        check_fills("Unflatten", self.unflattened_size, input.shape[dim] if input.ndim else 1)
         sizes = (*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
         return reshape(input, sizes)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+def check_fills(name: str, sizes: tuple[int, ...], count: int) -> None:
+    """Raise ValueError where no dimension of `count` elements has the shape `sizes`."""
+    known = math.prod([size for size in sizes if size != -1])
+    is_one_free = sizes.count(-1) == 1 and known > 0 and count % known == 0
+    if known != count and not is_one_free:
+        raise ValueError(
+            f"{name}: expected an unflattened_size of {count} elements, got {sizes}; at most one "
+            "size may be -1"
+        )
 
 
 class Embedding(Module):
@@ -159,6 +181,7 @@ class Embedding(Module):
     raises NotImplementedError.
     """
 
+    @checked
     def __init__(
         self,
         num_embeddings: int,
@@ -174,6 +197,8 @@ class Embedding(Module):
         dtype: Any = None,
     ):
         not_supported("Embedding", "leave it out: gradients are dense", sparse=sparse)
+        sizes = {"num_embeddings": num_embeddings, "embedding_dim": embedding_dim}
+        check_sizes("Embedding", 0, **sizes)
         self.num_embeddings = num_embeddings
         self.embedding_dim = embedding_dim
         self.padding_idx = normalize_padding_idx("Embedding", padding_idx, num_embeddings)
@@ -260,6 +285,7 @@ class LayerNorm(Module):
     weight: Parameter | None
     bias: Parameter | None
 
+    @checked
     def __init__(
         self,
         normalized_shape: int | Sequence[int],
@@ -269,7 +295,7 @@ class LayerNorm(Module):
         device: Any = None,
         dtype: Any = None,
     ):
-        self.normalized_shape = normalized_sizes(normalized_shape)
+        self.normalized_shape = normalized_sizes(type(self).__name__, normalized_shape)
         self.eps = eps
         self.elementwise_affine = elementwise_affine
         self.weight = None
@@ -301,6 +327,7 @@ class Dropout(Module):
     and 1.
     """
 
+    @checked
     def __init__(self, p: float = 0.5, inplace: bool = False):
         self.inplace = inplace
         self.p = check_probability(type(self).__name__, p)
@@ -319,10 +346,12 @@ class LockedDropout(Dropout):
     inside the recurrence see `unroll(..., dropout=p)`. Source: Gal & Ghahramani 2016.
     """
 
+    @checked
     def __init__(self, p: float = 0.5, batch_first: bool = False):
         super().__init__(p)
         self.batch_first = batch_first
 
+    @checked
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (2, 3):
             order = "batch, time" if self.batch_first else "time, batch"
@@ -333,7 +362,7 @@ class LockedDropout(Dropout):
         time = 1 if self.batch_first and input.ndim == 3 else 0
         mask = list(input.shape)
         mask[time] = 1
-        return F.dropout(input, self.p, self.training, shape=mask)
+        return drop("LockedDropout", input, self.p, self.training, shape=mask)
 
     def extra_repr(self) -> str:
         return f"p={self.p}, batch_first={self.batch_first}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from minigrad import Tensor
 
 from . import functional as F
+from .checked import checked
 from .functional.checks import check_probability, check_reduction, reduction_of
 from .module import Module
 
@@ -16,6 +17,7 @@ from .module import Module
 class MSELoss(Module):
     """(x - y)²: input x and target y of one shape."""
 
+    @checked
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ):
@@ -28,6 +30,7 @@ class MSELoss(Module):
 class L1Loss(Module):
     """|x - y|: input x and target y of one shape."""
 
+    @checked
     def __init__(
         self, size_average: bool | None = None, reduce: bool | None = None, reduction: str = "mean"
     ):
@@ -40,6 +43,7 @@ class L1Loss(Module):
 class HuberLoss(Module):
     """½ d² where d = |x - y| < delta, else delta (d - ½ delta)    (Huber 1964)."""
 
+    @checked
     def __init__(self, reduction: str = "mean", delta: float = 1.0):
         self.reduction = check_reduction("HuberLoss", reduction)
         self.delta = delta
@@ -56,6 +60,7 @@ class NLLLoss(Module):
 
     weight: Tensor | None
 
+    @checked
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -88,6 +93,7 @@ class CrossEntropyLoss(Module):
 
     weight: Tensor | None
 
+    @checked
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -123,6 +129,7 @@ class BCEWithLogitsLoss(Module):
     weight: Tensor | None
     pos_weight: Tensor | None
 
+    @checked
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -135,6 +142,7 @@ class BCEWithLogitsLoss(Module):
         self.register_buffer("pos_weight", pos_weight)
         self.reduction = reduction_of("BCEWithLogitsLoss", reduction, size_average, reduce)
 
+    @checked
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy_with_logits(
             input,
@@ -154,6 +162,7 @@ class BCELoss(Module):
 
     weight: Tensor | None
 
+    @checked
     def __init__(
         self,
         weight: Tensor | None = None,
@@ -164,6 +173,7 @@ class BCELoss(Module):
         self.register_buffer("weight", weight)
         self.reduction = reduction_of("BCELoss", reduction, size_average, reduce)
 
+    @checked
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
@@ -171,6 +181,7 @@ class BCELoss(Module):
 class KLDivLoss(Module):
     """y (log y - x): input x log-probabilities, target y probabilities; see `functional.kl_div`."""
 
+    @checked
     def __init__(
         self,
         size_average: bool | None = None,
@@ -178,7 +189,7 @@ class KLDivLoss(Module):
         reduction: str = "mean",
         log_target: bool = False,
     ):
-        self.reduction = reduction
+        self.reduction = check_reduction("KLDivLoss", reduction, "batchmean")
         if reduction != "batchmean":
             self.reduction = reduction_of("KLDivLoss", reduction, size_average, reduce)
         self.log_target = log_target
@@ -190,6 +201,7 @@ class KLDivLoss(Module):
 class SmoothL1Loss(Module):
     """½ d² / beta where d = |x - y| < beta, else d - ½ beta    (Girshick 2015)."""
 
+    @checked
     def __init__(
         self,
         size_average: bool | None = None,
@@ -207,6 +219,7 @@ class SmoothL1Loss(Module):
 class MarginRankingLoss(Module):
     """max(0, -y (a - b) + margin): target y is 1 where input a is to be the larger, else -1."""
 
+    @checked
     def __init__(
         self,
         margin: float = 0.0,
@@ -224,6 +237,7 @@ class MarginRankingLoss(Module):
 class CosineSimilarity(Module):
     """x · z / (max(‖x‖, eps) max(‖z‖, eps)) along `dim`."""
 
+    @checked
     def __init__(self, dim: int = 1, eps: float = 1e-8):
         self.dim = dim
         self.eps = eps
@@ -235,6 +249,7 @@ class CosineSimilarity(Module):
 class PairwiseDistance(Module):
     """‖x - z + eps‖_p over the last dimension."""
 
+    @checked
     def __init__(self, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False):
         self.norm = p
         self.eps = eps

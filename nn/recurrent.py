@@ -30,6 +30,7 @@ from .arguments import (
     refuse_unsupported,
 )
 from .cells import Recurrent, check_nonlinearity
+from .checked import checked
 from .utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 
@@ -75,6 +76,7 @@ class RNNBase(Recurrent):
 
     op: ClassVar[Callable[..., States]]  # one layer in one direction: byhand.rnn, lstm or gru
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -93,7 +95,7 @@ class RNNBase(Recurrent):
         check_probability(name, "dropout", dropout)
         if dropout and num_layers == 1:
             warnings.warn(
-                f"{name}: dropout acts only between layers, and there is one layer", stacklevel=3
+                f"{name}: dropout acts only between layers, and there is one layer", stacklevel=5
             )
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -258,6 +260,7 @@ class RNN(RNNBase):
 
     op = staticmethod(byhand.rnn)
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -306,6 +309,7 @@ class LSTM(RNNBase):
     states = 2
     op = staticmethod(byhand.lstm)
 
+    @checked
     def __init__(
         self,
         input_size: int,
@@ -361,6 +365,7 @@ class GRU(RNNBase):
     gate_names = ("r", "z", "n")
     op = staticmethod(byhand.gru)
 
+    @checked
     def __init__(
         self,
         input_size: int,

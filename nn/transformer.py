@@ -21,6 +21,7 @@ from . import functional as F
 from . import init
 from .arguments import check_function, check_sizes, describe, place
 from .attention import MultiheadAttention
+from .checked import checked
 from .container import ModuleList
 from .layers import Dropout, LayerNorm, Linear
 from .module import Module
@@ -76,6 +77,7 @@ class TransformerEncoderLayer(TransformerLayer):
     forward(src): (L,B,E) -> (L,B,E). src_mask (L,L), src_key_padding_mask (B,L).
     """
 
+    @checked
     def __init__(
         self,
         d_model: int,
@@ -121,6 +123,7 @@ class TransformerDecoderLayer(TransformerLayer):
     tgt_key_padding_mask (B,L), memory_key_padding_mask (B,S).
     """
 
+    @checked
     def __init__(
         self,
         d_model: int,
@@ -180,6 +183,7 @@ class TransformerEncoder(Module):
     enable_nested_tensor and mask_check choose how PyTorch computes, and have no effect.
     """
 
+    @checked
     def __init__(
         self,
         encoder_layer: Module,
@@ -208,6 +212,7 @@ class TransformerEncoder(Module):
 class TransformerDecoder(Module):
     """num_layers copies of a layer, one after the other, and at the end `norm`."""
 
+    @checked
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
         self.layers = copies("TransformerDecoder", decoder_layer, num_layers)
         self.num_layers = num_layers
@@ -238,6 +243,7 @@ class Transformer(Module):
     forward(src, tgt): (S,B,E), (L,B,E) -> (L,B,E). All matrices start as `init.xavier_uniform_`.
     """
 
+    @checked
     def __init__(
         self,
         d_model: int = 512,

@@ -20,10 +20,12 @@ from minigrad import Tensor
 from .arguments import (
     check_integers,
     check_same_dtype,
+    check_sizes,
     check_tensor,
     describe,
     refuse_unsupported,
 )
+from .checked import checked
 
 Sizes = int | Sequence[int]
 
@@ -36,7 +38,7 @@ def as_sizes(name: str, key: str, value: Any, count: int, least: int = 1) -> tup
     if not isinstance(sizes, tuple | list) or len(sizes) != count:
         got = describe(value) if not isinstance(value, tuple | list) else tuple(value)
         raise TypeError(f"{name}: expected {key} to be an integer or {count} of them, got {got}")
-    check_integers(name, least, **{f"{key}[{i}]": size for i, size in enumerate(sizes)})
+    check_sizes(name, least, **{f"{key}[{i}]": size for i, size in enumerate(sizes)})
     return tuple([int(size) for size in sizes])
 
 
@@ -77,6 +79,7 @@ def with_batch(name: str, x: Any, n: int) -> Tensor:
 # Convolution
 
 
+@checked
 def conv1d(
     input: Tensor,
     weight: Tensor,
@@ -94,6 +97,7 @@ def conv1d(
     return convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@checked
 def conv2d(
     input: Tensor,
     weight: Tensor,
@@ -176,6 +180,7 @@ def ends_of(
 # Pooling
 
 
+@checked
 def max_pool1d(
     input: Tensor,
     kernel_size: Sizes,
@@ -190,6 +195,7 @@ def max_pool1d(
     return max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation)
 
 
+@checked
 def max_pool2d(
     input: Tensor,
     kernel_size: Sizes,
@@ -204,6 +210,7 @@ def max_pool2d(
     return max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation)
 
 
+@checked
 def avg_pool1d(
     input: Tensor,
     kernel_size: Sizes,
@@ -217,6 +224,7 @@ def avg_pool1d(
     return avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, count_include_pad)
 
 
+@checked
 def avg_pool2d(
     input: Tensor,
     kernel_size: Sizes,
@@ -290,6 +298,7 @@ def refuse_pooling(name: str, **settings: Any) -> None:
 # Padding
 
 
+@checked
 def pad(
     input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:

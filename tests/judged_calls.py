@@ -106,6 +106,7 @@ def judged(name: str, error: BaseException) -> str:
     text = str(error)
     words = names_in(name)
     says_name = any([re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in words])
+    says_name |= name[:3] == "nn." and as_one_word(name) == as_one_word(text)
     frames = traceback.extract_tb(error.__traceback__)
     last = frames[-1]
     line = linecache.getline(last.filename, last.lineno or 0).strip()
@@ -120,6 +121,12 @@ def judged(name: str, error: BaseException) -> str:
         return "sentence"  # the verdict that was asked for; what does not work breaks a law
     start = re.match(r"[\w.]+(?=[:(]| \()", text) or text.split()[0] in mg.OPS
     return "of an inner op" if start else "no name"
+
+
+def as_one_word(text: str) -> str:
+    """The name at the start of a text, the same for a module and its function in nn.functional."""
+    name = re.split(r"[^\w]", text.removeprefix("nn."))[0]
+    return name.replace("_", "").lower().removesuffix("loss")
 
 
 ALSO = {  # whose words a refusal may use as well

@@ -67,7 +67,7 @@ def test_misuse_of_losses() -> None:
             ValueError, match=f"^{name}: expected reduction 'mean', 'sum' or 'none', got 'avg'$"
         ):
             getattr(F, name)(mg.ones(3, 4), mg.tensor([0, 1, 2]), reduction="avg")
-    with pytest.raises(TypeError, match="l1_loss: expected size_average to be True, .* got 'sum'"):
+    with pytest.raises(TypeError, match="l1_loss: expected .* as size_average, got 'sum'; give"):
         F.l1_loss(mg.ones(3), mg.ones(3), "sum")  # in PyTorch the third is size_average too
     with pytest.raises(
         ValueError,
@@ -114,7 +114,7 @@ def test_misuse_of_losses() -> None:
         ValueError, match=r"expected pos_weight to broadcast to \(3,\), got \(2, 1\)"
     ):
         F.binary_cross_entropy_with_logits(mg.ones(3), mg.ones(3), pos_weight=mg.ones(2, 1))
-    with pytest.raises(TypeError, match="mse_loss: expected a Tensor as target, got a ndarray"):
+    with pytest.raises(TypeError, match="mse_loss: expected a Tensor as target, got float64"):
         F.mse_loss(mg.ones(3), np.ones(3))
     with pytest.raises(ValueError, match="pad: cannot cut 2 and 1 from dim 0 of size 2"):
         F.pad(mg.ones(2), (-2, -1))

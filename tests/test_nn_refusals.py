@@ -4,9 +4,11 @@ import importlib
 import importlib.util
 import os
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
+import strict_device  # noqa: F401  (device="strict")
 
 import minigrad as mg
 import nn
@@ -269,7 +271,193 @@ REFUSED = [
         "^pad_packed_sequence: expected total_length of at most",
         lambda: pad_packed_sequence(pack_sequence([mg.ones(3)]), total_length=2**40),
     ),
+    # Each argument by its annotation: flags, numbers, sizes, tensors, places
+    (
+        TypeError,
+        "^Linear: expected True or False as bias, got 'no'$",
+        lambda: nn.Linear(2, 3, bias="no"),
+    ),
+    (
+        TypeError,
+        r"^LSTM: expected True or False as bidirectional, got object\(2,\)$",
+        lambda: nn.LSTM(2, 3, bidirectional=np.array([None, 1])),
+    ),
+    (
+        TypeError,
+        "^GRU: expected True or False as bias, got 0.5$",  # in PyTorch it is the dropout, too
+        lambda: nn.GRU(2, 3, 2, 0.5),
+    ),
+    (
+        TypeError,
+        "^dropout: expected True or False as training, got 1$",
+        lambda: F.dropout(mg.ones(2), 0.5, 1),
+    ),
+    (
+        TypeError,
+        "^Linear: expected an integer as in_features, got 2.5$",
+        lambda: nn.Linear(2.5, 3),
+    ),
+    (
+        TypeError,
+        "^Embedding: expected an integer or None as padding_idx, got 'a'$",
+        lambda: nn.Embedding(4, 3, "a"),
+    ),
+    (
+        ValueError,
+        "^Linear: expected out_features of at least 0, got -3$",
+        lambda: nn.Linear(2, -3),
+    ),
+    (
+        ValueError,
+        "^LayerNorm: expected normalized_shape of at least 0, got -3$",
+        lambda: nn.LayerNorm(-3),
+    ),
+    (
+        TypeError,
+        "^ELU: expected a number as alpha, got 'abc'$",
+        lambda: nn.ELU("abc"),
+    ),
+    (
+        TypeError,
+        r"^elu: expected a number as alpha, got float32\(2,\)$",
+        lambda: F.elu(mg.ones(2), mg.ones(2)),
+    ),
+    (
+        TypeError,
+        "^batch_norm: expected a number as momentum, got None$",
+        lambda: F.batch_norm(mg.ones(2, 3), mg.ones(3), mg.ones(3), momentum=None),
+    ),
+    (
+        TypeError,
+        "^gumbel_softmax: expected a number or a Tensor as tau, got None$",
+        lambda: F.gumbel_softmax(mg.ones(2, 3), None),
+    ),
+    (
+        TypeError,
+        r"^silu: expected a Tensor as input, got a list; make one with minigrad.tensor\(...\)$",
+        lambda: F.silu([1.0]),
+    ),
+    (
+        TypeError,
+        "^MultiheadAttention: expected a dtype or None as dtype, got 'abc'; minigrad.float32, say$",
+        lambda: nn.MultiheadAttention(4, 2, dtype="abc"),
+    ),
+    (
+        ValueError,
+        "^Conv1d: expected a device or None as device, got 'abc'; 'cpu', 'cuda' or 'cuda:1', say$",
+        lambda: nn.Conv1d(2, 3, 2, device="abc"),
+    ),
+    # What an inner operation would refuse in its own name
+    (
+        ValueError,
+        "^dropout1d: expected p between 0 and 1, got 1.5$",
+        lambda: F.dropout1d(mg.ones(2, 3), 1.5),
+    ),
+    (
+        IndexError,
+        "^normalize: expected a dim from -2 to 1, got dim 2",
+        lambda: F.normalize(mg.ones(2, 3), dim=2),
+    ),
+    (
+        TypeError,
+        "^cosine_similarity: expected x2 of floats, got int64; use .float",
+        lambda: F.cosine_similarity(mg.ones(1, 1), mg.tensor([[1]])),
+    ),
+    (
+        IndexError,
+        "^softmin: expected a dim from -2 to 1, got dim 2",
+        lambda: F.softmin(mg.ones(2, 3), 2),
+    ),
+    (
+        ValueError,
+        r"^pairwise_distance: expected shapes that broadcast, got \(2,\) and \(3,\)",
+        lambda: F.pairwise_distance(mg.ones(2), mg.ones(3)),
+    ),
+    (
+        ValueError,
+        r"^batch_norm: expected weight \(3,\), one number for each channel, got \(1, 3\)$",
+        lambda: F.batch_norm(mg.ones(2, 3), None, None, mg.ones(1, 3), training=True),
+    ),
+    (
+        ValueError,
+        "^scaled_dot_product_attention: expected dropout_p between 0 and 1, got 2$",
+        lambda: F.scaled_dot_product_attention(*[mg.ones(2, 3)] * 3, dropout_p=2),
+    ),
+    (
+        ValueError,
+        r"^scaled_dot_product_attention: attn_mask: expected shapes that broadcast, got \(7,\)",
+        lambda: F.scaled_dot_product_attention(*[mg.ones(2, 3)] * 3, attn_mask=mg.ones(7)),
+    ),
+    (
+        RuntimeError,
+        "^l1_loss: expected tensors on one device, got cpu and strict",
+        lambda: F.l1_loss(mg.ones(2), mg.ones(2, device="strict")),
+    ),
+    (
+        ValueError,
+        r"^Unflatten: expected an unflattened_size of 3 elements, got \(2, 2\)",
+        lambda: nn.Unflatten(1, (2, 2))(mg.ones(2, 3)),
+    ),
+    (
+        TypeError,
+        "^LockedDropout: expected a Tensor as input, got None",
+        lambda: nn.LockedDropout()(None),
+    ),
+    (
+        MemoryError,
+        "^one_hot: expected sizes that some memory holds",
+        lambda: F.one_hot(mg.tensor([0, 1]), 2**40),
+    ),
+    (
+        ValueError,
+        "^kl_div: expected reduction 'mean', 'batchmean', 'sum' or 'none', got 'avg'$",
+        lambda: F.kl_div(mg.ones(2), mg.ones(2), reduction="avg"),
+    ),
 ]
+
+
+@pytest.mark.parametrize("flag", [True, False, 1, 0, None, np.bool_(True), np.int64(0)])
+def test_a_module_takes_what_is_true_and_what_is_false(flag):
+    layer = nn.LSTM(2, 3, bias=flag, bidirectional=flag)
+    directions = 2 if flag else 1
+    assert len(list(layer.parameters())) == directions * (4 if flag else 2)
+    assert layer(mg.ones(4, 1, 2))[0].shape == (4, 1, 3 * directions)
+    assert (nn.Linear(2, 3, bias=flag).bias is not None) == bool(flag)
+
+
+@pytest.mark.parametrize("size", [2, np.int64(2), np.array(2), mg.tensor(2)])
+def test_a_size_may_be_an_integer_of_any_kind(size):
+    layer = nn.Embedding(size, 3)
+    assert type(layer.num_embeddings) is int
+    assert layer.weight.shape == (2, 3)
+
+
+@pytest.mark.parametrize("number", [0.5, np.float32(0.5), np.array(0.5), mg.tensor(0.5)])
+def test_a_number_may_be_of_any_kind(number):
+    x = mg.tensor([-1.0, 2.0])
+    assert F.leaky_relu(x, number).tolist() == nn.LeakyReLU(number)(x).tolist() == [-0.5, 2.0]
+
+
+def test_what_was_right_once_does_not_let_through_what_is_wrong():
+    x = mg.tensor([-1.0, 2.0])
+    for _ in range(2):
+        assert F.leaky_relu(x, negative_slope=0.5).tolist() == [-0.5, 2.0]
+        with pytest.raises(TypeError, match="leaky_relu: expected a number as negative_slope"):
+            F.leaky_relu(x, negative_slope="abc")
+        with pytest.raises(TypeError, match="leaky_relu: expected True or False as inplace"):
+            F.leaky_relu(x, inplace=0.5)
+
+
+def test_a_warning_is_about_the_line_of_the_caller():
+    x = mg.ones(2, 3)
+    with pytest.warns() as seen:
+        F.softmax(x)
+        nn.LSTM(2, 3, dropout=0.5)
+        nn.MSELoss(size_average=False)
+        F.l1_loss(x, x, reduce=True)
+        F.kl_div(x, x)
+        F.dropout2d(x)
+    assert [Path(warning.filename).name for warning in seen] == [Path(__file__).name] * 6
 
 
 @pytest.mark.parametrize(("kind", "sentence", "call"), REFUSED)

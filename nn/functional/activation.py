@@ -9,35 +9,33 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor
-from minigrad.arguments import normalize_dim
+from minigrad.arguments import broadcast_shape, normalize_dim
 from minigrad.functional import in_order
 
-from ..arguments import check_flags
-from .checks import changed_in_place, check_tensors, softmax_dim
+from ..checked import checked
+from .checks import changed_in_place, check_one_device, softmax_dim
 from .layers import one_hot
 
 
+@checked
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = max(x, 0)."""
-    check_flags("relu", inplace=inplace)
     return changed_in_place("relu_", input, mg.relu) if inplace else mg.relu(input)
 
 
+@checked
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """y = x where x > 0, else negative_slope x    (Maas et al. 2013)."""
-    check_flags("leaky_relu", inplace=inplace)
     if inplace:
         return changed_in_place("leaky_relu_", input, lambda x: leaky_relu(x, negative_slope))
-    check_tensors("leaky_relu", input=input)
     return mg.where(input > 0, input, negative_slope * input)
 
 
+@checked
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
-    check_flags("elu", inplace=inplace)
     if inplace:
         return changed_in_place("elu_", input, lambda x: elu(x, alpha))
-    check_tensors("elu", input=input)
     return mg.where(input > 0, input, alpha * mg.expm1(input.clamp(max=0.0)))
 
 
@@ -51,21 +49,20 @@ def sigmoid(input: Tensor) -> Tensor:
     return mg.sigmoid(input)
 
 
+@checked
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x σ(x)    (Elfwing et al. 2018)."""
-    check_flags("silu", inplace=inplace)
     if inplace:
         return changed_in_place("silu_", input, silu)
-    check_tensors("silu", input=input)
     return input * mg.sigmoid(input)
 
 
+@checked
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     """y = x Φ(x) = ½ x (1 + erf(x / √2))    (Hendrycks & Gimpel 2016).
 
     approximate="tanh": y = ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
     """
-    check_tensors("gelu", input=input)
     if isinstance(approximate, str) and approximate == "none":
         return 0.5 * input * (1 + mg.erf(input / math.sqrt(2)))
     if not isinstance(approximate, str) or approximate != "tanh":
@@ -74,23 +71,24 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     return 0.5 * input * (1 + mg.tanh(math.sqrt(2 / math.pi) * cubic))
 
 
+@checked
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """y = log(1 + e^(βx)) / β, and x itself where βx > threshold    (Dugas et al. 2001)."""
-    check_tensors("softplus", input=input)
     z = beta * input
     smooth = mg.log1p(mg.exp(z.clamp(max=threshold))) / beta
     return mg.where(z > threshold, input, smooth)
 
 
+@checked
 def logsigmoid(input: Tensor) -> Tensor:
     """y = log σ(x) = -log(1 + e⁻ˣ), exact in relative terms; x itself where e⁻ˣ > e⁴⁰, beside which
     1 is nothing in float64.
     """
-    check_tensors("logsigmoid", input=input)
     smooth = -mg.log1p(mg.exp(-input.clamp(min=-40.0)))
     return in_order(mg.where(input < -40.0, input, smooth))
 
 
+@checked
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
@@ -98,11 +96,11 @@ def softmax(
 
     Without `dim` a warning says which one was chosen.
     """
-    check_tensors("softmax", input=input)
     dim = softmax_dim("softmax", dim, input)
     return mg.softmax(input if dtype is None else input.to(dtype), dim)
 
 
+@checked
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
@@ -110,33 +108,32 @@ def log_softmax(
 
     Without `dim` a warning says which one was chosen.
     """
-    check_tensors("log_softmax", input=input)
     dim = softmax_dim("log_softmax", dim, input)
     return mg.log_softmax(input if dtype is None else input.to(dtype), dim)
 
 
+@checked
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """y = min(max(x, 0), 6)."""
     return hardtanh(input, 0.0, 6.0, inplace)
 
 
+@checked
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
     """y = min(max(x, min_val), max_val); the gradient at both ends is 0."""
-    check_flags("hardtanh", inplace=inplace)
     if inplace:
         return changed_in_place("hardtanh_", input, lambda x: hardtanh(x, min_val, max_val))
-    check_tensors("hardtanh", input=input)
     return mg.where(input <= min_val, min_val, mg.where(input >= max_val, max_val, input))
 
 
+@checked
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """y = s x where x > 0, else s α (eˣ - 1), with s = 1.0507, α = 1.6733  (Klambauer et al. 2017).
 
     They keep a mean of 0 and a variance of 1.
     """
-    check_flags("selu", inplace=inplace)
     if inplace:
         return changed_in_place("selu_", input, selu)
     return SELU_SCALE * elu(input, SELU_ALPHA)
@@ -148,35 +145,38 @@ SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
 
 
+@checked
 def softsign(input: Tensor) -> Tensor:
     """y = x / (1 + |x|)."""
-    check_tensors("softsign", input=input)
     return input / (1 + mg.abs(input))
 
 
+@checked
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
     """y = e⁻ˣ / Σ e⁻ˣ along `dim`; see `softmax`."""
-    check_tensors("softmin", input=input)
-    return softmax(-input, softmax_dim("softmin", dim, input), dtype=dtype)
+    dim = normalize_dim("softmin", input, softmax_dim("softmin", dim, input))
+    if input.dtype.kind == "b":
+        raise TypeError("softmin: expected numbers, got bool; convert it with .float()")
+    return mg.softmax(-input if dtype is None else -input.to(dtype), dim)
 
 
+@checked
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """y = x tanh(log(1 + eˣ))    (Misra 2019)."""
-    check_flags("mish", inplace=inplace)
     if inplace:
         return changed_in_place("mish_", input, mish)
-    check_tensors("mish", input=input)
     return input * mg.tanh(softplus(input))
 
 
+@checked
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """y = x where x > 0, else a x: weight a (1,), or (C,) for the C columns x (B, C, ...)
 
     Source: He et al. 2015. Raises ValueError where a has another size.
     """
-    check_tensors("prelu", input=input, weight=weight)
+    check_one_device("prelu", input, weight)
     count = weight.numel()
     columns = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or count not in (1, columns):
@@ -187,9 +187,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     return mg.where(input > 0, input, slopes * input)
 
 
+@checked
 def glu(input: Tensor, dim: int = -1) -> Tensor:
     """y = a σ(b), a and b being the two halves of x along `dim`    (Dauphin et al. 2017)."""
-    check_tensors("glu", input=input)
     dim = normalize_dim("glu", input, dim)
     if input.ndim == 0 or input.shape[dim] % 2:
         raise ValueError(f"glu: expected an even size at dim {dim}, got {tuple(input.shape)}")
@@ -197,16 +197,18 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     return a * mg.sigmoid(b)
 
 
+@checked
 def gumbel_softmax(
-    logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+    logits: Tensor, tau: float | Tensor = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
 ) -> Tensor:
     """softmax((x + g) / tau), g fresh Gumbel noise -log(-log u)    (Jang et al. 2017).
 
     hard: the value is 1 at the largest and 0 elsewhere, the gradient that of the softmax. `eps` has
     no effect, as in PyTorch.
     """
-    check_tensors("gumbel_softmax", logits=logits)
-    check_flags("gumbel_softmax", hard=hard)
+    dim = normalize_dim("gumbel_softmax", logits, dim)
+    if isinstance(tau, Tensor):
+        broadcast_shape("gumbel_softmax", tuple(logits.shape), tuple(tau.shape))
     uniform = mg.random.generator().random(logits.shape)
     noise = logits.beside((-np.log(-np.log1p(-uniform))).astype(logits.dtype))
     soft = mg.softmax((logits + noise) / tau, dim)

@@ -8,11 +8,14 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor
+from minigrad.arguments import broadcast_shape
 
-from .checks import check_tensors, not_supported
-from .layers import dropout
+from ..checked import checked
+from .checks import check_one_device, check_probability, not_supported
+from .layers import drop
 
 
+@checked
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -31,10 +34,9 @@ def scaled_dot_product_attention(
     drops attention weights, whatever the mode.
     """
     name = "scaled_dot_product_attention"
-    check_tensors(name, query=query, key=key, value=value)
-    if attn_mask is not None:
-        check_tensors(name, attn_mask=attn_mask)
     not_supported(name, "repeat key and value for every query head", enable_gqa=enable_gqa)
+    check_one_device(name, query, key, value, attn_mask)
+    dropout_p = check_probability(name, dropout_p, "dropout_p")
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise ValueError(
             f"{name}: expected tensors of at least 2 dimensions, got {tuple(query.shape)}, "
@@ -45,12 +47,16 @@ def scaled_dot_product_attention(
             f"{name}: expected queries of the keys' size and a value for each key, got "
             f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
         )
+    batches = [tuple(x.shape[:-2]) for x in (query, key, value)]
+    batch = broadcast_shape(name, *batches)
     if is_causal and attn_mask is not None:
         raise ValueError(
             f"{name}: expected attn_mask or is_causal, got both; put one into the mask"
         )
+    L, S = query.shape[-2], key.shape[-2]
+    if attn_mask is not None:
+        broadcast_shape(f"{name}: attn_mask", tuple(attn_mask.shape), (*batch, L, S))
     if is_causal:
-        L, S = query.shape[-2], key.shape[-2]
         attn_mask = query.beside(np.tri(L, S, dtype=bool))  # (L,S)
     output, _ = attend(query, key, value, attn_mask, dropout_p, scale)
     return output
@@ -72,7 +78,7 @@ def attend(
     if mask is not None and mask.dtype.kind == "f":
         allowed = mask != -math.inf
         scores = scores + mg.where(allowed, mask, 0.0)
-    weights = dropout(masked_softmax(scores, allowed), p)  # (...,L,S)
+    weights = drop("attend", masked_softmax(scores, allowed), p, training=True)  # (...,L,S)
     return weights @ value, weights  # (...,L,F)
 
 

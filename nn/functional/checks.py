@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Sequence
-from numbers import Integral, Real
+from numbers import Integral
 from typing import Any
 
-from minigrad import Tensor
+from minigrad import Tensor, arguments
 from minigrad.array import NAMESPACES
 
-from ..arguments import as_list, check_integers
+from ..arguments import as_list, as_number, check_integers, check_sizes
 
 
 def not_supported(name: str, way_out: str, **settings: Any) -> None:
@@ -39,9 +39,8 @@ def check_tensors(name: str, **tensors: Any) -> None:
 
 def check_probability(name: str, p: Any, argument: str = "p") -> float:
     """Return p, which must lie between 0 and 1."""
-    is_number = isinstance(p, Real)
-    if not is_number:
-        raise TypeError(f"{name}: expected {argument} to be a number, got a {type(p).__name__}")
+    if type(p) is not float:
+        p = as_number(name, argument, p)
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: expected {argument} between 0 and 1, got {p!r}")
     return p
@@ -55,7 +54,7 @@ def softmax_dim(name: str, dim: int | None, input: Tensor) -> int:
     warnings.warn(
         f"{name}: without dim it acts along dim {chosen} of {input.ndim}, as in PyTorch, which "
         f"depends on the number of dimensions and may not be what is meant; give dim={chosen}",
-        stacklevel=3,
+        stacklevel=4,
     )
     return chosen
 
@@ -72,51 +71,59 @@ def normalize_padding_idx(name: str, padding_idx: int | None, rows: int) -> int 
     return padding_idx % rows
 
 
-def normalized_sizes(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    """The sizes of the dimensions to normalize over; one number is the last one's."""
-    if isinstance(normalized_shape, Integral):
-        return (int(normalized_shape),)
-    if not isinstance(normalized_shape, Iterable):
-        got = type(normalized_shape).__name__
-        raise TypeError(f"layer_norm: expected normalized_shape to be integers, got a {got}")
-    sizes = as_list("layer_norm", "normalized_shape", normalized_shape, check_size)
-    return tuple(map(int, sizes))
+def normalized_sizes(name: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    """The sizes of the dimensions to normalize over; one number is the last one's.
 
+    Raises TypeError where one is no integer, ValueError where it is negative.
+    """
 
-def check_size(size: Any) -> None:
-    """Raise TypeError where one of normalized_shape is no integer."""
-    check_integers("layer_norm", 0, normalized_shape=size)
+    def check_size(size: Any) -> None:
+        check_sizes(name, 0, normalized_shape=size)
+
+    is_one = isinstance(normalized_shape, Integral) or not isinstance(normalized_shape, Iterable)
+    sizes = [normalized_shape] if is_one else normalized_shape
+    return tuple(map(int, as_list(name, "normalized_shape", sizes, check_size)))
 
 
 def reduction_of(name: str, reduction: str, size_average: Any = None, reduce: Any = None) -> str:
     """The reduction, also where it is said in PyTorch's older words, with a warning."""
     if size_average is None and reduce is None:
         return check_reduction(name, reduction)
-    for setting, value in (("size_average", size_average), ("reduce", reduce)):
-        if value is not None and not isinstance(value, bool):
-            raise TypeError(
-                f"{name}: expected {setting} to be True, False or None, got {value!r}; give "
-                "reduction='mean', 'sum' or 'none', by keyword"
-            )
     found = "none" if reduce is False else "mean"
     if found == "mean" and size_average is False:
         found = "sum"
     warnings.warn(
-        f"{name}: size_average and reduce are old; write reduction={found!r}", stacklevel=3
+        f"{name}: size_average and reduce are old; write reduction={found!r}", stacklevel=4
     )
     return found
 
 
-def check_reduction(name: str, reduction: str) -> str:
+def check_reduction(name: str, reduction: str, *more: str) -> str:
     """The reduction. Raises ValueError where there is none of that name."""
-    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"{name}: expected reduction 'mean', 'sum' or 'none', got {reduction!r}")
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none", *more):
+        words = ", ".join([repr(word) for word in ("mean", *more, "sum")])
+        raise ValueError(f"{name}: expected reduction {words} or 'none', got {reduction!r}")
     return reduction
 
 
+def check_one_device(name: str, input: Tensor, *others: Tensor | None) -> None:
+    """Raise RuntimeError where tensors are on several devices."""
+    kind = type(input.array)
+    for other in others:
+        if other is not None and type(other.array) is not kind:
+            arguments.check_one_device(name, input, other)
+
+
+def check_floats(name: str, **tensors: Tensor) -> None:
+    """Raise TypeError where a tensor is not of floats."""
+    for key, tensor in tensors.items():
+        if tensor.array.dtype.kind not in "fc":
+            raise TypeError(f"{name}: expected {key} of floats, got {tensor.dtype}; use .float()")
+
+
 def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
-    """Raise where input and target are not two tensors of one shape."""
-    check_tensors(name, input=input, target=target)
+    """Raise where input and target are not of one shape, or not on one device."""
+    check_one_device(name, input, target)
     if input.shape != target.shape:
         raise ValueError(
             f"{name}: expected a target of the input's shape {tuple(input.shape)}, got "
@@ -131,11 +138,11 @@ def checked_difference(name: str, input: Tensor, target: Tensor) -> Tensor:
 
 
 def check_broadcasts(name: str, input: Tensor, **tensors: Tensor | None) -> None:
-    """Raise where a tensor does not broadcast to the shape of `input`."""
+    """Raise where a tensor does not broadcast to the shape of `input`, or is on another device."""
+    check_one_device(name, input, *tensors.values())
     for argument, tensor in tensors.items():
         if tensor is None:
             continue
-        check_tensors(name, **{argument: tensor})
         sizes = zip(reversed(tensor.shape), reversed(input.shape), strict=False)
         if tensor.ndim > input.ndim or not all(n in (1, size) for n, size in sizes):
             raise ValueError(
@@ -149,23 +156,21 @@ def class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
 
     Raises where `weight` is not one number for each class.
     """
-    check_tensors(name, input=input)
+    check_one_device(name, input, weight)
     if input.ndim == 0:
         raise ValueError(f"{name}: expected input (batch, classes, ...) or (classes,), got ()")
     dim = min(1, input.ndim - 1)
-    if weight is not None:
-        check_tensors(name, weight=weight)
-        if tuple(weight.shape) != (input.shape[dim],):
-            raise ValueError(
-                f"{name}: expected weight ({input.shape[dim]},), one number for each class, "
-                f"got {tuple(weight.shape)}"
-            )
+    if weight is not None and tuple(weight.shape) != (input.shape[dim],):
+        raise ValueError(
+            f"{name}: expected weight ({input.shape[dim]},), one number for each class, "
+            f"got {tuple(weight.shape)}"
+        )
     return dim
 
 
 def check_targets(name: str, input: Tensor, target: Tensor) -> None:
     """Raise where `target` is not one class for each row of `input`."""
-    check_tensors(name, target=target)
+    check_one_device(name, input, target)
     dim = min(1, input.ndim - 1)
     shape = (*input.shape[:dim], *input.shape[dim + 1 :])
     if tuple(target.shape) != shape or target.dtype.kind != "i":

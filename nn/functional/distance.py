@@ -4,28 +4,43 @@ from __future__ import annotations
 
 import minigrad as mg
 from minigrad import Tensor
+from minigrad.arguments import broadcast_shape, normalize_dim, reduced_dims
+from minigrad.ops.reduction import Dim
 
-from .checks import check_tensors, not_supported
+from ..arguments import as_number
+from ..checked import checked
+from .checks import check_floats, check_one_device, not_supported
 
 
+@checked
 def normalize(
-    input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: None = None
+    input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12, out: None = None
 ) -> Tensor:
     """y = x / max(‖x‖_p, eps) along `dim`."""
-    check_tensors("normalize", input=input)
     not_supported("normalize", "leave it out", out=out)
+    check_floats("normalize", input=input)
+    p = as_number("normalize", "p", p)
+    reduced_dims("normalize", input, dim)  # raises where there is none
     return input / mg.norm(input, p, dim, keepdim=True).clamp(min=eps)
 
 
+@checked
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x · z / (max(‖x‖, eps) max(‖z‖, eps)) along `dim`; the two broadcast."""
-    check_tensors("cosine_similarity", x1=x1, x2=x2)
+    check_one_device("cosine_similarity", x1, x2)
+    check_floats("cosine_similarity", x1=x1, x2=x2)
+    broadcast_shape("cosine_similarity", tuple(x1.shape), tuple(x2.shape))
+    for x in (x1, x2):
+        normalize_dim("cosine_similarity", x, dim)  # raises where there is none
     return (normalize(x1, 2.0, dim, eps) * normalize(x2, 2.0, dim, eps)).sum(dim)
 
 
+@checked
 def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
     """‖x - z + eps‖_p over the last dimension."""
-    check_tensors("pairwise_distance", x1=x1, x2=x2)
+    check_one_device("pairwise_distance", x1, x2)
+    broadcast_shape("pairwise_distance", tuple(x1.shape), tuple(x2.shape))
+    p = as_number("pairwise_distance", "p", p)
     return mg.norm(x1 - x2 + eps, p, -1, keepdim=keepdim)

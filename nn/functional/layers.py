@@ -9,17 +9,19 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, byhand
-from minigrad.arguments import as_sizes
+from minigrad.arguments import as_sizes, broadcast_shape
 from minigrad.array import to_numpy
+from minigrad.creation import as_size
 from minigrad.random import dropout_mask
 
-from ..arguments import check_flags, check_integers, check_same_dtype
+from ..arguments import check_integers, check_same_dtype
+from ..checked import checked
 from ..windows import with_batch
 from .checks import (
     changed_in_place,
     check_classes,
+    check_one_device,
     check_probability,
-    check_tensors,
     normalize_padding_idx,
     normalized_sizes,
     not_supported,
@@ -32,20 +34,26 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return mg.linear(input, weight, bias)
 
 
+@checked
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = xᵀ W z + b: x (..., I), z (..., J), weight W (O, I, J), bias b (O,), y (..., O)."""
-    check_tensors("bilinear", input1=input1, input2=input2, weight=weight)
-    if weight.ndim != 3 or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
+    sizes = (*input1.shape[-1:], *input2.shape[-1:])
+    if weight.ndim != 3 or sizes != tuple(weight.shape[1:]):
         raise ValueError(
             f"bilinear: expected (..., I), (..., J) and weight (O, I, J), got "
             f"{tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}"
         )
     check_same_dtype("bilinear", "input1", input1, weight)
     check_same_dtype("bilinear", "input2", input2, weight)
+    check_one_device("bilinear", input1, input2, weight, bias)
+    broadcast_shape("bilinear", tuple(input1.shape[:-1]), tuple(input2.shape[:-1]))
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        raise ValueError(f"bilinear: expected bias ({weight.shape[0]},), got {tuple(bias.shape)}")
     y = mg.einsum("...i,oij,...j->...o", input1, weight, input2)
     return y if bias is None else y + bias
 
 
+@checked
 def embedding(
     input: Tensor,
     weight: Tensor,
@@ -62,8 +70,9 @@ def embedding(
     a row is divided by how often it is picked. Raises IndexError for an id outside 0 to V - 1, and
     NotImplementedError for sparse.
     """
-    check_tensors("embedding", input=input, weight=weight)
     not_supported("embedding", "leave it out: gradients are dense", sparse=sparse)
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: expected weight (rows, columns), got {tuple(weight.shape)}")
     padding_idx = normalize_padding_idx("embedding", padding_idx, len(weight))
     if max_norm is not None:
         limit_norms(input, weight, max_norm, norm_type)
@@ -85,6 +94,7 @@ def limit_norms(input: Tensor, weight: Tensor, max_norm: float, norm_type: float
         weight[ids] = mg.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
 
+@checked
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """1 at the class, 0 elsewhere: integers (...) -> int64 (..., num_classes).
 
@@ -93,7 +103,6 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     >>> one_hot(mg.tensor([0, 2])).tolist()
     [[1, 0, 0], [0, 0, 1]]
     """
-    check_tensors("one_hot", input=input)
     if input.dtype.kind != "i":
         raise TypeError(f"one_hot: expected integers, got {input.dtype}; use .long()")
     check_integers("one_hot", -(2**62), num_classes=num_classes)
@@ -103,11 +112,13 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         count = int(input.max()) + 1
     else:
         count = 0
+    as_sizes("one_hot", (max(input.numel(), 1), count))
     check_classes("one_hot", input, count)
     classes = mg.arange(count, device=input.device)  # (C,)
     return (input.unsqueeze(-1) == classes).long()  # (...,C)
 
 
+@checked
 def layer_norm(
     input: Tensor,
     normalized_shape: int | Sequence[int],
@@ -121,8 +132,7 @@ def layer_norm(
     """
     scales = {"weight": weight, "bias": bias}
     given = {key: tensor for key, tensor in scales.items() if tensor is not None}
-    check_tensors("layer_norm", input=input, **given)
-    shape = normalized_sizes(normalized_shape)
+    shape = normalized_sizes("layer_norm", normalized_shape)
     ndim = len(shape)
     if ndim == 0 or tuple(input.shape[-ndim:]) != shape:
         raise ValueError(
@@ -135,6 +145,7 @@ def layer_norm(
     return byhand.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
 
 
+@checked
 def batch_norm(
     input: Tensor,
     running_mean: Tensor | None,
@@ -151,17 +162,22 @@ def batch_norm(
     a share `momentum` of the new mean and of the unbiased var; else they are the running ones.
     """
     name = "batch_norm"
-    check_flags(name, training=training)
+    if input.ndim < 2:
+        raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")
+    check_one_device(name, input, running_mean, running_var, weight, bias)
     held = {
         "running_mean": running_mean,
         "running_var": running_var,
         "weight": weight,
         "bias": bias,
     }
-    given = {key: tensor for key, tensor in held.items() if tensor is not None}
-    check_tensors(name, input=input, **given)
-    if input.ndim < 2:
-        raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")
+    C = input.shape[1]
+    for key, tensor in held.items():
+        if tensor is not None and tuple(tensor.shape) != (C,):
+            raise ValueError(
+                f"{name}: expected {key} ({C},), one number for each channel, "
+                f"got {tuple(tensor.shape)}"
+            )
     dims = (0, *range(2, input.ndim))
     count = input.numel() // max(input.shape[1], 1)
     if training and count <= 1:
@@ -185,6 +201,7 @@ def batch_norm(
     return y if bias is None else y + bias.reshape(shape)
 
 
+@checked
 def dropout(
     input: Tensor,
     p: float = 0.5,
@@ -200,26 +217,40 @@ def dropout(
     shape: that of m, by default x's; a 1 in it shares m along that dimension. Source: Srivastava et
     al. 2014.
     """
-    check_tensors("dropout", input=input)
-    check_flags("dropout", training=training, inplace=inplace)
-    check_probability("dropout", p)
+    return drop("dropout", input, p, training, inplace, shape)
+
+
+def drop(
+    name: str,
+    input: Tensor,
+    p: float,
+    training: bool,
+    inplace: bool = False,
+    shape: Sequence[int] | None = None,
+) -> Tensor:
+    """`dropout`, which says `name` in what it refuses."""
+    p = check_probability(name, p)
     if not training or p == 0:
         return input
     if input.dtype.kind != "f":
-        raise TypeError(f"dropout: expected floats, got {input.dtype}; use .float()")
-    sizes = tuple(input.shape) if shape is None else as_sizes("dropout", (shape,))
+        raise TypeError(f"{name}: expected floats, got {input.dtype}; use .float()")
+    sizes = tuple(input.shape) if shape is None else as_size(name, (shape,))
+    if sizes != tuple(input.shape):
+        broadcast_shape(name, tuple(input.shape), sizes)
     mask = Tensor(dropout_mask(input.array, sizes, p))
-    return changed_in_place("dropout_", input, lambda x: x * mask) if inplace else input * mask
+    return changed_in_place(f"{name}_", input, lambda x: x * mask) if inplace else input * mask
 
 
+@checked
 def dropout1d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
     """Dropout of whole channels: x (B,C,L), or (C,L)."""
     with_batch("dropout1d", input, 1)
-    return dropout(input, p, training, inplace, shape=(*input.shape[:-1], 1))
+    return drop("dropout1d", input, p, training, inplace, (*input.shape[:-1], 1))
 
 
+@checked
 def dropout2d(
     input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor:
@@ -227,12 +258,12 @@ def dropout2d(
 
     x (B,C) is taken as by `dropout`, with a warning.
     """
-    if isinstance(input, Tensor) and input.ndim == 2:
+    if input.ndim == 2:
         warnings.warn(
             "dropout2d: expected input (B,C,H,W) or (C,H,W), got 2 dimensions, whose elements are "
             "dropped one by one; use dropout",
-            stacklevel=2,
+            stacklevel=3,
         )
-        return dropout(input, p, training, inplace)
+        return drop("dropout2d", input, p, training, inplace)
     with_batch("dropout2d", input, 2)
-    return dropout(input, p, training, inplace, shape=(*input.shape[:-2], 1, 1))
+    return drop("dropout2d", input, p, training, inplace, (*input.shape[:-2], 1, 1))

@@ -10,6 +10,7 @@ import minigrad as mg
 from minigrad import Tensor, byhand
 
 from ..arguments import as_number
+from ..checked import checked
 from .activation import logsigmoid
 from .checks import (
     check_broadcasts,
@@ -24,6 +25,7 @@ from .checks import (
 )
 
 
+@checked
 def mse_loss(
     input: Tensor,
     target: Tensor,
@@ -39,6 +41,7 @@ def mse_loss(
     return reduced(mg.square(difference), reduction)
 
 
+@checked
 def l1_loss(
     input: Tensor,
     target: Tensor,
@@ -54,6 +57,7 @@ def l1_loss(
     return reduced(mg.abs(difference), reduction)
 
 
+@checked
 def huber_loss(
     input: Tensor,
     target: Tensor,
@@ -68,6 +72,7 @@ def huber_loss(
     return reduced(mg.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
 
 
+@checked
 def smooth_l1_loss(
     input: Tensor,
     target: Tensor,
@@ -87,6 +92,7 @@ def smooth_l1_loss(
     return reduced(mg.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), reduction)
 
 
+@checked
 def kl_div(
     input: Tensor,
     target: Tensor,
@@ -100,6 +106,7 @@ def kl_div(
     log_target: y is given as its logarithm. reduction "batchmean" divides the sum by the first
     size, which is the divergence of Kullback & Leibler 1951; "mean" divides by all, and warns.
     """
+    check_reduction("kl_div", reduction, "batchmean")
     if reduction == "batchmean":
         size = max(input.shape[0], 1) if input.ndim else 1
         return kl_div(input, target, reduction="sum", log_target=log_target) / size
@@ -107,7 +114,7 @@ def kl_div(
         warnings.warn(
             "kl_div: reduction='mean' divides by the number of all elements; the divergence of a "
             "batch is reduction='batchmean'",
-            stacklevel=2,
+            stacklevel=3,
         )
     reduction = reduction_of("kl_div", reduction, size_average, reduce)
     check_same_shape("kl_div", input, target)
@@ -118,6 +125,7 @@ def kl_div(
     return reduced(mg.where(is_positive, entropy, 0.0) - target * input, reduction)
 
 
+@checked
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -135,6 +143,7 @@ def margin_ranking_loss(
     return reduced(losses.clamp(min=0.0), reduction)
 
 
+@checked
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -171,6 +180,7 @@ def bounded_log(x: Tensor) -> Tensor:
     return mg.where(is_small, -100.0, mg.log(mg.where(is_small, 1.0, x)))
 
 
+@checked
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -197,6 +207,7 @@ def binary_cross_entropy_with_logits(
     return reduced(losses, reduction)
 
 
+@checked
 def nll_loss(
     input: Tensor,
     target: Tensor,
@@ -223,6 +234,7 @@ def nll_loss(
     return reduced_by_weight(weights * losses, weights, reduction)
 
 
+@checked
 def cross_entropy(
     input: Tensor,
     target: Tensor,

@@ -1,0 +1,199 @@
+"""`@checked`: what a function or a constructor is given must be what its annotations say.
+
+`@checked` above `def elu(input: Tensor, alpha: float = 1.0, ...)` lets `elu(x, "abc")` say "elu:
+expected a number as alpha, got 'abc'" before anything is computed; a method says the name of its
+class. Checked are the annotations Tensor, float, int and bool, also with `| None`, and what the
+arguments `device` and `dtype` name. The rest, how large a number may be say, the function says
+itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import operator
+from collections.abc import Callable
+from numbers import Integral, Real
+from types import NoneType
+from typing import Any, NamedTuple, TypeVar, cast
+
+import numpy as np
+
+from minigrad import Tensor
+from minigrad.array import device
+from minigrad.creation import as_dtype
+
+from . import module
+from .arguments import describe
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class Kind(NamedTuple):
+    """What an annotation stands for."""
+
+    words: tuple[str, ...]  # in a message
+    types: tuple[type, ...]  # whose values are taken as they are
+    take: Callable[[Any], Any]  # another value as the function gets it, or TypeError, ValueError
+    way_out: str = ""
+
+
+def take_tensor(value: Any) -> Tensor:
+    """A tensor of a subclass."""
+    if not isinstance(value, Tensor):
+        raise TypeError
+    return value
+
+
+def take_number(value: Any) -> Any:
+    """A number of another type, or a tensor or an array without dimensions."""
+    if not isinstance(one_number(value), Real):
+        raise TypeError
+    return value
+
+
+def take_integer(value: Any) -> int:
+    """NumPy's integers, and a tensor or an array of one."""
+    number = one_number(value)
+    if isinstance(number, bool | np.bool_):
+        raise TypeError
+    return operator.index(number)
+
+
+def take_flag(value: Any) -> bool:
+    """NumPy's bools and integers, and a tensor or an array of one."""
+    number = one_number(value)
+    if not isinstance(number, Integral | np.bool_):
+        raise TypeError
+    return bool(number)
+
+
+def take_bool(value: Any) -> bool:
+    """NumPy's bools."""
+    if not isinstance(value, np.bool_):
+        raise TypeError
+    return bool(value)
+
+
+def one_number(value: Any) -> Any:
+    """The number in a tensor or an array without dimensions; anything else as it is."""
+    is_one = isinstance(value, Tensor | np.ndarray) and value.ndim == 0
+    return value.item() if is_one else value
+
+
+def take_device(value: Any) -> Any:
+    """What names a device."""
+    device(value)
+    return value
+
+
+def take_dtype(value: Any) -> Any:
+    """What NumPy knows as a dtype of numbers."""
+    as_dtype("dtype", value)
+    return value
+
+
+TENSOR = Kind(
+    ("a Tensor",),
+    (Tensor, module.Parameter),
+    take_tensor,
+    "; make one with minigrad.tensor(...)",
+)
+FLAG = Kind(("True", "False"), (bool, int, NoneType), take_flag)  # of a module
+BOOL = Kind(("True", "False"), (bool,), take_bool)  # of a function
+OLD_REDUCTION = Kind(
+    BOOL.words, BOOL.types, take_bool, "; give reduction='mean', 'sum' or 'none', by keyword"
+)
+KINDS = {
+    "Tensor": TENSOR,
+    "float": Kind(("a number",), (float, int, bool), take_number),
+    "int": Kind(("an integer",), (int,), take_integer),
+}
+NAMED = {  # by the name of the argument, which may also be None
+    "size_average": OLD_REDUCTION,
+    "reduce": OLD_REDUCTION,
+    "device": Kind(("a device",), (), take_device, "; 'cpu', 'cuda' or 'cuda:1', say"),
+    "dtype": Kind(("a dtype",), (), take_dtype, "; minigrad.float32, say"),
+}
+FLAGS_OF_PYTHON = ("inplace", "hard")  # of functions where PyTorch takes what a module takes
+
+
+class Argument(NamedTuple):
+    """What an argument may be."""
+
+    key: str
+    kinds: tuple[Kind, ...]  # one of these; without any it is not checked
+    may_be_none: bool
+
+    def allows(self, kind: type) -> bool:
+        """Whether every value of a type is taken as it is."""
+        if not self.kinds or (self.may_be_none and kind is NoneType):
+            return True
+        return any([kind in known.types for known in self.kinds])
+
+    def take(self, name: str, value: Any) -> Any:
+        """A value as the function gets it. Raises TypeError or ValueError where it is no such."""
+        if self.allows(type(value)):
+            return value
+        for kind in self.kinds:
+            try:
+                return kind.take(value)
+            except (TypeError, ValueError) as error:
+                found = type(error)
+        words = [word for kind in self.kinds for word in kind.words]
+        words += ["None"] * self.may_be_none
+        first = f"{', '.join(words[:-1])} or " if words[:-1] else ""
+        raise found(
+            f"{name}: expected {first}{words[-1]} as {self.key}, got {describe(value)}"
+            f"{self.kinds[0].way_out}"
+        )
+
+
+def checked(function: Function) -> Function:
+    """The function, which refuses what its annotations do not allow.
+
+    Types of arguments that were right once are not looked at again.
+    """
+    arguments = arguments_of(function)
+    by_key = {argument.key: argument for argument in arguments}
+    is_method = arguments[0].key == "self"
+    right: set[tuple[Any, ...]] = set()
+
+    def take(args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """The arguments as the function gets them."""
+        name = type(args[0]).__name__ if is_method else function.__name__
+        given = list(zip(arguments, args, strict=False))
+        named = [(by_key[key], value) for key, value in settings.items() if key in by_key]
+        taken = [argument.take(name, value) for argument, value in given]
+        taken_by_name = {argument.key: argument.take(name, value) for argument, value in named}
+        if all([argument.allows(type(value)) for argument, value in given + named]):
+            right.add((*map(type, args), *settings, *map(type, settings.values())))
+        return [*taken, *args[len(taken) :]], {**settings, **taken_by_name}
+
+    @functools.wraps(function)
+    def call(*args: Any, **settings: Any) -> Any:
+        types = (*map(type, args), *settings, *map(type, settings.values()))
+        if types in right:
+            return function(*args, **settings)
+        taken, taken_by_name = take(args, settings)
+        return function(*taken, **taken_by_name)
+
+    return cast(Function, call)
+
+
+def arguments_of(function: Callable[..., Any]) -> list[Argument]:
+    """What each argument of a function may be, by its annotation."""
+    keys = list(inspect.signature(function).parameters)
+    found = []
+    for key in keys:
+        is_loose = keys[0] == "self" or key in FLAGS_OF_PYTHON
+        kinds = {**KINDS, "bool": FLAG if is_loose else BOOL}
+        words = str(function.__annotations__.get(key, "Any")).split(" | ")
+        own = [word for word in words if word != "None"]
+        if key in NAMED:
+            found.append(Argument(key, (NAMED[key],), may_be_none=True))
+        elif own and all([word in kinds for word in own]):
+            found.append(Argument(key, tuple([kinds[word] for word in own]), "None" in words))
+        else:
+            found.append(Argument(key, (), may_be_none=True))
+    return found
