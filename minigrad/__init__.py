@@ -10,17 +10,21 @@ tensor([-12., -18.])
 
 import importlib.util
 import types
+import warnings
 
 from minigrad import cuda, faster, func
 from minigrad.array import (
     bool_ as bool,
+    contiguous_format,
     device,
     float32,
     float64,
     get_default_dtype,
     int32,
     int64,
+    preserve_format,
     set_default_dtype,
+    strided,
     uint8,
 )
 from minigrad.functional import (
@@ -209,6 +213,12 @@ from minigrad.ops import (
 )
 from minigrad.aliases import *
 from minigrad.tensor import Tensor
+
+# exp(100.0) is inf without a word, as in PyTorch: what NumPy would say of overflow, division by 0
+# and NaN in lines of this library. A filter of the user's comes before this one.
+warnings.filterwarnings(
+    "ignore", r".+ encountered in ", RuntimeWarning, r"(minigrad|nn)\b", append=True
+)
 
 cuda_is_available = cuda.is_available
 ger = outer

@@ -20,9 +20,12 @@ from minigrad.array import (
     DEVICE_OF,
     NAMESPACES,
     Array,
+    contiguous_format,
     device,
     device_of,
     get_default_dtype,
+    preserve_format,
+    strided,
     to_device,
 )
 from minigrad.autograd import TensorBase
@@ -64,9 +67,9 @@ def refuse_out(name: str, out: Any) -> None:
 
 # PyTorch's keywords that are accepted at these values alone
 DEFAULTS: dict[str, tuple[Any, ...]] = {
-    "layout": (None,),
+    "layout": (None, strided),
     "pin_memory": (None, False),
-    "memory_format": (None,),
+    "memory_format": (None, preserve_format, contiguous_format),
     "generator": (None,),
     "out": (None,),
 }

@@ -228,6 +228,18 @@ class device(str):
         )
 
 
+class Layout(str):
+    """One of PyTorch's words for how numbers lie in memory."""
+
+    def __repr__(self) -> str:
+        return f"torch.{self}"
+
+
+strided = Layout("strided")  # the only layout here
+preserve_format = Layout("preserve_format")  # in the order that the memory had
+contiguous_format = Layout("contiguous_format")  # in the order of the elements
+
+
 class Backend(SimpleNamespace):
     """One kind of device.
 

@@ -37,7 +37,17 @@ from contextlib import ContextDecorator
 from typing import Any
 
 from minigrad import errors
-from minigrad.array import NAMESPACES, NUMPY, XP, Array, device_of, float64, get_default_dtype
+from minigrad.array import (
+    NAMESPACES,
+    NUMPY,
+    XP,
+    Array,
+    contiguous_format,
+    device_of,
+    float64,
+    get_default_dtype,
+    preserve_format,
+)
 from minigrad.faster import choose, versions_of
 
 RuleResult = tuple[Any, Any]  # what a rule returns: its value (or a tuple of them), its pullbacks
@@ -368,8 +378,9 @@ def op(
     of_floats: whether a first argument of integers or booleans becomes floats of the default dtype
     before the rule runs; NumPy would make float16 of uint8.
 
-    in_order: whether a first argument that is transposed in memory is copied in order before the
-    rule runs, so that the value is in order, as PyTorch's is, and a reshape of it is a view.
+    in_order: whether the value is in order in memory, as PyTorch's is, so that a reshape of it is a
+    view: a first argument that is transposed is copied in order before the rule runs, but not of
+    several that are joined, and a value that is not in order after it.
 
     The op has the attributes `rule`, `composed`, `over_time`, `sets_dtype`, `arity` (how many
     arrays it takes), `keywords` (its settings in order), `settable` (the set of them), `required`
@@ -495,9 +506,11 @@ def differentiable(
         if versions:
             chosen = choose(versions, rule, xp.kind, *arrays, **settings)
         try:
-            if in_order and not arrays[0].flags.c_contiguous:
+            if in_order and not is_variadic and not arrays[0].flags.c_contiguous:
                 arrays[0] = xp.ascontiguousarray(arrays[0])
             value, pullback = chosen(xp, *arrays, **settings)
+            if in_order and not value.flags.c_contiguous:
+                value = xp.ascontiguousarray(value)
         except EXPLAINED as error:
             raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
@@ -627,9 +640,11 @@ def split_arguments(
     return bind_arguments(op, args, settings)
 
 
-# PyTorch's keywords that change an array before the op: the first is cast, the second multiplied
+# PyTorch's keywords that change an array before the op: the first is cast or brought into order,
+# the second multiplied
 CHANGES_FIRST = {
     "add": ("alpha",),
+    "clone": ("memory_format",),
     "sub": ("alpha",),
     "cumsum": ("dtype",),
     "softmax": ("dtype",),
@@ -638,8 +653,14 @@ CHANGES_FIRST = {
 
 
 def changed_first(name: str, arrays: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
-    """The arrays of a call of `name`, changed as `dtype` and `alpha` say."""
+    """The arrays of a call of `name`, changed as `dtype`, `memory_format` and `alpha` say."""
     first, *others = arrays
+    layout = settings.get("memory_format")
+    if layout is not None and layout not in (preserve_format, contiguous_format):
+        given = f"memory_format={errors.describe(layout)}"
+        raise NotImplementedError(f"{name}: {given} is not supported; leave it out")
+    if layout is contiguous_format and type(first) not in NAMESPACES:
+        first = first.contiguous()
     if settings.get("dtype") is not None:
         first = TensorBase.tensor_class(raw(first)) if type(first) in NAMESPACES else first
         first = first.converted(name, (), settings["dtype"], None)

@@ -141,12 +141,17 @@ def integers_first(index: Any) -> tuple[tuple[Any, ...], Any]:
     return tuple(integers), tuple(others)
 
 
+def laid_out(x: Any, memory_format: Any) -> Any:
+    """x as it is, or with its memory in the order of its elements."""
+    return x.contiguous() if memory_format is array.contiguous_format else x
+
+
 def to_dtype(word: str, dtype: Any) -> Any:
     """The method `word`: self in this dtype."""
 
-    def method(self: Any, memory_format: None = None) -> Any:
+    def method(self: Any, memory_format: Any = None) -> Any:
         arguments.refuse_keywords(word, memory_format=memory_format)
-        return self.converted(word, (), dtype, None)
+        return laid_out(self.converted(word, (), dtype, None), memory_format)
 
     method.__name__ = method.__qualname__ = word
     method.__doc__ = f"self as {dtype}; itself where it is."
@@ -187,7 +192,7 @@ class Conversions(TensorBase):
         device: Any = None,
         non_blocking: Any = False,
         copy: Any = False,
-        memory_format: None = None,
+        memory_format: Any = None,
         other: Any = None,
     ) -> Any:
         """self in another dtype, on another device, or as another tensor is.
@@ -202,7 +207,7 @@ class Conversions(TensorBase):
         arguments.check_flag("to", "copy", copy)
         x = self.converted("to", places if other is None else [*places, other], dtype, device)
         is_wanted = switches[1] if len(switches) > 1 else copy
-        return ops.clone(x) if is_wanted and x is self else x
+        return laid_out(ops.clone(x) if is_wanted and x is self else x, memory_format)
 
     def converted(self, name: str, targets: Any, dtype: Any, device: Any) -> Any:
         """self as the targets say, for the method `name`; itself where nothing changes."""
@@ -248,18 +253,17 @@ class Conversions(TensorBase):
             raise TypeError(f"type_as: expected a tensor, got a {type_(other).__name__}")
         return self.to(other)
 
-    def cpu(self, memory_format: None = None) -> Any:
+    def cpu(self, memory_format: Any = None) -> Any:
         """self on the CPU; itself where it is there."""
         arguments.refuse_keywords("cpu", memory_format=memory_format)
-        return self.converted("cpu", ("cpu",), None, None)
+        return laid_out(self.converted("cpu", ("cpu",), None, None), memory_format)
 
-    def cuda(
-        self, device: Any = None, non_blocking: Any = False, memory_format: None = None
-    ) -> Any:
+    def cuda(self, device: Any = None, non_blocking: Any = False, memory_format: Any = None) -> Any:
         """self on a GPU; itself where it is there. non_blocking has no effect."""
         arguments.check_flag("cuda", "non_blocking", non_blocking)
         arguments.refuse_keywords("cuda", memory_format=memory_format)
-        return self.converted("cuda", (), None, "cuda" if device is None else device)
+        moved = self.converted("cuda", (), None, "cuda" if device is None else device)
+        return laid_out(moved, memory_format)
 
     float = to_dtype("float", array.float32)
     double = to_dtype("double", array.float64)
@@ -268,7 +272,7 @@ class Conversions(TensorBase):
     bool = to_dtype("bool", array.bool_)
     byte = to_dtype("byte", array.uint8)
 
-    def half(self, memory_format: None = None) -> Any:
+    def half(self, memory_format: Any = None) -> Any:
         """Refused: there is no float16 here. Raises NotImplementedError."""
         raise NotImplementedError("half: float16 is not supported; use .float()")
 

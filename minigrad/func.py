@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from minigrad import backward, ops
+from minigrad.arguments import check_one_device
 from minigrad.autograd import TensorBase, enable_grad, is_grad_enabled
 from minigrad.creation import as_tensor, eye
 from minigrad.tensor import Tensor
@@ -120,7 +121,8 @@ def depends_on_more(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> bool
 def as_many(name: str, word: str, given: Any, of: str, targets: Sequence[Tensor]) -> list[Tensor]:
     """The cotangents or tangents as tensors.
 
-    Raises ValueError where there is not one for each target, of its shape.
+    Raises ValueError where there is not one for each target, of its shape, RuntimeError where it is
+    on another device.
     """
     found = []
     for u in as_sequence(name, f"{word}s", given):
@@ -135,6 +137,7 @@ def as_many(name: str, word: str, given: Any, of: str, targets: Sequence[Tensor]
                 f"{name}: expected a {word} of the {of}'s shape {tuple(target.shape)}, "
                 f"got {tuple(u.shape)}"
             )
+        check_one_device(name, u, target)
     return found
 
 

@@ -319,12 +319,12 @@ class Tensor(InPlace):
         """Parts of that size along `dim`, the last one maybe smaller; or of the sizes in a list."""
         return functional.split(self, split_size, dim)
 
-    def is_contiguous(self, memory_format: None = None) -> bool:
+    def is_contiguous(self, memory_format: Any = None) -> bool:
         """Whether the memory is in the order of the elements."""
         arguments.refuse_keywords("is_contiguous", memory_format=memory_format)
         return bool(self.array.flags.c_contiguous)
 
-    def contiguous(self, memory_format: None = None) -> Any:
+    def contiguous(self, memory_format: Any = None) -> Any:
         """self where its memory is in order, else a copy."""
         arguments.refuse_keywords("contiguous", memory_format=memory_format)
         return self if self.array.flags.c_contiguous else functional.in_order(ops.clone(self))

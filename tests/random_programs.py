@@ -36,7 +36,7 @@ REFUSED = (
     RuntimeError,
 )  # and NotImplementedError, a RuntimeError
 
-SENTENCE = re.compile(r"[\w.+\-*/|&\[\]=]+: ")
+SENTENCE = re.compile(r"[\w.+\-*/|&\[\]=]+( \(\w+\))?: ")  # "add: ..", or "+= (add): .."
 
 # What minigrad refuses although PyTorch takes it, by a part of the sentence it says
 ONLY_WE_REFUSE = {

@@ -106,6 +106,12 @@ FOUND = {
         "x9.reshape(-1).add_(9)",
         "x10 = F.logsigmoid(x0.detach().mT)",
         "x10.reshape(-1).add_(10)",
+        "x11 = t.cat([x0.detach().mT, x0.detach().mT], 1)",
+        "x11.reshape(-1).add_(11)",
+        "x12 = t.stack([x0.detach().mT, x0.detach().mT], 1)",
+        "x12.reshape(-1).add_(12)",
+        "x13 = t.vstack([x0.detach().mT, x0.detach().mT])",
+        "x13.reshape(-1).add_(13)",
     ],
     "a missing gradient stops where the slope is 0": [
         ROW,

@@ -5,6 +5,7 @@ Loaders, optimizers, schedules and files go on from what they gave, or say a sen
 
 import ast
 import collections
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -503,3 +504,24 @@ def test_a_readers_file_is_read_before_the_work(option: str, tmp_path: Path) -> 
     done = command("demos", *demo, *words)
     assert done.returncode == 1 and done.stderr.count("\n") == 1 and "expected" in done.stderr
     assert not (tmp_path / "o" / "runs").exists()
+
+
+def test_infinity_and_nan_come_without_a_word() -> None:
+    """NumPy warns of overflow and of a division by 0; PyTorch does not, nor does a line of ours.
+
+    A line of the user's own is warned of as before.
+    """
+    program = """
+import numpy as np
+import minigrad as mg
+import nn
+x = mg.tensor([100.0, 0.0, -1.0, float("inf")], requires_grad=True)
+for y in (mg.exp(x), mg.log(x), mg.sqrt(x), x / 0, x - x, x**-1, mg.logsumexp(x, 0), nn.GELU()(x)):
+    y.sum().backward()
+print(x.long().shape, flush=True)
+np.log(np.zeros(2))
+"""
+    run = [sys.executable, "-c", program]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert re.findall(r"(\S+:\d+): RuntimeWarning", done.stderr) == ["<string>:9"]

@@ -196,7 +196,14 @@ x.new_ones(size=(2, 2)) ; x.new([1, 2]) ; n.new([3, 4]) ; x.new(2, 0) ; x.new() 
 x.new(np.ones(3, "f4")) ; x.type(t.float32) ; n.type_as(x) ; x.float().type_as(n) ; n.byte() ;
 x.long() ; x.int() ; x.bool() ; n.double() ; n.is_floating_point() ; x.is_contiguous() ;
 x.T.is_contiguous() ; x.new_zeros(-1) ; x.size(-1) ; s.size(0) ; x.dim() ;
-x.new_full((2,), s.detach())
+x.new_full((2,), s.detach()) ; x.T.clone(memory_format=t.contiguous_format).is_contiguous() ;
+x.T.clone(memory_format=t.preserve_format).is_contiguous() ;
+x.T.float(memory_format=t.contiguous_format).is_contiguous() ;
+x.T.to(t.float64, memory_format=t.preserve_format) ;
+x.T.contiguous(memory_format=t.contiguous_format).is_contiguous() ;
+x.is_contiguous(memory_format=t.contiguous_format) ;
+t.zeros(2, layout=t.strided) ; t.ones_like(x, memory_format=t.preserve_format) ;
+n.byte().all() ; n.byte().any(0) ; n.byte().all(0, keepdim=True) ; n.all() ; x.any()
 """
 EXPRESSIONS = [
     line.strip()

@@ -35,12 +35,18 @@ if TYPE_CHECKING:
 # By position
 
 
+def dim_with_slices(name: str, x: Tensor, dim: Any) -> int:
+    """`dim` counted from the front. Raises ValueError for a number, of which there is no slice."""
+    dim = normalize_dim(name, x, dim)
+    if not x.ndim:
+        raise ValueError(f"{name}: expected a tensor of at least 1 dimension, got a 0-d tensor")
+    return dim
+
+
 def select(input: Tensor, dim: int, index: int) -> Tensor:
     """x[.., index, ..]: the slice at `index` of `dim`, without that dimension."""
     x = as_input("select", input)
-    dim = normalize_dim("select", x, dim)
-    if not x.ndim:
-        raise ValueError("select: expected a tensor of at least 1 dimension, got a 0-d tensor")
+    dim = dim_with_slices("select", x, dim)
     n = x.shape[dim]
     index = as_integer("select", "index", index)
     if not -n <= index < n:
@@ -53,9 +59,7 @@ def select(input: Tensor, dim: int, index: int) -> Tensor:
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """x[.., start : start + length, ..] at `dim`; a start below 0 counts from the end."""
     x = as_input("narrow", input)
-    dim = normalize_dim("narrow", x, dim)
-    if not x.ndim:
-        raise ValueError("narrow: expected a tensor of at least 1 dimension, got a 0-d tensor")
+    dim = dim_with_slices("narrow", x, dim)
     n = x.shape[dim]
     first = as_integer("narrow", "start", start)
     count = as_integer("narrow", "length", length)

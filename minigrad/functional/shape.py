@@ -21,7 +21,7 @@ from minigrad.arguments import (
     placed_like,
 )
 from minigrad.autograd import TensorBase
-from minigrad.functional.picking import in_order, picked
+from minigrad.functional.picking import dim_with_slices, in_order, picked
 from minigrad.ops.reduction import Dim
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
             cut = n - shift % n
             front, back = split(rolled, [cut, n - cut], dim)
             rolled = ops.cat([back, front], dim)
-    return in_order(ops.clone(x) if rolled is x else rolled)
+    return ops.clone(x) if rolled is x else rolled
 
 
 def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
@@ -147,9 +147,7 @@ def split(
     Raises ValueError where the sizes do not add up to that of the dimension.
     """
     x = as_input("split", tensor)
-    dim = normalize_dim("split", x, dim)
-    if not x.ndim:
-        raise ValueError("split: expected a tensor of at least 1 dimension, got a 0-d tensor")
+    dim = dim_with_slices("split", x, dim)
     n = x.shape[dim]
     sections = sections_of(n, split_size_or_sections)
     if builtins.sum(sections) != n or any([size < 0 for size in sections]):

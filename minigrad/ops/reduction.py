@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minigrad.array import int64
+from minigrad.array import int64, uint8
 from minigrad.autograd import nondifferentiable, op
 
 Dim = int | tuple[int, ...] | None  # which dimensions to reduce: None is all of them
@@ -111,11 +111,16 @@ def argmin(xp, x, *, dim=None, keepdim=False):
 
 @nondifferentiable
 def any(xp, x, *, dim=None, keepdim=False):
-    """y = whether an element along `dim` is not 0."""
-    return xp.any(x, axis=as_dims(dim, x), keepdims=keepdim)
+    """y = whether an element along `dim` is not 0; of bytes 1 or 0, as in PyTorch."""
+    return as_truth(xp, xp.any(x, axis=as_dims(dim, x), keepdims=keepdim), x)
 
 
 @nondifferentiable
 def all(xp, x, *, dim=None, keepdim=False):
-    """y = whether no element along `dim` is 0."""
-    return xp.all(x, axis=as_dims(dim, x), keepdims=keepdim)
+    """y = whether no element along `dim` is 0; of bytes 1 or 0, as in PyTorch."""
+    return as_truth(xp, xp.all(x, axis=as_dims(dim, x), keepdims=keepdim), x)
+
+
+def as_truth(xp, y, x):
+    """Booleans, or of bytes in x bytes."""
+    return xp.astype(y, uint8) if x.dtype == uint8 else y

@@ -52,7 +52,7 @@ def broadcast_to(xp, x, *, shape):
     return xp.broadcast_to(x, as_tuple(shape)), (lambda g: g,)
 
 
-@op
+@op(in_order=True)
 def cat(xp, *xs, dim=0):
     """y = the xs one after the other along `dim`,    each ∂x is its own slice of ∂y."""
     parts = with_equal_ndim(xp, xs, dim)
@@ -84,7 +84,7 @@ def with_equal_ndim(xp, xs, dim):
     return [xp.reshape(x, tuple(shape)) if x.shape == (0,) else x for x in xs]
 
 
-@op
+@op(in_order=True)
 def stack(xp, *xs, dim=0):
     """y = the xs along a new dimension `dim`,    each ∂x is its own slice of ∂y."""
     y = xp.stack(xs, axis=dim)

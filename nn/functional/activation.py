@@ -10,7 +10,6 @@ import numpy as np
 import minigrad as mg
 from minigrad import Tensor
 from minigrad.arguments import broadcast_shape, normalize_dim
-from minigrad.functional import in_order
 
 from ..checked import checked
 from .checks import changed_in_place, check_one_device, softmax_dim
@@ -85,7 +84,7 @@ def logsigmoid(input: Tensor) -> Tensor:
     1 is nothing in float64.
     """
     smooth = -mg.log1p(mg.exp(-input.clamp(min=-40.0)))
-    return in_order(mg.where(input < -40.0, input, smooth))
+    return mg.where(input < -40.0, input, smooth).contiguous()
 
 
 @checked

@@ -332,6 +332,7 @@ def calls_of(name: str) -> Iterator[tuple[list[Any], dict[str, Any]]]:
                 for several in ([0], (0, 1), (-1,), ()):
                     yield [x], {"dim": several}
                 yield [np.array(values[0])], {"dim": (0,)}
+                yield [x.astype(np.uint8)], {"dim": 1}
             for dim, keepdim in product((0, 1, -1), (False, True)):
                 yield [x], {"dim": dim, "keepdim": keepdim}
     elif name.startswith(("logical", "bitwise")):
