@@ -88,7 +88,7 @@ def in_name_of(name: str, error: Exception) -> Exception:
     """
     text = str(error)
     head = HEAD.match(text)
-    if head and error.args == (text,) and head["first"] != name:
+    if head and error.args == (text,) and head["first"].split(".")[0] != name:
         inner = head["inner"] or head["first"]
         called = name if inner == name.rstrip("_") else f"{name} ({inner})"
         error.args = (f"{called}: {text[head.end() :]}",)

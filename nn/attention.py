@@ -157,28 +157,19 @@ class MultiheadAttention(Module):
         name = "MultiheadAttention"
         inputs = {"query": query, "key": key, "value": value}
         for word, x in inputs.items():
-            check_tensor(name, word, x)
-            check_same_dtype(name, word, x, self.in_proj_weight)
-            if x.ndim not in (2, 3) or x.ndim != query.ndim or x.shape[-1] != self.embed_dim:
-                raise ValueError(
-                    f"{name}: expected {word} of 3 dimensions, or of 2 without a batch, the last "
-                    f"of size {self.embed_dim}, got {tuple(x.shape)}"
-                )
+            check_sequence(name, word, x, query, self.in_proj_weight)
         if key.shape != value.shape:
             raise ValueError(
                 f"{name}: expected key and value of one shape, "
                 f"got {tuple(key.shape)} and {tuple(value.shape)}"
             )
-        if query.ndim == 2:
-            return 1, query.shape[0], key.shape[0]
-        batch_dim, length_dim = (0, 1) if self.batch_first else (1, 0)
-        B = query.shape[batch_dim]
-        if key.shape[batch_dim] != B:
+        B, L = batch_and_length(query, self.batch_first)
+        keys, S = batch_and_length(key, self.batch_first)
+        if keys != B:
             raise ValueError(
-                f"{name}: expected query and key of one batch size, "
-                f"got {B} and {key.shape[batch_dim]}"
+                f"{name}: expected query and key of one batch size, got {B} and {keys}"
             )
-        return B, query.shape[length_dim], key.shape[length_dim]
+        return B, L, S
 
     def check_masks(
         self,
@@ -203,6 +194,28 @@ class MultiheadAttention(Module):
         if attn_mask is not None:
             shapes = [(L, S), (B * self.num_heads, L, S)]
             check_mask(name, "attn_mask", attn_mask, shapes)
+
+
+def check_sequence(name: str, key: str, x: Any, first: Any, weight: Tensor) -> None:
+    """Raise where x is no sequence that `weight` (.., E) can be applied to, or has a batch where
+    the `first` of several has none.
+    """
+    E = weight.shape[-1]
+    check_tensor(name, key, x)
+    check_same_dtype(name, key, x, weight)
+    if x.ndim not in (2, 3) or x.ndim != first.ndim or x.shape[-1] != E:
+        raise ValueError(
+            f"{name}: expected {key} of 3 dimensions, or of 2 without a batch, the last of size "
+            f"{E}, got {tuple(x.shape)}"
+        )
+
+
+def batch_and_length(x: Tensor, batch_first: bool) -> tuple[int, int]:
+    """B and L of a sequence; without a batch B is 1."""
+    if x.ndim == 2:
+        return 1, x.shape[0]
+    first, second = x.shape[:2]
+    return (first, second) if batch_first else (second, first)
 
 
 def to_batch_first(x: Tensor, batch_first: bool) -> Tensor:
@@ -251,6 +264,7 @@ class AdditiveAttention(Module):
         self.U = Linear(key_size, hidden_size, bias=False)
         self.v = Linear(hidden_size, 1, bias=False)
 
+    @checked
     def forward(
         self,
         query: Tensor,
@@ -310,6 +324,7 @@ class AttentionPooling(Module):
         check_sizes("AttentionPooling", 1, hidden_size=hidden_size)
         self.score = Linear(hidden_size, 1)
 
+    @checked
     def forward(self, h: Tensor, key_padding_mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
         name = "AttentionPooling"
         check_tensor(name, "h", h)

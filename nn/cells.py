@@ -17,6 +17,7 @@ from minigrad.cells import States
 from . import functional as F
 from . import init
 from .arguments import (
+    as_finite,
     as_lengths,
     check_probability,
     check_same_dtype,
@@ -26,6 +27,7 @@ from .arguments import (
     place,
 )
 from .checked import checked
+from .functional.checks import check_one_device
 from .module import Module, Parameter
 
 
@@ -119,6 +121,7 @@ class Cell(Recurrent):
                 f"or ({self.input_size},) without a batch, got {tuple(x.shape)}"
             )
         check_same_dtype(name, "input", x, self.weight_ih)
+        check_one_device(name, x, self.weight_ih)
         shape = (*x.shape[:-1], self.hidden_size)
         self.check_state(hx, shape, x.dtype)
         return self.initial_state(x, hx, shape)
@@ -182,6 +185,7 @@ class LSTMCell(Cell):
     ):
         super().__init__(input_size, hidden_size, bias, device, dtype)
         if forget_bias is not None:
+            as_finite(type(self).__name__, "forget_bias", forget_bias)
             init.forget_bias_(self, forget_bias)
 
     def forward(
@@ -263,13 +267,14 @@ class PeepholeLSTMCell(LSTMCell):
 
 def check_nonlinearity(name: str, nonlinearity: str) -> str:
     """Raise ValueError where the nonlinearity of an RNN is neither "tanh" nor "relu"."""
-    if nonlinearity not in ("tanh", "relu"):
+    if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
         raise ValueError(
             f"{name}: expected nonlinearity 'tanh' or 'relu', got {describe(nonlinearity)}"
         )
     return nonlinearity
 
 
+@checked
 def unroll(
     cell: Callable[..., Any],
     input: Tensor,
@@ -299,6 +304,9 @@ def unroll(
         hx = zero_state(cell, x[0])
     is_tuple = isinstance(hx, tuple | list)
     state = tuple(hx) if is_tuple else (hx,)
+    if not state or not all([isinstance(part, Tensor) for part in state]):
+        got = ", ".join(map(describe, state))
+        raise TypeError(f"unroll: expected hx to be a Tensor or a tuple of them, got ({got})")
     training = getattr(cell, "training", False)
     mask = F.dropout(ones_like(state[0]), dropout, training)  # (B,H), for all steps
 
@@ -317,7 +325,7 @@ def unroll(
 
 def check_unroll(cell: Any, input: Any, lengths: Any, batch_first: bool, dropout: float) -> Any:
     """Check the arguments of `unroll`; the lengths as an array."""
-    if not callable(cell):
+    if not callable(cell) or isinstance(cell, type):
         raise TypeError(f"unroll: expected a cell that can be called, got {describe(cell)}")
     check_tensor("unroll", "input", input)
     order = "batch, time" if batch_first else "time, batch"

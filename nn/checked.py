@@ -22,8 +22,8 @@ import numpy as np
 from minigrad import Tensor
 from minigrad.array import device
 from minigrad.creation import as_dtype
+from minigrad.errors import in_name_of
 
-from . import module
 from .arguments import describe
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -55,7 +55,7 @@ def take_number(value: Any) -> Any:
 def take_integer(value: Any) -> int:
     """NumPy's integers, and a tensor or an array of one."""
     number = one_number(value)
-    if isinstance(number, bool | np.bool_):
+    if isinstance(number, bool | np.bool_ | Tensor | np.ndarray):
         raise TypeError
     return operator.index(number)
 
@@ -95,7 +95,7 @@ def take_dtype(value: Any) -> Any:
 
 TENSOR = Kind(
     ("a Tensor",),
-    (Tensor, module.Parameter),
+    (Tensor,),
     take_tensor,
     "; make one with minigrad.tensor(...)",
 )
@@ -129,7 +129,9 @@ class Argument(NamedTuple):
         """Whether every value of a type is taken as it is."""
         if not self.kinds or (self.may_be_none and kind is NoneType):
             return True
-        return any([kind in known.types for known in self.kinds])
+        return any([kind in known.types for known in self.kinds]) or (
+            TENSOR in self.kinds and issubclass(kind, Tensor)
+        )
 
     def take(self, name: str, value: Any) -> Any:
         """A value as the function gets it. Raises TypeError or ValueError where it is no such."""
@@ -152,6 +154,7 @@ class Argument(NamedTuple):
 def checked(function: Function) -> Function:
     """The function, which refuses what its annotations do not allow.
 
+    What a function that it is composed of refuses is told in its name, too: "softmin (neg): ..".
     Types of arguments that were right once are not looked at again.
     """
     arguments = arguments_of(function)
@@ -159,24 +162,32 @@ def checked(function: Function) -> Function:
     is_method = arguments[0].key == "self"
     right: set[tuple[Any, ...]] = set()
 
-    def take(args: tuple[Any, ...], settings: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    def name_of(args: tuple[Any, ...]) -> str:
+        return type(args[0]).__name__ if is_method else function.__name__
+
+    def take(
+        args: tuple[Any, ...], settings: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments as the function gets them."""
-        name = type(args[0]).__name__ if is_method else function.__name__
+        name = name_of(args)
         given = list(zip(arguments, args, strict=False))
         named = [(by_key[key], value) for key, value in settings.items() if key in by_key]
         taken = [argument.take(name, value) for argument, value in given]
         taken_by_name = {argument.key: argument.take(name, value) for argument, value in named}
         if all([argument.allows(type(value)) for argument, value in given + named]):
             right.add((*map(type, args), *settings, *map(type, settings.values())))
-        return [*taken, *args[len(taken) :]], {**settings, **taken_by_name}
+        return (*taken, *args[len(taken) :]), {**settings, **taken_by_name}
 
     @functools.wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
         types = (*map(type, args), *settings, *map(type, settings.values()))
-        if types in right:
+        if types not in right:
+            args, settings = take(args, settings)
+        try:
             return function(*args, **settings)
-        taken, taken_by_name = take(args, settings)
-        return function(*taken, **taken_by_name)
+        except Exception as error:
+            in_name_of(name_of(args), error)
+            raise
 
     return cast(Function, call)
 

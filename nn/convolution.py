@@ -39,7 +39,7 @@ class Convolution(Module):
         dtype: Any = None,
     ):
         name = type(self).__name__
-        if padding_mode != "zeros":
+        if not isinstance(padding_mode, str) or padding_mode != "zeros":
             raise NotImplementedError(
                 f"{name}: padding_mode={padding_mode!r} is not supported; use 'zeros'"
             )
@@ -247,6 +247,7 @@ class BatchNorm1d(Module):
         steps = zeros((), device=device, dtype=mg.int64) if is_kept else None
         self.register_buffer("num_batches_tracked", steps)
 
+    @checked
     def forward(self, input: Tensor) -> Tensor:
         name = type(self).__name__
         check_tensor(name, "input", input)

@@ -274,21 +274,27 @@ def chrono_(module: Any, t_max: int) -> Any:
     (Tallec & Ollivier 2018). Raises ValueError where it is not above 2, TypeError for another
     module, or one without biases.
     """
-    t_max = as_number("chrono_", "t_max", t_max)
-    if not 2 < t_max < math.inf:
-        raise ValueError(
-            f"chrono_: expected t_max above 2, the longest dependency, got {t_max}: "
-            "U(1, t_max - 1) would be empty"
-        )
+    longest = check_longest("chrono_", "t_max", t_max)
     check_has_gate("chrono_", module, ["f", "z"], "an LSTM, LSTMCell, GRU or GRUCell")
     for suffix in suffixes_of(module):
-        u = default_generator().uniform(1, t_max - 1, module.hidden_size)
+        u = default_generator().uniform(1, longest - 1, module.hidden_size)
         if "f" in gate_names_of(module):
             set_gate_bias(module, suffix, "f", np.log(u))
             set_gate_bias(module, suffix, "i", -np.log(u))
         else:
             set_gate_bias(module, suffix, "z", np.log(u))
     return module
+
+
+def check_longest(name: str, key: str, value: Any) -> float:
+    """The longest dependency, as a number. Raises ValueError where it is not above 2."""
+    number: float = as_number(name, key, value)
+    if not 2 < number < math.inf:
+        raise ValueError(
+            f"{name}: expected {key} above 2, the longest dependency, got {number}: "
+            f"U(1, {key} - 1) would be empty"
+        )
+    return number
 
 
 def set_gate_bias(module: Any, suffix: str, gate: str, value: Any) -> None:

@@ -210,6 +210,11 @@ class Embedding(Module):
             _weight = zeros(num_embeddings, embedding_dim, device=device, dtype=dtype)
             self.weight = Parameter(_weight, requires_grad=not _freeze)
             self.reset_parameters()
+        elif tuple(_weight.shape) != (num_embeddings, embedding_dim):
+            raise ValueError(
+                f"Embedding: expected _weight {(num_embeddings, embedding_dim)}, "
+                f"got {tuple(_weight.shape)}"
+            )
         else:
             self.weight = Parameter(_weight, requires_grad=not _freeze)
 

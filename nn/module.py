@@ -19,6 +19,7 @@ from minigrad.hooks import RemovableHandle
 
 from . import printing
 from .arguments import check_flags, check_function, describe
+from .checked import checked
 from .hooks import ModuleHooks, refuse_always_call
 
 
@@ -34,6 +35,7 @@ class Parameter(Tensor):
 
     copies_grad = False
 
+    @checked
     def __init__(self, data: Any = None, requires_grad: bool = True):
         source = zeros(0) if data is None else as_tensor(data)
         if not source.is_writable():

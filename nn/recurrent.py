@@ -20,6 +20,7 @@ from minigrad.cells import States
 from . import functional as F
 from . import init
 from .arguments import (
+    as_finite,
     as_lengths,
     check_probability,
     check_same_dtype,
@@ -344,8 +345,10 @@ class LSTM(RNNBase):
             dtype,
         )
         if forget_bias is not None:
+            as_finite("LSTM", "forget_bias", forget_bias)
             init.forget_bias_(self, forget_bias)
         if chrono is not None:
+            init.check_longest("LSTM", "chrono", chrono)
             init.chrono_(self, chrono)
 
 
@@ -394,6 +397,7 @@ class GRU(RNNBase):
         )
         self.reset_after = reset_after
         if chrono is not None:
+            init.check_longest("GRU", "chrono", chrono)
             init.chrono_(self, chrono)
 
     def settings(self) -> dict[str, Any]:
@@ -404,6 +408,7 @@ class GRU(RNNBase):
         return text if self.reset_after else f"{text}, reset_after=False"
 
 
+@checked
 def gates(
     layer: RNNBase, input: Tensor, hx: Any = None, lengths: Any = None
 ) -> dict[str, dict[str, Tensor]]:

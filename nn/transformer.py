@@ -19,8 +19,8 @@ from minigrad import Tensor, full, triu
 
 from . import functional as F
 from . import init
-from .arguments import check_function, check_sizes, describe, place
-from .attention import MultiheadAttention
+from .arguments import check_function, check_probability, check_sizes, describe, place
+from .attention import MultiheadAttention, batch_and_length, check_mask, check_sequence
 from .checked import checked
 from .container import ModuleList
 from .layers import Dropout, LayerNorm, Linear
@@ -31,6 +31,8 @@ ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 
 class TransformerLayer(Module):
     """What both kinds of layers share: a network at each position, and where the norms stand."""
+
+    self_attn: MultiheadAttention
 
     def add_network(
         self,
@@ -48,6 +50,25 @@ class TransformerLayer(Module):
         self.norm_first = norm_first
         self.activation = as_activation(type(self).__name__, activation)
 
+    def check_sequences(self, **sequences: Tensor) -> None:
+        """Raise where one of the sequences is none of this layer's size."""
+        first, *_ = sequences.values()
+        for key, x in sequences.items():
+            check_sequence(type(self).__name__, key, x, first, self.linear1.weight)
+
+    def check_masks(self, x: Tensor, memory: Tensor, **masks: Tensor | None) -> None:
+        """Raise where a mask does not fit the attention from x to memory."""
+        for key, mask in masks.items():
+            if mask is None:
+                continue
+            attention = self.self_attn
+            B, L = batch_and_length(x, attention.batch_first)
+            _, S = batch_and_length(memory, attention.batch_first)
+            shapes = [(L, S), (B * attention.num_heads, L, S)]
+            if key.endswith("padding_mask"):
+                shapes = [(S,)] if x.ndim == 2 else [(B, S)]
+            check_mask(type(self).__name__, key, mask, shapes)
+
     def network(self, x: Tensor) -> Tensor:
         """W₂ f(W₁ x + b₁) + b₂."""
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
@@ -64,7 +85,7 @@ class TransformerLayer(Module):
 def as_activation(name: str, activation: Any) -> Callable[[Tensor], Tensor]:
     """A function, or that of the name "relu" or "gelu"."""
     found = ACTIVATIONS.get(activation) if isinstance(activation, str) else activation
-    if not callable(found):
+    if not callable(found) or isinstance(found, type):
         raise ValueError(
             f"{name}: expected activation 'relu', 'gelu' or a function, got {activation!r}"
         )
@@ -92,6 +113,7 @@ class TransformerEncoderLayer(TransformerLayer):
         device: Any = None,
         dtype: Any = None,
     ):
+        check_layer_sizes(self, d_model, nhead, dim_feedforward, dropout)
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
         self.add_network(d_model, dim_feedforward, dropout, activation, norm_first, bias)
         self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
@@ -100,6 +122,7 @@ class TransformerEncoderLayer(TransformerLayer):
         self.dropout2 = Dropout(dropout)
         place(self, device, dtype)
 
+    @checked
     def forward(
         self,
         src: Tensor,
@@ -107,6 +130,10 @@ class TransformerEncoderLayer(TransformerLayer):
         src_key_padding_mask: Tensor | None = None,
         is_causal: bool = False,
     ) -> Tensor:
+        self.check_sequences(src=src)
+        masks_given = {"src_mask": src_mask, "src_key_padding_mask": src_key_padding_mask}
+        self.check_masks(src, src, **masks_given)
+
         def attend(x: Tensor) -> Tensor:
             masks = (src_key_padding_mask, False, src_mask)
             y, _ = self.self_attn(x, x, x, *masks, is_causal=is_causal)
@@ -138,6 +165,7 @@ class TransformerDecoderLayer(TransformerLayer):
         device: Any = None,
         dtype: Any = None,
     ):
+        check_layer_sizes(self, d_model, nhead, dim_feedforward, dropout)
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
         self.multihead_attn = MultiheadAttention(
             d_model, nhead, dropout, bias, batch_first=batch_first
@@ -151,6 +179,7 @@ class TransformerDecoderLayer(TransformerLayer):
         self.dropout3 = Dropout(dropout)
         place(self, device, dtype)
 
+    @checked
     def forward(
         self,
         tgt: Tensor,
@@ -162,6 +191,15 @@ class TransformerDecoderLayer(TransformerLayer):
         tgt_is_causal: bool = False,
         memory_is_causal: bool = False,
     ) -> Tensor:
+        self.check_sequences(tgt=tgt, memory=memory)
+        own = {"tgt_mask": tgt_mask, "tgt_key_padding_mask": tgt_key_padding_mask}
+        others = {
+            "memory_mask": memory_mask,
+            "memory_key_padding_mask": memory_key_padding_mask,
+        }
+        self.check_masks(tgt, tgt, **own)
+        self.check_masks(tgt, memory, **others)
+
         def attend(x: Tensor) -> Tensor:
             masks = (tgt_key_padding_mask, False, tgt_mask)
             y, _ = self.self_attn(x, x, x, *masks, is_causal=tgt_is_causal)
@@ -197,6 +235,7 @@ class TransformerEncoder(Module):
         check_part(self, "norm", norm)
         self.norm = norm
 
+    @checked
     def forward(
         self,
         src: Tensor,
@@ -219,6 +258,7 @@ class TransformerDecoder(Module):
         check_part(self, "norm", norm)
         self.norm = norm
 
+    @checked
     def forward(
         self,
         tgt: Tensor,
@@ -264,6 +304,12 @@ class Transformer(Module):
     ):
         sizes = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps)
         form = (batch_first, norm_first, bias, device, dtype)
+        if custom_encoder is None or custom_decoder is None:
+            check_layer_sizes(self, d_model, nhead, dim_feedforward, dropout)
+        name = type(self).__name__
+        check_sizes(name, 0, num_encoder_layers=num_encoder_layers)
+        check_sizes(name, 0, num_decoder_layers=num_decoder_layers)
+        activation = as_activation(name, activation)
         check_part(self, "custom_encoder", custom_encoder)
         check_part(self, "custom_decoder", custom_decoder)
         self.encoder = custom_encoder
@@ -287,6 +333,7 @@ class Transformer(Module):
             if param.ndim > 1:
                 init.xavier_uniform_(param)
 
+    @checked
     def forward(
         self,
         src: Tensor,
@@ -301,6 +348,10 @@ class Transformer(Module):
         tgt_is_causal: bool | None = None,
         memory_is_causal: bool = False,
     ) -> Tensor:
+        if isinstance(self.encoder, TransformerEncoder):
+            check_width(self, "src", src)
+        if isinstance(self.decoder, TransformerDecoder):
+            check_width(self, "tgt", tgt)
         memory = self.encoder(src, src_mask, src_key_padding_mask, is_causal=src_is_causal)
         masks = (tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask)
         return self.decoder(tgt, memory, *masks, tgt_is_causal, memory_is_causal)
@@ -311,8 +362,35 @@ class Transformer(Module):
         return triu(full((sz, sz), -math.inf, device=device, dtype=dtype), 1)
 
 
+def check_width(module: Transformer, key: str, x: Tensor) -> None:
+    """Raise where the last of the 2 or 3 dimensions of a sequence is not d_model."""
+    if x.ndim not in (2, 3) or x.shape[-1] != module.d_model:
+        raise ValueError(
+            f"{type(module).__name__}: expected {key} of 3 dimensions, or of 2 without a batch, "
+            f"the last of size {module.d_model}, got {tuple(x.shape)}"
+        )
+
+
+def check_layer_sizes(
+    module: Module, d_model: int, nhead: int, dim_feedforward: int, dropout: float
+) -> None:
+    """Raise ValueError where a size or the dropout of a layer is out of range."""
+    name = type(module).__name__
+    check_sizes(name, 1, d_model=d_model, nhead=nhead)
+    check_sizes(name, 0, dim_feedforward=dim_feedforward)
+    check_probability(name, "dropout", dropout)
+    if d_model % nhead:
+        raise ValueError(
+            f"{name}: expected d_model to be a multiple of nhead, got {d_model} and {nhead}"
+        )
+
+
 def check_part(module: Module, key: str, part: Any) -> None:
-    """Raise TypeError where a part that may be left out cannot be called."""
+    """Raise TypeError where a part that may be left out cannot be called, or is a class."""
+    if isinstance(part, type):
+        got = describe(part)
+        name = type(module).__name__
+        raise TypeError(f"{name}: expected a module as {key}, got {got}; call it to make one")
     if part is not None:
         check_function(type(module).__name__, key, part)
 

@@ -378,7 +378,7 @@ def test_misuse_of_initialisers() -> None:
         nn.init.xavier_normal_(mg.zeros(3))
     with pytest.raises(ValueError, match="expected mode 'fan_in' or 'fan_out', got 'fan'"):
         nn.init.kaiming_uniform_(mg.zeros(2, 2), mode="fan")
-    with pytest.raises(ValueError, match="expected t_max above 2, .* got 2"):
+    with pytest.raises(ValueError, match="LSTM: expected chrono above 2, .* got 2"):
         nn.LSTM(3, 4, chrono=2)
     with pytest.raises(
         TypeError, match="^forget_bias_: expected an LSTM or LSTMCell with bias=True, got GRU"

@@ -409,6 +409,105 @@ REFUSED = [
         lambda: F.one_hot(mg.tensor([0, 1]), 2**40),
     ),
     (
+        TypeError,
+        r"^softmin \(neg\): expected numbers, got bool; convert it with .float\(\)",
+        lambda: F.softmin(mg.tensor([True]), 0),
+    ),
+    (
+        ValueError,
+        r"^BCELoss \(binary_cross_entropy\): expected weight to broadcast to \(2,\), got \(3,\)$",
+        lambda: nn.BCELoss(mg.ones(3))(mg.ones(2), mg.ones(2)),
+    ),
+    (
+        ValueError,
+        "^TransformerDecoderLayer: expected d_model to be a multiple of nhead, got 4 and 3$",
+        lambda: nn.TransformerDecoderLayer(4, 3, 8),
+    ),
+    (
+        ValueError,
+        "^Transformer: expected num_encoder_layers of at least 0, got -1$",
+        lambda: nn.Transformer(4, 2, -1),
+    ),
+    (
+        ValueError,
+        r"^Transformer: expected tgt of 3 dimensions, .* of size 4, got \(5, 2, 3\)$",
+        lambda: nn.Transformer(4, 2, 1, 1, 8)(mg.ones(5, 2, 4), mg.ones(5, 2, 3)),
+    ),
+    (
+        ValueError,
+        r"^TransformerEncoder \(TransformerEncoderLayer\): expected src of 3 dimensions, .*5\)$",
+        lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), 1)(mg.ones(7, 5)),
+    ),
+    (
+        ValueError,
+        r"^TransformerDecoderLayer: expected memory_mask of shape \(2, 3\) or .*, got \(2, 2\)$",
+        lambda: nn.TransformerDecoderLayer(4, 2, 8)(
+            mg.ones(2, 1, 4), mg.ones(3, 1, 4), memory_mask=mg.zeros(2, 2)
+        ),
+    ),
+    (
+        ValueError,
+        r"^TransformerEncoderLayer: expected src_key_padding_mask of shape \(1, 2\), got \(2, 1\)$",
+        lambda: nn.TransformerEncoderLayer(4, 2, 8)(
+            mg.ones(2, 1, 4), src_key_padding_mask=mg.zeros(2, 1).bool()
+        ),
+    ),
+    (
+        TypeError,
+        "^TransformerEncoder: expected a module as norm, got the class LayerNorm; call it to make",
+        lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 8), 1, nn.LayerNorm),
+    ),
+    (
+        ValueError,
+        "^GRU: expected chrono above 2, the longest dependency, got 1",
+        lambda: nn.GRU(2, 3, chrono=1),
+    ),
+    (
+        ValueError,
+        "^LSTMCell: expected a finite number as forget_bias, got inf$",
+        lambda: nn.LSTMCell(2, 3, forget_bias=float("inf")),
+    ),
+    (
+        NotImplementedError,
+        "^Conv1d: padding_mode=array",
+        lambda: nn.Conv1d(2, 3, 2, padding_mode=np.array(["zeros", "zeros"])),
+    ),
+    (
+        ValueError,
+        "^RNN: expected nonlinearity 'tanh' or 'relu', got object",
+        lambda: nn.RNN(2, 3, nonlinearity=np.array([None, "tanh"])),
+    ),
+    (
+        TypeError,
+        r"^unroll: expected hx to be a Tensor or a tuple of them, got \(\)$",
+        lambda: nn.unroll(nn.RNNCell(3, 4), mg.ones(5, 2, 3), []),
+    ),
+    (
+        TypeError,
+        "^gates: expected a Tensor as input, got None",
+        lambda: nn.gates(nn.LSTM(3, 4), None),
+    ),
+    (
+        ValueError,
+        r"^Embedding: expected _weight \(4, 3\), got \(3, 4\)$",
+        lambda: nn.Embedding(4, 3, _weight=mg.ones(3, 4)),
+    ),
+    (
+        RuntimeError,
+        "^LSTMCell: expected tensors on one device, got cpu and strict",
+        lambda: nn.LSTMCell(3, 4)(mg.ones(2, 3, device="strict")),
+    ),
+    (
+        TypeError,
+        "^summary: expected a dtype, got 'abc'",
+        lambda: nn.summary(nn.Linear(2, 3), (4, 2), dtype="abc"),
+    ),
+    (
+        TypeError,
+        r"^Parameter \(tensor\): expected numbers, got <U3 from a str$",
+        lambda: nn.Parameter("abc"),
+    ),
+    (
         ValueError,
         "^kl_div: expected reduction 'mean', 'batchmean', 'sum' or 'none', got 'avg'$",
         lambda: F.kl_div(mg.ones(2), mg.ones(2), reduction="avg"),

@@ -564,7 +564,7 @@ def outcome(library: Any, module: Any, data: Any, gradient: Any, func: Any, prog
         with np.errstate(all="ignore"):
             exec(program, names)
     except REFUSED as error:
-        assert library is not mg or re.match(r"[\w.\[\]=]+: ", str(error)), error
+        assert library is not mg or re.match(r"[\w.\[\]=]+( \(\w+\))?: ", str(error)), error
         return None
     found = names["found"]
     return [y.detach().numpy() if hasattr(y, "detach") else np.asarray(y) for y in found]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from minigrad.arguments import as_dtype
 from minigrad.array import Array
 from minigrad.autograd import no_grad
 from minigrad.creation import zeros
@@ -71,6 +72,8 @@ def summary(model: Any, input_shape: Any, dtype: Any = None) -> Summary:
     first = next(model.parameters(), None)
     if dtype is None and first is not None:
         dtype = first.dtype
+    elif dtype is not None:
+        dtype = as_dtype("summary", dtype)
     x = zeros(*input_shape, dtype=dtype, device=None if first is None else first.device)
     memory = Memory()
     memory.count(x)

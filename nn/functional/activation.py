@@ -156,8 +156,6 @@ def softmin(
 ) -> Tensor:
     """y = e⁻ˣ / Σ e⁻ˣ along `dim`; see `softmax`."""
     dim = normalize_dim("softmin", input, softmax_dim("softmin", dim, input))
-    if input.dtype.kind == "b":
-        raise TypeError("softmin: expected numbers, got bool; convert it with .float()")
     return mg.softmax(-input if dtype is None else -input.to(dtype), dim)
 
 

@@ -145,7 +145,7 @@ def is_sentence(text: str, name: str, target: Any) -> bool:
     """It begins with the name of something public, or speaks of what was called or of one of its
     arguments.
     """
-    first = re.match(r"[\w.]+(?=[:(])", text) or text.split()[0] in WORDS
+    first = re.match(r"[\w.]+(?=[:(]| \()", text) or text.split()[0] in WORDS
     try:
         arguments = set(inspect.signature(target).parameters)
     except ValueError:
