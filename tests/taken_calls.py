@@ -223,7 +223,7 @@ def arrays_differ(a: Any, b: Any, is_drawn: bool) -> str:
     if is_drawn or not a.size:
         return ""
     if a.dtype.kind == "f":
-        is_same = np.allclose(a, b, rtol=1e-4, atol=1e-6, equal_nan=True)
+        is_same = np.allclose(a, b, rtol=1e-4, atol=1e-5, equal_nan=True)
     else:
         is_same = (a == b).all()
     return "" if is_same else f"values {a.tolist()!r:.100} and {b.tolist()!r:.100}"

@@ -12,7 +12,13 @@ from minigrad import Tensor
 from minigrad.arguments import broadcast_shape, normalize_dim
 
 from ..checked import checked
-from .checks import changed_in_place, check_one_device, softmax_dim
+from .checks import (
+    changed_in_place,
+    check_no_nan,
+    check_one_device,
+    check_one_dtype,
+    softmax_dim,
+)
 from .layers import one_hot
 
 
@@ -73,6 +79,7 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 @checked
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
     """y = log(1 + e^(βx)) / β, and x itself where βx > threshold    (Dugas et al. 2001)."""
+    check_no_nan("softplus", threshold=threshold)
     z = beta * input
     smooth = mg.log1p(mg.exp(z.clamp(max=threshold))) / beta
     return mg.where(z > threshold, input, smooth)
@@ -124,7 +131,11 @@ def hardtanh(
     """y = min(max(x, min_val), max_val); the gradient at both ends is 0."""
     if inplace:
         return changed_in_place("hardtanh_", input, lambda x: hardtanh(x, min_val, max_val))
-    return mg.where(input <= min_val, min_val, mg.where(input >= max_val, max_val, input))
+    check_no_nan("hardtanh", min_val=min_val, max_val=max_val)
+    if min_val > max_val:
+        raise ValueError(f"hardtanh: expected min_val up to max_val, got {min_val} and {max_val}")
+    y = mg.where(input <= min_val, min_val, mg.where(input >= max_val, max_val, input))
+    return y.to(input.dtype) if input.dtype.kind in "iu" else y
 
 
 @checked
@@ -178,7 +189,8 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     columns = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or count not in (1, columns):
         raise ValueError(f"prelu: expected weight (1,) or ({columns},), got {tuple(weight.shape)}")
-    slopes = weight
+    check_one_dtype("prelu", input=input, weight=weight)
+    slopes = weight if input.ndim else weight.reshape(())
     if input.ndim > 1:
         slopes = weight.reshape(count, *[1] * (input.ndim - 2))  # (C,...)
     return mg.where(input > 0, input, slopes * input)

@@ -204,3 +204,21 @@ def changed_in_place(name: str, input: Tensor, function: Callable[[Tensor], Tens
     """`input` itself, with the values of function(input); `name` is that of the method."""
     check_tensors(name, input=input)
     return input.update(name, lambda x, _: function(x), None)
+
+
+def check_one_dtype(name: str, **tensors: Tensor | None) -> None:
+    """Raise TypeError where one of these tensors has another dtype than the first."""
+    (first, kept), *others = tensors.items()
+    for key, tensor in others:
+        if kept is not None and tensor is not None and tensor.dtype != kept.dtype:
+            raise TypeError(
+                f"{name}: expected {first} and {key} of one dtype, got {kept.dtype} and "
+                f"{tensor.dtype}; cast one of them with .to(...)"
+            )
+
+
+def check_no_nan(name: str, **numbers: float) -> None:
+    """Raise ValueError where one of these numbers is NaN."""
+    for key, number in numbers.items():
+        if number != number:
+            raise ValueError(f"{name}: expected a number as {key}, got nan")

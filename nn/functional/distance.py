@@ -29,6 +29,8 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """x · z / (max(‖x‖, eps) max(‖z‖, eps)) along `dim`; the two broadcast."""
     check_one_device("cosine_similarity", x1, x2)
     check_floats("cosine_similarity", x1=x1, x2=x2)
+    if not eps >= 0:
+        raise ValueError(f"cosine_similarity: expected eps of at least 0, got {eps}")
     broadcast_shape("cosine_similarity", tuple(x1.shape), tuple(x2.shape))
     for x in (x1, x2):
         normalize_dim("cosine_similarity", x, dim)  # raises where there is none

@@ -21,6 +21,7 @@ from .checks import (
     changed_in_place,
     check_classes,
     check_one_device,
+    check_one_dtype,
     check_probability,
     normalize_padding_idx,
     normalized_sizes,
@@ -31,6 +32,7 @@ from .checks import (
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Wᵀ + b: x (..., I), weight (O, I), bias (O,) or None, y (..., O)."""
     check_same_dtype("linear", "input", input, weight)
+    check_same_dtype("linear", "bias", bias, weight)
     return mg.linear(input, weight, bias)
 
 
@@ -105,7 +107,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     """
     if input.dtype.kind != "i":
         raise TypeError(f"one_hot: expected integers, got {input.dtype}; use .long()")
-    check_integers("one_hot", -(2**62), num_classes=num_classes)
+    check_integers("one_hot", -1, num_classes=num_classes)
     if num_classes >= 0:
         count = num_classes
     elif input.numel():
@@ -171,7 +173,10 @@ def batch_norm(
         "weight": weight,
         "bias": bias,
     }
+    if not eps >= 0 and eps == eps or training and eps == 0:
+        raise ValueError(f"{name}: expected eps above 0, got {eps}")
     C = input.shape[1]
+    check_one_dtype(name, input=input, **held)
     for key, tensor in held.items():
         if tensor is not None and tuple(tensor.shape) != (C,):
             raise ValueError(

@@ -14,6 +14,7 @@ from ..checked import checked
 from .activation import logsigmoid
 from .checks import (
     check_broadcasts,
+    check_one_dtype,
     check_probability,
     check_reduction,
     check_same_shape,
@@ -68,8 +69,13 @@ def huber_loss(
     """½ d² where d = |x - y| < delta, else delta (d - ½ delta)    (Huber 1964)."""
     check_reduction("huber_loss", reduction)
     refuse_weight("huber_loss", weight)
+    if not delta > 0:
+        raise ValueError(f"huber_loss: expected delta above 0, got {delta}")
     d = mg.abs(checked_difference("huber_loss", input, target))
-    return reduced(mg.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
+    losses = mg.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    if input.dtype.kind == "f":
+        losses = losses.to(input.dtype)  # as in PyTorch; its other losses promote
+    return reduced(losses, reduction)
 
 
 @checked
@@ -85,7 +91,7 @@ def smooth_l1_loss(
     reduction = reduction_of("smooth_l1_loss", reduction, size_average, reduce)
     d = mg.abs(checked_difference("smooth_l1_loss", input, target))
     beta = as_number("smooth_l1_loss", "beta", beta)
-    if beta < 0:
+    if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: expected beta of at least 0, got {beta}")
     if beta == 0:
         return reduced(d, reduction)
@@ -161,17 +167,27 @@ def binary_cross_entropy(
     name = "binary_cross_entropy"
     reduction = reduction_of(name, reduction, size_average, reduce)
     check_same_shape(name, input, target)
+    check_one_dtype(name, input=input, target=target)
     check_broadcasts(name, input, weight=weight)
-    is_outside = mg.logical_not(mg.logical_and(input >= 0, input <= 1))
-    if mg.any(is_outside):
-        raise ValueError(
-            f"{name}: expected input between 0 and 1, got {input[is_outside][0].item()}; apply a "
-            "sigmoid, or give logits to binary_cross_entropy_with_logits"
-        )
+    check_between_0_and_1(
+        name,
+        "input",
+        input,
+        "; apply a sigmoid, or give logits to binary_cross_entropy_with_logits",
+    )
+    check_between_0_and_1(name, "target", target)
     losses = -(target * bounded_log(input) + (1 - target) * bounded_log(1 - input))
     if weight is not None:
-        losses = losses * weight
+        losses = (losses * weight).to(input.dtype)
     return reduced(losses, reduction)
+
+
+def check_between_0_and_1(name: str, key: str, x: Tensor, way_out: str = "") -> None:
+    """Raise ValueError where a number is outside [0, 1], or NaN."""
+    is_outside = mg.logical_not(mg.logical_and(x >= 0, x <= 1))
+    if mg.any(is_outside):
+        found = x[is_outside][0].item()
+        raise ValueError(f"{name}: expected {key} between 0 and 1, got {found}{way_out}")
 
 
 def bounded_log(x: Tensor) -> Tensor:
@@ -204,6 +220,8 @@ def binary_cross_entropy_with_logits(
     losses = -(target * positive + (1 - target) * logsigmoid(-input))
     if weight is not None:
         losses = losses * weight
+    if target.dtype.kind == "f":
+        losses = losses.to(target.dtype)  # in which PyTorch computes
     return reduced(losses, reduction)
 
 
