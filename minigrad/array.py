@@ -220,7 +220,11 @@ class device(str):
         if kind not in DEVICES or number.isdigit() != bool(colon):
             known = ", ".join(map(repr, DEVICES))
             raise ValueError(f"device: expected one of {known} or 'cuda:1', got {name!r}")
-        return super().__new__(cls, name if index is None else f"{name}:{index}")
+        if index is None:
+            return super().__new__(cls, name)
+        if type(index) is not int or colon or not 0 <= index < 128:
+            raise ValueError(f"device: expected an index from 0 to 127, once, got {index!r:.60}")
+        return super().__new__(cls, f"{name}:{index}")
 
     def __repr__(self) -> str:
         return f"device(type={self.type!r}" + (
@@ -319,8 +323,9 @@ _default_dtype = float32
 def set_default_dtype(dtype: Any) -> None:
     """Make `dtype` (float32 or float64) what `tensor(1.5)`, `zeros(3)` and new parameters get."""
     global _default_dtype
-    is_array = isinstance(dtype, np.ndarray)  # which compares each of its elements
-    known = [d for d in (float32, float64) if not is_array and d == dtype]
+    # of None and of what has a dtype, an array or a tensor, NumPy would make one
+    is_other = dtype is None or isinstance(dtype, np.ndarray) or hasattr(dtype, "array")
+    known = [d for d in (float32, float64) if not is_other and d == dtype]
     if not known:
         raise TypeError(f"set_default_dtype: expected float32 or float64, got {dtype!s:.60}")
     _default_dtype = known[0]

@@ -497,6 +497,8 @@ def differentiable(
                 arrays.append(a.array)
                 needs.append(a.wants_grad)
             else:
+                if a is None and not arrays:
+                    raise TypeError(f"{name}: expected a tensor or a number, got None")
                 arrays.append(errors.as_operand(name, a))
                 needs.append(False)
         xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)

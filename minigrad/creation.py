@@ -305,7 +305,7 @@ def arange(
     step = as_real("arange", "step", step)
     if not all(map(math.isfinite, (start, end, step))):
         raise ValueError(f"arange: expected finite numbers, got {start}, {end} and {step}")
-    if step == 0 or (end - start) * step < 0:
+    if step == 0 or (end - start) * step < 0 or abs(step) == math.inf:
         raise ValueError(f"arange: expected a step that leads from {start} to {end}, got {step}")
     as_size("arange", (math.ceil((end - start) / step),))  # that some memory holds
     values = np.arange(start, end, step)
@@ -319,5 +319,8 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **keywords:
     start = float(as_real("linspace", "start", start))
     end = float(as_real("linspace", "end", end))
     (count,) = as_size("linspace", (as_integer("linspace", "steps", steps),))
+    for word, number in (("start", start), ("end", end)):
+        if not math.isfinite(abs(number)):
+            raise ValueError(f"linspace: expected a finite {word}, got {number}")
     dtype = get_default_dtype() if dtype is None else dtype
     return make("linspace", np.linspace(start, end, count), dtype, **keywords)

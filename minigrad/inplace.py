@@ -397,8 +397,8 @@ class InPlace(Conversions):
         source = self.source_of_floats("uniform_", generator)
         low = arguments.as_real("uniform_", "from", low)
         to = arguments.as_real("uniform_", "to", to)
-        if not low <= to:
-            raise ValueError(f"uniform_: expected from below to, got {low} and {to}")
+        if not -np.inf < low <= to < np.inf:
+            raise ValueError(f"uniform_: expected from below to, both finite, got {low} and {to}")
         drawn = source.random(self.shape, dtype=self.dtype)
         return self.assign("uniform_", ..., drawn * (to - low) + low)
 
@@ -407,7 +407,7 @@ class InPlace(Conversions):
         source = self.source_of_floats("normal_", generator)
         mean = arguments.as_real("normal_", "mean", mean)
         std = arguments.as_real("normal_", "std", std)
-        if std < 0:
+        if not std >= 0:
             raise ValueError(f"normal_: expected std of 0 or more, got {std}")
         drawn = source.standard_normal(self.shape, dtype=self.dtype)
         return self.assign("normal_", ..., drawn * std + mean)

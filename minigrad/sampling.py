@@ -145,7 +145,7 @@ def normal(
     if not tensors and size is None:
         raise TypeError("normal: expected a tensor of means or deviations, or a size, got numbers")
     means, deviations = [to_numpy(getattr(t, "array", np.asarray(t))) for t in (mean, std)]
-    if (deviations < 0).any():
+    if not tensors and std != std or (deviations < 0).any():
         raise ValueError(f"normal: expected deviations of 0 or more, got {deviations.min()}")
     shape = np.broadcast_shapes(means.shape, deviations.shape)
     if size is not None:

@@ -52,7 +52,7 @@ def place(module: Any, device: Any, dtype: Any) -> None:
 def check_integers(name: str, least: int, **sizes: Any) -> None:
     """Raise TypeError where a size is no integer, ValueError where it is below `least`."""
     for key, value in sizes.items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"{name}: expected an integer as {key}, got {describe(value)}")
         if value < least:
             raise ValueError(f"{name}: expected {key} of at least {least}, got {value}")

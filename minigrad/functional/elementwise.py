@@ -270,6 +270,9 @@ def close_elements(
     a, b = as_operands(name, a, b)
     rtol = as_real(name, "rtol", rtol)
     atol = as_real(name, "atol", atol)
+    for word, number in (("rtol", rtol), ("atol", atol)):
+        if not number >= 0:
+            raise ValueError(f"{name}: expected {word} of 0 or more, got {number}")
     if a.dtype.kind == "b" and b.dtype.kind == "b":
         return ops.eq(a, b)
     with np.errstate(invalid="ignore"):  # ∞ - ∞

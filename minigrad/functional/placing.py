@@ -57,9 +57,10 @@ def scatter(
         raise NotImplementedError(
             f"scatter: reduce={reduce!r} is not supported; use scatter_add for sums"
         )
+    if (src is None) == (value is None):
+        got = "neither" if src is None else "both"
+        raise TypeError(f"scatter: expected src or value, got {got}")
     src = value if src is None else src
-    if src is None:
-        raise TypeError("scatter: expected src or value, got neither")
     grid = grid_of("scatter", x, dim, index, src)
     return assigned("scatter", x, grid, part_of(src, index))
 

@@ -285,6 +285,8 @@ def repeat_interleave(
     repeats: one integer, or a 1-d tensor with one for each slice. output_size is not needed.
     """
     x = as_input("repeat_interleave", input)
+    if output_size is not None:
+        output_size = as_integer("repeat_interleave", "output_size", output_size)
     if dim is None:
         x = ops.reshape(x, (-1,))
         dim = 0
@@ -304,4 +306,9 @@ def repeat_interleave(
             f"got {times.tolist()}"
         )
     places = np.repeat(np.arange(n), times)
+    if output_size not in (None, len(places)):
+        raise ValueError(
+            f"repeat_interleave: expected output_size {len(places)}, the sum of the repeats, "
+            f"got {output_size}"
+        )
     return picked(x, (slice(None),) * dim + (placed_like(x, places),))

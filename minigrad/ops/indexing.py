@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 from minigrad.array import NUMPY
 from minigrad.autograd import NONDIFFERENTIABLE, op
 
@@ -60,6 +62,10 @@ def embedding(xp, weight, ids, *, padding_idx=None):
     """y = weight[ids],    ∂weight = ∂y added up row by row; the row `padding_idx` gets none."""
     if ids.dtype.kind != "i":
         raise TypeError(f"embedding: expected integers as ids, got {ids.dtype}; use .long()")
+    if isinstance(padding_idx, bool) or not isinstance(padding_idx, Integral | None):
+        raise TypeError(
+            f"embedding: expected padding_idx to be an integer, got {padding_idx!r:.60}"
+        )
     rows = weight.shape[0]
     xp.check_bounds(ids, rows, "ids", f"rows 0 to {rows - 1}")
 

@@ -18,6 +18,11 @@ def as_dims(dim, x):
     return dims or None
 
 
+def is_none(dim):
+    """Whether `dim` is an empty list, which for any and all alone is no dim, as in PyTorch."""
+    return isinstance(dim, (list, tuple)) and not dim
+
+
 def restore_dims(xp, g, dim, keepdim):
     """`g` with the reduced dimensions back as ones, so that it broadcasts against the input."""
     if keepdim or dim is None:
@@ -111,14 +116,19 @@ def argmin(xp, x, *, dim=None, keepdim=False):
 
 @nondifferentiable
 def any(xp, x, *, dim=None, keepdim=False):
-    """y = whether an element along `dim` is not 0; of bytes 1 or 0, as in PyTorch."""
-    return as_truth(xp, xp.any(x, axis=as_dims(dim, x), keepdims=keepdim), x)
+    """y = whether an element along `dim` is not 0; of bytes 1 or 0, as in PyTorch.
+
+    Along no dim, dim=(), each element by itself.
+    """
+    y = x != 0 if is_none(dim) else xp.any(x, axis=as_dims(dim, x), keepdims=keepdim)
+    return as_truth(xp, y, x)
 
 
 @nondifferentiable
 def all(xp, x, *, dim=None, keepdim=False):
-    """y = whether no element along `dim` is 0; of bytes 1 or 0, as in PyTorch."""
-    return as_truth(xp, xp.all(x, axis=as_dims(dim, x), keepdims=keepdim), x)
+    """y = whether no element along `dim` is 0; along no dim, dim=(), each element by itself."""
+    y = x != 0 if is_none(dim) else xp.all(x, axis=as_dims(dim, x), keepdims=keepdim)
+    return as_truth(xp, y, x)
 
 
 def as_truth(xp, y, x):

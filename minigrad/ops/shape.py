@@ -9,7 +9,11 @@ from minigrad.autograd import nondifferentiable, op
 def reshape(xp, x, *, shape):
     """y = x in another shape (-1: whatever is left),    ∂x = ∂y in x's shape."""
     before = x.shape
-    return xp.reshape(x, as_tuple(shape)), (lambda g: xp.reshape(g, before),)
+    shape = as_tuple(shape)
+    y = xp.reshape(x, shape)
+    if y.shape != shape and min(shape) < -1:  # which NumPy takes for -1
+        raise ValueError(f"reshape: expected sizes of 0 or more, or -1 once, got {shape}")
+    return y, (lambda g: xp.reshape(g, before),)
 
 
 def as_tuple(shape):
