@@ -138,7 +138,7 @@ OPEN = {
     Cause("tensors of different dtypes", "[dD]types?|did not match|Found dtype|scalar type"): 58,
     Cause("a complex number as a real one", "", "complex$"): 48,
     Cause("no value in its range", "", RANGES): 1,
-    Cause("a tensor as a number", "", rf"({TENSORS}|{ARRAYS})$"): 58,
+    Cause("a tensor as a number", "", rf"({TENSORS}|{ARRAYS})$"): 55,
     Cause("a size below -1", "invalid shape dimension"): 0,
     Cause("scatter of src and value", "", "scatter, value="): 0,
     Cause(
