@@ -232,11 +232,14 @@ class device(str):
         )
 
 
-class Layout(str):
+class Layout:
     """One of PyTorch's words for how numbers lie in memory."""
 
+    def __init__(self, name: str):
+        self.name = name
+
     def __repr__(self) -> str:
-        return f"torch.{self}"
+        return f"torch.{self.name}"
 
 
 strided = Layout("strided")  # the only layout here

@@ -620,11 +620,11 @@ def split_arguments(
         arrays = tuple(args[0])  # cat([a, b], 1)
         extra = args[1:]
     given = settings
+    each_once = True
     if extra:
         given = dict(zip(op.keywords, extra, strict=False))
-        if settings:
-            given.update(settings)
-    each_once = len(given) == len(extra) + len(settings)
+        given.update(settings)
+        each_once = len(given) == len(extra) + len(settings)
     is_complete = len(arrays) == arity or (arity == sys.maxsize and arrays)
     if each_once and is_complete and op.required <= given.keys() <= op.settable:
         return arrays, raw_settings(op, given)
@@ -727,12 +727,12 @@ def raw_settings(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
 
     Raises TypeError where a flag is neither True nor False, as PyTorch does.
     """
-    flags = op.flags
-    for key, value in settings.items():
+    for key in op.flags:
+        if key in settings and settings[key] is not True and settings[key] is not False:
+            raise errors.not_a_flag(op.__name__, key, settings[key])
+    for value in settings.values():
         if isinstance(value, TensorBase):
-            return raw_settings(op, {k: raw(v) for k, v in settings.items()})
-        if key in flags and value is not True and value is not False:
-            raise errors.not_a_flag(op.__name__, key, value)
+            return {key: raw(value) for key, value in settings.items()}
     return settings
 
 

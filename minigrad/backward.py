@@ -464,12 +464,14 @@ def grad(
     >>> slope.item(), mg.grad(slope, x)[0].item()
     (27.0, 18.0)
     """
-    is_grads_batched = errors.as_flag("grad", "is_grads_batched", is_grads_batched)
-    materialize_grads = errors.as_flag("grad", "materialize_grads", materialize_grads)
     create_graph = errors.as_flag("grad", "create_graph", create_graph)
     allow_unused = errors.as_flag("grad", "allow_unused", allow_unused)
     keep = errors.as_flag("grad", "retain_graph", retain_graph) or create_graph
-    if is_grads_batched:
+    if materialize_grads is not False:
+        materialize_grads = errors.as_flag("grad", "materialize_grads", materialize_grads)
+    if is_grads_batched is not False and errors.as_flag(
+        "grad", "is_grads_batched", is_grads_batched
+    ):
         raise NotImplementedError(
             "grad: is_grads_batched=True is not supported; call grad once for each of grad_outputs"
         )

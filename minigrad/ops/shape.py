@@ -9,17 +9,15 @@ from minigrad.autograd import nondifferentiable, op
 def reshape(xp, x, *, shape):
     """y = x in another shape (-1: whatever is left),    ∂x = ∂y in x's shape."""
     before = x.shape
-    shape = as_tuple(shape)
-    y = xp.reshape(x, shape)
-    if y.shape != shape and min(shape) < -1:  # which NumPy takes for -1
-        raise ValueError(f"reshape: expected sizes of 0 or more, or -1 once, got {shape}")
+    sizes = shape if type(shape) is tuple else as_tuple(shape)
+    y = xp.reshape(x, sizes)
+    if y.shape != sizes and min(sizes) < -1:  # which NumPy takes for -1
+        raise ValueError(f"reshape: expected sizes of 0 or more, or -1 once, got {sizes}")
     return y, (lambda g: xp.reshape(g, before),)
 
 
 def as_tuple(shape):
     """A shape as a tuple. Raises TypeError for an iterator, which may not end."""
-    if type(shape) is tuple:
-        return shape
     if not hasattr(shape, "__getitem__"):
         raise TypeError("shape")
     return tuple(shape)
