@@ -255,6 +255,7 @@ class PeepholeLSTMCell(LSTMCell):
     ) -> tuple[Tensor, Tensor]:
         h, c = self.prepare(input, hx)
         w_ih, w_hh, b_ih, b_hh = self.weights()
+        check_tensor(type(self).__name__, "weight_peephole", self.weight_peephole)
         p_i, p_f, p_o = self.weight_peephole.chunk(3)
         a = F.linear(input, w_ih, b_ih) + F.linear(h, w_hh, b_hh)  # (B,4H)
         a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)  # (B,H) each

@@ -55,9 +55,8 @@ class Convolution(Module):
         self.stride = as_sizes(name, "stride", stride, self.n)
         self.dilation = as_sizes(name, "dilation", dilation, self.n)
         ends_of(name, padding, self.kernel_size, self.stride, self.dilation)  # raises
-        self.padding = padding
-        if not isinstance(padding, str):
-            self.padding = as_sizes(name, "padding", padding, self.n, least=0)
+        is_word = isinstance(padding, str)
+        self.padding = padding if is_word else as_sizes(name, "padding", padding, self.n, least=0)
         self.groups = groups
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(zeros(shape, device=device, dtype=dtype))
@@ -272,6 +271,7 @@ class BatchNorm1d(Module):
     def next_momentum(self) -> float:
         """The share of this batch; in training it is counted."""
         if self.training and self.num_batches_tracked is not None:
+            check_tensor(type(self).__name__, "num_batches_tracked", self.num_batches_tracked)
             self.num_batches_tracked.copy_(self.num_batches_tracked + 1)
         if self.momentum is not None:
             return self.momentum

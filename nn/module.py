@@ -8,7 +8,7 @@ saving. Printing is in `nn.printing`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from . import printing
 from .arguments import check_flags, check_function, describe
 from .checked import checked
 from .hooks import ModuleHooks, refuse_always_call
+from .settings import check_setting
 
 
 class Parameter(Tensor):
@@ -66,6 +67,7 @@ class Module:
     training: bool = True
     _buffer_names: Mapping[str, bool] = {}  # of each buffer: whether state_dict holds it
     _hooks: ModuleHooks | None = None  # made with the first hook
+    _fixed: ClassVar[frozenset[str]] = frozenset()  # settings that the weights were made for
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         compute = self.forward if self._hooks is None else self._hooks.call
@@ -192,12 +194,16 @@ class Module:
     # Assigning and registering
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Assign, unless that would silently take a parameter, child or buffer out of the tree."""
+        """Assign, unless that would silently take a parameter, child or buffer out of the tree, or
+        make a setting of a layer what its constructor refuses."""
         if isinstance(value, Parameter | Module):
             check_name(type(self).__name__, name)
         if isinstance(value, Module):
             check_no_cycle(self, name, value)
         check_kind_is_kept(self, name, value)
+        check_setting(self, name, value)
+        if isinstance(value, Module) and isinstance(vars(self).get(name), Tensor):
+            del vars(self)[name]  # it becomes the last child
         super().__setattr__(name, value)
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:

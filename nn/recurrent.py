@@ -76,6 +76,9 @@ class RNNBase(Recurrent):
     """
 
     op: ClassVar[Callable[..., States]]  # one layer in one direction: byhand.rnn, lstm or gru
+    _fixed = frozenset(
+        "input_size hidden_size num_layers bias bidirectional directions suffixes".split()
+    )
 
     @checked
     def __init__(

@@ -559,6 +559,115 @@ def test_a_warning_is_about_the_line_of_the_caller():
     assert [Path(warning.filename).name for warning in seen] == [Path(__file__).name] * 6
 
 
+def a_step_with(**settings):
+    optimizer = Adam([nn.Parameter(mg.ones(2))], lr=0.1)
+    optimizer.param_groups[0].update(settings)
+    optimizer.step()
+
+
+ASSIGNED = [
+    (
+        TypeError,
+        "^Linear.training: expected True or False, got 1$",
+        lambda: setattr(nn.Linear(2, 3), "training", 1),
+    ),
+    (
+        TypeError,
+        "^LSTM.batch_first: expected True or False, got 'yes'$",
+        lambda: setattr(nn.LSTM(2, 3), "batch_first", "yes"),
+    ),
+    (
+        ValueError,
+        "^GRU.num_layers: expected 1, which is fixed when the layer is built, got 2; build another",
+        lambda: setattr(nn.GRU(2, 3), "num_layers", 2),
+    ),
+    (
+        TypeError,
+        r"^Dropout.p: expected a number, got float32\(\); read the number .* \.item\(\)$",
+        lambda: setattr(nn.Dropout(), "p", mg.tensor(0.5)),
+    ),
+    (
+        ValueError,
+        "^Dropout: expected p between 0 and 1, got 2.0$",
+        lambda: setattr(nn.Dropout(), "p", 2.0),
+    ),
+    (
+        TypeError,
+        "^CrossEntropyLoss.reduction: expected a str, got None$",
+        lambda: setattr(nn.CrossEntropyLoss(), "reduction", None),
+    ),
+    (
+        TypeError,
+        "^TransformerEncoderLayer.dropout1: expected a function or a Module, got None$",
+        lambda: setattr(nn.TransformerEncoderLayer(4, 2, 8), "dropout1", None),
+    ),
+    (
+        ValueError,
+        "^DataLoader.batch_size: expected no change after it was made, got 3; make another loader$",
+        lambda: setattr(DataLoader([1.0, 2.0]), "batch_size", 3),
+    ),
+    (
+        TypeError,
+        "^StepLR: gamma: expected a number, got 'half'$",
+        lambda: setattr(StepLR(an_optimizer(), 2), "gamma", "half"),
+    ),
+    (
+        ValueError,
+        "^StepLR: last_epoch: expected a count of steps from -1, got 1.5$",
+        lambda: setattr(StepLR(an_optimizer(), 2), "last_epoch", 1.5),
+    ),
+    (
+        TypeError,
+        "^StepLR: base_lrs: expected a list of 1 numbers or functions, got None$",
+        lambda: setattr(StepLR(an_optimizer(), 2), "base_lrs", None),
+    ),
+    (
+        TypeError,
+        "^StepLR: optimizer: expected an optimizer of nn.optim, got 3$",
+        lambda: setattr(StepLR(an_optimizer(), 2), "optimizer", 3),
+    ),
+    (TypeError, "^Adam: lr: expected a number, got 'fast'$", lambda: a_step_with(lr="fast")),
+    (
+        TypeError,
+        "^Adam: betas: expected a pair of numbers, got 0.9",
+        lambda: a_step_with(betas=0.9),
+    ),
+    (
+        ValueError,
+        "^Adam: eps: expected a number of at least 0, got -1",
+        lambda: a_step_with(eps=-1),
+    ),
+    (
+        TypeError,
+        "^Adam: param_groups: expected dicts with a list of tensors as params, got 'abc'$",
+        lambda: a_step_with(params="abc"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "sentence", "call"), ASSIGNED)
+def test_an_attribute_refuses_what_the_constructor_does(kind, sentence, call):
+    with pytest.raises(kind, match=sentence):
+        call()
+
+
+def test_settings_may_change_to_what_the_constructor_takes():
+    drop = nn.Dropout()
+    drop.p = 0
+    assert nn.Sequential(drop)(mg.ones(3)).tolist() == [1.0, 1.0, 1.0]
+    norm = nn.BatchNorm1d(2)
+    norm.momentum = None
+    optimizer = an_optimizer()
+    optimizer.param_groups[0]["lr"] = np.float64(0.25)
+    optimizer.param_groups[0]["params"][0].grad = mg.ones(2)
+    optimizer.step()
+    assert optimizer.param_groups[0]["params"][0].tolist() == [-0.25, -0.25]
+    own = nn.Module()
+    own.ready = False
+    own.ready = "yes"  # an attribute of a user's own
+    assert own.ready == "yes"
+
+
 @pytest.mark.parametrize(("kind", "sentence", "call"), REFUSED)
 def test_is_refused(kind, sentence, call):
     with pytest.raises(kind, match=sentence):

@@ -26,6 +26,8 @@ from .collate import collate, convert
 from .dataset import IterableDataset, TensorDataset, check_dataset, item_of
 from .sampler import BatchSampler
 
+FIXED = ("dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "is_stream")
+
 
 @dataclass
 class Epoch:
@@ -107,6 +109,21 @@ class DataLoader:
         self.num_workers = num_workers
         self.epoch: Epoch | None = None  # the current one; None between epochs
         self.resuming = False  # whether the next loop gives the rest of that epoch
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign, unless it would change what the loader was made for, as in PyTorch."""
+        if name in FIXED and name in vars(self):
+            raise ValueError(
+                f"DataLoader.{name}: expected no change after it was made, got {describe(value)}; "
+                "make another loader"
+            )
+        if name == "collate_fn" and value is not None:
+            check_function("DataLoader", name, value)
+        if name == "num_workers":
+            check_integers("DataLoader", 0, num_workers=value)
+        if name == "generator":
+            source_of("DataLoader", value)
+        super().__setattr__(name, value)
 
     def __len__(self) -> int:
         if self.batch_sampler is not None:

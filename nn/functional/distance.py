@@ -28,6 +28,8 @@ def normalize(
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x · z / (max(‖x‖, eps) max(‖z‖, eps)) along `dim`; the two broadcast."""
     check_one_device("cosine_similarity", x1, x2)
+    if not eps >= 0:
+        raise ValueError(f"cosine_similarity: expected eps of at least 0, got {eps}")
     check_floats("cosine_similarity", x1=x1, x2=x2)
     if not eps >= 0:
         raise ValueError(f"cosine_similarity: expected eps of at least 0, got {eps}")

@@ -185,6 +185,10 @@ def batch_norm(
             )
     dims = (0, *range(2, input.ndim))
     count = input.numel() // max(input.shape[1], 1)
+    if training and not eps > 0:
+        raise ValueError(f"{name}: expected eps above 0, got {eps}")
+    if (running_mean is None) != (running_var is None):
+        raise ValueError(f"{name}: expected both running_mean and running_var, got one of them")
     if training and count <= 1:
         raise ValueError(
             f"{name}: expected more than 1 value per channel in training, got {tuple(input.shape)}"

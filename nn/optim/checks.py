@@ -91,6 +91,28 @@ def as_setting(name: str, key: str, value: Any) -> Any:
     return tuple(plain) if is_pair else plain
 
 
+def is_plain(key: str, value: Any) -> bool:
+    """Whether a setting is a number of Python's, which only of lr is below 0, or betas a pair."""
+    if key == "betas":
+        is_pair = type(value) is tuple and len(value) == 2
+        return is_pair and type(value[0]) is float and type(value[1]) is float
+    return type(value) in (float, int, bool) and (key == "lr" or not value < 0)
+
+
+def check_held_groups(name: str, groups: Any) -> None:
+    """Raise TypeError where what an optimizer holds is no list of groups of parameters any more."""
+    if not isinstance(groups, list | tuple):
+        got = describe(groups)
+        raise TypeError(f"{name}: param_groups: expected a list of groups, got {got}")
+    for group in groups:
+        params = group.get("params") if isinstance(group, dict) else None
+        if not isinstance(params, list | tuple) or not all([isinstance(p, Tensor) for p in params]):
+            raise TypeError(
+                f"{name}: param_groups: expected dicts with a list of tensors as params, "
+                f"got {describe(group if params is None else params)}"
+            )
+
+
 def has_numbers(value: Any) -> bool:
     """Whether value is a number, or a sequence of nothing but numbers."""
     try:

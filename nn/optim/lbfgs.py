@@ -51,9 +51,7 @@ class LBFGS(Optimizer):
             "history_size": history_size,
         }
         super().__init__(params, settings)
-        if len(self.param_groups) != 1:
-            count = len(self.param_groups)
-            raise ValueError(f"LBFGS: expected one group of parameters, got {count}")
+        check_one_group(self.param_groups)
         self.history: list[tuple[Array, Array, float]] = []  # changes of g and of p; 1 / (y · s)
         self.scale = 1.0  # H without a history: (y · s) / (y · y) of the last change
         self.last_step: Array = None  # the last change of the parameters, flat
@@ -66,7 +64,10 @@ class LBFGS(Optimizer):
         """
         if closure is None:
             raise TypeError("LBFGS: step: expected a closure that computes the loss, got None")
+        self.check_held_settings()
+        check_one_group(self.param_groups)
         group = self.param_groups[0]
+        check_integers("LBFGS", 1, max_iter=group["max_iter"], history_size=group["history_size"])
         check_function("LBFGS: step", "closure", closure)
         compute = enable_grad()(closure)
         first_loss = compute()
@@ -155,3 +156,12 @@ class LBFGS(Optimizer):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Raises NotImplementedError: the history is not saved."""
         raise NotImplementedError("LBFGS: load_state_dict is not supported; make a new one")
+
+
+def check_one_group(groups: list[dict[str, Any]]) -> None:
+    """Raise ValueError where there is not one group, or no parameter in it."""
+    if len(groups) != 1 or not groups[0]["params"]:
+        counts = [len(group["params"]) for group in groups]
+        raise ValueError(
+            f"LBFGS: expected one group of parameters, got {len(groups)} groups of {counts}"
+        )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
-from numbers import Real
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -42,6 +42,12 @@ class LRScheduler:
         self.base_lrs: list[float] = []
         self.step()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign, unless a number, a list or the optimizer would become something else."""
+        check_held(type(self).__name__, name, vars(self).get(name), value)
+        is_number = getattr(value, "ndim", None) == 0
+        super().__setattr__(name, value.item() if is_number else value)
+
     def take_new_groups(self) -> None:
         """Keep the lr of step 0 of each group, also of those that were added since."""
         for group in self.optimizer.param_groups[len(self.base_lrs) :]:
@@ -57,6 +63,7 @@ class LRScheduler:
         self.take_new_groups()
         self.last_epoch += 1
         for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            as_number(type(self).__name__, "lr", group["lr"])
             group["lr"] = self.next_lr(group["lr"], base, self.last_epoch)
 
     def get_last_lr(self) -> list[float]:
@@ -371,6 +378,7 @@ class ReduceLROnPlateau(LRScheduler):
     def reduce_lr(self) -> None:
         """lr · factor in every group, not below min_lr."""
         for group in self.optimizer.param_groups:
+            as_number(type(self).__name__, "lr", group["lr"])
             lr = max(group["lr"] * self.factor, self.min_lr)
             if group["lr"] - lr > self.eps:
                 group["lr"] = lr
@@ -390,6 +398,34 @@ def as_functions(scheduler: Any, given: Any) -> list[Any]:
         if not callable(function):
             raise TypeError(f"{name}: lr_lambda: expected a function, got {describe(function)}")
     return functions
+
+
+def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
+    """Raise TypeError where an attribute of a scheduler would become of another kind."""
+    if isinstance(existing, Real):
+        as_number(scheduler, name, value)
+    if name == "last_epoch" and not (isinstance(value, Integral) and int(value) >= -1):
+        got = describe(value)
+        raise ValueError(f"{scheduler}: last_epoch: expected a count of steps from -1, got {got}")
+    if name == "step_size" and existing is not None:
+        as_count(scheduler, name, value)
+    if isinstance(existing, list):
+        is_free = name == "milestones"
+        are_alike = isinstance(value, list) and (is_free or len(value) == len(existing))
+        if not are_alike or not all(map(is_of_a_list, value)):
+            raise TypeError(
+                f"{scheduler}: {name}: expected a list of {len(existing)} numbers or functions, "
+                f"got {describe(value)}"
+            )
+    is_one = getattr(value, "param_groups", None) is not None
+    if hasattr(existing, "param_groups") and not is_one:
+        got = describe(value)
+        raise TypeError(f"{scheduler}: {name}: expected an optimizer of nn.optim, got {got}")
+
+
+def is_of_a_list(value: Any) -> bool:
+    """Whether this may be in a list that a scheduler holds: a number or a function."""
+    return isinstance(value, Real) or callable(value)
 
 
 def check_epoch(name: str, epoch: Any) -> None:

@@ -76,6 +76,19 @@ class Optimizer:
             group[key] = checks.as_setting(name, key, group[key])
         checks.check_params(name, group["params"], set(self.parameters()))
 
+    def check_held_settings(self) -> None:
+        """Raise TypeError or ValueError where a group has become one that no step can use; what is
+        no plain number of Python's is made one.
+        """
+        name = type(self).__name__
+        checks.check_held_groups(name, self.param_groups)
+        for group in self.param_groups:
+            for key in self.defaults:
+                if key not in group:
+                    raise KeyError(f"{name}: {key}: expected the setting in each group, got none")
+                if not checks.is_plain(key, group[key]):
+                    group[key] = checks.as_setting(name, key, group[key])
+
     def initial_value(self, name: str, group: dict[str, Any]) -> float | None:
         """What the state array `name` is filled with at first; None where it is not needed."""
         return 0.0
@@ -97,6 +110,7 @@ class Optimizer:
         counts have advanced. Raises ValueError where a parameter is read-only, or its gradient has
         another shape. A step that a Ctrl-C ends is half done: `state_dict` then refuses.
         """
+        self.check_held_settings()
         loss = None
         if closure is not None:
             check_function(f"{type(self).__name__}: step", "closure", closure)
@@ -112,10 +126,8 @@ class Optimizer:
 
     def check_part(self, part: Part) -> None:
         """Raise where a gradient is not finite, on a GPU later, or a step could not be written."""
-        group, xp, params, arrays, grads = part
+        _, xp, params, arrays, grads = part
         name = type(self).__name__
-        if isinstance(group.get("lr"), Tensor):
-            checks.as_setting(name, "lr", group["lr"])
         if not checks.are_alike(arrays, grads) or not checks.are_writable(xp, arrays):
             for p in params:
                 checks.check_step(name, p, self.numbers_of)

@@ -1,0 +1,126 @@
+"""What the attributes of a layer may become after it was built: what its constructor takes.
+
+PyTorch reads a layer's settings in its functions, which refuse a wrong one when it is used; here
+it is refused where it is assigned. Attributes of a user's own modules are theirs.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Mapping
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from .arguments import describe
+
+HOME = __name__.partition(".")[0] + "."  # the classes of this package are the library's own
+FUNCTIONS = ("activation", "norm")  # settings that a layer calls
+KINDS: dict[type, str] = {
+    bool: "True or False",
+    int: "an integer",
+    float: "a number",
+    str: "a str",
+    tuple: "an integer or several",
+}
+
+
+class Setting(NamedTuple):
+    """What the annotation of a constructor's argument says."""
+
+    may_be_none: bool
+    is_one: bool  # an integer, not several
+
+
+@functools.cache
+def settings_of(kind: type) -> Mapping[str, Setting]:
+    """The settings that the library's constructors name for a class."""
+    found: dict[str, Setting] = {}
+    for base in kind.__mro__:
+        if not base.__module__.startswith(HOME) or "__init__" not in vars(base):
+            continue
+        parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+        for p in parameters:
+            may_be_none = p.default is None or "None" in str(p.annotation)
+            is_one = str(p.annotation).removesuffix(" | None") == "int"
+            if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+                found.setdefault(p.name, Setting(may_be_none, is_one))
+    return found
+
+
+def check_setting(module: Any, name: str, value: Any) -> None:
+    """Raise where `name` is a setting of a layer, and is to become what its constructor refuses.
+
+    TypeError for another kind, ValueError for one that is out of range or that the weights of the
+    layer were made for.
+    """
+    present = vars(module)
+    kind: Any = type(module)
+    if name == "training":
+        check_kind(module, name, True, value, Setting(may_be_none=False, is_one=False))
+    existing = present.get(name)
+    if existing is value or name not in present:
+        return
+    if name in module._fixed:
+        check_fixed(module, name, existing, value)
+        return
+    check_part(module, kind, name, existing, value)
+    if name not in settings_of(kind):
+        return
+    check_kind(module, name, existing, value, settings_of(kind)[name])
+    if not any([holds_numbers(part) for part in (value, *present.values())]):
+        rebuild(kind, {**present, name: value})
+
+
+def check_part(module: Any, kind: type, name: str, existing: Any, value: Any) -> None:
+    """Raise TypeError where a function or a layer that a layer calls would be none any more."""
+    is_own = kind.__module__.startswith(HOME) and name in settings_of(kind)
+    is_called = name in FUNCTIONS and value is not None and not callable(value)
+    is_part = kind.__module__.startswith(HOME) and hasattr(existing, "forward")
+    is_lost = value is None and is_part and settings_of(kind)
+    if (is_own and is_called) or is_lost:
+        raise TypeError(
+            f"{kind.__name__}.{name}: expected a function or a Module, got {describe(value)}"
+        )
+
+
+def check_fixed(module: Any, name: str, existing: Any, value: Any) -> None:
+    """Raise ValueError where a setting that the weights depend on would change."""
+    if type(value) is not type(existing) or value != existing:
+        raise ValueError(
+            f"{type(module).__name__}.{name}: expected {existing!r}, which is fixed when the layer "
+            f"is built, got {describe(value)}; build another layer"
+        )
+
+
+def check_kind(module: Any, name: str, existing: Any, value: Any, setting: Setting) -> None:
+    """Raise TypeError where `value` is of another kind than the setting has."""
+    kind = type(existing)
+    if kind not in KINDS or (value is None and setting.may_be_none):
+        return
+    is_right = {
+        bool: isinstance(value, bool),
+        int: isinstance(value, Integral if setting.is_one else Integral | tuple | list)
+        and not isinstance(value, bool),
+        tuple: isinstance(value, Integral | tuple | list | str) and not isinstance(value, bool),
+        float: isinstance(value, Real),
+        str: isinstance(value, str),
+    }
+    if not is_right[kind]:
+        way_out = "; read the number of a tensor with .item()" if hasattr(value, "item") else ""
+        raise TypeError(
+            f"{type(module).__name__}.{name}: expected {KINDS[kind]}, got {describe(value)}"
+            f"{way_out}"
+        )
+
+
+def holds_numbers(part: Any) -> bool:
+    """Whether this is a tensor or a module: what has some is not built again for a check."""
+    return hasattr(part, "requires_grad") or hasattr(part, "training")
+
+
+def rebuild(kind: type, present: Mapping[str, Any]) -> None:
+    """Build a module with these settings, for what the library's constructor says of them."""
+    own = next(base for base in kind.__mro__ if base.__module__.startswith(HOME))
+    parameters = inspect.signature(own).parameters
+    own(**{name: present[name] for name in parameters if name in present})
