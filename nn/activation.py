@@ -195,6 +195,8 @@ class Hardtanh(Module):
 class ReLU6(Hardtanh):
     """y = min(max(x, 0), 6)."""
 
+    _fixed = frozenset({"min_val", "max_val"})
+
     @checked
     def __init__(self, inplace: bool = False):
         super().__init__(0.0, 6.0, inplace)

@@ -157,6 +157,7 @@ class MultiheadAttention(Module):
         name = "MultiheadAttention"
         inputs = {"query": query, "key": key, "value": value}
         for word, x in inputs.items():
+            check_tensor(name, "in_proj_weight", self.in_proj_weight)
             check_sequence(name, word, x, query, self.in_proj_weight)
         if key.shape != value.shape:
             raise ValueError(

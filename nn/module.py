@@ -67,7 +67,7 @@ class Module:
     training: bool = True
     _buffer_names: Mapping[str, bool] = {}  # of each buffer: whether state_dict holds it
     _hooks: ModuleHooks | None = None  # made with the first hook
-    _fixed: ClassVar[frozenset[str]] = frozenset()  # settings that the weights were made for
+    _fixed: ClassVar[frozenset[str]] = frozenset()  # settings that do not change once it is built
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         compute = self.forward if self._hooks is None else self._hooks.call

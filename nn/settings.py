@@ -74,14 +74,17 @@ def check_setting(module: Any, name: str, value: Any) -> None:
 
 def check_part(module: Any, kind: type, name: str, existing: Any, value: Any) -> None:
     """Raise TypeError where a function or a layer that a layer calls would be none any more."""
-    is_own = kind.__module__.startswith(HOME) and name in settings_of(kind)
-    is_called = name in FUNCTIONS and value is not None and not callable(value)
-    is_part = kind.__module__.startswith(HOME) and hasattr(existing, "forward")
-    is_lost = value is None and is_part and settings_of(kind)
-    if (is_own and is_called) or is_lost:
-        raise TypeError(
-            f"{kind.__name__}.{name}: expected a function or a Module, got {describe(value)}"
-        )
+    is_own = kind.__module__.startswith(HOME) and kind.__name__ != "Module"
+    expected = ""
+    if is_own and hasattr(existing, "forward") and value is None:
+        expected = "a Module"
+    if is_own and hasattr(existing, "append") and not hasattr(value, "append"):
+        expected = f"a {type(existing).__name__}"
+    if is_own and name in FUNCTIONS and name in settings_of(kind) and not callable(value):
+        may_be_none = settings_of(kind)[name].may_be_none
+        expected = "" if value is None and may_be_none else "a function"
+    if expected:
+        raise TypeError(f"{kind.__name__}.{name}: expected {expected}, got {describe(value)}")
 
 
 def check_fixed(module: Any, name: str, existing: Any, value: Any) -> None:

@@ -283,6 +283,8 @@ class Transformer(Module):
     forward(src, tgt): (S,B,E), (L,B,E) -> (L,B,E). All matrices start as `init.xavier_uniform_`.
     """
 
+    _fixed = frozenset({"d_model", "nhead"})
+
     @checked
     def __init__(
         self,

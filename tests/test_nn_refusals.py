@@ -598,7 +598,7 @@ ASSIGNED = [
     ),
     (
         TypeError,
-        "^TransformerEncoderLayer.dropout1: expected a function or a Module, got None$",
+        "^TransformerEncoderLayer.dropout1: expected a Module, got None$",
         lambda: setattr(nn.TransformerEncoderLayer(4, 2, 8), "dropout1", None),
     ),
     (

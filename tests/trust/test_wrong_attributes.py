@@ -40,6 +40,9 @@ TAKEN = {
     ("True", "weight_decay"): "True is 1, as for the constructor",
     ("True", "lr"): "True is 1, as for the constructor",
     ("True", "num_workers"): "it starts no workers",
+    ("deleted", "min_val"): "of ReLU6 it is never read",
+    ("deleted", "max_val"): "of ReLU6 it is never read",
+    ("deleted", "batch_first"): "of a Transformer it is never read; its layers have their own",
     ("deleted", "num_workers"): "it starts no workers",
     ("None", "collate_fn"): "None stands for the default, as for the constructor",
 }
