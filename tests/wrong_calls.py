@@ -39,7 +39,8 @@ INSIDE_CLASSES = {
     ),
     "Optimizer": (
         "check_group check_held_settings check_part initial_value load_state numbers_of "
-        "parameters snapshot state_arrays state_names update update_each update_params direction flat_gradient move"
+        "parameters snapshot state_arrays state_names update update_each update_params direction "
+        "flat_gradient move"
     ),
     "LRScheduler": (
         "next_lr take_new_groups is_better reduce_lr not_saved lr_of factor factor_by height"

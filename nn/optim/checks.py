@@ -4,6 +4,7 @@ begin with it.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
@@ -97,6 +98,15 @@ def is_plain(key: str, value: Any) -> bool:
         is_pair = type(value) is tuple and len(value) == 2
         return is_pair and type(value[0]) is float and type(value[1]) is float
     return type(value) in (float, int, bool) and (key == "lr" or not value < 0)
+
+
+def are_the_same(held: Sequence[Any], groups: Any) -> bool:
+    """Whether groups hold the very objects that they held before."""
+    try:
+        now = [value for group in groups for value in group.values()]
+    except (TypeError, AttributeError):
+        return False
+    return len(now) == len(held) and all(map(operator.is_, now, held))
 
 
 def check_held_groups(name: str, groups: Any) -> None:

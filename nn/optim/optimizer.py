@@ -41,6 +41,7 @@ class Optimizer:
 
     state_names: ClassVar[tuple[str, ...]] = ()
     update: Callable[..., tuple[Any, ...]]
+    held: Sequence[Any] = ()  # what the groups held when they were last checked
 
     def __init__(self, params: Params, defaults: Any):
         if not isinstance(defaults, dict):
@@ -78,8 +79,10 @@ class Optimizer:
 
     def check_held_settings(self) -> None:
         """Raise TypeError or ValueError where a group has become one that no step can use; what is
-        no plain number of Python's is made one.
+        no plain number of Python's is made one. Nothing is looked at twice.
         """
+        if checks.are_the_same(self.held, self.param_groups):
+            return
         name = type(self).__name__
         checks.check_held_groups(name, self.param_groups)
         for group in self.param_groups:
@@ -88,6 +91,7 @@ class Optimizer:
                     raise KeyError(f"{name}: {key}: expected the setting in each group, got none")
                 if not checks.is_plain(key, group[key]):
                     group[key] = checks.as_setting(name, key, group[key])
+        self.held = [value for group in self.param_groups for value in group.values()]
 
     def initial_value(self, name: str, group: dict[str, Any]) -> float | None:
         """What the state array `name` is filled with at first; None where it is not needed."""
