@@ -75,4 +75,4 @@ test_batch = torch.LongTensor(tests)
 predict, attention = model(test_batch)
 predict = predict.data.max(1, keepdim=True)[1]
 print(test_text, "is", "bad" if predict[0][0] == 0 else "good", predict.shape)
-print(np.round(attention, 4).tolist())
+print(np.round(attention.astype(float), 4).tolist())
