@@ -112,6 +112,13 @@ def check_flags(name: str, **flags: Any) -> None:
             raise TypeError(f"{name}: expected True or False as {key}, got {describe(value)}")
 
 
+def check_bools(name: str, **flags: Any) -> None:
+    """Raise TypeError where a value is neither True nor False, also for a number."""
+    for key, value in flags.items():
+        if not isinstance(value, bool | np.bool_):
+            raise TypeError(f"{name}: expected True or False as {key}, got {describe(value)}")
+
+
 def check_has_length(name: str, source: Any) -> None:
     """Raise TypeError where what is to be numbered has no length."""
     has_length = hasattr(source, "__len__") and not isinstance(source, type)

@@ -200,6 +200,21 @@ t.einsum(cube, [..., 1, 2], cube, [..., 2, 3], [..., 1, 3]); t.einsum(x, [0, 1],
 """
 
 
+# What tests/trust/test_taken_arguments.py found to be another value, dtype or shape
+TAKEN = """
+x.all(dim=()); x.any(dim=[]); x.any(dim=(), keepdim=True); two.all(dim=[]); x.all(dim=(0, 1))
+F.hardtanh(two); F.hardtanh(two, 2, 3); F.relu6(two); F.hardtanh(x, -0.5, 1.5); F.relu6(at0)
+F.huber_loss(x.detach(), other.detach().float()); F.smooth_l1_loss(x.float(), other)
+F.huber_loss(x.detach().float(), other.detach(), reduction="none")
+F.binary_cross_entropy_with_logits(x, other.float().sigmoid())
+F.binary_cross_entropy_with_logits(x.float(), other.float().sigmoid(), w, pos_weight=w)
+F.binary_cross_entropy(x.float().sigmoid(), other.float().sigmoid(), w)
+F.prelu(s, x[0, :1]); F.prelu(-s, x[0, :1]); F.one_hot(two, -1); F.one_hot(two, 5)
+two.repeat_interleave(2, output_size=8); two.repeat_interleave(y, 0, output_size=3)
+x.reshape(-1, 2); x.view(3, -1); x.reshape([-1]); t.linspace(0.0, 1.0, 1); t.isclose(x, x, 0.0, 0.0)
+"""
+
+
 def calls_of(lines: str) -> list[str]:
     """The calls of a block, one after the other."""
     return lines.strip().replace("\n", "; ").split("; ")
@@ -267,9 +282,112 @@ def test_a_form_of_the_arguments_means_what_it_means_in_pytorch(call: str) -> No
     check_against_pytorch(call)
 
 
+@pytest.mark.parametrize("call", calls_of(TAKEN))
+def test_what_is_taken_is_taken_for_what_pytorch_takes_it_for(call: str) -> None:
+    check_against_pytorch(call)
+
+
 # Refused by both
 
 REFUSED = {
+    "a size below -1": (lambda: mg.ones(6).reshape(-3, 2), ValueError, "reshape: .*or -1 once"),
+    "a view of it": (lambda: mg.ones(6).view(2, -2), ValueError, "view.*: .*or -1 once"),
+    "src beside value": (
+        lambda: mg.ones(2).scatter(0, mg.tensor([0]), mg.ones(1), value=3.0),
+        TypeError,
+        "scatter: expected src or value, got both",
+    ),
+    "a clone of None": (lambda: mg.clone(None), TypeError, "clone: expected a tensor"),
+    "a device's index": (lambda: mg.device("cuda", "a"), ValueError, "device: .* an index"),
+    "a generator's device": (lambda: mg.Generator("abc"), ValueError, "Generator.*: expected"),
+    "a deviation of NaN": (
+        lambda: mg.normal(0.0, math.nan, (2,)),
+        ValueError,
+        "normal: .*0 or more",
+    ),
+    "rtol below 0": (lambda: mg.isclose(mg.ones(1), mg.ones(1), -1), ValueError, "isclose: .*rtol"),
+    "atol of NaN": (
+        lambda: mg.ones(1).allclose(mg.ones(1), atol=math.nan),
+        ValueError,
+        "allclose: .*atol",
+    ),
+    "a sum of repeats": (
+        lambda: mg.ones(2).repeat_interleave(2, output_size=5),
+        ValueError,
+        "repeat_interleave: expected output_size 4",
+    ),
+    "a dtype of None": (lambda: mg.set_default_dtype(None), TypeError, "set_default_dtype: "),
+    "targets of NaN": (
+        lambda: our_functional.binary_cross_entropy(mg.ones(1), mg.tensor([math.nan])),
+        ValueError,
+        "binary_cross_entropy: expected target between 0 and 1",
+    ),
+    "two dtypes of one loss": (
+        lambda: our_functional.binary_cross_entropy(mg.ones(1), mg.ones(1).double()),
+        TypeError,
+        "binary_cross_entropy: expected input and target of one dtype",
+    ),
+    "two dtypes of queries and keys": (
+        lambda: our_functional.scaled_dot_product_attention(
+            mg.ones(2, 3), mg.ones(2, 3).double(), mg.ones(2, 3)
+        ),
+        TypeError,
+        "scaled_dot_product_attention: expected query and key of one dtype",
+    ),
+    "slopes of another dtype": (
+        lambda: our_functional.prelu(mg.ones(2).double(), mg.ones(1)),
+        TypeError,
+        "prelu: expected input and weight of one dtype",
+    ),
+    "ends the wrong way round": (
+        lambda: our_functional.hardtanh(mg.ones(2), 2.0, 1.0),
+        ValueError,
+        "hardtanh: expected min_val up to max_val",
+    ),
+    "a delta of 0": (
+        lambda: our_functional.huber_loss(mg.ones(2), mg.ones(2), delta=0.0),
+        ValueError,
+        "huber_loss: expected delta above 0",
+    ),
+    "classes below -1": (
+        lambda: our_functional.one_hot(mg.tensor([1]), -3),
+        ValueError,
+        "one_hot: expected num_classes of at least -1",
+    ),
+    "an eps below 0": (
+        lambda: our_functional.cosine_similarity(mg.ones(1, 2), mg.ones(1, 2), eps=-1.0),
+        ValueError,
+        "cosine_similarity: expected eps of at least 0",
+    ),
+    "a stride of True": (lambda: nn.Conv1d(2, 3, 1, True), TypeError, r"Conv1d: .* stride"),
+    "replacement of 1": (
+        lambda: nn.data.RandomSampler([1, 2], replacement=1),
+        TypeError,
+        "RandomSampler: expected True or False as replacement",
+    ),
+    "prefetching without workers": (
+        lambda: nn.data.DataLoader([1, 2], prefetch_factor=2),
+        ValueError,
+        "DataLoader: expected no prefetch_factor where num_workers is 0",
+    ),
+    "a timeout without workers": (
+        lambda: nn.data.DataLoader([1, 2], timeout=5),
+        ValueError,
+        "DataLoader: expected no timeout where num_workers is 0",
+    ),
+    # NaN in PyTorch, or nothing at all; here refused
+    "ends of NaN": (
+        lambda: our_functional.hardtanh(mg.ones(2), math.nan),
+        ValueError,
+        "hardtanh: expected a number as min_val, got nan",
+    ),
+    "a threshold of NaN": (
+        lambda: our_functional.softplus(mg.ones(2), threshold=math.nan),
+        ValueError,
+        "softplus: expected a number as threshold, got nan",
+    ),
+    "a line to infinity": (lambda: mg.linspace(0, INF, 3), ValueError, "linspace: .* finite end"),
+    "an endless step": (lambda: mg.arange(0, 4, INF), ValueError, "arange: expected finite"),
     "unbind of a number": (lambda: mg.tensor(1.0).unbind(), IndexError, "unbind: .* 0-d"),
     "cat of numbers": (lambda: mg.cat([mg.tensor(1.0)] * 2), ValueError, "cat: .*one dimension"),
     "stack of nothing": (lambda: mg.stack([]), TypeError, "stack: .*at least one tensor"),

@@ -15,6 +15,7 @@ import numpy as np
 from minigrad.random import generator_at, source_of
 
 from ..arguments import (
+    check_bools,
     check_flags,
     check_function,
     check_has_length,
@@ -87,7 +88,17 @@ class DataLoader:
         if batch_size is not None:
             check_integers(name, 1, batch_size=batch_size)
         check_integers(name, 0, num_workers=num_workers)
-        check_flags(name, shuffle=shuffle, drop_last=drop_last)
+        check_flags(name, shuffle=shuffle, pin_memory=pin_memory)
+        check_bools(name, drop_last=drop_last)
+        if not num_workers:
+            check_flags(name, persistent_workers=persistent_workers)
+            check_without_workers(
+                name,
+                timeout=None if is_zero(timeout) else timeout,
+                multiprocessing_context=multiprocessing_context,
+                prefetch_factor=prefetch_factor,
+                persistent_workers=persistent_workers or None,
+            )
         if collate_fn is not None:
             check_function(name, "collate_fn", collate_fn)
         source_of(name, generator)
@@ -259,6 +270,19 @@ class DataLoader:
             "batch_size": self.batch_size,
             "batches": len(self),
         }
+
+
+def is_zero(number: Any) -> bool:
+    return isinstance(number, int | float) and number == 0
+
+
+def check_without_workers(name: str, **settings: Any) -> None:
+    """Raise ValueError where something is said to workers though there are none, as in PyTorch."""
+    for key, value in settings.items():
+        if value is not None:
+            raise ValueError(
+                f"{name}: expected no {key} where num_workers is 0, got {describe(value)}"
+            )
 
 
 def check_order(

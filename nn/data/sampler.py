@@ -15,7 +15,7 @@ from minigrad import Tensor
 from minigrad.random import source_of
 
 from ..arguments import (
-    check_flags,
+    check_bools,
     check_has_length,
     check_integers,
     check_numbers_of_items,
@@ -68,7 +68,7 @@ class RandomSampler(Sampler):
         generator: Any = None,
     ):
         check_has_length("RandomSampler", data_source)
-        check_flags("RandomSampler", replacement=replacement)
+        check_bools("RandomSampler", replacement=replacement)
         self.data_source = data_source
         self.replacement = replacement
         self.number = num_samples
@@ -130,7 +130,7 @@ class WeightedRandomSampler(Sampler):
     ):
         name = "WeightedRandomSampler"
         check_integers(name, 1, num_samples=num_samples)
-        check_flags(name, replacement=replacement)
+        check_bools(name, replacement=replacement)
         values = as_weights(name, weights)
         if values.ndim != 1 or not (values >= 0).all() or not 0 < values.sum() < np.inf:
             raise ValueError(
@@ -168,7 +168,7 @@ class BatchSampler(Sampler):
 
     def __init__(self, sampler: Any, batch_size: int, drop_last: bool):
         check_integers("BatchSampler", 1, batch_size=batch_size)
-        check_flags("BatchSampler", drop_last=drop_last)
+        check_bools("BatchSampler", drop_last=drop_last)
         if not isinstance(sampler, Iterable) or getattr(sampler, "ndim", 1) == 0:
             got = describe(sampler)
             raise TypeError(f"BatchSampler: expected numbers in an iterable, got {got}")

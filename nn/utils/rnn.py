@@ -20,7 +20,7 @@ from ..arguments import (
     as_lengths,
     as_list,
     as_number,
-    check_flags,
+    check_bools,
     check_sizes,
     check_tensor,
     describe,
@@ -48,7 +48,7 @@ def pad_sequence(
     >>> pad_sequence([tensor([1, 2, 3]), tensor([4])], batch_first=True).tolist()
     [[1, 2, 3], [4, 0, 0]]
     """
-    check_flags("pad_sequence", batch_first=batch_first)
+    check_bools("pad_sequence", batch_first=batch_first)
     sequences = check_sequences(sequences)
     padding_value = as_number("pad_sequence", "padding_value", padding_value)
     if not isinstance(padding_side, str) or padding_side not in ("left", "right"):
@@ -147,7 +147,7 @@ def pack_padded_sequence(
     ([1, 2, 3], [2, 1])
     """
     name = "pack_padded_sequence"
-    check_flags(name, batch_first=batch_first, enforce_sorted=enforce_sorted)
+    check_bools(name, batch_first=batch_first, enforce_sorted=enforce_sorted)
     check_tensor(name, "input", input)
     if input.ndim < 2:
         names = "batch, time" if batch_first else "time, batch"
@@ -212,7 +212,7 @@ def padded(
     total_length: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """As `pad_packed_sequence`, in the name of the function that was called."""
-    check_flags(name, batch_first=batch_first)
+    check_bools(name, batch_first=batch_first)
     if not isinstance(sequence, PackedSequence):
         raise TypeError(f"{name}: expected a PackedSequence, got {describe(sequence)}")
     padding_value = as_number(name, "padding_value", padding_value)
@@ -243,7 +243,7 @@ def lengths_of(sequence: PackedSequence) -> Integers:
 
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Tensors (T_b, ...), without padding; see `pack_padded_sequence`."""
-    check_flags("pack_sequence", enforce_sorted=enforce_sorted)
+    check_bools("pack_sequence", enforce_sorted=enforce_sorted)
     sequences = check_sequences(sequences, "pack_sequence")
     lengths = [len(s) for s in sequences]
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
@@ -254,7 +254,7 @@ def unpad_sequence(
 ) -> list[Tensor]:
     """The sequences (T_b, ...) of a padded batch: the inverse of `pad_sequence`."""
     check_tensor("unpad_sequence", "padded_sequences", padded_sequences)
-    check_flags("unpad_sequence", batch_first=batch_first)
+    check_bools("unpad_sequence", batch_first=batch_first)
     if padded_sequences.ndim < 2:
         raise IndexError(
             "unpad_sequence: expected a padded batch (time, batch, ...), "
