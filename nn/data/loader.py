@@ -273,6 +273,7 @@ class DataLoader:
 
 
 def is_zero(number: Any) -> bool:
+    """Whether this is a number, and 0; an array is none."""
     return isinstance(number, int | float) and number == 0
 
 
