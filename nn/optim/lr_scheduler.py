@@ -412,7 +412,7 @@ def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
     if isinstance(existing, list):
         is_free = name == "milestones"
         are_alike = isinstance(value, list) and (is_free or len(value) == len(existing))
-        if not are_alike or not all(map(is_of_a_list, value)):
+        if not are_alike or not all([isinstance(v, Real) or callable(v) for v in value]):
             raise TypeError(
                 f"{scheduler}: {name}: expected a list of {len(existing)} numbers or functions, "
                 f"got {describe(value)}"
@@ -421,11 +421,6 @@ def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
     if hasattr(existing, "param_groups") and not is_one:
         got = describe(value)
         raise TypeError(f"{scheduler}: {name}: expected an optimizer of nn.optim, got {got}")
-
-
-def is_of_a_list(value: Any) -> bool:
-    """Whether this may be in a list that a scheduler holds: a number or a function."""
-    return isinstance(value, Real) or callable(value)
 
 
 def check_epoch(name: str, epoch: Any) -> None:
