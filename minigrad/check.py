@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.arguments import check_flag
 from minigrad.array import to_numpy
 from minigrad.autograd import TensorBase
 from minigrad.backward import grad
@@ -133,8 +134,7 @@ def check_settings(f: Any, order: Any, analytic: Any, rtol: Any, seed: Any) -> N
             raise ValueError(f"gradcheck: expected {key} from {least} to {most}, got {value}")
     if not isinstance(rtol, Real) or not 0 <= float(rtol) < np.inf:
         raise TypeError(f"gradcheck: expected a number of at least 0 as rtol, got {rtol!r:.60}")
-    if not isinstance(analytic, (bool, np.bool_)):
-        raise TypeError(f"gradcheck: expected True or False as analytic, got {analytic!r:.60}")
+    check_flag("gradcheck", "analytic", analytic)
 
 
 def as_arrays(inputs: Any) -> list[np.ndarray[Any, Any]]:

@@ -1,14 +1,17 @@
 """The sentence of each refusal of the engine, word for word where it names what it was given."""
 
+import inspect
 import itertools
 import re
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import strict_device  # noqa: F401  (device="strict")
+from wrong_calls import keywords_of, public_names, working_call, world
 
 import minigrad as mg
 from minigrad import array, byhand, cells, cuda, errors, ops
@@ -661,3 +664,36 @@ def test_an_extension_is_called_with_the_backend_that_is_opened(
     assert opened.download is np.array
     assert opened.module is library
     assert array.DEVICE_OF == {np.ndarray: "cuda"}
+
+
+INTEGERS_TOO = "create_graph retain_graph allow_unused is_grads_batched materialize_grads".split()
+
+
+def flags_of_words() -> list[tuple[str, str]]:
+    """(name, flag) of every function and method of the engine that has one."""
+    found = []
+    for name in public_names():
+        if name.startswith(("mg.", "x.", "random.")):
+            target, args, _ = working_call(name, world())
+            for key in keywords_of(target, 0):
+                default = inspect.signature(target).parameters[key].default
+                if isinstance(default, bool) and key not in INTEGERS_TOO:
+                    found.append((name, key))
+    return found
+
+
+def test_a_flag_is_true_or_false_and_nothing_else() -> None:
+    """As PyTorch's: what would count as true or false, 1, "no", None, is refused by name."""
+    words = flags_of_words()
+    assert len(words) > 60
+    for name, key in words:
+        for value in (1, 0, "no", np.bool_(True), np.ones(2), mg.tensor(True)):
+            target, args, settings = working_call(name, world())
+            parameters = list(inspect.signature(target).parameters)
+            place = parameters.index(key)
+            call = partial(target, *args[:place], **{**settings, key: value})
+            with pytest.raises(TypeError) as caught:
+                call()
+            text = str(caught.value)
+            assert "True or False" in text and key in text, f"{name}, {value!r}: {text}"
+    mg.set_grad_enabled(True)
