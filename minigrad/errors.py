@@ -84,10 +84,10 @@ def in_name_of(name: str, error: Exception) -> Exception:
     """The error, in the name of the function that was called: "mm: expected .." of a function that
     addmm is composed of becomes "addmm (mm): expected ..".
 
-    What is no sentence of ours stays as it is.
+    What is no sentence of ours, or a kernel's, stays as it is.
     """
     text = str(error)
-    head = HEAD.match(text)
+    head = None if text.startswith("GPU: ") else HEAD.match(text)
     if head and error.args == (text,) and head["first"].split(".")[0] != name:
         inner = head["inner"] or head["first"]
         called = name if inner == name.rstrip("_") else f"{name} ({inner})"
