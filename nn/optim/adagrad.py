@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
+
+from minigrad import Tensor
 
 from .checks import refuse_unsupported
 from .optimizer import Optimizer, Params
@@ -24,6 +27,7 @@ class Adagrad(Optimizer):
 
     state_names = ("sum",)
     update = staticmethod(adagrad)
+    starts: Mapping[Tensor, float] = {}  # what the sum of each parameter starts at
 
     def __init__(
         self,
@@ -50,5 +54,10 @@ class Adagrad(Optimizer):
         }
         super().__init__(params, settings)
 
+    def check_group(self, group: dict[str, Any]) -> None:
+        super().check_group(group)
+        start = float(group["initial_accumulator_value"])  # a later change of it changes nothing
+        self.starts = {**self.starts, **dict.fromkeys(group["params"], start)}
+
     def initial_value(self, name: str, group: dict[str, Any]) -> float | None:
-        return float(group["initial_accumulator_value"])
+        return self.starts[group["params"][0]]

@@ -46,8 +46,6 @@ TAKEN = {
     ("deleted", "num_workers"): "it starts no workers",
     ("None", "collate_fn"): "None stands for the default, as for the constructor",
 }
-# Which PyTorch reads when the optimizer is made, and this library at the first step
-READ_LATER = "initial_accumulator_value"
 LONG_IN_TORCH = ("huge", "beyond int64")  # which it may try to hold, or count to
 
 
@@ -70,7 +68,7 @@ def is_free(attribute: Attribute, label: str) -> bool:
     """Whether the numbers of a use are drawn, or not comparable for another known reason."""
     is_drawn = any([word in attribute.owner for word in ("Dropout", "Transformer")])
     is_drawn = is_drawn or attribute.word in ("dropout", "p")
-    return is_drawn or attribute.word == READ_LATER or label == "a module"
+    return is_drawn or label == "a module"
 
 
 @pytest.mark.filterwarnings("ignore")
