@@ -205,6 +205,10 @@ class Conversions(TensorBase):
         places = [*target[:1], *[t for t in target[1:] if not isinstance(t, bool_)]]
         arguments.check_flag("to", "non_blocking", non_blocking)
         arguments.check_flag("to", "copy", copy)
+        if places and dtype is not None and not is_device(places[0]):
+            raise TypeError(
+                f"to: expected a dtype once, got {places[0]!r:.60} and dtype={dtype!r:.60}"
+            )
         x = self.converted("to", places if other is None else [*places, other], dtype, device)
         is_wanted = switches[1] if len(switches) > 1 else copy
         return laid_out(ops.clone(x) if is_wanted and x is self else x, memory_format)

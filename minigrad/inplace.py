@@ -381,7 +381,9 @@ class InPlace(Conversions):
         return self.assign("copy_", ..., source)
 
     def fill_(self, value: Any) -> Any:
-        """Make every element `value`."""
+        """Make every element `value`, one number. Raises ValueError for several."""
+        if getattr(value, "shape", ()):
+            raise ValueError(f"fill_: expected one number, got shape {tuple(value.shape)}")
         return self.assign("fill_", ..., value)
 
     zero_ = partialmethod(fill_, 0)

@@ -135,6 +135,15 @@ KNOWN = {
     Cause("nothing equals None", "NoneType", r"\.(eq|ne|not_equal), "): (
         "as `x == None` is False in both"
     ),
+    Cause("a second tensor under the name of dim", "dim=Tensor", r"\.(max|min), dim="): (
+        "the second position is a dim or a tensor, as in PyTorch, and has one name here"
+    ),
+    Cause("a tensor of one number as a number", "", "(a|dropout|delta)=one number$"): (
+        "a tensor without dims is its number, as where PyTorch calls float(...)"
+    ),
+    Cause(
+        "a number in a tensor as the value of scatter", "", r"scatter(_add)?_?, .*: one number$"
+    ): ("a tensor without dims is its number: it broadcasts"),
     Cause("a class that PyTorch makes abstract", "takes no arguments|abstract"): (
         "the base classes of data can be made, and do nothing"
     ),

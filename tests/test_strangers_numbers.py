@@ -297,6 +297,32 @@ REFUSED = {
         TypeError,
         "scatter: expected src or value, got both",
     ),
+    "a condition of floats": (
+        lambda: mg.where(mg.ones(2), 1.0, 2.0),
+        TypeError,
+        "where: expected a condition of booleans",
+    ),
+    "a fill of several numbers": (
+        lambda: mg.ones(2).fill_(mg.ones(2)),
+        ValueError,
+        "fill_: expected one number",
+    ),
+    "masked numbers, several": (
+        lambda: mg.ones(2).masked_fill(mg.ones(2) > 0, mg.ones(2)),
+        ValueError,
+        "masked_fill: expected one number",
+    ),
+    "a complex bound": (lambda: mg.ones(2).clamp(max=1j), TypeError, "clamp: expected real"),
+    "a complex factor": (
+        lambda: mg.addmm(mg.ones(2, 2), mg.ones(2, 2), mg.ones(2, 2), beta=1j),
+        TypeError,
+        "addmm: expected beta to be a real number",
+    ),
+    "a dtype twice": (
+        lambda: mg.ones(2).to(mg.float64, dtype=mg.float32),
+        TypeError,
+        "to: expected a dtype once",
+    ),
     "a clone of None": (lambda: mg.clone(None), TypeError, "clone: expected a tensor"),
     "a device's index": (lambda: mg.device("cuda", "a"), ValueError, "device: .* an index"),
     "a generator's device": (lambda: mg.Generator("abc"), ValueError, "Generator.*: expected"),

@@ -79,6 +79,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
     x = as_input("clamp", input, out=out)
     if min is None and max is None:
         raise ValueError("clamp: expected min, max or both, got neither; give at least one")
+    if isinstance(min, complex) or isinstance(max, complex):
+        raise TypeError(f"clamp: expected real bounds, got {min} and {max}")
     if is_plain_bound(min) and is_plain_bound(max):
         check_held("clamp", x, min, max)
         return ops.clamp(x, min=min, max=max)
@@ -120,6 +122,8 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
     TypeError for a mask of numbers.
     """
     x = as_input("masked_fill", input)
+    if getattr(value, "shape", ()):
+        raise ValueError(f"masked_fill: expected one number, got shape {tuple(value.shape)}")
     if x.dtype.kind == "b" and isinstance(value, (int, float)):
         value = bool(value)
     if x.dtype.kind in "iu" and isinstance(value, float):

@@ -18,6 +18,7 @@ from minigrad.arguments import (
     placed_like,
     refuse_out,
 )
+from minigrad.array import bool_, uint8
 from minigrad.autograd import TensorBase
 from minigrad.functional.picking import nonzero
 
@@ -34,6 +35,10 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: None = N
     if input is None and other is None and isinstance(condition, TensorBase):
         return nonzero(as_input("where", condition), as_tuple=True)
     condition, a, b = as_operands("where", condition, input, other)
+    if getattr(condition, "dtype", bool_) not in (bool_, uint8):
+        raise TypeError(
+            f"where: expected a condition of booleans, got {condition.dtype}; compare it first"
+        )
     return ops.where(condition, a, b)
 
 

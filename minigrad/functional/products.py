@@ -11,6 +11,7 @@ from minigrad.arguments import (
     as_input,
     as_integer,
     as_number,
+    as_real,
     broadcast_shape,
     check_one_device,
 )
@@ -140,8 +141,9 @@ def added(name: str, x: Any, product: Tensor, beta: float, alpha: float) -> Tens
     shape = tuple(product.shape)
     if broadcast_shape(name, tuple(x.shape), shape) != shape:
         raise ValueError(f"{name}: expected input to broadcast to {shape}, got {tuple(x.shape)}")
-    beta = as_number(name, "beta", beta)
-    alpha = as_number(name, "alpha", alpha)
+    as_factor = as_number if product.dtype.kind == "c" else as_real
+    beta = as_factor(name, "beta", beta)
+    alpha = as_factor(name, "alpha", alpha)
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         return scaled
