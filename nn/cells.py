@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad import Tensor, byhand, cells, no_grad, ones_like, sigmoid, tanh, zeros, zeros_like
+from minigrad.arguments import check_one_device
 from minigrad.cells import States
 
 from . import functional as F
@@ -27,7 +28,6 @@ from .arguments import (
     place,
 )
 from .checked import checked
-from .functional.checks import check_one_device
 from .module import Module, Parameter
 
 
@@ -121,7 +121,8 @@ class Cell(Recurrent):
                 f"or ({self.input_size},) without a batch, got {tuple(x.shape)}"
             )
         check_same_dtype(name, "input", x, self.weight_ih)
-        check_one_device(name, x, self.weight_ih)
+        if type(x.array) is not type(self.weight_ih.array):
+            check_one_device(name, x, self.weight_ih)
         shape = (*x.shape[:-1], self.hidden_size)
         self.check_state(hx, shape, x.dtype)
         return self.initial_state(x, hx, shape)

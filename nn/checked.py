@@ -180,7 +180,9 @@ def checked(function: Function) -> Function:
 
     @functools.wraps(function)
     def call(*args: Any, **settings: Any) -> Any:
-        types = (*map(type, args), *settings, *map(type, settings.values()))
+        types: tuple[Any, ...] = tuple(map(type, args))
+        if settings:
+            types = (*types, *settings, *map(type, settings.values()))
         if types not in right:
             args, settings = take(args, settings)
         try:

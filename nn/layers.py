@@ -12,11 +12,10 @@ from minigrad.arguments import normalize_dim
 
 from . import functional as F
 from . import init
-from .arguments import check_sizes, describe
+from .arguments import check_sizes, check_tensor, describe
 from .checked import checked
 from .functional.checks import (
     check_probability,
-    check_tensors,
     normalize_padding_idx,
     normalized_sizes,
     not_supported,
@@ -230,7 +229,7 @@ class Embedding(Module):
         sparse: bool = False,
     ) -> Embedding:
         """An Embedding whose weight is `embeddings` (V, E); it is learned if not `freeze`."""
-        check_tensors("Embedding.from_pretrained", embeddings=embeddings)
+        check_tensor("Embedding.from_pretrained", "embeddings", embeddings)
         if embeddings.ndim != 2:
             raise ValueError(
                 "Embedding.from_pretrained: expected embeddings (num_embeddings, embedding_dim), "

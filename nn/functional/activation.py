@@ -15,7 +15,6 @@ from ..checked import checked
 from .checks import (
     changed_in_place,
     check_no_nan,
-    check_one_device,
     check_one_dtype,
     softmax_dim,
 )
@@ -184,7 +183,6 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
     Source: He et al. 2015. Raises ValueError where a has another size.
     """
-    check_one_device("prelu", input, weight)
     count = weight.numel()
     columns = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or count not in (1, columns):

@@ -11,7 +11,7 @@ from minigrad import Tensor
 from minigrad.arguments import broadcast_shape
 
 from ..checked import checked
-from .checks import check_one_device, check_one_dtype, check_probability, not_supported
+from .checks import check_one_dtype, check_probability, not_supported
 from .layers import drop
 
 
@@ -35,7 +35,6 @@ def scaled_dot_product_attention(
     """
     name = "scaled_dot_product_attention"
     not_supported(name, "repeat key and value for every query head", enable_gqa=enable_gqa)
-    check_one_device(name, query, key, value, attn_mask)
     check_one_dtype(name, query=query, key=key, value=value)
     if attn_mask is not None and attn_mask.dtype.kind not in "bf":
         raise TypeError(f"{name}: expected attn_mask of bools or floats, got {attn_mask.dtype}")

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
-from minigrad import Tensor, arguments
+from minigrad import Tensor
 from minigrad.array import NAMESPACES
 
-from ..arguments import as_list, as_number, check_integers, check_sizes
+from ..arguments import as_list, as_number, check_integers
 
 
 def not_supported(name: str, way_out: str, **settings: Any) -> None:
@@ -24,17 +24,8 @@ def not_supported(name: str, way_out: str, **settings: Any) -> None:
 
 def refuse_weight(name: str, weight: Any) -> None:
     """Raise NotImplementedError for a weight of a loss that has none here."""
-    not_supported(name, "multiply what reduction='none' gives", weight=weight)
-
-
-def check_tensors(name: str, **tensors: Any) -> None:
-    """Raise TypeError for the first argument that is no Tensor."""
-    for argument, value in tensors.items():
-        if not isinstance(value, Tensor):
-            raise TypeError(
-                f"{name}: expected a Tensor as {argument}, got a {type(value).__name__}; "
-                "make one with minigrad.tensor(...)"
-            )
+    if weight is not None:
+        not_supported(name, "multiply what reduction='none' gives", weight=weight)
 
 
 def check_probability(name: str, p: Any, argument: str = "p") -> float:
@@ -78,7 +69,7 @@ def normalized_sizes(name: str, normalized_shape: int | Sequence[int]) -> tuple[
     """
 
     def check_size(size: Any) -> None:
-        check_sizes(name, 0, normalized_shape=size)
+        check_integers(name, 0, normalized_shape=size)
 
     is_one = isinstance(normalized_shape, Integral) or not isinstance(normalized_shape, Iterable)
     sizes = [normalized_shape] if is_one else normalized_shape
@@ -106,14 +97,6 @@ def check_reduction(name: str, reduction: str, *more: str) -> str:
     return reduction
 
 
-def check_one_device(name: str, input: Tensor, *others: Tensor | None) -> None:
-    """Raise RuntimeError where tensors are on several devices."""
-    kind = type(input.array)
-    for other in others:
-        if other is not None and type(other.array) is not kind:
-            arguments.check_one_device(name, input, other)
-
-
 def check_floats(name: str, **tensors: Tensor) -> None:
     """Raise TypeError where a tensor is not of floats."""
     for key, tensor in tensors.items():
@@ -122,8 +105,7 @@ def check_floats(name: str, **tensors: Tensor) -> None:
 
 
 def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
-    """Raise where input and target are not of one shape, or not on one device."""
-    check_one_device(name, input, target)
+    """Raise where input and target are not of one shape."""
     if input.shape != target.shape:
         raise ValueError(
             f"{name}: expected a target of the input's shape {tuple(input.shape)}, got "
@@ -138,8 +120,7 @@ def checked_difference(name: str, input: Tensor, target: Tensor) -> Tensor:
 
 
 def check_broadcasts(name: str, input: Tensor, **tensors: Tensor | None) -> None:
-    """Raise where a tensor does not broadcast to the shape of `input`, or is on another device."""
-    check_one_device(name, input, *tensors.values())
+    """Raise where a tensor does not broadcast to the shape of `input`."""
     for argument, tensor in tensors.items():
         if tensor is None:
             continue
@@ -156,7 +137,6 @@ def class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
 
     Raises where `weight` is not one number for each class.
     """
-    check_one_device(name, input, weight)
     if input.ndim == 0:
         raise ValueError(f"{name}: expected input (batch, classes, ...) or (classes,), got ()")
     dim = min(1, input.ndim - 1)
@@ -170,7 +150,6 @@ def class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
 
 def check_targets(name: str, input: Tensor, target: Tensor) -> None:
     """Raise where `target` is not one class for each row of `input`."""
-    check_one_device(name, input, target)
     dim = min(1, input.ndim - 1)
     shape = (*input.shape[:dim], *input.shape[dim + 1 :])
     if tuple(target.shape) != shape or target.dtype.kind != "i":
@@ -202,7 +181,6 @@ def check_classes(name: str, classes: Tensor, count: int) -> None:
 
 def changed_in_place(name: str, input: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     """`input` itself, with the values of function(input); `name` is that of the method."""
-    check_tensors(name, input=input)
     return input.update(name, lambda x, _: function(x), None)
 
 

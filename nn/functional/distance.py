@@ -9,7 +9,7 @@ from minigrad.ops.reduction import Dim
 
 from ..arguments import as_number
 from ..checked import checked
-from .checks import check_floats, check_one_device, not_supported
+from .checks import check_floats, not_supported
 
 
 @checked
@@ -27,9 +27,6 @@ def normalize(
 @checked
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x · z / (max(‖x‖, eps) max(‖z‖, eps)) along `dim`; the two broadcast."""
-    check_one_device("cosine_similarity", x1, x2)
-    if not eps >= 0:
-        raise ValueError(f"cosine_similarity: expected eps of at least 0, got {eps}")
     check_floats("cosine_similarity", x1=x1, x2=x2)
     if not eps >= 0:
         raise ValueError(f"cosine_similarity: expected eps of at least 0, got {eps}")
@@ -44,7 +41,6 @@ def pairwise_distance(
     x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False
 ) -> Tensor:
     """‖x - z + eps‖_p over the last dimension."""
-    check_one_device("pairwise_distance", x1, x2)
     broadcast_shape("pairwise_distance", tuple(x1.shape), tuple(x2.shape))
     p = as_number("pairwise_distance", "p", p)
     return mg.norm(x1 - x2 + eps, p, -1, keepdim=keepdim)

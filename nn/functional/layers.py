@@ -20,7 +20,6 @@ from ..windows import with_batch
 from .checks import (
     changed_in_place,
     check_classes,
-    check_one_device,
     check_one_dtype,
     check_probability,
     normalize_padding_idx,
@@ -47,7 +46,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         )
     check_same_dtype("bilinear", "input1", input1, weight)
     check_same_dtype("bilinear", "input2", input2, weight)
-    check_one_device("bilinear", input1, input2, weight, bias)
     broadcast_shape("bilinear", tuple(input1.shape[:-1]), tuple(input2.shape[:-1]))
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
         raise ValueError(f"bilinear: expected bias ({weight.shape[0]},), got {tuple(bias.shape)}")
@@ -72,10 +70,12 @@ def embedding(
     a row is divided by how often it is picked. Raises IndexError for an id outside 0 to V - 1, and
     NotImplementedError for sparse.
     """
-    not_supported("embedding", "leave it out: gradients are dense", sparse=sparse)
+    if sparse:
+        not_supported("embedding", "leave it out: gradients are dense", sparse=sparse)
     if weight.ndim != 2:
         raise ValueError(f"embedding: expected weight (rows, columns), got {tuple(weight.shape)}")
-    padding_idx = normalize_padding_idx("embedding", padding_idx, len(weight))
+    if padding_idx is not None:
+        padding_idx = normalize_padding_idx("embedding", padding_idx, len(weight))
     if max_norm is not None:
         limit_norms(input, weight, max_norm, norm_type)
     rows = mg.embedding(weight, input, padding_idx=padding_idx)
@@ -166,7 +166,6 @@ def batch_norm(
     name = "batch_norm"
     if input.ndim < 2:
         raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")
-    check_one_device(name, input, running_mean, running_var, weight, bias)
     held = {
         "running_mean": running_mean,
         "running_var": running_var,
@@ -178,7 +177,7 @@ def batch_norm(
     C = input.shape[1]
     check_one_dtype(name, input=input, **held)
     for key, tensor in held.items():
-        if tensor is not None and tuple(tensor.shape) != (C,):
+        if tensor is not None and tensor.array.shape != (C,):
             raise ValueError(
                 f"{name}: expected {key} ({C},), one number for each channel, "
                 f"got {tuple(tensor.shape)}"
