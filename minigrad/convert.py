@@ -249,7 +249,9 @@ class Conversions(TensorBase):
             if name not in known:
                 raise NotImplementedError(f"type: {dtype} is not supported; use {list(known)}")
             return self.to(known[name], "cuda" if "cuda" in place else self.device)
-        return self.converted("type", (), getattr(dtype, "dtype", dtype), None)
+        if not isinstance(dtype, (TensorBase, np.ndarray)):
+            dtype = getattr(dtype, "dtype", dtype)
+        return self.converted("type", (), dtype, None)
 
     def type_as(self, other: Any) -> Any:
         """self in the dtype and on the device of another tensor."""
