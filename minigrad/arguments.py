@@ -31,6 +31,7 @@ from minigrad.array import (
 from minigrad.autograd import TensorBase
 from minigrad.ops.reduction import Dim
 
+BOOL = np.dtype(bool)
 MOST_ELEMENTS = 2**40  # of a tensor; 4 terabytes of float32
 
 if TYPE_CHECKING:
@@ -141,6 +142,29 @@ def check_one_device(name: str, *operands: Any) -> None:
         )
 
 
+def check_one_dtype(name: str, *tensors: Tensor) -> None:
+    """Raise TypeError where the tensors have several dtypes.
+
+    Exact numbers in an array of objects, with which minigrad.prove computes, fit all of them.
+    """
+    first = tensors[0].array.dtype
+    for x in tensors[1:]:
+        dtype = x.array.dtype
+        if dtype != first and "O" not in (dtype.kind, first.kind):
+            raise TypeError(
+                f"{name}: expected one dtype, got {first} and {dtype}; convert one with .to(...)"
+            )
+
+
+def check_factors(name: str, *tensors: Tensor) -> None:
+    """Raise TypeError where tensors that are multiplied as matrices have several dtypes, or are
+    of booleans.
+    """
+    check_one_dtype(name, *tensors)
+    if tensors[0].array.dtype is BOOL:
+        raise TypeError(f"{name}: expected numbers, got bool; convert both with .to(...)")
+
+
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that several broadcast to. Raises ValueError where they do not."""
     if len(set(shapes)) == 1:
@@ -162,7 +186,7 @@ def as_integer(name: str, argument: str, value: Any) -> int:
     """
     if type(value) is int:
         return value
-    is_bool = isinstance(value, bool) or getattr(value, "dtype", None) == np.dtype(bool)
+    is_bool = isinstance(value, bool) or getattr(value, "dtype", None) == BOOL
     try:
         if is_bool:
             raise TypeError

@@ -12,6 +12,7 @@ from minigrad import ops
 from minigrad.arguments import (
     as_input,
     as_integer,
+    check_factors,
     check_one_device,
     placed_like,
 )
@@ -141,6 +142,8 @@ def contract(a: str, x: Tensor, b: str, y: Tensor, needed: str) -> tuple[str, Te
     size = dict(zip(a, x.shape, strict=True))
     size.update(zip(b, y.shape, strict=True))
 
+    if any([size[c] > 1 for c in summed]):  # PyTorch multiplies element by element otherwise
+        check_factors("einsum", x, y)
     left = as_matrices(a, x, [shared, rows, summed])
     right = as_matrices(b, y, [shared, summed, columns])
     product = ops.matmul(left, right)  # (shared, rows, columns)

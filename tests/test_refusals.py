@@ -29,6 +29,54 @@ Refusal = tuple[str, Callable[[], Any], type[Exception], str]
 
 REFUSALS: list[Refusal] = [
     (
+        "a product of two dtypes",
+        lambda: X.double() @ X.mT,
+        TypeError,
+        "matmul: expected one dtype, got float64 and float32; convert one with .to(...)",
+    ),
+    (
+        "a product of integers and floats",
+        lambda: mg.mm(IDS.reshape(1, 2), X),
+        TypeError,
+        "mm: expected one dtype, got int64 and float32; convert one with .to(...)",
+    ),
+    (
+        "a product of booleans",
+        lambda: FLAGS @ FLAGS,
+        TypeError,
+        "matmul: expected numbers, got bool; convert both with .to(...)",
+    ),
+    (
+        "a bias of another dtype",
+        lambda: mg.addmv(FLAGS, X, X[0]),
+        TypeError,
+        "addmv: expected one dtype, got bool and float32; convert one with .to(...)",
+    ),
+    (
+        "a sum of products of two dtypes",
+        lambda: mg.einsum("ij,kj->ik", X, X.double()),
+        TypeError,
+        "einsum: expected one dtype, got float32 and float64; convert one with .to(...)",
+    ),
+    (
+        "dims of two dtypes",
+        lambda: mg.tensordot(X.double(), X.mT, 1),
+        TypeError,
+        "tensordot: expected one dtype, got float64 and float32; convert one with .to(...)",
+    ),
+    (
+        "close numbers of two dtypes",
+        lambda: mg.isclose(X, X.double()),
+        TypeError,
+        "isclose: expected one dtype, got float32 and float64; convert one with .to(...)",
+    ),
+    (
+        "a grid of two dtypes",
+        lambda: mg.meshgrid(IDS, X[0]),
+        TypeError,
+        "meshgrid: expected one dtype, got int64 and float32; convert one with .to(...)",
+    ),
+    (
         "a flag that is no bool",
         lambda: mg.sum(X, 0, keepdim=1),
         TypeError,

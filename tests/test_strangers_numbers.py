@@ -4,6 +4,7 @@ Each call below is run by both libraries: values, dtypes, shapes and gradients m
 where PyTorch has NaN.
 """
 
+import itertools
 import math
 from typing import Any
 
@@ -215,6 +216,20 @@ x.reshape(-1, 2); x.view(3, -1); x.reshape([-1]); t.linspace(0.0, 1.0, 1); t.isc
 """
 
 
+# Of two dtypes, in both orders: PyTorch promotes some and refuses the others
+OF_TWO_DTYPES = """
+a @ b; a @ b[0]; a[0] @ b; a[0] @ b[0]; t.mm(a, b); t.mv(a, b[0]); t.dot(a[0], b[0])
+t.bmm(a[None], b[None]); t.outer(a[0], b[0]); t.tensordot(a, b, 1); t.tensordot(a, b, 0)
+t.addmm(a, b, b); t.addmm(b, b, a); t.addmm(a, b, b, beta=0); t.addmv(a[0], b, b[0])
+t.baddbmm(a[None], b[None], b[None]); t.einsum("ij,jk->ik", a, b); t.einsum("ij,ij->ij", a, b)
+t.einsum("i,j->ij", a[0], b[0]); t.einsum("ij,kj->ik", a[:, :1], b[:, :1])
+t.einsum("ij,k->i", a, b[0])
+F.bilinear(a, b, a[None]); t.isclose(a, b); t.equal(a, b); t.meshgrid(a[0], b[0], indexing="ij")
+F.scaled_dot_product_attention(a[None], b[None], b[None]); a * b; a > b; t.where(a > 1, a, b)
+"""
+DTYPES_OF_TWO = ("float32", "float64", "int64", "int32", "bool")
+
+
 def calls_of(lines: str) -> list[str]:
     """The calls of a block, one after the other."""
     return lines.strip().replace("\n", "; ").split("; ")
@@ -285,6 +300,34 @@ def test_a_form_of_the_arguments_means_what_it_means_in_pytorch(call: str) -> No
 @pytest.mark.parametrize("call", calls_of(TAKEN))
 def test_what_is_taken_is_taken_for_what_pytorch_takes_it_for(call: str) -> None:
     check_against_pytorch(call)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("call", calls_of(OF_TWO_DTYPES))
+def test_two_dtypes_are_promoted_or_refused_where_pytorch_does(call: str) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    for first, second in itertools.product(DTYPES_OF_TWO, repeat=2):
+        results = []
+        for library, functional in ((mg, our_functional), (torch, torch.nn.functional)):
+            names = {
+                "t": library,
+                "F": functional,
+                "a": library.tensor([[1, 0], [1, 1]], dtype=getattr(library, first)),
+                "b": library.tensor([[0, 1], [1, 1]], dtype=getattr(library, second)),
+            }
+            try:
+                results.append(laws.as_list(eval(call, names)))
+            except (RuntimeError, TypeError) as error:
+                results.append(error)
+        ours, theirs = results
+        is_refused = isinstance(theirs, Exception)
+        assert isinstance(ours, Exception) == is_refused, f"{first} and {second}: {results}"
+        if is_refused:
+            assert ": expected " in str(ours)
+            continue
+        for y, want in zip(ours, theirs, strict=True):
+            assert str(getattr(want, "dtype", None)).endswith(str(getattr(y, "dtype", None)))
+            np.testing.assert_allclose(np.asarray(y), np.asarray(want), 1e-6)
 
 
 # Refused by both

@@ -17,6 +17,7 @@ from minigrad.arguments import (
     check_flag,
     check_held,
     check_one_device,
+    check_one_dtype,
     refuse_out,
 )
 from minigrad.array import to_numpy
@@ -272,6 +273,7 @@ def close_elements(
     a = as_input(name, input).detach()
     b = as_input(name, other).detach()
     a, b = as_operands(name, a, b)
+    check_one_dtype(name, a, b)
     rtol = as_real(name, "rtol", rtol)
     atol = as_real(name, "atol", atol)
     for word, number in (("rtol", rtol), ("atol", atol)):

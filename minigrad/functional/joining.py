@@ -9,6 +9,7 @@ from minigrad.arguments import (
     as_input,
     broadcast_shape,
     check_one_device,
+    check_one_dtype,
     refuse_out,
 )
 from minigrad.errors import speaks_for_itself
@@ -79,6 +80,7 @@ def meshgrid(*tensors: Any, indexing: str | None = None) -> tuple[Tensor, ...]:
         tensors = tuple(tensors[0])
     axes = listed("meshgrid", tensors)
     check_one_device("meshgrid", *axes)
+    check_one_dtype("meshgrid", *axes)
     if indexing is not None and not (isinstance(indexing, str) and indexing in ("ij", "xy")):
         raise ValueError(f"meshgrid: expected indexing 'ij' or 'xy', got {indexing!r}")
     if any([x.ndim > 1 for x in axes]):

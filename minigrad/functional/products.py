@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from minigrad import ops
 from minigrad.arguments import (
+    BOOL,
     as_dims,
     as_input,
     as_integer,
     as_number,
     as_real,
     broadcast_shape,
+    check_factors,
     check_one_device,
+    check_one_dtype,
 )
 from minigrad.errors import speaks_for_itself
 from minigrad.functional.shape import squeeze
@@ -26,10 +29,14 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
     """(.., m, k) (.., k, n) -> (.., m, n); a vector on the left is a row, on the right a column,
     and leaves again.
 
-    Raises ValueError for a 0-d tensor and where the inner sizes differ.
+    Raises ValueError for a 0-d tensor and where the inner sizes differ, TypeError where the dtypes
+    do, and for booleans.
     """
     a = as_input("matmul", input, out=out)
     b = as_input("matmul", other)
+    dtype = a.array.dtype
+    if dtype is not b.array.dtype or dtype is BOOL:
+        check_factors("matmul", a, b)
     m = a.array.ndim
     n = b.array.ndim
     if not (m and n):
@@ -70,6 +77,7 @@ def matmul_of_ndims(name: str, a: Tensor, b: Tensor, m: int, n: int) -> Tensor:
     """matmul for an m-dimensional and an n-dimensional tensor, and no others."""
     b = as_input(name, b)
     check_one_device(name, a, b)
+    check_factors(name, a, b)
     if (a.ndim, b.ndim) != (m, n):
         raise ValueError(
             f"{name}: expected {m}-d and {n}-d tensors, got {tuple(a.shape)} and {tuple(b.shape)}; "
@@ -138,6 +146,7 @@ def added(name: str, x: Any, product: Tensor, beta: float, alpha: float) -> Tens
     """beta · x + alpha · product, where x broadcasts to the product; x is not looked at for 0."""
     x = as_input(name, x)
     check_one_device(name, x, product)
+    check_one_dtype(name, x, product)
     shape = tuple(product.shape)
     if broadcast_shape(name, tuple(x.shape), shape) != shape:
         raise ValueError(f"{name}: expected input to broadcast to {shape}, got {tuple(x.shape)}")
@@ -158,6 +167,7 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: None = None) -> Tensor:
     a = as_input("tensordot", a, out=out)
     b = as_input("tensordot", b)
     check_one_device("tensordot", a, b)
+    check_factors("tensordot", a, b)
     if isinstance(dims, (list, tuple)):
         if len(dims) != 2:
             raise ValueError(f"tensordot: expected dims of a and of b, two lists, got {dims}")
