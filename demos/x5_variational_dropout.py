@@ -39,7 +39,8 @@ lab = Lab(__file__)
 
 # %%
 SHADES = {"none": ORANGE, "ordinary": PURPLE, "locked": GREEN, "variational": BLUE}
-RATES = lab.pick(quick=[0.3], full=[0.15, 0.3], ledger=[0.08, 0.15, 0.3])
+RATES = lab.pick(quick=[0.3], full=[0.15, 0.3], ledger=[0.08, 0.15, 0.3])  # of dropout
+LEARNING_RATES = lab.pick(quick=[0.02], full=[0.02], ledger=[0.01, 0.02, 0.04])
 
 
 class Dropped(LanguageModel):
@@ -74,8 +75,8 @@ class Dropped(LanguageModel):
 # %% [markdown]
 # ## A short text, many times
 # Only the last 20,000 characters of the training part are learned from, in 16 streams, so that a
-# training step reads a 25th of them. Rates are chosen on the validation part; so is the moment to
-# stop, where that is said.
+# training step reads a 25th of them. Rates, of dropout and of learning, are chosen on the
+# validation part; so is the moment to stop, where that is said.
 
 # %%
 STEPS, EVERY = (40, 20) if lab.quick else (400, 50)
@@ -129,7 +130,7 @@ setting = {
     **content,
     "steps": STEPS,
     "H": 64 if lab.quick else 128,
-    "lr": 0.02,
+    "lr": LEARNING_RATES,
     "device": lab.device,
 }
 WAYS = list(SHADES)
@@ -138,7 +139,7 @@ runs = Runs([*plain, *lab.run(overfitting, way=WAYS[1:], p=RATES, **setting)])
 
 
 def best(way: str, when: str = "valid at end") -> Runs:
-    """Each run at the rate with the fewest bits on the validation part, at the end or where it is
+    """Each run at the rates with the fewest bits on the validation part, at the end or where it is
     to stop."""
     return runs.where(way=way).best(when, lowest=True)
 
