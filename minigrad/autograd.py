@@ -267,6 +267,20 @@ class TensorBase:
         self.leaf_grad = None
 
 
+new = object.__new__
+
+
+def tensor_of(array: Array) -> Any:
+    """A Tensor that holds this array, which is not looked at: how the engine makes its results.
+
+    `Tensor(...)` has the arguments of PyTorch's, and checks them.
+    """
+    t = new(TensorBase.tensor_class)
+    t.array = array
+    t.version = [0, None]
+    return t
+
+
 def check_gradient(t: TensorBase, gradient: Any) -> None:
     """Raise where `gradient` is no tensor like t."""
     if not isinstance(gradient, TensorBase):
@@ -757,7 +771,7 @@ def wrap(
         value = xp.asarray(value)  # NumPy's reductions return scalars
     if value.dtype is float64 and not sets_dtype:
         value = undo_widening(value, xp, arrays)
-    out = TensorBase.tensor_class(value)
+    out = tensor_of(value)
     if value.base is not None:
         for a in args:
             if isinstance(a, TensorBase) and (value.base is a.array or value.base is a.array.base):

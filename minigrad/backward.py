@@ -31,6 +31,7 @@ from minigrad.autograd import (
     changes,
     mode,
     set_grad_enabled,
+    tensor_of,
     tensor_xp,
 )
 
@@ -156,7 +157,7 @@ class Gradients:
             if g is None:
                 return
             is_tensor = isinstance(g, TensorBase)
-            given = g if is_tensor else TensorBase.tensor_class(g.copy())
+            given = g if is_tensor else tensor_of(g.copy())
             found = hook(given)
             if found is None:
                 continue
@@ -173,7 +174,7 @@ class Gradients:
             with set_grad_enabled(True):  # also where the caller records nothing
                 return OPS["clone"](g)
         xp = NAMESPACES[type(t.array)]
-        return TensorBase.tensor_class(xp.asarray(g) if slot(t) in self.owned else xp.array(g))
+        return tensor_of(xp.asarray(g) if slot(t) in self.owned else xp.array(g))
 
 
 def backpropagate(
@@ -346,7 +347,7 @@ def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any
     Each argument is first copied through a no-op, so that grad() does not follow a path between
     arguments.
     """
-    args = [TensorBase.tensor_class(a) if type(a) in NAMESPACES else a for a in node.args]
+    args = [tensor_of(a) if type(a) in NAMESPACES else a for a in node.args]
     args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(args, needs, strict=True)]
     value = node.op.composed(*args, **node.settings)
     values = value if node.is_tuple else (value,)
@@ -405,7 +406,7 @@ def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> A
     check_shape(name, y, array)
     if not create_graph:
         return array
-    return g if isinstance(g, TensorBase) else TensorBase.tensor_class(array)
+    return g if isinstance(g, TensorBase) else tensor_of(array)
 
 
 def check_shape(name: str, y: TensorBase, g: Any) -> None:
@@ -489,7 +490,7 @@ def grad(
     found = [gradients.tensor(t) for t in inputs]
     for i, t in enumerate(inputs):
         if found[i] is None and materialize_grads:
-            found[i] = TensorBase.tensor_class(NAMESPACES[type(t.array)].zeros_like(t.array))
+            found[i] = tensor_of(NAMESPACES[type(t.array)].zeros_like(t.array))
         if found[i] is None and not allow_unused:
             raise RuntimeError(errors.NO_PATH.format(i, tuple(t.shape)))
     return tuple(found)
@@ -504,6 +505,8 @@ def backward(
     outputs = as_list("backward", outputs)
     if inputs is not None:
         inputs = as_list("backward", inputs)
+        if not inputs:
+            raise RuntimeError("backward: expected tensors as inputs, got none; leave inputs out")
         check_inputs("backward", inputs)
     cotangents = initial_cotangents("backward", outputs, gradient, create_graph)
     gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)

@@ -366,6 +366,8 @@ class Conversions(TensorBase):
         wanted = self.dtype if dtype is None else arguments.as_dtype("new_tensor", dtype)
         try:
             values = np.array(array.to_numpy(values) if hasattr(values, "dtype") else values)
+            if values.dtype.kind not in "fibucO" or None in values.ravel().tolist():
+                raise TypeError  # NumPy would read words as numbers, and None as NaN
             values = values.astype(wanted)
         except (ValueError, TypeError):
             got = type(data).__name__

@@ -25,8 +25,9 @@ from minigrad.arguments import (
     given_size,
     refuse_keywords,
 )
-from minigrad.array import get_default_dtype, int64, refuse_masked, to_device, to_numpy
+from minigrad.array import get_default_dtype, int64, to_device, to_numpy
 from minigrad.autograd import TensorBase
+from minigrad.constructor import array_of, check_numbers, plain_array
 from minigrad.convert import wanting_grad
 from minigrad.tensor import Tensor
 
@@ -154,32 +155,11 @@ def tensor(
     return make("tensor", values, dtype, device, requires_grad, **defaults)
 
 
-def array_of(name: str, data: Any) -> np.ndarray[Any, Any]:
-    """A new host array of nested lists, among which there may be tensors."""
-    refuse_masked(name, data)
-    if isinstance(data, (list, tuple)) and any([isinstance(d, TensorBase) for d in data]):
-        data = [to_numpy(d.array) if isinstance(d, TensorBase) else d for d in data]
-    try:
-        return np.array(data)
-    except ValueError as error:
-        raise ValueError(
-            f"{name}: expected nested lists of equal lengths, got inhomogeneous ones; "
-            "pad them first"
-        ) from error
-
-
 def has_arrays(data: Any) -> bool:
     """Whether nested lists hold arrays or tensors, which have a dtype of their own."""
     if hasattr(data, "dtype"):
         return True
     return isinstance(data, (list, tuple)) and any([has_arrays(d) for d in data[:1]])
-
-
-def check_numbers(name: str, values: np.ndarray[Any, Any], data: Any) -> None:
-    """Raise TypeError where an array holds no numbers."""
-    if values.dtype.kind not in "fibuc":
-        got = type(data).__name__
-        raise TypeError(f"{name}: expected numbers, got {values.dtype} from a {got}")
 
 
 @errors.speaks_for_itself
@@ -201,17 +181,6 @@ def from_numpy(values: Any) -> Tensor:
         got = type(values).__name__
         raise TypeError(f"from_numpy: expected a numpy.ndarray, got a {got}; use tensor(...)")
     return Tensor(plain_array("from_numpy", values))
-
-
-def plain_array(name: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """An array of a subclass (matrix, memmap) as a plain one with the same memory.
-
-    One that is read-only, or whose bytes are in another order than this machine's, is copied, for a
-    tensor can be written to. Raises TypeError for one with a mask, or without numbers.
-    """
-    refuse_masked(name, values)
-    check_numbers(name, values, values)
-    return array.writable(np.asarray(values))
 
 
 def from_dlpack(source: Any) -> Tensor:

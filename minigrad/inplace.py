@@ -17,7 +17,15 @@ import numpy as np
 
 from minigrad import arguments, array, errors, functional, ops, random
 from minigrad.array import memory_of, to_device, to_numpy
-from minigrad.autograd import Node, TensorBase, changes, mode, needs_of, set_grad_enabled
+from minigrad.autograd import (
+    Node,
+    TensorBase,
+    changes,
+    mode,
+    needs_of,
+    set_grad_enabled,
+    tensor_of,
+)
 from minigrad.convert import (
     Conversions,
     copied_index,
@@ -79,7 +87,7 @@ class InPlace(Conversions):
 
         It has no base: it does not become a part of what the base becomes.
         """
-        before = TensorBase.tensor_class(self.array)
+        before = tensor_of(self.array)
         before.version = self.version
         before.node = self.node
         before.index = self.index

@@ -131,6 +131,7 @@ def dropout_mask(x: Array, shape: tuple[int, ...], p: float) -> Array:
 def draw_on_host(x: Array, shape: tuple[int, ...], p: float) -> Array:
     """`dropout_mask`, drawn on the host and copied to the device."""
     scale = 1 / ((1 - p) or 1)
-    mask = (generator().random(shape, dtype=np.float32) >= p).astype(x.dtype)
+    kept = generator().random(shape, dtype=np.float32) >= p
+    mask = np.asarray(kept).astype(x.dtype)  # NumPy draws a number for the shape ()
     mask *= scale
     return to_device(mask, device_of(x))

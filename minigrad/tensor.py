@@ -14,7 +14,8 @@ import numpy as np
 
 from minigrad import aliases, arguments, array, backward, distributions, errors, functional, ops
 from minigrad.arguments import as_shape, normalize_dim
-from minigrad.autograd import TensorBase, changes
+from minigrad.autograd import TensorBase, changes, tensor_of
+from minigrad.constructor import constructed
 from minigrad.convert import (
     Size,
     copied_index,
@@ -30,6 +31,11 @@ from minigrad.inplace import InPlace
 class Tensor(InPlace):
     """An n-dimensional array with a gradient.
 
+    `Tensor(array)` holds this NumPy or CuPy array, with its dtype. As in PyTorch, `Tensor(2, 3)` is
+    of these sizes (here 0, where PyTorch leaves the numbers open), `Tensor([2, 3])` has these
+    numbers in the default dtype, and `Tensor(t)` shares the memory and the graph of t. Raises
+    TypeError for anything else.
+
     array: the NumPy or CuPy array. data: a tensor that shares its memory, without the graph.
     grad: the gradient that `backward` adds up in a leaf that requires one, or None.
 
@@ -39,6 +45,13 @@ class Tensor(InPlace):
     >>> x.grad
     tensor([2., 4., 6.])
     """
+
+    def __init__(self, *data: Any, size: Any = None, device: Any = None):
+        if size is None and len(data) == 1 and isinstance(data[0], TensorBase):
+            same = ops.getitem(data[0], index=...)
+            vars(self).update(vars(same if device is None else same.to(device)))
+        else:
+            super().__init__(constructed(data, size, device))
 
     __hash__ = object.__hash__
 
@@ -146,7 +159,7 @@ class Tensor(InPlace):
 
     def detach(self) -> Tensor:
         """The same memory, without the graph."""
-        t = Tensor(self.array)
+        t: Tensor = tensor_of(self.array)
         t.version = self.version
         return t
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minigrad import Tensor, zeros_like
-from minigrad.autograd import differentiable, mode
+from minigrad.autograd import differentiable, mode, tensor_of
 from minigrad.hooks import RemovableHandle
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def passed_tensors(
 
 def as_tensor(g: Any) -> Tensor | None:
     """A gradient as a tensor; an array is copied, since hooks may keep it. None stays None."""
-    return g if g is None or isinstance(g, Tensor) else Tensor(g.copy())
+    return g if g is None or isinstance(g, Tensor) else tensor_of(g.copy())
 
 
 def zeros_for(x: Any) -> Tensor | None:

@@ -39,7 +39,8 @@ NO_TENSOR = (
     r"must be (Tensor|tuple of Tensors), (not|but found element of type) "
     r"(int|float|complex|bool|numpy|list|tuple)"
     r"|expected Tensor as element \d+ in argument \d+, but got (int|float|bool|numpy|list)"
-    r"|'(float|int|bool|complex|numpy.ndarray)' object has no attribute"
+    r"|'(float|int|bool|complex|list|numpy.ndarray)' object has no attribute"
+    r"|'(float|int)' object is not iterable"
 )
 NO_KERNEL = (
     r"not implemented for '(Long|Bool)'|Bool(ean)? inputs not supported|Exponential distribution "
@@ -158,13 +159,10 @@ OPEN = {
     Cause(
         "no integer as an index", "", "(ignore_index|padding_idx|output_size|device, index|dim)="
     ): 6,
-    Cause("words as a tensor", "", "array of words$"): 1,
-    Cause("a bool as an integer", "", "(=|: )True$"): 12,
+    Cause("a bool as an integer", "", "(=|: )True$"): 11,
     Cause("tensors of different dtypes", "[dD]types?|did not match|Found dtype|scalar type"): 40,
-    Cause("a complex number as a real one", "", "complex$"): 22,
+    Cause("a complex number as a real one", "", "complex$"): 21,
     Cause("a tensor as a number", "", rf"({TENSORS}|{ARRAYS})$"): 4,
-    Cause("None or an object as a tensor", "", "argument|gradient|inputs"): 28,
-    Cause("a Tensor of no array", "", "mg.Tensor, ", kind="other"): 1,
 }
 
 

@@ -637,6 +637,97 @@ REFUSALS: list[Refusal] = [
         TypeError,
         "set_default_dtype: expected float32 or float64, got [0. 0.]",
     ),
+    (
+        "a tensor of None",
+        lambda: mg.Tensor(None),
+        TypeError,
+        "Tensor: expected sizes, an array or a list of numbers, got None; "
+        "tensor(...) takes a single number",
+    ),
+    (
+        "a tensor of a word",
+        lambda: mg.Tensor("abc"),
+        TypeError,
+        "Tensor: expected sizes, an array or a list of numbers, got 'abc'; ",
+    ),
+    (
+        "a tensor of a fraction",
+        lambda: mg.Tensor(2.5),
+        TypeError,
+        "Tensor: expected sizes, an array or a list of numbers, got 2.5; ",
+    ),
+    (
+        "a tensor of a dict",
+        lambda: mg.Tensor({"a": 1}),
+        TypeError,
+        "Tensor: expected sizes, an array or a list of numbers, got {'a': 1}; ",
+    ),
+    (
+        "a tensor of two lists",
+        lambda: mg.Tensor([1.0], [2.0]),
+        TypeError,
+        "Tensor: expected a size to be an integer, got [1.0]",
+    ),
+    (
+        "a tensor of a bool",
+        lambda: mg.Tensor(True),
+        TypeError,
+        "Tensor: expected a size to be an integer, got True",
+    ),
+    (
+        "a tensor of words in a list",
+        lambda: mg.Tensor(["a", "b"]),
+        TypeError,
+        "Tensor: expected numbers, got <U1 from a list",
+    ),
+    (
+        "a tensor of words in an array",
+        lambda: mg.Tensor(np.array(["a"])),
+        TypeError,
+        "Tensor: expected numbers, got <U1 from a ndarray",
+    ),
+    (
+        "a tensor of complex numbers in a list",
+        lambda: mg.Tensor([1j]),
+        TypeError,
+        "Tensor: expected real numbers, got complex ones; use tensor(...)",
+    ),
+    (
+        "a tensor of lists of unequal lengths",
+        lambda: mg.Tensor([[1.0], [2.0, 3.0]]),
+        ValueError,
+        "Tensor: expected nested lists of equal lengths, got inhomogeneous ones; pad them first",
+    ),
+    (
+        "a tensor of a negative size",
+        lambda: mg.Tensor(2, -1),
+        ValueError,
+        "Tensor: expected sizes of 0 or more, got (2, -1)",
+    ),
+    (
+        "a tensor of data and a size",
+        lambda: mg.Tensor(IDS, 3, size=(2,)),
+        TypeError,
+        "Tensor: expected data or a size, got int64(2,) and 3, and size=(2,)",
+    ),
+    (
+        "a new tensor of None",
+        lambda: X.new_tensor([None]),
+        TypeError,
+        "new_tensor: expected numbers, got a list of others",
+    ),
+    (
+        "a new tensor of words",
+        lambda: X.new_tensor(["1.5"]),
+        TypeError,
+        "new_tensor: expected numbers, got a list of others",
+    ),
+    (
+        "backward to no tensor",
+        lambda: (LEAF * 2).sum().backward(inputs=[]),
+        RuntimeError,
+        "backward: expected tensors as inputs, got none; leave inputs out",
+    ),
 ]
 
 

@@ -49,7 +49,7 @@ ROOMS = [
     {"minigrad.arguments"},
     {"minigrad.functional", "minigrad.distributions"},
     {"minigrad.convert"},
-    {"minigrad.inplace", "minigrad.aliases"},
+    {"minigrad.inplace", "minigrad.aliases", "minigrad.constructor"},
     {"minigrad.tensor"},
     {"minigrad.creation", "minigrad.einsum", "minigrad.func", "minigrad.check"},
     {"minigrad.sampling"},

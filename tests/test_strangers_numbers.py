@@ -4,8 +4,10 @@ Each call below is run by both libraries: values, dtypes, shapes and gradients m
 where PyTorch has NaN.
 """
 
+import copy
 import itertools
 import math
+import pickle
 from typing import Any
 
 import laws
@@ -215,6 +217,18 @@ two.repeat_interleave(2, output_size=8); two.repeat_interleave(y, 0, output_size
 x.reshape(-1, 2); x.view(3, -1); x.reshape([-1]); t.linspace(0.0, 1.0, 1); t.isclose(x, x, 0.0, 0.0)
 """
 
+# The constructor; the numbers of a tensor of some sizes are open in PyTorch
+CONSTRUCTED = """
+t.Tensor(); t.Tensor([1.0, 2.0]); t.Tensor([1, 2]); t.Tensor((1, 2)); t.Tensor([]); t.Tensor([[]])
+t.Tensor([[1, 2], [3, 4]]); t.Tensor(range(3)); t.Tensor([True, False]); t.Tensor([math.nan, INF])
+t.zeros_like(t.Tensor(2, 3)); t.zeros_like(t.Tensor(5)); t.Tensor(0); t.Tensor(2, 0)
+t.zeros_like(t.Tensor(size=(2, 3))); t.zeros_like(t.Tensor(x.shape)); t.Tensor(x.tolist())
+t.zeros_like(t.Tensor(two[0, 1], 3)); t.Tensor([1], device="cpu")
+t.Tensor(x) * other; t.Tensor(x[0]) * 2; t.Tensor(s) ** 2; t.Tensor(two); t.Tensor(at0); t.Tensor(w)
+t.Tensor([s.detach(), 1]); t.Tensor([x[0].tolist(), [1, 2, 3]]).sum(0); t.Tensor([16777217, 0.1])
+t.Tensor(np.ones((2, 3), np.float32)); t.Tensor(np.float32([[1, 2]]).T); t.Tensor([np.float64(0.1)])
+"""
+
 
 # Of two dtypes, in both orders: PyTorch promotes some and refuses the others
 OF_TWO_DTYPES = """
@@ -242,7 +256,7 @@ def run(call: str, library: Any, functional: Any) -> tuple[list[Any], list[Any]]
         leaves[name] = library.tensor(values, dtype=library.float64, requires_grad=True)
     names = {name: library.tensor(values) for name, values in INTEGERS.items()}
     names["w"] = library.tensor(WEIGHTS, dtype=library.float64)
-    known = {"t": library, "F": functional, "math": math}
+    known = {"t": library, "F": functional, "math": math, "np": np, "INF": INF}
     with np.errstate(all="ignore"):
         outputs = laws.as_list(eval(call, known, {**leaves, **names}))
         loss = library.tensor(0.0, dtype=library.float64)
@@ -295,6 +309,36 @@ def test_a_number_may_be_named_a_dim_of_as_in_pytorch(call: str) -> None:
 @pytest.mark.parametrize("call", calls_of(FORMS) + calls_of(FORMS_OF_DIMS))
 def test_a_form_of_the_arguments_means_what_it_means_in_pytorch(call: str) -> None:
     check_against_pytorch(call)
+
+
+@pytest.mark.parametrize("call", calls_of(CONSTRUCTED))
+def test_the_constructor_makes_what_that_of_pytorch_makes(call: str) -> None:
+    check_against_pytorch(call)
+
+
+def test_a_constructed_tensor_shares_memory_and_class() -> None:
+    class Named(mg.Tensor):
+        pass
+
+    x = mg.ones(2)
+    y, values = mg.Tensor(x), np.ones(2)
+    x[0] = 7.0
+    assert y.tolist() == [7, 1] and y is not x and y.is_leaf
+    leaf = mg.ones(2, requires_grad=True)
+    (mg.Tensor(leaf) * 3).sum().backward()
+    assert leaf.grad.tolist() == [3, 3] and not mg.Tensor(leaf).is_leaf
+    loss = (x.requires_grad_() * y).sum()
+    y[0] = 0.0
+    with pytest.raises(RuntimeError, match="changed in place"):
+        loss.backward()
+    z = mg.Tensor(values)
+    values[0] = 5.0
+    assert z.dtype == mg.float64 and z.tolist() == [5, 1]  # an array is held as it is
+    for named in (Named([1.0, 2.0]), Named(2), Named(mg.ones(2)), Named(np.ones(2))):
+        assert type(named) is type(copy.deepcopy(named)) is Named and tuple(named.shape) == (2,)
+        assert type(named + 1) is mg.Tensor
+    again = pickle.loads(pickle.dumps(mg.Tensor([1.0, 2.0])))
+    assert repr(again) == "tensor([1., 2.])" and repr(mg.Tensor()) == "tensor([])"
 
 
 @pytest.mark.parametrize("call", calls_of(TAKEN))

@@ -21,8 +21,9 @@ def collate(batch: Sequence[Any]) -> Any:
     kind; strings stay as they are. Raises ValueError where shapes, lengths or keys differ,
     TypeError for anything else.
     """
-    if not isinstance(batch, Sequence) or not batch:
-        got = describe(batch) if batch is None or not hasattr(batch, "__len__") else "none"
+    if not isinstance(batch, Sequence) or isinstance(batch, bytes) or not batch:
+        is_empty = hasattr(batch, "__len__") and not len(batch)
+        got = "none" if is_empty else describe(batch)
         raise TypeError(f"collate: expected a list of items, got {got}")
     first = batch[0]
     if isinstance(first, Tensor):

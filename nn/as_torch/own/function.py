@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad import Tensor, no_grad, zeros_like
-from minigrad.autograd import differentiable, mode, tensor_xp
+from minigrad.autograd import differentiable, mode, tensor_of, tensor_xp
 
 from ...arguments import describe
 
@@ -89,7 +89,7 @@ class Function:
             for y, on in zip(outputs, has_gradient):
                 g = next(arrived) if on else None
                 if g is not None:
-                    given.append(Tensor(g))
+                    given.append(tensor_of(g))
                 elif ctx.materialize_grads and isinstance(y, Tensor):
                     given.append(zeros_like(y))
                 else:

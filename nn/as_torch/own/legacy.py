@@ -72,7 +72,7 @@ def make(kind: LegacyType, *data: Any, size: Any = None, device: Any = None) -> 
                 f"{name}: expected a tensor of {kind.dtype}, got {values.dtype}; "
                 f"convert it with .to(torch.{kind.dtype.name})"
             )
-        return values.detach()
+        return minigrad.Tensor(values)
     if not hasattr(values, "__len__") or isinstance(values, str | bytes):
         raise TypeError(
             f"{name}: expected sizes, a list or an array, got {describe(values)}; "
