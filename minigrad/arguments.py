@@ -56,7 +56,8 @@ def as_input(name: str, x: Any, dtype: Any = None, out: Any = None) -> Tensor:
             f"{name}: expected a tensor, got a {got}; make a tensor of it first, "
             "with minigrad.tensor(...)"
         )
-    refuse_out(name, out)
+    if out is not None:
+        refuse_out(name, out)
     return tensor if dtype is None else tensor.to(dtype=as_dtype(name, dtype))
 
 

@@ -420,6 +420,8 @@ def given_cotangent(name: str, xp: XP, g: Any) -> Array:
     """The array of a gradient that the caller gave: a Tensor, an array or a number."""
     if not isinstance(g, TensorBase):
         refuse_masked(name, g)
+    if isinstance(g, (bool, complex)):
+        raise TypeError(f"{name}: expected a real number as a gradient, got {g}")
     try:
         array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
     except ValueError:

@@ -326,8 +326,9 @@ class Conversions(TensorBase):
         sizes = arguments.as_sizes("new_full", (size,))
         if any([n < 0 for n in sizes]):
             raise ValueError(f"new_full: expected sizes of 0 or more, got {sizes}")
-        number = arguments.as_number("new_full", "fill_value", fill_value)
         wanted = self.dtype if dtype is None else arguments.as_dtype("new_full", dtype)
+        as_value = arguments.as_number if wanted.kind == "c" else arguments.as_real
+        number = as_value("new_full", "fill_value", fill_value)
         target = self.device if device is None else arguments.as_device("new_full", device)
         t = TensorBase.tensor_class(array.to_device(np.full(sizes, number, wanted), target))
         return wanting_grad("new_full", t, requires_grad)
@@ -366,12 +367,16 @@ class Conversions(TensorBase):
         wanted = self.dtype if dtype is None else arguments.as_dtype("new_tensor", dtype)
         try:
             values = np.array(array.to_numpy(values) if hasattr(values, "dtype") else values)
-            if values.dtype.kind not in "fibucO" or None in values.ravel().tolist():
+            has_none = values.dtype.kind == "O" and None in values.ravel().tolist()
+            if has_none or values.dtype.kind not in "fibucO":
                 raise TypeError  # NumPy would read words as numbers, and None as NaN
-            values = values.astype(wanted)
+            is_cut = values.dtype.kind == "c" and wanted.kind != "c"
+            values = values if is_cut else values.astype(wanted)
         except (ValueError, TypeError):
-            got = type(data).__name__
-            raise TypeError(f"new_tensor: expected numbers, got a {got} of others") from None
+            got = "None" if data is None else f"a {type(data).__name__} of others"
+            raise TypeError(f"new_tensor: expected numbers, got {got}") from None
+        if is_cut:
+            raise TypeError(f"new_tensor: expected real numbers for {wanted}, got complex ones")
         target = self.device if device is None else arguments.as_device("new_tensor", device)
         t = TensorBase.tensor_class(array.to_device(values, target))
         return wanting_grad("new_tensor", t, requires_grad)

@@ -116,16 +116,23 @@ def not_a_flag(name: str, key: str, value: Any) -> TypeError:
 
 
 def as_flag(name: str, key: str, value: Any) -> bool:
-    """A flag of backward and grad, where PyTorch takes integers and None as well as a bool.
+    """A flag of backward and grad, where PyTorch takes None and integers of a byte as well as a
+    bool.
 
     Raises TypeError for others.
     """
     if value is None or value is False:
         return False
     try:
-        return operator.index(value) != 0
+        number = operator.index(value)
     except TypeError:
         raise not_a_flag(name, key, value) from None
+    if not 0 <= number <= 255:
+        raise not_a_flag(name, key, value)
+    return number != 0
+
+
+ORDERINGS = ("lt", "le", "gt", "ge")
 
 
 def check_numbers(name: str, a: Array) -> None:
@@ -136,7 +143,13 @@ def check_numbers(name: str, a: Array) -> None:
 
 def as_operand(name: str, a: Any) -> Any:
     """An argument of an op that is no Tensor: a number, an array of a known kind, or None."""
-    if a is None or type(a) in (float, int, bool, complex):
+    if a is None or type(a) in (float, int, bool):
+        return a
+    if isinstance(a, (complex, np.complexfloating)) and name in ORDERINGS:
+        raise TypeError(
+            f"{name}: expected real numbers, got {a}; complex numbers have no order, compare abs()"
+        )
+    if type(a) is complex:
         return a
     if type(a) in NAMESPACES:
         check_numbers(name, a)
@@ -294,8 +307,8 @@ def wrong_dims(name: str, key: str, dims: Sequence[Any], ndim: int, of: str) -> 
 
 
 def is_integer(value: Any) -> bool:
-    """Whether a setting is an integer, also NumPy's."""
-    return isinstance(value, (int, np.integer))
+    """Whether a setting is an integer, also NumPy's, and no bool."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def integers_in_a_row(name: str, arrays: Sequence[Array], settings: Settings) -> Found:

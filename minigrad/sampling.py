@@ -140,7 +140,8 @@ def normal(
     refuse_out("normal", out)
     mean, std = as_operands("normal", mean, std)
     tensors = [as_input("normal", t) for t in (mean, std) if hasattr(t, "dtype")]
-    if any([t.dtype.kind not in "fiub" for t in tensors]):
+    is_complex = any([isinstance(t, complex) for t in (mean, std)])
+    if is_complex or any([t.dtype.kind not in "fiub" for t in tensors]):
         raise TypeError("normal: expected real means and deviations, got complex ones")
     if not tensors and size is None:
         raise TypeError("normal: expected a tensor of means or deviations, or a size, got numbers")

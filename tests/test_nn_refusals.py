@@ -252,6 +252,26 @@ REFUSED = [
         lambda: nn.utils.clip_grad_norm_([], 1.0, norm_type=np.arange(2)),
     ),
     (
+        ValueError,
+        r"^PackedSequence: expected sorted_indices to be the .* got int64\(2,\)",
+        lambda: PackedSequence(mg.ones(3), mg.tensor([2, 1]), mg.tensor([0, 2])),
+    ),
+    (
+        ValueError,
+        r"^PackedSequence: expected sorted_indices to be the .* got float32\(2,\)",
+        lambda: PackedSequence(mg.ones(3), mg.tensor([2, 1]), mg.tensor([0.0, 1.0])),
+    ),
+    (
+        ValueError,
+        r"^PackedSequence: expected sorted_indices to be the .* got int64\(1, 2\)",
+        lambda: PackedSequence(mg.ones(3), mg.tensor([2, 1]), mg.tensor([[0, 1]])),
+    ),
+    (
+        ValueError,
+        r"^PackedSequence: expected sorted_indices to be the .* got int64\(\)",
+        lambda: PackedSequence(mg.ones(3), mg.tensor([2, 1]), mg.tensor(0)),
+    ),
+    (
         TypeError,
         "^PackedSequence: expected a Tensor as sorted_indices, got 'abc'",
         lambda: PackedSequence(mg.ones(3), mg.tensor([2, 1]), "abc"),

@@ -134,8 +134,10 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
                 "convert the tensor first, with .to(...)"
             )
         value = int(value)
+    if x.dtype.kind in "fiub":
+        value = as_real("masked_fill", "value", value) if isinstance(value, complex) else value
     x, mask, value = as_operands("masked_fill", x, mask, value)
-    if getattr(mask, "dtype", np.dtype(type(mask))) != np.dtype(bool):
+    if getattr(mask, "dtype", None) != np.dtype(bool):
         raise TypeError(
             f"masked_fill: expected a mask of bools, got {errors.describe(mask)}; use mask != 0"
         )

@@ -35,8 +35,7 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: None = N
     if input is None and other is None and isinstance(condition, TensorBase):
         return nonzero(as_input("where", condition), as_tuple=True)
     condition, a, b = as_operands("where", condition, input, other)
-    is_number = isinstance(condition, int | float | complex) and not isinstance(condition, bool)
-    if is_number or getattr(condition, "dtype", bool_) not in (bool_, uint8):
+    if getattr(condition, "dtype", None) not in (bool_, uint8):
         got = getattr(condition, "dtype", condition)
         raise TypeError(f"where: expected a condition of booleans, got {got}; compare it first")
     return ops.where(condition, a, b)

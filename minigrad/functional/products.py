@@ -34,11 +34,13 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
     """
     a = as_input("matmul", input, out=out)
     b = as_input("matmul", other)
-    dtype = a.array.dtype
-    if dtype is not b.array.dtype or dtype is BOOL:
+    x = a.array
+    y = b.array
+    dtype = x.dtype
+    if dtype is not y.dtype or dtype is BOOL:
         check_factors("matmul", a, b)
-    m = a.array.ndim
-    n = b.array.ndim
+    m = x.ndim
+    n = y.ndim
     if not (m and n):
         raise ValueError(
             f"matmul: expected tensors of at least 1 dimension, got {tuple(a.shape)} and "

@@ -5,6 +5,7 @@ dim: one dimension, several, or None for all; keepdim: those stay, with size 1.
 
 from __future__ import annotations
 
+import functools
 import math
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -128,6 +129,23 @@ def mean(
     return ops.sum(x, dim=dim, keepdim=keepdim) / (n if n else float("nan"))
 
 
+def named_dim_is_no_flag(function: Any) -> Any:
+    """Refuse dim=True by name; by position PyTorch's older var(x, True) gives `unbiased` there."""
+
+    @functools.wraps(function)
+    def checked(*args: Any, **keywords: Any) -> Any:
+        dim = keywords.get("dim")
+        if isinstance(dim, bool):
+            raise TypeError(
+                f"{function.__name__}: expected dim to be an integer, got {dim}; "
+                f"write unbiased={dim} if you mean that"
+            )
+        return function(*args, **keywords)
+
+    return checked
+
+
+@named_dim_is_no_flag
 def var(
     input: Tensor,
     dim: Dim = None,
@@ -144,6 +162,7 @@ def var(
     return variance("var", as_input("var", input, out=out), dim, correction, keepdim, unbiased)
 
 
+@named_dim_is_no_flag
 def std(
     input: Tensor,
     dim: Dim = None,
@@ -194,6 +213,7 @@ def variance(
     return infinite + ops.sqrt(nothing)  # √0, whose slope is ∞
 
 
+@named_dim_is_no_flag
 @speaks_for_itself
 def var_mean(
     input: Tensor,
@@ -208,6 +228,7 @@ def var_mean(
     return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
+@named_dim_is_no_flag
 @speaks_for_itself
 def std_mean(
     input: Tensor,

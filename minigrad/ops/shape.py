@@ -36,6 +36,8 @@ def permute(xp, x, *, dims):
 @op
 def swapaxes(xp, x, *, dim0, dim1):
     """y = x with two dimensions exchanged,    ∂x = ∂y with them exchanged."""
+    if type(dim0) is bool or type(dim1) is bool:  # which NumPy takes for 1 or 0
+        raise TypeError("dims")
     if not x.shape and {dim0, dim1} <= {0, -1}:  # a 0-d tensor may be said to have a dim 0
         return xp.reshape(x, ()), (lambda g: xp.reshape(g, ()),)
     return xp.swapaxes(x, dim0, dim1), (lambda g: xp.swapaxes(g, dim0, dim1),)
@@ -105,6 +107,8 @@ def unbind(xp, x, *, dim=0):
     """y_i = the i-th slice of x along `dim`,    ∂x = the ∂y_i stacked (0 where one is not used)."""
     if not x.shape:
         raise IndexError("unbind: expected a tensor of at least 1 dimension, got a 0-d tensor")
+    if type(dim) is bool:  # which NumPy takes for 1 or 0
+        raise TypeError("dim")
     n = x.shape[dim]
     lead = whole_dims(dim, x)
     ys = tuple([x[(*lead, i)] for i in range(n)])

@@ -109,7 +109,7 @@ class PackedSequence(PackedParts):
         check_tensor("PackedSequence", "data", data)
         check_tensor("PackedSequence", "batch_sizes", batch_sizes)
         if unsorted_indices is None and sorted_indices is not None:
-            check_tensor("PackedSequence", "sorted_indices", sorted_indices)
+            check_order(sorted_indices)
             unsorted_indices = invert_permutation(sorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
@@ -122,6 +122,21 @@ class PackedSequence(PackedParts):
 
     def cuda(self) -> PackedSequence:
         return self.to("cuda")
+
+
+def check_order(sorted_indices: Tensor) -> None:
+    """Raise where what PackedSequence is given as sorted_indices is no order of the sequences."""
+    check_tensor("PackedSequence", "sorted_indices", sorted_indices)
+    order = to_numpy(sorted_indices.array)
+    places = np.sort(order, axis=None)
+    is_order = order.dtype.kind in "iu" and order.shape == places.shape
+    if is_order:
+        is_order = np.array_equal(places, np.arange(order.size))
+    if not is_order:
+        raise ValueError(
+            "PackedSequence: expected sorted_indices to be the integers from 0 in some order, got "
+            f"{order.dtype}{order.shape}; take those of pack_padded_sequence"
+        )
 
 
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
