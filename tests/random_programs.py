@@ -442,6 +442,7 @@ class Program:
         self.refusals: Counter[str] = Counter()
         self.inexact: set[str] = set()  # of which PyTorch has lost digits
         self.biggest = 1.0  # of the numbers seen so far: what a tolerance is relative to
+        self.copies = False  # PyTorch has refused a recorded change of what it keeps
         self.begin()
         for line in lines:
             self.take(line)
@@ -455,7 +456,10 @@ class Program:
         self.begin()
         for line in without_gradients(self.lines):
             exec(compiled(line), self.ours)
-            exec(compiled(read_before_written(line, self.theirs)), self.theirs)
+            if not self.copies:
+                exec(compiled(read_before_written(line, self.theirs)), self.theirs)
+        if self.copies:
+            self.theirs = with_copies(self.lines)
 
     def forget(self, name: str) -> None:
         """Take the last line back, which made this variable and nothing else."""
@@ -482,6 +486,7 @@ class Program:
         their_error = attempt(their_line, self.theirs)
         if their_error and CHANGED in str(their_error) and not error:
             self.refusals["a recorded change of what PyTorch keeps"] += 1
+            self.copies = True
             self.theirs = with_copies(self.lines)
             their_error = attempt(line, self.theirs)
             if their_error and CHANGED in str(their_error):
