@@ -120,6 +120,7 @@ class Cell(Recurrent):
                 f"{name}: expected input (batch, {self.input_size}), which is one step, "
                 f"or ({self.input_size},) without a batch, got {tuple(x.shape)}"
             )
+        check_tensor(name, "weight_ih", self.weight_ih)
         check_same_dtype(name, "input", x, self.weight_ih)
         if type(x.array) is not type(self.weight_ih.array):
             check_one_device(name, x, self.weight_ih)

@@ -220,6 +220,7 @@ lambda t: t.exp().sum(), [[0.1, 0.2]]: mg.gradcheck check.gradcheck
 leaf.sum(): mg.explain
 lambda xp, t: (t * 2, (lambda g: g * 2,)): mg.op
 
+mask, y: x.where
 : x.contiguous x.detach x.detach_ x.dim x.element_size x.half x.is_contiguous x.item x.mark_changed
 : x.is_floating_point x.ndimension x.nelement x.numel x.numpy x.requires_grad_ x.retain_grad x.size
 : x.tolist x.zero_ x.byte x.bool x.double x.float x.int x.long x.cpu x.cuda x.type x.normal_

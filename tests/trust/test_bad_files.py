@@ -55,7 +55,7 @@ class Training:
 def fingerprint(obj: Any) -> str:
     """Equal for what is equal bit for bit."""
     arrays: Any = {}
-    return checksum(json.dumps(pack(obj, "", arrays)), arrays)
+    return checksum(json.dumps(pack("save", obj, "", arrays)), arrays)
 
 
 @pytest.fixture(scope="module")
