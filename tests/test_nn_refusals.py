@@ -50,6 +50,53 @@ def load_a_state_of_text():
 REFUSED = [
     (
         TypeError,
+        r"^Linear\.state_dict: expected a dict as destination and a str as prefix, got a int",
+        lambda: nn.Linear(2, 3).state_dict(destination=3),
+    ),
+    (
+        ValueError,
+        r"^pad_sequence: expected sequences \(time, \.\.\.\) that differ in time alone, got ",
+        lambda: nn.utils.rnn.pad_sequence([mg.ones(2, 3), mg.ones(2, 4)]),
+    ),
+    (
+        ValueError,
+        r"^bilinear: expected bias \(5,\), got \(4,\)$",
+        lambda: F.bilinear(mg.ones(2, 3), mg.ones(2, 4), mg.ones(5, 3, 4), mg.ones(4)),
+    ),
+    (
+        ValueError,
+        r"^batch_norm: expected both running_mean and running_var, got one of them$",
+        lambda: F.batch_norm(mg.ones(4, 3), mg.ones(3), None, training=True),
+    ),
+    (
+        ValueError,
+        r"^batch_norm: expected eps above 0, got 0$",
+        lambda: F.batch_norm(mg.ones(4, 3), None, None, training=True, eps=0),
+    ),
+    (
+        TypeError,
+        r"^scaled_dot_product_attention: expected attn_mask of bools or floats, got int64$",
+        lambda: F.scaled_dot_product_attention(
+            mg.ones(2, 3), mg.ones(2, 3), mg.ones(2, 3), attn_mask=mg.ones(2, 2).long()
+        ),
+    ),
+    (
+        TypeError,
+        r"^Unflatten: expected unflattened_size to be a tuple of integers, got 'ab'$",
+        lambda: nn.Unflatten(0, "ab"),
+    ),
+    (
+        TypeError,
+        r"^Subset: expected a list of numbers, got a dict$",
+        lambda: nn.data.Subset([1, 2], {0: 1}),
+    ),
+    (
+        ValueError,
+        r"^DataLoader: expected items of one shape, got \[\(2,\), \(3,\)\]; give a collate_fn",
+        lambda: next(iter(nn.data.DataLoader([np.ones(2), np.ones(3)], batch_size=2))),
+    ),
+    (
+        TypeError,
         r"linear: expected a tensor or a number, got a tuple with tensors in it; take one of them",
         lambda: nn.Sequential(nn.LSTM(3, 8), nn.Linear(8, 2))(mg.ones(5, 2, 3)),
     ),
@@ -692,6 +739,31 @@ def test_settings_may_change_to_what_the_constructor_takes():
 def test_is_refused(kind, sentence, call):
     with pytest.raises(kind, match=sentence):
         call()
+
+
+def test_what_is_as_good_as_the_type_that_is_asked_for_is_taken():
+    class Own(mg.Tensor):
+        pass
+
+    x = mg.arange(6.0).reshape(2, 3)
+    assert F.relu(Own(x)).tolist() == x.tolist()
+    assert F.softmax(x, np.array(1)).tolist() == F.softmax(x, 1).tolist()
+    assert F.leaky_relu(x, 0.1, inplace=np.bool_(False)).tolist() == x.tolist()
+    assert isinstance(nn.Sequential(nn.Tanh())[mg.tensor(0)], nn.Tanh)
+    layer = nn.LSTM(2, 300)
+    layer.hidden_size = int("300")  # an equal number, and another object
+    assert layer.hidden_size == 300
+
+
+def test_several_items_of_a_subset_are_taken_at_once():
+    rows = nn.data.TensorDataset(mg.arange(6.0).reshape(2, 3))
+    assert nn.data.Subset(rows, [1, 0])[[0, 1]][0].tolist() == [[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]]
+
+
+def test_a_packed_sequence_goes_where_its_data_goes():
+    packed = nn.utils.rnn.pack_sequence([mg.ones(2, 3)])
+    assert packed.cpu().data.tolist() == packed.data.tolist()
+    assert packed.to(mg.float64).data.dtype == mg.float64
 
 
 def test_one_hot_of_nothing_has_no_classes():

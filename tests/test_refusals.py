@@ -837,6 +837,36 @@ REFUSALS: list[Refusal] = [
         "new_tensor: expected numbers, got a list of others",
     ),
     (
+        "random integers beyond int64",
+        lambda: mg.randint(-(2**70), 2, (2,)),
+        ValueError,
+        "randint: expected limits that int64 holds, got -1180591620717411303424 and 2",
+    ),
+    (
+        "three lists of dims",
+        lambda: mg.tensordot(X, X, dims=([0], [0], [0])),
+        ValueError,
+        "tensordot: expected dims of a and of b, two lists, got ([0], [0], [0])",
+    ),
+    (
+        "complex weights",
+        lambda: mg.bincount(mg.tensor([0, 1]), weights=mg.tensor([1j, 2])),
+        TypeError,
+        "bincount: expected real weights, got complex ones",
+    ),
+    (
+        "objects by DLPack",
+        lambda: mg.from_dlpack(np.array([None])),
+        TypeError,
+        "from_dlpack: expected numbers, got others",
+    ),
+    (
+        "a word in a tensor",
+        lambda: "a" in X,
+        TypeError,
+        "in: expected a number or a tensor, got a str",
+    ),
+    (
         "backward to no tensor",
         lambda: (LEAF * 2).sum().backward(inputs=[]),
         RuntimeError,
@@ -853,6 +883,13 @@ def test_refused_with_this_sentence(
 ) -> None:
     with pytest.raises(kind, match=re.escape(sentence)):
         call()
+
+
+def test_a_tensor_says_where_it_is_and_makes_others_like_it() -> None:
+    x = mg.ones(2, 3, device="cpu")
+    assert not x.is_cuda
+    assert x.new(mg.ones(4, 1).shape).shape == (4, 1)
+    assert mg.ones(2, requires_grad=True).numpy(force=True).tolist() == [1.0, 1.0]
 
 
 def test_nothing_wrong_is_found_where_nothing_is() -> None:

@@ -172,7 +172,7 @@ def batch_norm(
         "weight": weight,
         "bias": bias,
     }
-    if not eps >= 0 and eps == eps or training and eps == 0:
+    if eps < 0 or (training and eps == 0):
         raise ValueError(f"{name}: expected eps above 0, got {eps}")
     C = input.shape[1]
     check_one_dtype(name, input=input, **held)
@@ -184,8 +184,6 @@ def batch_norm(
             )
     dims = (0, *range(2, input.ndim))
     count = input.numel() // max(input.shape[1], 1)
-    if training and not eps > 0:
-        raise ValueError(f"{name}: expected eps above 0, got {eps}")
     if (running_mean is None) != (running_var is None):
         raise ValueError(f"{name}: expected both running_mean and running_var, got one of them")
     if training and count <= 1:
