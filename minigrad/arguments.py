@@ -21,7 +21,6 @@ from minigrad.array import (
     NAMESPACES,
     Array,
     contiguous_format,
-    device,
     device_of,
     get_default_dtype,
     preserve_format,
@@ -221,12 +220,6 @@ def as_real(name: str, argument: str, value: Any) -> Any:
     return number
 
 
-def check_flag(name: str, argument: str, value: Any) -> None:
-    """Raise TypeError where `value` is neither True nor False, as PyTorch does."""
-    if value is not True and value is not False:
-        raise errors.not_a_flag(name, argument, value)
-
-
 def as_dtype(name: str, dtype: Any, wanted: str = "a dtype") -> np.dtype[Any]:
     """`dtype` as NumPy's. Raises TypeError where it is none of numbers."""
     if isinstance(dtype, (TensorBase, np.ndarray)):  # NumPy would take the dtype of it
@@ -239,15 +232,6 @@ def as_dtype(name: str, dtype: Any, wanted: str = "a dtype") -> np.dtype[Any]:
     if found.kind not in "fibuc":
         raise TypeError(f"{name}: expected a dtype of numbers, got {found}")
     return found
-
-
-def as_device(name: str, given: Any) -> device:
-    """`given` as a device. Raises ValueError where it is none, in the name of the function."""
-    try:
-        return device(given)
-    except ValueError as error:
-        errors.in_name_of(name, error)
-        raise
 
 
 def as_shape(name: str, arguments: tuple[Any, ...], named: Any = None) -> Any:

@@ -111,10 +111,8 @@ class set_grad_enabled(ContextDecorator):
     """
 
     def __init__(self, mode: bool, immediately: bool = True):
-        if mode is not True and mode is not False:
-            raise errors.not_a_flag("set_grad_enabled", "mode", mode)
-        if immediately is not True and immediately is not False:
-            raise errors.not_a_flag("set_grad_enabled", "immediately", immediately)
+        errors.check_flag("set_grad_enabled", "mode", mode)
+        errors.check_flag("set_grad_enabled", "immediately", immediately)
         self.on = mode
         self.immediately = immediately
         self.before = [this_thread.grad_enabled]
@@ -449,8 +447,7 @@ def check_composed_and_flags(composed: Any, flags: dict[str, Any]) -> None:
     if composed is not None and not callable(composed):
         raise TypeError(f"op: expected a function as composed, got {errors.describe(composed):.80}")
     for key, value in flags.items():
-        if not isinstance(value, bool):
-            raise errors.not_a_flag("op", key, value)
+        errors.check_flag("op", key, value)
 
 
 def register(new: Op) -> None:

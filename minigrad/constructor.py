@@ -39,7 +39,7 @@ def constructed(data: tuple[Any, ...], size: Any, device: Any) -> Array:
         found = values_of(data[0])
     else:
         found = zeros(data)
-    return found if device is None else to_device(found, arguments.as_device("Tensor", device))
+    return found if device is None else to_device(found, errors.as_device("Tensor", device))
 
 
 def zeros(size: tuple[Any, ...]) -> Array:

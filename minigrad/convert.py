@@ -203,8 +203,8 @@ class Conversions(TensorBase):
         arguments.refuse_keywords("to", memory_format=memory_format)
         switches = [t for t in target[1:] if isinstance(t, bool_)]  # non_blocking, copy
         places = [*target[:1], *[t for t in target[1:] if not isinstance(t, bool_)]]
-        arguments.check_flag("to", "non_blocking", non_blocking)
-        arguments.check_flag("to", "copy", copy)
+        errors.check_flag("to", "non_blocking", non_blocking)
+        errors.check_flag("to", "copy", copy)
         if places and dtype is not None and not is_device(places[0]):
             raise TypeError(
                 f"to: expected a dtype once, got {places[0]!r:.60} and dtype={dtype!r:.60}"
@@ -231,7 +231,7 @@ class Conversions(TensorBase):
             x = self if self.dtype == dtype else ops.astype(self, dtype=dtype)
         if device is None:
             return x
-        device = arguments.as_device(name, device)
+        device = errors.as_device(name, device)
         return x if x.device.type == device.type else ops.move(x, device=str(device))
 
     def type(self, dtype: Any = None, non_blocking: Any = False) -> Any:
@@ -239,7 +239,7 @@ class Conversions(TensorBase):
 
         Without one, the name of the class that self would be of in PyTorch.
         """
-        arguments.check_flag("type", "non_blocking", non_blocking)
+        errors.check_flag("type", "non_blocking", non_blocking)
         if dtype is None:
             module = "torch.cuda" if self.device.type == "cuda" else "torch"
             return f"{module}.{CLASSES.get(self.dtype.name, self.dtype.name)}"
@@ -266,7 +266,7 @@ class Conversions(TensorBase):
 
     def cuda(self, device: Any = None, non_blocking: Any = False, memory_format: Any = None) -> Any:
         """self on a GPU; itself where it is there. non_blocking has no effect."""
-        arguments.check_flag("cuda", "non_blocking", non_blocking)
+        errors.check_flag("cuda", "non_blocking", non_blocking)
         arguments.refuse_keywords("cuda", memory_format=memory_format)
         moved = self.converted("cuda", (), None, "cuda" if device is None else device)
         return laid_out(moved, memory_format)
@@ -329,7 +329,7 @@ class Conversions(TensorBase):
         wanted = self.dtype if dtype is None else arguments.as_dtype("new_full", dtype)
         as_value = arguments.as_number if wanted.kind == "c" else arguments.as_real
         number = as_value("new_full", "fill_value", fill_value)
-        target = self.device if device is None else arguments.as_device("new_full", device)
+        target = self.device if device is None else errors.as_device("new_full", device)
         t = TensorBase.tensor_class(array.to_device(np.full(sizes, number, wanted), target))
         return wanting_grad("new_full", t, requires_grad)
 
@@ -377,7 +377,7 @@ class Conversions(TensorBase):
             raise TypeError(f"new_tensor: expected numbers, got {got}") from None
         if is_cut:
             raise TypeError(f"new_tensor: expected real numbers for {wanted}, got complex ones")
-        target = self.device if device is None else arguments.as_device("new_tensor", device)
+        target = self.device if device is None else errors.as_device("new_tensor", device)
         t = TensorBase.tensor_class(array.to_device(values, target))
         return wanting_grad("new_tensor", t, requires_grad)
 
@@ -386,7 +386,7 @@ class Conversions(TensorBase):
 
         force: any other, too, without its gradient and from its device.
         """
-        arguments.check_flag("numpy", "force", force)
+        errors.check_flag("numpy", "force", force)
         if force:
             return array.to_numpy(self.array)
         if self.requires_grad:
@@ -512,7 +512,7 @@ def wanting_grad(name: str, t: Any, requires_grad: Any) -> Any:
     """
     if requires_grad is None or requires_grad is False:
         return t
-    arguments.check_flag(name, "requires_grad", requires_grad)
+    errors.check_flag(name, "requires_grad", requires_grad)
     return t.requires_grad_()
 
 

@@ -15,7 +15,6 @@ import numpy as np
 
 from minigrad import array, errors
 from minigrad.arguments import (
-    as_device,
     as_dtype,
     as_input,
     as_integer,
@@ -29,6 +28,7 @@ from minigrad.array import get_default_dtype, int64, to_device, to_numpy
 from minigrad.autograd import TensorBase
 from minigrad.constructor import array_of, check_numbers, plain_array
 from minigrad.convert import wanting_grad
+from minigrad.errors import as_device
 from minigrad.tensor import Tensor
 
 LARGEST = np.iinfo(np.int64).max
@@ -274,7 +274,7 @@ def arange(
     step = as_real("arange", "step", step)
     if not all(map(math.isfinite, (start, end, step))):
         raise ValueError(f"arange: expected finite numbers, got {start}, {end} and {step}")
-    if step == 0 or (end - start) * step < 0 or abs(step) == math.inf:
+    if step == 0 or (end - start) * step < 0:
         raise ValueError(f"arange: expected a step that leads from {start} to {end}, got {step}")
     as_size("arange", (math.ceil((end - start) / step),))  # that some memory holds
     values = np.arange(start, end, step)
@@ -289,7 +289,7 @@ def linspace(start: Any, end: Any, steps: int, *, dtype: Any = None, **keywords:
     end = float(as_real("linspace", "end", end))
     (count,) = as_size("linspace", (as_integer("linspace", "steps", steps),))
     for word, number in (("start", start), ("end", end)):
-        if not math.isfinite(abs(number)):
+        if not math.isfinite(number):
             raise ValueError(f"linspace: expected a finite {word}, got {number}")
     dtype = get_default_dtype() if dtype is None else dtype
     return make("linspace", np.linspace(start, end, count), dtype, **keywords)

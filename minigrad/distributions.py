@@ -15,9 +15,9 @@ from minigrad.arguments import (
     as_integer,
     as_real,
     as_sizes,
-    check_flag,
 )
 from minigrad.array import to_numpy
+from minigrad.errors import check_flag
 from minigrad.random import source_of
 
 if TYPE_CHECKING:

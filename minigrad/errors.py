@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from minigrad.array import DEVICE_OF, NAMESPACES, Array
+from minigrad.array import DEVICE_OF, NAMESPACES, Array, device
 
 Settings = dict[str, Any]
 Shape = tuple[int, ...]
@@ -115,6 +115,12 @@ def not_a_flag(name: str, key: str, value: Any) -> TypeError:
     return TypeError(f"{name}: expected {key} to be True or False, got {describe(value):.80}")
 
 
+def check_flag(name: str, argument: str, value: Any) -> None:
+    """Raise TypeError where `value` is neither True nor False, as PyTorch does."""
+    if value is not True and value is not False:
+        raise not_a_flag(name, argument, value)
+
+
 def as_flag(name: str, key: str, value: Any) -> bool:
     """A flag of backward and grad, where PyTorch takes None and integers of a byte as well as a
     bool.
@@ -130,6 +136,15 @@ def as_flag(name: str, key: str, value: Any) -> bool:
     if not 0 <= number <= 255:
         raise not_a_flag(name, key, value)
     return number != 0
+
+
+def as_device(name: str, given: Any) -> device:
+    """`given` as a device. Raises ValueError where it is none, in the name of the function."""
+    try:
+        return device(given)
+    except ValueError as error:
+        in_name_of(name, error)
+        raise
 
 
 ORDERINGS = ("lt", "le", "gt", "ge")

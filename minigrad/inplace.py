@@ -379,7 +379,7 @@ class InPlace(Conversions):
 
     def copy_(self, source: Any, non_blocking: bool = False) -> Any:
         """Take over the values of `source`, broadcast to self's shape."""
-        arguments.check_flag("copy_", "non_blocking", non_blocking)
+        errors.check_flag("copy_", "non_blocking", non_blocking)
         shape = tuple(self.values_to_hold("copy_", source).shape)
         if errors.broadcast([shape, self.array.shape]) != self.array.shape:
             raise ValueError(

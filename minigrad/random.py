@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import errors
-from minigrad.array import NAMESPACES, Array, device, device_of, to_device
+from minigrad.array import NAMESPACES, Array, device_of, to_device
 from minigrad.faster import choose, versions_of
 
 local = threading.local()  # what one thread draws changes nothing in another
@@ -74,15 +74,6 @@ def generator_at(state: Any) -> np.random.Generator:
     return source
 
 
-def given_device(name: str, given: Any) -> Any:
-    """`given` as a device. Raises ValueError where it is none, in the name of what was called."""
-    try:
-        return device(given)
-    except ValueError as error:
-        errors.in_name_of(name, error)
-        raise
-
-
 class Generator:
     """A source of random numbers of its own, for what takes `generator=`.
 
@@ -91,7 +82,7 @@ class Generator:
     """
 
     def __init__(self, device: Any = "cpu"):
-        self.device = given_device("Generator", device)
+        self.device = errors.as_device("Generator", device)
         self.seed()
 
     def manual_seed(self, seed: int) -> Generator:

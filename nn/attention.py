@@ -156,8 +156,8 @@ class MultiheadAttention(Module):
         """B, L, S of the three; raises where their dtypes or shapes do not fit."""
         name = "MultiheadAttention"
         inputs = {"query": query, "key": key, "value": value}
+        check_tensor(name, "in_proj_weight", self.in_proj_weight)
         for word, x in inputs.items():
-            check_tensor(name, "in_proj_weight", self.in_proj_weight)
             check_sequence(name, word, x, query, self.in_proj_weight)
         if key.shape != value.shape:
             raise ValueError(

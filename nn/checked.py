@@ -20,8 +20,8 @@ from typing import Any, NamedTuple, TypeVar, cast
 import numpy as np
 
 from minigrad import Tensor
+from minigrad.arguments import as_dtype
 from minigrad.array import device
-from minigrad.creation import as_dtype
 from minigrad.errors import in_name_of
 
 from .arguments import describe
@@ -157,21 +157,21 @@ def checked(function: Function) -> Function:
     What a function that it is composed of refuses is told in its name, too: "softmin (neg): ..".
     Types of arguments that were right once are not looked at again.
     """
-    arguments = arguments_of(function)
-    by_key = {argument.key: argument for argument in arguments}
-    is_method = arguments[0].key == "self"
+    known: dict[str, Argument] = {}  # filled at the first call: an import reads no signature
     right: set[tuple[Any, ...]] = set()
 
     def name_of(args: tuple[Any, ...]) -> str:
-        return type(args[0]).__name__ if is_method else function.__name__
+        return type(args[0]).__name__ if "self" in known else function.__name__
 
     def take(
         args: tuple[Any, ...], settings: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """The arguments as the function gets them."""
+        if not known:
+            known.update({argument.key: argument for argument in arguments_of(function)})
         name = name_of(args)
-        given = list(zip(arguments, args, strict=False))
-        named = [(by_key[key], value) for key, value in settings.items() if key in by_key]
+        given = list(zip(known.values(), args, strict=False))
+        named = [(known[key], value) for key, value in settings.items() if key in known]
         taken = [argument.take(name, value) for argument, value in given]
         taken_by_name = {argument.key: argument.take(name, value) for argument, value in named}
         if all([argument.allows(type(value)) for argument, value in given + named]):

@@ -14,14 +14,13 @@ from minigrad.arguments import (
     as_integer,
     as_operands,
     as_real,
-    check_flag,
     check_held,
     check_one_device,
     check_one_dtype,
     refuse_out,
 )
 from minigrad.array import to_numpy
-from minigrad.errors import speaks_for_itself
+from minigrad.errors import check_flag, speaks_for_itself
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

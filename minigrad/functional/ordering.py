@@ -14,7 +14,6 @@ from minigrad.arguments import (
     as_input,
     as_integer,
     as_sizes,
-    check_flag,
     check_index,
     check_not_empty,
     normalize_dim,
@@ -22,6 +21,7 @@ from minigrad.arguments import (
 )
 from minigrad.array import to_numpy
 from minigrad.autograd import TensorBase
+from minigrad.errors import check_flag
 from minigrad.functional.picking import pick_along
 from minigrad.functional.reduction import ValuesAndIndices
 from minigrad.functional.shape import squeeze

@@ -17,7 +17,6 @@ from minigrad.arguments import (
     as_operands,
     broadcast_shape,
     check_bounds,
-    check_flag,
     check_index,
     check_one_device,
     counted_from_front,
@@ -26,7 +25,7 @@ from minigrad.arguments import (
 )
 from minigrad.array import NAMESPACES, Array, to_numpy
 from minigrad.autograd import TensorBase
-from minigrad.errors import speaks_for_itself
+from minigrad.errors import check_flag, speaks_for_itself
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

@@ -16,14 +16,13 @@ from minigrad.arguments import (
     as_input,
     as_operands,
     as_real,
-    check_flag,
     check_not_empty,
     normalize_dim,
     reduced_dims,
     reduced_size,
 )
 from minigrad.autograd import TensorBase
-from minigrad.errors import speaks_for_itself
+from minigrad.errors import check_flag, speaks_for_itself
 from minigrad.functional.elementwise import any_unsigned, minimum
 from minigrad.functional.picking import picked, positions
 from minigrad.functional.shape import movedim, squeeze
