@@ -65,7 +65,10 @@ def shared() -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def sealed() -> Iterator[None]:
-    """Seed minigrad's random numbers, and fail a test that leaves other global state changed."""
+    """Seed minigrad's random numbers, and fail a test that leaves other global state changed.
+
+    The ops that it defines are its own.
+    """
     mg.manual_seed(0)
     before = shared()
     yield
@@ -73,7 +76,15 @@ def sealed() -> Iterator[None]:
     autograd.mode.grad_enabled = before["grad mode"]  # the next test is not to blame
     autograd.mode.observer = before["observer"]
     mg.set_default_dtype(before["default dtype"])
+    forget_ops_of_tests()
     assert not changed, f"{', '.join(changed)}: the test must leave this as it was"
+
+
+def forget_ops_of_tests() -> None:
+    """Take out of the registry each op that a test defined, so that no other test walks it."""
+    for name, op in list(autograd.OPS.items()):
+        if not autograd.origin(op.rule).startswith("minigrad."):
+            del autograd.OPS[name]
 
 
 @pytest.fixture

@@ -169,11 +169,8 @@ def test_a_fused_op_that_is_wrong_shows() -> None:
         y = xp.tanh(x)
         return y, (lambda g: 0.5 * g * (1 - y * y),)
 
-    try:
-        x = mg.tensor([0.0, 1.0], requires_grad=True)
-        assert mg.explain(wrong(x).sum()).nodes[0]["composed"]["max_difference"] == "5.0e-01"
-    finally:
-        del mg.OPS["wrong"]
+    x = mg.tensor([0.0, 1.0], requires_grad=True)
+    assert mg.explain(wrong(x).sum()).nodes[0]["composed"]["max_difference"] == "5.0e-01"
 
 
 # ---- what it leaves alone, and what it refuses

@@ -117,9 +117,9 @@ def from_torch(function: Any, name: str = "") -> Any:
 
     Needs PyTorch. The second order goes through PyTorch's own graph of the gradient.
     """
+    check_adapted("from_torch", getattr(function, "apply", function), name)
     import torch
 
-    check_adapted("from_torch", getattr(function, "apply", function), name)
     is_class = isinstance(function, type) and issubclass(function, torch.autograd.Function)
     call = function.apply if is_class else function
 
@@ -177,10 +177,10 @@ def from_autograd(function: Any, name: str = "") -> Any:
 
     Needs the package `autograd`. The second order goes through its own nested gradients.
     """
+    check_adapted("from_autograd", function, name)
     from autograd.core import make_vjp
     from autograd.wrap_util import unary_to_nary
 
-    check_adapted("from_autograd", function, name)
     vjp_of = unary_to_nary(make_vjp)  # (function, number of the argument)(*args) -> pullback, value
 
     def slopes(*args: Any) -> Any:
