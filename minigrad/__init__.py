@@ -48,7 +48,8 @@ from minigrad.functional import (
     tensordot,
     var_mean,
 )
-from minigrad.autograd import OPS, enable_grad, is_grad_enabled, no_grad, op, set_grad_enabled
+from minigrad.autograd import OPS, op
+from minigrad.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from minigrad.backward import grad
 from minigrad.check import gradcheck
 from minigrad.creation import (

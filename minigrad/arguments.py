@@ -27,7 +27,7 @@ from minigrad.array import (
     strided,
     to_device,
 )
-from minigrad.autograd import TensorBase
+from minigrad.graph import TensorBase
 from minigrad.ops.reduction import Dim
 
 BOOL = np.dtype(bool)

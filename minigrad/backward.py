@@ -23,17 +23,9 @@ from minigrad.array import (
     memory_of,
     refuse_masked,
 )
-from minigrad.autograd import (
-    OPS,
-    Node,
-    TensorBase,
-    as_they_were,
-    changes,
-    mode,
-    set_grad_enabled,
-    tensor_of,
-    tensor_xp,
-)
+from minigrad.autograd import OPS, tensor_xp
+from minigrad.grad_mode import mode, set_grad_enabled
+from minigrad.graph import Node, TensorBase, as_they_were, changes, tensor_of
 
 Slot = Any  # where a gradient is collected
 MOST_TENSORS = 1_000_000  # out of an iterator that may not end

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.array import to_numpy
-from minigrad.autograd import TensorBase
 from minigrad.backward import grad
 from minigrad.errors import check_flag
+from minigrad.graph import TensorBase
 from minigrad.tensor import Tensor
 
 Function = Callable[..., Any]  # of Tensors; it returns one Tensor or several

@@ -18,8 +18,8 @@ from minigrad.array import (
     to_numpy,
     writable,
 )
-from minigrad.autograd import TensorBase
 from minigrad.convert import Size
+from minigrad.graph import TensorBase
 
 KINDS = "fibucO"  # of the dtypes that a tensor may have; O: exact numbers, see minigrad.prove
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import arguments, array, errors, ops
-from minigrad.autograd import TensorBase
+from minigrad.graph import TensorBase
 
 PARTS_OF_A_TUPLE = (list, tuple, slice, type(...), type(None), np.ndarray, TensorBase)
 

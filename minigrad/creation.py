@@ -25,10 +25,10 @@ from minigrad.arguments import (
     refuse_keywords,
 )
 from minigrad.array import get_default_dtype, int64, to_device, to_numpy
-from minigrad.autograd import TensorBase
 from minigrad.constructor import array_of, check_numbers, plain_array
 from minigrad.convert import wanting_grad
 from minigrad.errors import as_device
+from minigrad.graph import TensorBase
 from minigrad.tensor import Tensor
 
 LARGEST = np.iinfo(np.int64).max

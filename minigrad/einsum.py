@@ -16,9 +16,9 @@ from minigrad.arguments import (
     check_one_device,
     placed_like,
 )
-from minigrad.autograd import TensorBase
 from minigrad.creation import ones
 from minigrad.functional.shape import movedim
+from minigrad.graph import TensorBase
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

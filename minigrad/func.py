@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 from minigrad import backward, ops
 from minigrad.arguments import check_one_device
-from minigrad.autograd import TensorBase, enable_grad, is_grad_enabled
 from minigrad.creation import as_tensor, eye
+from minigrad.grad_mode import enable_grad, is_grad_enabled
+from minigrad.graph import TensorBase
 from minigrad.tensor import Tensor
 
 Function = Callable[..., Any]

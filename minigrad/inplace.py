@@ -2,7 +2,7 @@
 
 A change writes into the memory of x, which views of x and other names of it see. Where ops are
 recorded, it is an op, too: x becomes its value, and keeps what it was before in `before`, for the
-ops that took it then (`as_it_was` in minigrad.autograd). A view of x, changed or not, is afterwards
+ops that took it then (`as_it_was` in minigrad.graph). A view of x, changed or not, is afterwards
 a part of the new x: a change of the view is recorded as a change of x (its `base`), and the view is
 linked to x again at its next use (`catch_up`). An op whose pullback reads what was overwritten
 can't be differentiated any more: that is found by version (`check_unchanged` in minigrad.backward).
@@ -17,15 +17,6 @@ import numpy as np
 
 from minigrad import arguments, array, errors, functional, ops, random
 from minigrad.array import memory_of, to_device, to_numpy
-from minigrad.autograd import (
-    Node,
-    TensorBase,
-    changes,
-    mode,
-    needs_of,
-    set_grad_enabled,
-    tensor_of,
-)
 from minigrad.convert import (
     Conversions,
     copied_index,
@@ -33,6 +24,8 @@ from minigrad.convert import (
     is_plain_index,
     without_empty_ellipsis,
 )
+from minigrad.grad_mode import mode, set_grad_enabled
+from minigrad.graph import Node, TensorBase, changes, needs_of, tensor_of
 
 
 class InPlace(Conversions):

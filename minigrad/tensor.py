@@ -14,7 +14,6 @@ import numpy as np
 
 from minigrad import aliases, arguments, array, backward, distributions, errors, functional, ops
 from minigrad.arguments import as_shape, normalize_dim
-from minigrad.autograd import TensorBase, changes, tensor_of
 from minigrad.constructor import constructed
 from minigrad.convert import (
     Size,
@@ -24,6 +23,7 @@ from minigrad.convert import (
     is_plain_index,
     without_empty_ellipsis,
 )
+from minigrad.graph import TensorBase, changes, tensor_of
 from minigrad.hooks import RemovableHandle
 from minigrad.inplace import InPlace
 

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from minigrad import Tensor, zeros_like
-from minigrad.autograd import differentiable, mode, tensor_of
+from minigrad.autograd import differentiable
+from minigrad.grad_mode import mode
+from minigrad.graph import tensor_of
 from minigrad.hooks import RemovableHandle
 
 if TYPE_CHECKING:

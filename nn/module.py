@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad import Tensor, as_tensor, zeros
 from minigrad.array import refuse_masked
-from minigrad.autograd import mode
+from minigrad.grad_mode import mode
 from minigrad.hooks import RemovableHandle
 
 from . import printing

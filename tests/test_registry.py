@@ -102,7 +102,7 @@ def test_a_module_is_imported_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_every_op_of_minigrad_may_be_registered_again() -> None:
     for name, op in list(autograd.OPS.items()):
         again = autograd.differentiable(op.rule)
-        autograd.register(again)
+        autograd.register(again, autograd.OPS)
         assert autograd.OPS[name] is again
     assert elementwise.tanh.rule is autograd.OPS["tanh"].rule
 

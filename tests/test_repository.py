@@ -43,6 +43,8 @@ ROOMS = [
     {"minigrad.files"},
     {"minigrad.array", "minigrad.faster", "minigrad.cuda", "minigrad.hooks"},
     {"minigrad.errors", "minigrad.random"},
+    {"minigrad.grad_mode", "minigrad.graph"},
+    {"minigrad.call"},
     {"minigrad.autograd"},
     {"minigrad.backward"},
     {"minigrad.ops"},

@@ -20,7 +20,7 @@ from samples import TABLE
 
 import minigrad as mg
 from minigrad import testing
-from minigrad.autograd import differentiable
+from minigrad.autograd import Traits, differentiable
 from minigrad.testing import LawBroken, LawsBroken, Sample, check_op, drawn, from_vjp, strategies
 
 # Defects of other libraries
@@ -86,7 +86,7 @@ def test_at_a_kink_the_slope_lies_between_its_sides(name: str, data: Any) -> Non
 
 def unregistered(rule: Any, **options: Any) -> Any:
     """An op of a rule, which the registry does not keep."""
-    return differentiable(rule, **options)
+    return differentiable(rule, Traits(**options))
 
 
 def softplus(xp, x):

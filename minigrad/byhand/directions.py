@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import NAMESPACES
-from minigrad.autograd import Op
 from minigrad.cells import States
 from minigrad.faster import choose, versions_of
+from minigrad.graph import Op
 from minigrad.ops import cat
 from minigrad.tensor import Tensor
 

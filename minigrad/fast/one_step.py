@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.array import XP, Array
-from minigrad.autograd import Op, RuleResult
+from minigrad.autograd import RuleResult
+from minigrad.graph import Op
 
 
 def one_step_as(cell: Op) -> Callable[..., Any]:

@@ -20,11 +20,11 @@ from minigrad.arguments import (
     placed_like,
 )
 from minigrad.array import to_numpy
-from minigrad.autograd import TensorBase
 from minigrad.errors import check_flag
 from minigrad.functional.picking import pick_along
 from minigrad.functional.reduction import ValuesAndIndices
 from minigrad.functional.shape import squeeze
+from minigrad.graph import TensorBase
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

@@ -24,8 +24,8 @@ from minigrad.arguments import (
     placed_like,
 )
 from minigrad.array import NAMESPACES, Array, to_numpy
-from minigrad.autograd import TensorBase
 from minigrad.errors import check_flag, speaks_for_itself
+from minigrad.graph import TensorBase
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

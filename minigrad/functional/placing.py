@@ -19,8 +19,8 @@ from minigrad.arguments import (
     refuse_out,
 )
 from minigrad.array import bool_, uint8
-from minigrad.autograd import TensorBase
 from minigrad.functional.picking import nonzero
+from minigrad.graph import TensorBase
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor

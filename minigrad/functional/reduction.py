@@ -21,11 +21,11 @@ from minigrad.arguments import (
     reduced_dims,
     reduced_size,
 )
-from minigrad.autograd import TensorBase
 from minigrad.errors import check_flag, speaks_for_itself
 from minigrad.functional.elementwise import any_unsigned, minimum
 from minigrad.functional.picking import picked, positions
 from minigrad.functional.shape import movedim, squeeze
+from minigrad.graph import TensorBase
 from minigrad.ops.reduction import Dim
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from minigrad.arguments import (
     normalize_dim,
     placed_like,
 )
-from minigrad.autograd import TensorBase
 from minigrad.functional.picking import dim_with_slices, in_order, picked
+from minigrad.graph import TensorBase
 from minigrad.ops.reduction import Dim
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Looking at the engine from outside: explain, detect_anomaly, summary, and their Observer.
 
-They attach to `minigrad.autograd.mode.observer`, and explain also to `Conversions.html_page`.
+They attach to `minigrad.grad_mode.mode.observer`, and explain also to `Conversions.html_page`.
 Nothing in the engine or in nn depends on them.
 """
 

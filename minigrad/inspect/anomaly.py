@@ -8,8 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from minigrad.array import NAMESPACES, Array, to_numpy
-from minigrad.autograd import Node, Op, raw
 from minigrad.backward import call_pullback
+from minigrad.graph import Node, Op, raw
 from minigrad.inspect.observer import Observer, Origin
 
 

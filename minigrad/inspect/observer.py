@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, Self
 
 from minigrad.array import Array
-from minigrad.autograd import Node, Op, mode
+from minigrad.grad_mode import mode
+from minigrad.graph import Node, Op
 
 SKIPPED: tuple[str, ...] = ()  # folders, each with a slash at its end: see skip_frames_of
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from minigrad.arguments import as_dtype
 from minigrad.array import Array
-from minigrad.autograd import no_grad
 from minigrad.creation import zeros
+from minigrad.grad_mode import no_grad
 from minigrad.inspect.observer import Observer
 from minigrad.random import generator
 from minigrad.tensor import Tensor

@@ -13,8 +13,8 @@ import numpy as np
 import sympy
 
 from minigrad.array import LazyScatter
-from minigrad.autograd import TensorBase
 from minigrad.backward import call_pullback, grad, unbroadcast
+from minigrad.graph import TensorBase
 from minigrad.prove import exact
 from minigrad.prove.cases import BORDERS, CASES, Case
 from minigrad.prove.symbols import Symbols, is_zero

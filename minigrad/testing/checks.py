@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.autograd import TensorBase
+from minigrad.graph import TensorBase
 
 MOST_SAMPLES = 100_000
 MOST_NUMBERS = 2**27  # of an array of a sample: a gigabyte

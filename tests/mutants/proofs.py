@@ -68,7 +68,7 @@ class Changed:
     def op(self, rule: Any = None, **options: Any) -> Any:
         if rule is None:
             return functools.partial(self.op, **options)
-        self.ops[rule.__name__] = autograd.differentiable(rule, **options)
+        self.ops[rule.__name__] = autograd.differentiable(rule, autograd.Traits(**options))
         return self.ops[rule.__name__]
 
     def nondifferentiable(self, value: Any) -> Any:

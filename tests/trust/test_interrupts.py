@@ -23,7 +23,7 @@ import pytest
 
 import minigrad as mg
 import nn
-from minigrad.autograd import mode
+from minigrad.grad_mode import mode
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = (str(ROOT / "minigrad") + os.sep, str(ROOT / "nn") + os.sep)

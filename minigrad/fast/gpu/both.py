@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import NAMESPACES, XP, Array
-from minigrad.autograd import OPS, Op, RuleResult, op
+from minigrad.autograd import OPS, RuleResult, op
 from minigrad.byhand.directions import BothResult, both_directions, one_after_the_other
 from minigrad.cells import Lengths
 from minigrad.fast.gpu.gru import GRU, resets_after
@@ -16,6 +16,7 @@ from minigrad.fast.gpu.lstm import LSTM
 from minigrad.fast.gpu.one_launch import Direction, fit_of, run_in_one_launch
 from minigrad.fast.gpu.rnn import RNN
 from minigrad.faster import faster
+from minigrad.graph import Op
 from minigrad.tensor import Tensor
 
 KINDS = {"rnn": RNN, "gru": GRU, "lstm": LSTM}

@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minigrad import errors
-from minigrad.autograd import OPS, TensorBase
+from minigrad.autograd import OPS
+from minigrad.graph import TensorBase
 from minigrad.backward import initial_cotangents, slot
 from minigrad.convert import Conversions
 from minigrad.inspect.explain.description import GraphDescription, printable

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.array import NAMESPACES, Array, to_numpy
-from minigrad.autograd import Node, Op, TensorBase, enable_grad
 from minigrad.backward import Gradients, nodes_youngest_first, slot, vjp_of
+from minigrad.grad_mode import enable_grad
+from minigrad.graph import Node, Op, TensorBase
 from minigrad.inspect.explain.fold import tree
 
 SHOWN_IN_FULL = 12  # elements of an array whose numbers are written out

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad import Tensor, no_grad, zeros_like
-from minigrad.autograd import differentiable, mode, tensor_of, tensor_xp
+from minigrad.autograd import differentiable, tensor_xp
+from minigrad.grad_mode import mode
+from minigrad.graph import tensor_of
 
 from ...arguments import describe
 
