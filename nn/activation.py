@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad import Tensor, full
+from minigrad import Tensor, zeros
 
 from . import functional as F
 from .arguments import as_number, check_sizes, refuse_unsupported
 from .checked import checked
+from .init import constant_
 from .module import Module, Parameter
 
 
@@ -240,7 +241,11 @@ class PReLU(Module):
         self.num_parameters = num_parameters
         self.init = init
         check_sizes(type(self).__name__, 0, num_parameters=num_parameters)
-        self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
+        self.weight = Parameter(zeros((num_parameters,), device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        constant_(self.weight, self.init)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.prelu(input, self.weight)

@@ -238,13 +238,31 @@ class BatchNorm1d(Module):
         self.affine = affine
         self.track_running_stats = track_running_stats
         place = {"device": device, "dtype": dtype}
-        self.weight = Parameter(mg.ones(num_features, **place)) if affine else None
+        self.weight = Parameter(zeros(num_features, **place)) if affine else None
         self.bias = Parameter(zeros(num_features, **place)) if affine and bias else None
         is_kept = track_running_stats
         self.register_buffer("running_mean", zeros(num_features, **place) if is_kept else None)
-        self.register_buffer("running_var", mg.ones(num_features, **place) if is_kept else None)
+        self.register_buffer("running_var", zeros(num_features, **place) if is_kept else None)
         steps = zeros((), device=device, dtype=mg.int64) if is_kept else None
         self.register_buffer("num_batches_tracked", steps)
+        self.reset_parameters()
+
+    def reset_running_stats(self) -> None:
+        """A mean of 0 and a variance of 1, of no batch."""
+        for buffer, start in (
+            (self.running_mean, 0),
+            (self.running_var, 1),
+            (self.num_batches_tracked, 0),
+        ):
+            if buffer is not None:
+                init.constant_(buffer, start)
+
+    def reset_parameters(self) -> None:
+        self.reset_running_stats()
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
 
     @checked
     def forward(self, input: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from .arguments import (
 )
 from .cells import Recurrent, check_nonlinearity
 from .checked import checked
+from .module import Parameter
 from .utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 
@@ -67,9 +68,8 @@ class RNNBase(Recurrent):
             of `nn.utils.rnn`, for which the output is one too
     hx      (L·D,B,H), zeros by default, layer by layer, forward before backward
     lengths (B,), optional: row b ends after lengths[b] steps. Its outputs are 0 from there, its
-    last
-            state is that of its own last step, and its backward run starts there: a padded row
-            gives the same result as unpadded.
+            last state is that of its own last step, and its backward run starts there: a padded
+            row gives the same result as unpadded.
     output  (T,B,D·H), the last layer's state after each step;    h_n (L·D,B,H)
 
     Raises ValueError where a shape, a size or the lengths do not fit, TypeError for another dtype.
@@ -183,6 +183,11 @@ class RNNBase(Recurrent):
     def settings(self) -> dict[str, Any]:
         """The settings of `op` that are the layer's own."""
         return {}
+
+    @property
+    def all_weights(self) -> list[list[Parameter]]:
+        """The parameters, a list for each run."""
+        return [[w for w in self.weights(s) if w is not None] for s in self.suffixes]
 
     def initial_states(self, x: Tensor, hx: Any, has_batch: bool) -> list[States]:
         """The state that each run starts from, of tensors (B,H)."""

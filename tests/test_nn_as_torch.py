@@ -465,6 +465,11 @@ REFUSED = {
     "from torchtext.data import Field": "torchtext is not supported",
     "from torch.cuda.amp import autocast": "torch.cuda.amp is not supported: .* leave it out",
     "import torch\ntorch.autocast('cpu')": "torch.autocast is not supported: .* leave it out",
+    "import torch\ntorch.nn.Tanh().half()": "torch.nn.Module.half is not supported",
+    "import torch\nw = torch.ones(1)\ntorch.optim.SGD([w]).register_step_post_hook(print)": (
+        "torch.optim.Optimizer.register_step_post_hook is not supported"
+    ),
+    "import torch\ntorch.ones(1).logit()": "torch.Tensor.logit is not supported",
     "import torch\ntorch.ones(2, dtype=torch.float16)": "torch.float16 .*; use torch.float32",
     "import torch\ntorch.ones(2).reinforce(1)": "torch.Tensor.reinforce .*Categorical",
     "import torch.distributed as dist": "torch.distributed is .* train in one process",
@@ -501,6 +506,7 @@ import torch
 from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
 from torch.nn.modules.linear import Linear, NonDynamicallyQuantizableLinear
 from torch.nn.modules.rnn import LSTM
+from torch.optim.lr_scheduler import _LRScheduler
 
 x = torch.zeros(2, dtype=torch.float64)
 print(x.dtype, [x.dtype], f"{x.dtype}", x, type(x.dtype), torch.get_default_dtype())
@@ -543,7 +549,11 @@ print(torch.nn.LazyConv1d(3, 2), torch.nn.LazyConv2d(3, 2)(torch.ones(1, 2, 5, 5
 print(torch.nn.LazyBatchNorm1d()(torch.ones(4, 3)).shape)
 print(NonDynamicallyQuantizableLinear(1, 2).bias.shape)
 
-print(LSTM(2, 3, 2, bidirectional=True)._flat_weights_names)
+lstm = LSTM(2, 3, 2, bidirectional=True)
+print(lstm._flat_weights_names, lstm._all_weights, torch.nn.GRU(2, 3, bias=False)._all_weights)
+print([[tuple(w.shape) for w in run] for run in lstm.all_weights])
+print(lstm.__getattr__("bias_hh_l1_reverse").shape, hasattr(lstm, "weight"))
+print(issubclass(_LRScheduler, torch.optim.lr_scheduler.LRScheduler))
 print(torch.nn.functional.dropout2d(torch.ones(2, 3), training=False))
 
 probs = torch.tensor([[0.2, 0.3, 0.5], [0.5, 0.5, 1.0]], requires_grad=True)

@@ -764,6 +764,8 @@ def test_a_packed_sequence_goes_where_its_data_goes():
     packed = nn.utils.rnn.pack_sequence([mg.ones(2, 3)])
     assert packed.cpu().data.tolist() == packed.data.tolist()
     assert packed.to(mg.float64).data.dtype == mg.float64
+    assert packed.double().data.dtype == mg.float64
+    assert packed.double().float().data.dtype == mg.float32
 
 
 def test_one_hot_of_nothing_has_no_classes():

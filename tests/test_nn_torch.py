@@ -561,6 +561,26 @@ def test_running_statistics_of_a_batch_norm() -> None:
     )
 
 
+@pytest.mark.parametrize("method", ["reset_running_stats", "reset_parameters"])
+def test_layers_that_start_again(method: str) -> None:
+    for library, make_tensor in ((nn, mg.tensor), (torch.nn, torch.tensor)):
+        norm, slopes = library.BatchNorm1d(3), library.PReLU(2, 0.1)
+        untouched = library.BatchNorm1d(3, affine=False, track_running_stats=False)
+        norm(make_tensor(draw(5, 3)).float() + 1)
+        for param in (norm.weight, norm.bias, slopes.weight):
+            param.data.fill_(7.0)
+        getattr(norm, method)()
+        getattr(untouched, method)()
+        assert norm.running_mean.tolist() == [0.0] * 3
+        assert norm.running_var.tolist() == [1.0] * 3
+        assert int(norm.num_batches_tracked) == 0
+        is_reset = method == "reset_parameters"
+        assert norm.weight.tolist() == [1.0 if is_reset else 7.0] * 3
+        assert norm.bias.tolist() == [0.0 if is_reset else 7.0] * 3
+        slopes.reset_parameters()
+        assert slopes.weight.tolist() == pytest.approx([0.1] * 2)
+
+
 def test_the_masks_of_a_transformer() -> None:
     ours, theirs = (
         library.Transformer(4, 2, 1, 1, 6, dropout=0.0, batch_first=True)

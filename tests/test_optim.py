@@ -28,6 +28,13 @@ OPTIMIZERS: list[Any] = [
 gradients = arrays(np.float64, 4, elements=st.floats(-100, 100).filter(lambda v: abs(v) > 1e-3))
 
 
+class WrongRates(optim.lr_scheduler.LRScheduler):
+    """A schedule with more rates than there are groups."""
+
+    def get_lr(self) -> list[float]:
+        return [0.1, 0.2]
+
+
 def trained(optimizer: Any, p: Any, steps: int, start: int = 0) -> None:
     for step in range(start, start + steps):
         p.grad = mg.tensor(np.random.default_rng(step).standard_normal(p.shape), dtype=p.dtype)
@@ -326,6 +333,16 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
         lambda p: optim.lr_scheduler.ExponentialLR(optim.SGD([p]), "half"),
         TypeError,
         "^ExponentialLR: gamma: expected a number, got 'half'",
+    ),
+    "no rates": (
+        lambda p: optim.lr_scheduler.LRScheduler(optim.SGD([p])),
+        NotImplementedError,
+        "^LRScheduler has no rates: define `def get_lr",
+    ),
+    "rates": (
+        lambda p: WrongRates(optim.SGD([p])),
+        ValueError,
+        r"^WrongRates: get_lr: expected one lr for each of 1 groups, got \[0.1, 0.2\]",
     ),
     "no optimizer": (
         lambda p: optim.lr_scheduler.StepLR(p, 2),

@@ -255,7 +255,8 @@ def schedules(chosen: list[tuple[str, dict[str, Any]]], steps: int) -> None:
         assert [g["lr"] for g in mine.param_groups] == pytest.approx(
             [g["lr"] for g in his.param_groups], abs=1e-15
         )
-        assert my[-1].get_last_lr() == pytest.approx([g["lr"] for g in his.param_groups], abs=1e-15)
+        for mine_now, his_now in zip(my, its, strict=True):  # each says what it set itself
+            assert mine_now.get_last_lr() == pytest.approx(his_now.get_last_lr(), abs=1e-15)
         his.step()
         for scheduler in (*my, *its):
             scheduler.step()
@@ -277,6 +278,55 @@ def test_two_more_schedules_act_together() -> None:
     schedules([SCHEDULES[names["ConstantLR"]], SCHEDULES[names["PolynomialLR"]]], 5)
 
 
+def warm_up(base: Any) -> Any:
+    """A schedule of a user's own, as it is written for PyTorch."""
+
+    class WarmUp(base):  # type: ignore[misc]
+        def __init__(self, optimizer: Any, count: int, last_epoch: int = -1):
+            self.count = count
+            super().__init__(optimizer, last_epoch)
+
+        def get_lr(self) -> list[float]:
+            return [base * min(1, (self.last_epoch + 1) / self.count) for base in self.base_lrs]
+
+    return WarmUp
+
+
+def test_a_schedule_of_a_users_own() -> None:
+    ours, theirs = parameters((2,), (2,))
+    mine, his = optim.SGD(ours, lr=0.4), torch.optim.SGD(theirs, lr=0.4)
+    my = warm_up(optim.lr_scheduler.LRScheduler)(mine, 4)
+    its = warm_up(torch.optim.lr_scheduler.LRScheduler)(his, 4)
+    for _ in range(6):
+        assert my.get_last_lr() == its.get_last_lr() == [mine.param_groups[0]["lr"]]
+        his.step()
+        my.step()
+        its.step()
+    states = mine.state_dict(), my.state_dict()
+    resumed = warm_up(optim.lr_scheduler.LRScheduler)(mine, 4)
+    assert resumed.get_last_lr() == [0.1]
+    mine.load_state_dict(states[0])
+    resumed.load_state_dict(states[1])
+    assert resumed.last_epoch == 6 and resumed.get_last_lr() == [0.4]
+
+
+@pytest.mark.parametrize("name", [*SETTINGS, "LBFGS"])
+def test_an_optimizer_prints_as_pytorchs(name: str) -> None:
+    ours, theirs = parameters((3, 2), (4,))
+    for settings in SETTINGS.get(name, [{}, {"lr": 0.5, "max_iter": 8}]):
+        mine = getattr(optim, name)(ours, **settings)
+        his = getattr(torch.optim, name)(theirs, **settings)
+        assert repr(mine) == repr(his)
+    if name != "LBFGS":
+        mine, his = (
+            getattr(lib, name)([{"params": p[:1]}, {"params": p[1:], "lr": 0.3}], lr=0.5)
+            for lib, p in ((optim, ours), (torch.optim, theirs))
+        )
+        optim.lr_scheduler.StepLR(mine, 2)
+        torch.optim.lr_scheduler.StepLR(his, 2)
+        assert repr(mine) == repr(his)
+
+
 @given(
     metrics=st.lists(st.sampled_from([1.0, 0.9999, 0.99, 0.5, 2.0, -1.0]), min_size=3, max_size=15),
     mode=st.sampled_from(["min", "max"]),
@@ -295,6 +345,7 @@ def test_reduce_on_plateau(metrics: list[float], **settings: Any) -> None:
         my.step(metric)
         its.step(metric)
         assert mine.param_groups[0]["lr"] == pytest.approx(his.param_groups[0]["lr"], abs=1e-15)
+        assert my.get_last_lr() == pytest.approx(its.get_last_lr(), abs=1e-15)
 
 
 @given(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -36,7 +37,7 @@ from .own import (
     tensorboard,
     words,
 )
-from .own.methods import TENSOR_METHODS
+from .own.methods import MODULE_METHODS, OPTIMIZER_METHODS, TENSOR_METHODS
 
 # The modules of PyTorch's, and the modules here whose public names each has: the first one counts.
 # Those without any can be imported, as programs do that use them in one mode alone.
@@ -80,7 +81,7 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.nn.utils.rnn": [nn.utils.rnn],
     "torch.onnx": [],
     "torch.optim": [nn.optim],
-    "torch.optim.lr_scheduler": [lr_scheduler],
+    "torch.optim.lr_scheduler": [lr_scheduler, old.schedulers],
     "torch.random": [random],
     "torch.serialization": [serialization],
     "torch.utils": [],
@@ -224,11 +225,17 @@ def has_pytorch() -> bool:
     return sys.modules.get("torch", ROOT) is not ROOT
 
 
-def missing_method(tensor: minigrad.Tensor, name: str) -> Any:
-    """`Tensor.__getattr__`: raises MissingName for a method that PyTorch's tensors have."""
-    if name in TENSOR_METHODS:
-        raise MissingName(missing(f"torch.Tensor.{name}"))
-    raise AttributeError(f"'Tensor' object has no attribute {name!r}")
+def missing_method(path: str, names: frozenset[str]) -> Callable[[Any, str], Any]:
+    """`__getattr__` of a class that has these methods in PyTorch: raises MissingName for them."""
+
+    def get_attribute(instance: Any, name: str) -> Any:
+        if name in vars(instance):  # a program that calls `__getattr__` itself
+            return vars(instance)[name]
+        if name in names:
+            raise MissingName(missing(f"{path}.{name}"))
+        raise AttributeError(f"{type(instance).__name__!r} object has no attribute {name!r}")
+
+    return get_attribute
 
 
 def install() -> None:
@@ -237,10 +244,17 @@ def install() -> None:
     From then on tensors and dtypes are printed as PyTorch's, and a missing method says so.
     """
     minigrad.Tensor.__repr__ = printing.text_of  # type: ignore[method-assign, assignment]
-    minigrad.Tensor.__getattr__ = missing_method  # type: ignore[method-assign]
+    kinds: list[tuple[Any, str, frozenset[str]]] = [
+        (minigrad.Tensor, "torch.Tensor", TENSOR_METHODS),
+        (nn.Module, "torch.nn.Module", MODULE_METHODS),
+        (nn.optim.Optimizer, "torch.optim.Optimizer", OPTIMIZER_METHODS),
+    ]
+    for kind, path, names in kinds:
+        kind.__getattr__ = missing_method(path, names)
     minigrad.Tensor.grad_fn = property(printing.grad_fn)
     minigrad.Tensor.dtype = property(dtypes.of_tensor)  # type: ignore[assignment]
     nn.RNNBase._flat_weights_names = property(old.flat_weights_names)  # type: ignore[attr-defined]
+    nn.RNNBase._all_weights = property(old.all_weights)  # type: ignore[attr-defined]
     for name, method in tensor.METHODS.items():
         setattr(minigrad.Tensor, name, method)
     if not any([isinstance(finder, TorchFinder) for finder in sys.meta_path]):

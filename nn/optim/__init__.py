@@ -1,5 +1,6 @@
 """Optimizers, with PyTorch's names, defaults and numbers.
- `SGD(params, lr=0.1, momentum=0.9)`: params is an iterable of parameters, or of groups `{"params":
+
+`SGD(params, lr=0.1, momentum=0.9)`: params is an iterable of parameters, or of groups `{"params":
 [...], "lr": 0.01}` whose settings override the common ones. Each method is one function, its
 definition: the lines of its paper, from a parameter p, its gradient g (its negative with
 maximize=True), its state and the step t (from 1) to their next values. `minigrad.fast` has versions

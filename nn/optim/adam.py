@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .checks import refuse_unsupported
 from .optimizer import Optimizer, Params
 
@@ -39,7 +41,7 @@ class Adam(Optimizer):
         lr: float = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
-        weight_decay: float = 0.0,
+        weight_decay: float = 0,
         amsgrad: bool = False,
         *,
         foreach: bool | None = None,
@@ -96,3 +98,6 @@ class AdamW(Adam):
             differentiable=differentiable,
             fused=fused,
         )
+
+    def unsupported_settings(self) -> dict[str, Any]:
+        return {**super().unsupported_settings(), "decoupled_weight_decay": True}

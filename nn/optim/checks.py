@@ -25,8 +25,8 @@ WAYS_OUT = {
     "capturable": "leave it out, a step never waits for a GPU",
     "differentiable": "write the step with tensors: p - lr * grad(loss, p, create_graph=True)[0]",
     "decoupled_weight_decay": "use AdamW",
+    "line_search_fn": "leave it out, and choose lr",
 }
-
 
 SUMS_OF_SQUARES = {"exp_avg_sq", "square_avg", "sum"}  # states of which a step takes the root
 

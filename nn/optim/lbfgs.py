@@ -9,6 +9,7 @@ from minigrad import enable_grad
 from minigrad.array import NAMESPACES, Array
 
 from ..arguments import as_number, check_function, check_integers
+from .checks import refuse_unsupported
 from .optimizer import Optimizer, Params, parts_of
 
 
@@ -26,7 +27,7 @@ class LBFGS(Optimizer):
     def __init__(
         self,
         params: Params,
-        lr: float = 1.0,
+        lr: float = 1,
         max_iter: int = 20,
         max_eval: int | None = None,
         tolerance_grad: float = 1e-7,
@@ -34,11 +35,7 @@ class LBFGS(Optimizer):
         history_size: int = 100,
         line_search_fn: str | None = None,
     ):
-        if line_search_fn is not None:
-            raise NotImplementedError(
-                f"LBFGS: line_search_fn={line_search_fn!r} is not supported; leave it out, and "
-                "choose lr"
-            )
+        refuse_unsupported("LBFGS", line_search_fn=line_search_fn)
         check_integers("LBFGS", 1, max_iter=max_iter, history_size=history_size)
         if max_eval is not None:
             check_integers("LBFGS", 1, max_eval=max_eval)

@@ -7,109 +7,23 @@ As in PyTorch each next lr comes from the present one, so that several schedules
 from __future__ import annotations
 
 import math
-from copy import deepcopy
-from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
-
-import numpy as np
 
 from minigrad import Tensor
 
-from ..arguments import as_list, check_state, describe
-from .checks import has_numbers
+from ..arguments import as_list, describe
+from .scheduler import (
+    LRScheduler,
+    as_count,
+    as_number,
+    check_epoch,
+    check_word,
+    checked_groups,
+    present_lrs,
+)
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
-
-
-COUNTS = {"last_epoch", "num_bad_epochs", "cooldown_counter"}  # states that are never below 0
-
-
-class LRScheduler:
-    """`last_epoch` counts the steps, t. A subclass says in `next_lr` what the lr of step t is, from
-    that of t - 1.
-
-    last_epoch: only -1, a new training; NotImplementedError else. `load_state_dict` resumes one.
-    """
-
-    not_saved: ClassVar[set[str]] = {"optimizer"}  # what state_dict leaves out
-
-    def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
-        check_last_epoch(type(self).__name__, last_epoch)
-        self.optimizer = optimizer
-        self.last_epoch = last_epoch
-        checked_groups(self)
-        self.base_lrs: list[float] = []
-        self.step()
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Assign, unless a number, a list or the optimizer would become something else."""
-        check_held(type(self).__name__, name, vars(self).get(name), value)
-        is_number = getattr(value, "ndim", None) == 0
-        super().__setattr__(name, value.item() if is_number else value)
-
-    def take_new_groups(self) -> None:
-        """Keep the lr of step 0 of each group, also of those that were added since."""
-        for group in self.optimizer.param_groups[len(self.base_lrs) :]:
-            self.base_lrs.append(group.setdefault("initial_lr", group["lr"]))
-
-    def next_lr(self, lr: float, base: float, t: int) -> float:
-        """The lr of step t. lr: that of step t - 1; base: that of step 0."""
-        raise NotImplementedError
-
-    def step(self, epoch: None = None) -> None:
-        """Set the lr of the next epoch. Raises NotImplementedError where an epoch is given."""
-        check_epoch(type(self).__name__, epoch)
-        self.take_new_groups()
-        self.last_epoch += 1
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            as_number(type(self).__name__, "lr", group["lr"])
-            group["lr"] = self.next_lr(group["lr"], base, self.last_epoch)
-
-    def get_last_lr(self) -> list[float]:
-        """The present lr of each group."""
-        return [group["lr"] for group in self.optimizer.param_groups]
-
-    def state_dict(self) -> dict[str, Any]:
-        """Its numbers; the learning rates themselves are in the optimizer's state_dict."""
-        self.take_new_groups()
-        kept = {key: value for key, value in vars(self).items() if key not in self.not_saved}
-        return deepcopy(kept)
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it
-        does not fit.
-        """
-        name = type(self).__name__
-        check_state(name, state_dict)
-        own = self.state_dict()
-        if state_dict.keys() != own.keys():
-            expected = ", ".join(own)
-            got = ", ".join(map(str, state_dict))
-            raise ValueError(f"{name}: load_state_dict: expected {expected}, got {got}")
-        for key, value in state_dict.items():
-            if not has_numbers(value) or np.shape(value) != np.shape(own[key]):
-                raise ValueError(
-                    f"{name}: load_state_dict: {key}: expected numbers as in {own[key]!r}, "
-                    f"got {describe(value)}"
-                )
-            if np.isnan(value).any() or (key in COUNTS and value < 0):
-                raise ValueError(
-                    f"{name}: load_state_dict: {key}: expected numbers that can occur, "
-                    f"got {value!r}"
-                )
-        for key, value in state_dict.items():
-            setattr(self, key, value.tolist() if isinstance(value, Tensor) else deepcopy(value))
-
-
-def checked_groups(scheduler: Any) -> list[dict[str, Any]]:
-    """The optimizer's groups. Raises TypeError where it has none."""
-    groups = getattr(scheduler.optimizer, "param_groups", None)
-    if groups is None:
-        name = type(scheduler).__name__
-        got = type(scheduler.optimizer).__name__
-        raise TypeError(f"{name}: optimizer: expected an optimizer of nn.optim, got {got}")
-    return groups
 
 
 class StepLR(LRScheduler):
@@ -165,37 +79,31 @@ class LambdaLR(LRScheduler):
     The functions are not saved.
     """
 
-    not_saved: ClassVar[set[str]] = {"optimizer", "lr_lambdas"}
+    not_saved: ClassVar[set[str]] = {*LRScheduler.not_saved, "lr_lambdas"}
 
     def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1):
         self.optimizer = optimizer
         self.lr_lambdas = as_functions(self, lr_lambda)
         super().__init__(optimizer, last_epoch)
 
-    def step(self, epoch: None = None) -> None:
-        """Set the lr of the next epoch. Raises NotImplementedError where an epoch is given."""
-        check_epoch(type(self).__name__, epoch)
-        self.take_new_groups()
-        self.last_epoch += 1
-        rows = zip(self.optimizer.param_groups, self.base_lrs, self.lr_lambdas, strict=True)
-        for group, base, function in rows:
-            group["lr"] = self.lr_of(function, group["lr"], base)
+    def get_lr(self) -> list[float]:
+        return [base * factor for base, factor in zip(self.base_lrs, self.factors())]
 
-    def lr_of(self, function: Any, lr: float, base: float) -> float:
-        """The lr of the present step. lr: that of the step before; base: that of step 0."""
-        return base * self.factor_by(function)
-
-    def factor_by(self, function: Any) -> float:
+    def factors(self) -> list[float]:
         """What lr_lambda says at the present step. Raises TypeError where it is no number."""
-        value = function(self.last_epoch)
-        return float(as_number(type(self).__name__, "what lr_lambda returned", value))
+        name = type(self).__name__
+        found = [function(self.last_epoch) for function in self.lr_lambdas]
+        return [float(as_number(name, "what lr_lambda returned", value)) for value in found]
 
 
 class MultiplicativeLR(LambdaLR):
     """lr_t = lr_{t-1} f(t), f being `lr_lambda`, or one function for each group in a list."""
 
-    def lr_of(self, function: Any, lr: float, base: float) -> float:
-        return lr * self.factor_by(function) if self.last_epoch > 0 else lr
+    def get_lr(self) -> list[float]:
+        rates = present_lrs(self)
+        if self.last_epoch == 0:
+            return rates
+        return [lr * factor for lr, factor in zip(rates, self.factors())]
 
 
 class ConstantLR(LRScheduler):
@@ -299,9 +207,7 @@ class CosineAnnealingLR(LRScheduler):
         if t == 0:
             return lr
         was_at_eta_min = (t - 1) % (2 * self.T_max) == self.T_max
-        if (
-            was_at_eta_min
-        ):  # there height(t - 1) is 0, and the recursion would stay: start from base
+        if was_at_eta_min:  # height(t - 1) is 0, and the recursion would stay: start from base
             return lr + (base - self.eta_min) * self.height(t) / 2
         return self.eta_min + (lr - self.eta_min) * self.height(t) / self.height(t - 1)
 
@@ -368,6 +274,7 @@ class ReduceLROnPlateau(LRScheduler):
             self.reduce_lr()
             self.cooldown_counter = self.cooldown
             self.num_bad_epochs = 0
+        self.last_lrs = tuple(present_lrs(self))
 
     def is_better(self, metric: float) -> bool:
         """Whether metric is better than the best by more than the threshold."""
@@ -377,10 +284,9 @@ class ReduceLROnPlateau(LRScheduler):
 
     def reduce_lr(self) -> None:
         """lr · factor in every group, not below min_lr."""
-        for group in self.optimizer.param_groups:
-            as_number(type(self).__name__, "lr", group["lr"])
-            lr = max(group["lr"] * self.factor, self.min_lr)
-            if group["lr"] - lr > self.eps:
+        for group, before in zip(self.optimizer.param_groups, present_lrs(self), strict=True):
+            lr = max(before * self.factor, self.min_lr)
+            if before - lr > self.eps:
                 group["lr"] = lr
 
 
@@ -398,67 +304,3 @@ def as_functions(scheduler: Any, given: Any) -> list[Any]:
         if not callable(function):
             raise TypeError(f"{name}: lr_lambda: expected a function, got {describe(function)}")
     return functions
-
-
-def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
-    """Raise TypeError where an attribute of a scheduler would become of another kind."""
-    if isinstance(existing, Real):
-        as_number(scheduler, name, value)
-    if name == "last_epoch" and not (isinstance(value, Integral) and int(value) >= -1):
-        got = describe(value)
-        raise ValueError(f"{scheduler}: last_epoch: expected a count of steps from -1, got {got}")
-    if name == "step_size" and existing is not None:
-        as_count(scheduler, name, value)
-    if isinstance(existing, list):
-        is_free = name == "milestones"
-        are_alike = isinstance(value, list) and (is_free or len(value) == len(existing))
-        if not are_alike or not all([isinstance(v, Real) or callable(v) for v in value]):
-            raise TypeError(
-                f"{scheduler}: {name}: expected a list of {len(existing)} numbers or functions, "
-                f"got {describe(value)}"
-            )
-    is_one = getattr(value, "param_groups", None) is not None
-    if hasattr(existing, "param_groups") and not is_one:
-        got = describe(value)
-        raise TypeError(f"{scheduler}: {name}: expected an optimizer of nn.optim, got {got}")
-
-
-def check_epoch(name: str, epoch: Any) -> None:
-    """Raise NotImplementedError where step is to go to an epoch."""
-    if epoch is not None:
-        raise NotImplementedError(
-            f"{name}: step: epoch={describe(epoch)} is not supported; "
-            "call step() once after each epoch"
-        )
-
-
-def check_last_epoch(name: str, last_epoch: Any) -> None:
-    """Raise NotImplementedError where a training is to go on from an epoch."""
-    if not isinstance(last_epoch, Real) or last_epoch != -1:
-        raise NotImplementedError(
-            f"{name}: last_epoch={describe(last_epoch)} is not supported; "
-            "make the scheduler anew and use load_state_dict to go on"
-        )
-
-
-def as_number(name: str, key: str, value: Any) -> Any:
-    """One number, NumPy's as Python's own. Raises TypeError where it is none."""
-    number = value.item() if getattr(value, "ndim", None) == 0 else value
-    if not isinstance(number, Real):
-        raise TypeError(f"{name}: {key}: expected a number, got {describe(value)}")
-    return number
-
-
-def check_word(name: str, key: str, value: Any, *words: str) -> None:
-    """Raise ValueError where a setting is none of the words."""
-    if not isinstance(value, str) or value not in words:
-        expected = " or ".join(map(repr, words))
-        raise ValueError(f"{name}: {key}: expected {expected}, got {describe(value)}")
-
-
-def as_count(name: str, key: str, value: Any) -> Any:
-    """A number of at least 1. Raises TypeError where it is no number, ValueError where below."""
-    number = as_number(name, key, value)
-    if not number >= 1:
-        raise ValueError(f"{name}: {key}: expected at least 1, got {describe(value)}")
-    return number

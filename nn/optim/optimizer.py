@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from functools import partial
@@ -187,6 +188,20 @@ class Optimizer:
             for array, value in zip((p, *state), values):
                 if array is not None:
                     array[...] = value
+
+    def unsupported_settings(self) -> dict[str, Any]:
+        """The settings that PyTorch has besides, with the one value that each has here."""
+        arguments = inspect.signature(type(self)).parameters
+        return {key: arguments[key].default for key in checks.WAYS_OUT if key in arguments}
+
+    def __repr__(self) -> str:
+        text = f"{type(self).__name__} ("
+        for number, group in enumerate(self.param_groups):
+            settings = {**self.unsupported_settings(), **group}
+            text += f"\nParameter Group {number}\n"
+            for key in sorted(settings.keys() - {"params"}):
+                text += f"    {key}: {settings[key]}\n"
+        return f"{text})"
 
     def state_dict(self) -> dict[str, Any]:
         """All that `load_state_dict` needs to go on later; a parameter is named by its number.

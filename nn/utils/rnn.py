@@ -123,6 +123,12 @@ class PackedSequence(PackedParts):
     def cuda(self) -> PackedSequence:
         return self.to("cuda")
 
+    def float(self) -> PackedSequence:
+        return self.to(np.dtype("float32"))
+
+    def double(self) -> PackedSequence:
+        return self.to(np.dtype("float64"))
+
 
 def check_order(sorted_indices: Tensor) -> None:
     """Raise where what PackedSequence is given as sorted_indices is no order of the sequences."""

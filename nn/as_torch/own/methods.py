@@ -1,4 +1,8 @@
-"""The public names of PyTorch's tensors that no list, array, module or optimizer has, too."""
+"""Names of PyTorch's methods, for what is said of one that is not here.
+
+TENSOR_METHODS: of tensors, without those that a list, an array, a module or an optimizer has, too.
+MODULE_METHODS, OPTIMIZER_METHODS: of modules and optimizers, those that are not here.
+"""
 
 TENSOR_METHODS = frozenset(
     """
@@ -57,4 +61,21 @@ TENSOR_METHODS = frozenset(
     unique_consecutive unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_
     untyped_storage vdot view_as volatile vsplit where xlogy xlogy_ zero_
 """.split()
+)
+
+MODULE_METHODS = frozenset(
+    """
+    bfloat16 compile get_extra_state half ipu mtia register_backward_hook
+    register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_state_dict_post_hook register_state_dict_pre_hook
+    set_extra_state set_submodule share_memory to_empty type xpu
+    """.split()
+)
+
+OPTIMIZER_METHODS = frozenset(
+    """
+    register_load_state_dict_post_hook register_load_state_dict_pre_hook
+    register_state_dict_post_hook register_state_dict_pre_hook register_step_post_hook
+    register_step_pre_hook share_memory
+    """.split()
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from types import ModuleType
 
 from ... import init, layers, utils
-from ...module import Module
+from ...optim.scheduler import LRScheduler
+from ...recurrent import RNNBase
 
 
 def without_underscore(module: ModuleType, names: str) -> ModuleType:
@@ -28,7 +29,16 @@ vars(linear).update(
     NonDynamicallyQuantizableLinear=layers.Linear, __all__=["NonDynamicallyQuantizableLinear"]
 )
 
+schedulers = ModuleType("old", doc=__doc__)
+vars(schedulers).update(_LRScheduler=LRScheduler, __all__=["_LRScheduler"])
 
-def flat_weights_names(layer: Module) -> list[str]:
+
+def flat_weights_names(layer: RNNBase) -> list[str]:
     """`_flat_weights_names` of a recurrent layer: the names of its parameters, layer by layer."""
     return [name for name, _ in layer.named_parameters()]
+
+
+def all_weights(layer: RNNBase) -> list[list[str]]:
+    """`_all_weights` of a recurrent layer: the same, a list for each layer and direction."""
+    names = flat_weights_names(layer)
+    return [[name for name in names if name.endswith(suffix)] for suffix in layer.suffixes]

@@ -1,0 +1,198 @@
+"""What all learning-rate schedules share: the count of steps, saving and loading, their checks."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from minigrad import Tensor
+
+from ..arguments import as_list, check_state, describe
+from .checks import has_numbers
+
+if TYPE_CHECKING:
+    from .optimizer import Optimizer
+
+
+COUNTS = {"last_epoch", "num_bad_epochs", "cooldown_counter"}  # states that are never below 0
+
+
+class LRScheduler:
+    """`last_epoch` counts the steps, t. A subclass says in `next_lr` what the lr of step t is, from
+    that of t - 1; or in `get_lr` those of all groups.
+
+    last_epoch: only -1, a new training; NotImplementedError else. `load_state_dict` resumes one.
+    """
+
+    not_saved: ClassVar[set[str]] = {"optimizer", "last_lrs"}  # what state_dict leaves out
+    last_lrs: tuple[float, ...] = ()  # of the last step, one for each group
+
+    def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
+        check_last_epoch(type(self).__name__, last_epoch)
+        self.optimizer = optimizer
+        self.last_epoch = last_epoch
+        checked_groups(self)
+        self.base_lrs: list[float] = []
+        self.step()
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign, unless a number, a list or the optimizer would become something else."""
+        check_held(type(self).__name__, name, vars(self).get(name), value)
+        is_number = getattr(value, "ndim", None) == 0
+        super().__setattr__(name, value.item() if is_number else value)
+
+    def take_new_groups(self) -> None:
+        """Keep the lr of step 0 of each group, also of those that were added since."""
+        for group in self.optimizer.param_groups[len(self.base_lrs) :]:
+            self.base_lrs.append(group.setdefault("initial_lr", group["lr"]))
+
+    def next_lr(self, lr: float, base: float, t: int) -> float:
+        """The lr of step t. lr: that of step t - 1; base: that of step 0."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no rates: define `def get_lr(self)`, a list of one for "
+            "each group"
+        )
+
+    def get_lr(self) -> list[float]:
+        """The lr of each group at step `last_epoch`."""
+        rates = present_lrs(self)
+        bases = self.base_lrs
+        return [self.next_lr(lr, b, self.last_epoch) for lr, b in zip(rates, bases, strict=True)]
+
+    def step(self, epoch: None = None) -> None:
+        """Set the lr of the next epoch. Raises NotImplementedError where an epoch is given."""
+        check_epoch(type(self).__name__, epoch)
+        self.take_new_groups()
+        self.last_epoch += 1
+        self.last_lrs = as_rates(self, self.get_lr())
+        for group, lr in zip(self.optimizer.param_groups, self.last_lrs, strict=True):
+            group["lr"] = lr
+
+    def get_last_lr(self) -> list[float]:
+        """What the last step set the lr of each group to; the present ones, before any step."""
+        return list(self.last_lrs or present_lrs(self))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Its numbers; the learning rates themselves are in the optimizer's state_dict."""
+        self.take_new_groups()
+        kept = {key: value for key, value in vars(self).items() if key not in self.not_saved}
+        return deepcopy(kept)
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it
+        does not fit.
+        """
+        name = type(self).__name__
+        check_state(name, state_dict)
+        own = self.state_dict()
+        if state_dict.keys() != own.keys():
+            expected = ", ".join(own)
+            got = ", ".join(map(str, state_dict))
+            raise ValueError(f"{name}: load_state_dict: expected {expected}, got {got}")
+        for key, value in state_dict.items():
+            if not has_numbers(value) or np.shape(value) != np.shape(own[key]):
+                raise ValueError(
+                    f"{name}: load_state_dict: {key}: expected numbers as in {own[key]!r}, "
+                    f"got {describe(value)}"
+                )
+            if np.isnan(value).any() or (key in COUNTS and value < 0):
+                raise ValueError(
+                    f"{name}: load_state_dict: {key}: expected numbers that can occur, "
+                    f"got {value!r}"
+                )
+        for key, value in state_dict.items():
+            setattr(self, key, value.tolist() if isinstance(value, Tensor) else deepcopy(value))
+        self.last_lrs = ()
+
+
+def checked_groups(scheduler: Any) -> list[dict[str, Any]]:
+    """The optimizer's groups. Raises TypeError where it has none."""
+    groups = getattr(scheduler.optimizer, "param_groups", None)
+    if groups is None:
+        name = type(scheduler).__name__
+        got = type(scheduler.optimizer).__name__
+        raise TypeError(f"{name}: optimizer: expected an optimizer of nn.optim, got {got}")
+    return groups
+
+
+def present_lrs(scheduler: LRScheduler) -> list[float]:
+    """The lr of each group. Raises TypeError where one is no number."""
+    name = type(scheduler).__name__
+    return [as_number(name, "lr", group["lr"]) for group in scheduler.optimizer.param_groups]
+
+
+def as_rates(scheduler: LRScheduler, found: Any) -> tuple[float, ...]:
+    """What get_lr returned. Raises TypeError or ValueError where it is no rate for each group."""
+    name = type(scheduler).__name__
+    rates = as_list(name, "get_lr", found, lambda lr: as_number(name, "get_lr", lr))
+    count = len(scheduler.optimizer.param_groups)
+    if len(rates) != count:
+        raise ValueError(f"{name}: get_lr: expected one lr for each of {count} groups, got {rates}")
+    return tuple([as_number(name, "get_lr", lr) for lr in rates])
+
+
+def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
+    """Raise TypeError where an attribute of a scheduler would become of another kind."""
+    if isinstance(existing, Real):
+        as_number(scheduler, name, value)
+    if name == "last_epoch" and not (isinstance(value, Integral) and int(value) >= -1):
+        got = describe(value)
+        raise ValueError(f"{scheduler}: last_epoch: expected a count of steps from -1, got {got}")
+    if name == "step_size" and existing is not None:
+        as_count(scheduler, name, value)
+    if isinstance(existing, list):
+        is_free = name == "milestones"
+        are_alike = isinstance(value, list) and (is_free or len(value) == len(existing))
+        if not are_alike or not all([isinstance(v, Real) or callable(v) for v in value]):
+            raise TypeError(
+                f"{scheduler}: {name}: expected a list of {len(existing)} numbers or functions, "
+                f"got {describe(value)}"
+            )
+    is_one = getattr(value, "param_groups", None) is not None
+    if hasattr(existing, "param_groups") and not is_one:
+        got = describe(value)
+        raise TypeError(f"{scheduler}: {name}: expected an optimizer of nn.optim, got {got}")
+
+
+def check_epoch(name: str, epoch: Any) -> None:
+    """Raise NotImplementedError where step is to go to an epoch."""
+    if epoch is not None:
+        raise NotImplementedError(
+            f"{name}: step: epoch={describe(epoch)} is not supported; "
+            "call step() once after each epoch"
+        )
+
+
+def check_last_epoch(name: str, last_epoch: Any) -> None:
+    """Raise NotImplementedError where a training is to go on from an epoch."""
+    if not isinstance(last_epoch, Real) or last_epoch != -1:
+        raise NotImplementedError(
+            f"{name}: last_epoch={describe(last_epoch)} is not supported; "
+            "make the scheduler anew and use load_state_dict to go on"
+        )
+
+
+def as_number(name: str, key: str, value: Any) -> Any:
+    """One number, NumPy's as Python's own. Raises TypeError where it is none."""
+    number = value.item() if getattr(value, "ndim", None) == 0 else value
+    if not isinstance(number, Real):
+        raise TypeError(f"{name}: {key}: expected a number, got {describe(value)}")
+    return number
+
+
+def check_word(name: str, key: str, value: Any, *words: str) -> None:
+    """Raise ValueError where a setting is none of the words."""
+    if not isinstance(value, str) or value not in words:
+        expected = " or ".join(map(repr, words))
+        raise ValueError(f"{name}: {key}: expected {expected}, got {describe(value)}")
+
+
+def as_count(name: str, key: str, value: Any) -> Any:
+    """A number of at least 1. Raises TypeError where it is no number, ValueError where below."""
+    number = as_number(name, key, value)
+    if not number >= 1:
+        raise ValueError(f"{name}: {key}: expected at least 1, got {describe(value)}")
+    return number
