@@ -9,7 +9,8 @@ Float32 without TF32, which PyTorch would use for cuDNN's layers unless told oth
 held to one another first. Then the two take turns, each call between two events on the device's own
 clock; first calls, in which kernels are compiled and graphs captured, are not timed. Beside that,
 the time until a call returns (host) and that of what it launched (device): see gpu_clock.py. At the
-end the tests that need a GPU run, and compute-sanitizer: see gpu_checks.py.
+end the tests that need a GPU run, and compute-sanitizer: see gpu_checks.py. The workloads run in a
+process of their own (gpu_apart.py), so that one that fails costs none of the others.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ import argparse
 import datetime
 import importlib.metadata
 import json
+import math
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.goals import Rows, check, group, worst
+from benchmarks.gpu_apart import Found, run_apart, tell
 from benchmarks.gpu_checks import run_checks
 from benchmarks.gpu_clock import Clock
 from benchmarks.gpu_work import Call, OnGpu, each_kernel_once, workloads
@@ -40,6 +43,8 @@ from benchmarks.report import amount, cells, processor, table
 
 HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
 LIMIT = 100.0  # seconds after which no further workload is begun
+IN_ALL, FOR_CHECKS = 175.0, 45.0  # seconds of the command; at least so many of them for the checks
+BROKEN = 3  # what a worker ends with where its device takes no more work
 ROUNDS, WARM, AT_LEAST = 11, 5, 0.04  # turns; calls before them; seconds of a turn
 TOLERANCE = 2e-3  # of the largest number of an array: sums of thousands of float32 in another order
 # after steps of Adam, which makes much of little where a gradient is near 0; and with TF32
@@ -55,6 +60,7 @@ GOALS = [  # text, group of rows, ratio
     ("3. training on the copy task and the sentiment network: at most 0.8", "training", 0.8),
     ("4. large products: at most 1.1", "products", 1.1),
 ]
+ALONE = "PyTorch: it is not installed, or not for CUDA, so nothing is compared"
 HEADER = "workload", OURS, REFERENCE, "ratio", "host", "device", "PyTorch: host", "device"
 
 # Measuring
@@ -103,23 +109,56 @@ def run(
     libraries: Sequence[Library],
     clock: Any,
     tf32: bool = False,
-) -> tuple[Rows, list[str]]:
-    """The rows, and what was refused or left out, and why."""
-    rows, problems, began = [], [], time.perf_counter()
-    for kind, name, job in workloads(quick):
-        if time.perf_counter() - began > LIMIT:
-            problems.append(f"{name}: left out, since {LIMIT:.0f} s had passed")
+    begin: int = 0,
+    until: float = math.inf,
+) -> Iterator[dict[str, Any]]:
+    """What happens to each workload from number `begin` on: events, as gpu_apart.py has them.
+
+    until: the time after which none is begun.
+    """
+    for number, (kind, name, job) in enumerate(workloads(quick)):
+        if number < begin:
+            continue
+        if time.time() > until:
+            yield {"problems": [f"{name}: left out, since {LIMIT:.0f} s had passed"]}
             continue
         print(name, file=sys.stderr, flush=True)
+        yield {"begins": number, "name": name}
         try:
             tolerance = ROUGHLY if tf32 or kind == "training" else TOLERANCE
             calls = {library.name: job(library) for library in libraries}
+            calls = {name: call for name, call in calls.items() if call is not None}
             found = measure(calls, clock, 2 if quick else ROUNDS, tolerance)
-            rows.append({"group": kind, "name": name, "title": name, **found})
+            yield {"row": {"group": kind, "name": name, "title": name, **found}}
         except Exception as error:
             why = "the results differ" if isinstance(error, Disagreement) else type(error).__name__
-            problems.append(f"{name}: refused: {why}: {error}")
-    return rows, problems
+            yield {"problems": [f"{name}: refused: {why}: {error}"]}
+
+
+def work(options: argparse.Namespace) -> None:
+    """What a worker does: tell about the device, then run its workloads."""
+    import cupy
+
+    file, begin = Path(options.worker[0]), int(options.worker[1])
+    libraries = gpu_twins(options.tf32)
+    torch = libraries[-1].torch if len(libraries) > 1 else None
+    tell(file, about={**device_conditions(cupy.cuda), "versions": versions(torch)})
+    clock = Clock(cupy)
+    if torch is None and begin == 0:
+        tell(file, problems=[ALONE])
+    for event in run(options.quick, libraries, clock, options.tf32, begin, options.until):
+        tell(file, **event)
+        if "problems" in event and not is_usable(clock):
+            sys.exit(BROKEN)
+
+
+def is_usable(clock: Any) -> bool:
+    """Whether the device still does what it is told."""
+    try:
+        clock.wait()
+    except Exception:
+        return False
+    return True
 
 
 # What came out
@@ -155,22 +194,26 @@ def driver_version() -> str:
     ).lstrip()
 
 
-def conditions(
-    device: dict[str, str], torch: Any, tf32: bool, checks: dict[str, str], seconds: float
-) -> dict[str, str]:
-    versions = [f"Python {platform.python_version()}", f"NumPy {np.__version__}"]
+def versions(torch: Any) -> str:
+    """Those of Python and of what takes part."""
+    found = [f"Python {platform.python_version()}", f"NumPy {np.__version__}"]
     for package in ("cupy-cuda12x", "cupy-cuda13x"):
         try:
-            versions.append(f"{package} {importlib.metadata.version(package)}")
+            found.append(f"{package} {importlib.metadata.version(package)}")
         except importlib.metadata.PackageNotFoundError:
             continue
     if torch is not None:
-        versions.append(f"PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}")
+        found.append(f"PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}")
+    return ", ".join(found)
+
+
+def conditions(
+    device: dict[str, str], tf32: bool, checks: dict[str, str], seconds: float
+) -> dict[str, str]:
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         **device,
         "host": f"{processor()}, {os.cpu_count()} cores",
-        "versions": ", ".join(versions),
         "products": "TF32" if tf32 else "float32, without TF32",
         "taking turns": f"{ROUNDS} rounds of at least {AT_LEAST} s, timed by events of the device",
         **checks,
@@ -225,6 +268,8 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--kernels", action="store_true", help="run each kernel once, and nothing else"
     )
+    parser.add_argument("--worker", nargs=2, metavar=("FILE", "BEGIN"), help=argparse.SUPPRESS)
+    parser.add_argument("--until", type=float, default=math.inf, help=argparse.SUPPRESS)
     parser.add_argument(
         "--out",
         type=Path,
@@ -262,32 +307,37 @@ def main() -> None:
         )
     if options.kernels:
         return each_kernel_once()
-    import cupy
-
-    libraries = gpu_twins(options.tf32)
+    if options.worker:
+        return work(options)
     out = options.out or (PART if options.quick or options.tf32 else HERE)
     out.mkdir(parents=True, exist_ok=True)
-    rows, problems = run(options.quick, libraries, Clock(cupy), options.tf32)
-    if len(libraries) == 1:
-        problems.append("PyTorch: it is not installed, or not for CUDA, so nothing is compared")
     PART.mkdir(parents=True, exist_ok=True)
-    checks = {} if options.quick else run_checks(PART)
-    torch = libraries[-1].torch if len(libraries) > 1 else None
-    about = conditions(
-        device_conditions(cupy.cuda), torch, options.tf32, checks, time.perf_counter() - began
-    )
-    text, everything = (
-        report(rows, about, problems),
-        {"conditions": about, "rows": rows, "problems": problems},
-    )
+    found = run_apart(worker(options), PART / "gpu_rows.jsonl")
+    left = max(FOR_CHECKS, IN_ALL - (time.perf_counter() - began))
+    checks = {} if options.quick else run_checks(PART, left)
+    about = conditions(found.about, options.tf32, checks, time.perf_counter() - began)
+    write(out, found, about)
+    failed = [said for said in checks.values() if said.startswith("failed")]
+    if failed or any("refused" in line for line in found.problems):
+        sys.exit(1)
+
+
+def worker(options: argparse.Namespace) -> list[str]:
+    """The command of a worker, but for its file and the number that it begins with."""
+    flags = ["--quick"] * options.quick + ["--tf32"] * options.tf32
+    until = ["--until", str(time.time() + LIMIT)]
+    return [sys.executable, "-m", "benchmarks.gpu", *flags, *until, "--worker"]
+
+
+def write(out: Path, found: Found, about: dict[str, str]) -> None:
+    """Print the report, and leave it in `out`."""
+    text = report(found.rows, about, found.problems)
+    everything = {"conditions": about, "rows": found.rows, "problems": found.problems}
     (out / "RESULTS_GPU.md").write_text(text, "utf-8")
     (out / "results_gpu.json").write_text(
         json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8"
     )
     print(text)
-    failed = [said for said in checks.values() if said.startswith("failed")]
-    if failed or any("refused" in line for line in problems):
-        sys.exit(1)
 
 
 if __name__ == "__main__":

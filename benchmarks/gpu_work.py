@@ -11,6 +11,7 @@ import numpy as np
 
 from benchmarks.layers import twin
 from benchmarks.libraries import Library, state_of, twins
+from benchmarks.measure import REFERENCE
 from benchmarks.training import Classifier, train
 
 LESSON = 100, 500, 32, 64  # T, B, I, H
@@ -21,10 +22,11 @@ LAYERS = [
     ("middle", (50, 64, 128, 256)),
     ("large", (100, 256, 512, 1024)),
 ]
+BLOCKS = 4, 2, 1  # sequences of a block, as in minigrad/fast/gpu/fit.py
 LINEAR = (8192, 4096, 4096), (25600, 1024, 4096)  # rows, in, out
 
 Call = Callable[[], dict[str, Any]]
-Job = Callable[[Library], Call]
+Job = Callable[[Library], Call | None]  # None: this library does not take part
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ def workloads(quick: bool) -> Iterator[tuple[str, str, Job]]:
     for shape in [(64, 32, 48)] if quick else LINEAR:
         yield "products", f"Linear {','.join(map(str, shape))}", linear(*shape)
     yield "others", "Adam, 40 matrices of 256 by 256", adam(4 if quick else 40)
+    for kind in ("LSTM", "GRU", "RNN"):
+        for rows in BLOCKS:
+            name = f"{title(kind, lesson)}, blocks of {rows}"
+            yield "blocks", name, with_blocks_of(rows, layer(kind, lesson))
 
 
 def title(kind: str, size: tuple[int, ...]) -> str:
@@ -89,6 +95,29 @@ def layer(kind: str, size: tuple[int, ...], lengths: bool = False, **settings: A
     ends = np.append(T, rng.integers(1, T + 1, B - 1)) if lengths else None
 
     return lambda library: twin(library, kind, weights, x, g, ends, **settings)
+
+
+def with_blocks_of(rows: int, job: Job) -> Job:
+    """minigrad alone, with at most so many sequences in a block of a kernel of all steps."""
+    from minigrad.fast.gpu import fit as fitting
+
+    def started(library: Library) -> Call | None:
+        if library.name == REFERENCE:
+            return None
+        call = job(library)
+
+        def run() -> dict[str, Any]:
+            fitting.fit.cache_clear()
+            fitting.ROWS = tuple(n for n in BLOCKS if n <= rows)
+            try:
+                return call()
+            finally:
+                fitting.ROWS = BLOCKS
+                fitting.fit.cache_clear()
+
+        return run
+
+    return started
 
 
 def copy_task(kind: str, T: int, steps: int) -> Job:

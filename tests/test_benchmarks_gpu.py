@@ -13,9 +13,10 @@ import pytest
 import strict_device
 
 import minigrad as mg
-from benchmarks import gpu, gpu_checks, gpu_work
+from benchmarks import gpu, gpu_apart, gpu_checks, gpu_work
 from benchmarks.gpu_clock import Clock
 from benchmarks.libraries import twins
+from minigrad.fast.gpu import fit as fitting
 
 ROOT = Path(__file__).resolve().parent.parent
 QUICK = list(gpu_work.workloads(quick=True))
@@ -67,6 +68,10 @@ def test_a_workload_is_the_same_in_both_libraries(group: str, name: str, job: An
         "torch", reason="PyTorch is not installed, so there is nothing to compare with"
     )
     calls = {library.name: job(library) for library in twins()}
+    if group == "blocks":
+        assert calls.pop("PyTorch") is None
+        assert gpu.measure(calls, FixedClock(), rounds=3)["values"]["minigrad"]["median"] == 1
+        return
     row = gpu.measure(calls, FixedClock(calls["minigrad"]), rounds=3)
     assert row["host"] == {"minigrad": 0.5, "PyTorch": 0.5} and row["device"]["PyTorch"] is None
     assert row["ratios"]["minigrad"]["median"] == 2 and row["values"]["PyTorch"]["median"] == 1
@@ -86,7 +91,18 @@ def test_the_sizes_are_those_of_the_goals() -> None:
     for group, words in (("lengths", "with lengths"), ("directions", "two directions")):
         names = [name for kind, name in found if kind == group]
         assert names == [f"{kind} 100,500,32,64, {words}" for kind in ("LSTM", "GRU", "RNN")]
-    assert {group for group, _ in found} == {*GROUPS, "others"}
+    assert {group for group, _ in found} == {*GROUPS, "others", "blocks"}
+    assert gpu_work.BLOCKS == fitting.ROWS
+
+
+def test_blocks_of_fewer_sequences_are_asked_for_and_given_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = []
+    ours, theirs = SimpleNamespace(name="minigrad"), SimpleNamespace(name="PyTorch")
+    call = gpu_work.with_blocks_of(2, lambda library: lambda: seen.append(fitting.ROWS) or {})
+    assert call(theirs) is None and call(ours)() == {}
+    assert seen == [(2, 1)] and fitting.ROWS == (4, 2, 1)
 
 
 def test_a_wrong_result_is_refused_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,16 +117,63 @@ def test_a_wrong_result_is_refused_and_the_rest_goes_on(monkeypatch: pytest.Monk
         gpu, "workloads", lambda quick: [("layers", "wrong", job), ("layers", "large", fail), right]
     )
     both = [SimpleNamespace(name=name) for name in ("minigrad", "PyTorch")]
-    rows, problems = gpu.run(False, both, FixedClock())
-    assert [row["name"] for row in rows] == ["right"]
+    events = list(gpu.run(False, both, FixedClock()))
+    assert [event["name"] for event in events if "begins" in event] == ["wrong", "large", "right"]
+    assert [event["row"]["name"] for event in events if "row" in event] == ["right"]
+    problems = [line for event in events for line in event.get("problems", [])]
     assert problems[0].startswith(
         "wrong: refused: the results differ: y: minigrad and PyTorch differ by 1.0e-01"
     )
     assert problems[1:] == ["large: refused: RuntimeError: out of memory"]
-    monkeypatch.setattr(gpu, "LIMIT", -1.0)
-    assert gpu.run(False, both, FixedClock())[1] == [
-        f"{x}: left out, since -1 s had passed" for x in ("wrong", "large", "right")
+    assert next(gpu.run(False, both, FixedClock(), begin=2)) == {"begins": 2, "name": "right"}
+    assert list(gpu.run(False, both, FixedClock(), until=0.0)) == [
+        {"problems": [f"{x}: left out, since 100 s had passed"]}
+        for x in ("wrong", "large", "right")
     ]
+
+
+WORKER = """
+import json, os, sys, time
+file, begin = sys.argv[1], int(sys.argv[2])
+def tell(**event):
+    with open(file, "a") as opened:
+        opened.write(json.dumps(event) + "\\n")
+tell(about={"device": "one"})
+for number, name in enumerate(["good", "crashes", "hangs", "broken", "last"]):
+    if number < begin:
+        continue
+    tell(begins=number, name=name)
+    if name == "crashes":
+        os._exit(9)
+    if name == "hangs":
+        time.sleep(60)
+    if name == "broken":
+        tell(problems=["broken: refused: an address"])
+        sys.exit(3)
+    tell(row={"name": name})
+"""
+
+
+def test_a_workload_that_ends_its_process_costs_no_other(tmp_path: Path) -> None:
+    """One that crashes, one that never ends, and one behind which the device takes no work."""
+    found = gpu_apart.run_apart([sys.executable, "-c", WORKER], tmp_path / "rows", patience=2.0)
+    assert found.about == {"device": "one"}
+    assert [row["name"] for row in found.rows] == ["good", "last"]
+    assert sorted(found.problems) == [
+        "broken: refused: an address",
+        "crashes: refused: the process ended with 9",
+        "hangs: refused: the process was stopped after 2 s",
+    ]
+
+
+def test_a_process_that_does_not_begin_is_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "raise SystemExit(1)"]
+    found = gpu_apart.run_apart(command, tmp_path / "rows")
+    assert found == (
+        {},
+        [],
+        ["the workloads from number 0 on: refused: the process ended with 1"],
+    )
 
 
 def test_goals_are_judged_by_the_rows() -> None:
@@ -147,7 +210,8 @@ def test_the_report_says_what_when_and_on_what() -> None:
         __version__="2.13.0", backends=SimpleNamespace(cudnn=SimpleNamespace(version=lambda: 91900))
     )
     checks = {"compute-sanitizer memcheck": "clean"}
-    about = gpu.conditions(device, torch, False, checks, 321.0)
+    device["versions"] = gpu.versions(torch)
+    about = gpu.conditions(device, False, checks, 321.0)
     text = gpu.report(made_up(1.2), about, ["some: left out"])
     assert re.search(r"^- date: 20\d\d-\d\d-\d\d \d\d:\d\d UTC$", text, re.MULTILINE)
     for line in (
@@ -192,14 +256,14 @@ def test_checks_run_beside_one_another(tmp_path: Path, monkeypatch: pytest.Monke
     found = {
         "good": (python("print('1 passed')"), judge),
         "bad one": (python("print('1 failed'); raise SystemExit(1)"), judge),
-        "endless": (python("import time; time.sleep(60)"), judge),
+        "endless": (python("import time; print('so far', flush=True); time.sleep(60)"), judge),
         "missing": (["no-such-command"], judge),
     }
     monkeypatch.setattr(gpu_checks, "commands", lambda: found)
     assert gpu_checks.run_checks(tmp_path, limit=5.0) == {
         "good": "passed (1 passed)",
         "bad one": "failed with 1 (1 failed)",
-        "endless": "not finished within 5 s",
+        "endless": "not finished within 5 s (so far)",
         "missing": "not run: no compute-sanitizer here",
     }
     assert (tmp_path / "bad_one.txt").read_text("utf-8") == "1 failed\n"
@@ -253,9 +317,19 @@ def test_the_command_from_end_to_end(
     monkeypatch.setattr(mg.cuda, "is_available", lambda: True)
     monkeypatch.setattr(gpu, "gpu_twins", lambda tf32: twins()[:1])
     monkeypatch.setattr(gpu, "workloads", lambda quick: QUICK[-1:])
-    monkeypatch.setattr(sys, "argv", ["gpu", "--quick", "--out", str(tmp_path / "new")])
     monkeypatch.setenv("CUPY_TF32", "1")
-    gpu.main()
+
+    def follow(command: list[str], file: Path, patience: float) -> str:
+        assert command[1:5] == ["-m", "benchmarks.gpu", "--quick", "--until"]
+        call(command[3:])
+        return ""
+
+    def call(arguments: list[str]) -> None:
+        monkeypatch.setattr(sys, "argv", ["gpu", *arguments])
+        gpu.main()
+
+    monkeypatch.setattr(gpu_apart, "follow", follow)
+    call(["--quick", "--out", str(tmp_path / "new")])
     text = (tmp_path / "new" / "RESULTS_GPU.md").read_text("utf-8")
     assert text.strip() == capsys.readouterr().out.strip() and "- device: Some GPU" in text
     assert "- PyTorch: it is not installed, or not for CUDA, so nothing is compared" in text
@@ -264,9 +338,19 @@ def test_the_command_from_end_to_end(
     assert row["host"]["minigrad"] > 0 and row["device"]["minigrad"] == 1e-3
     called = []
     monkeypatch.setattr(gpu, "each_kernel_once", lambda: called.append(1))
-    monkeypatch.setattr(sys, "argv", ["gpu", "--kernels"])
-    gpu.main()
+    call(["--kernels"])
     assert called == [1]
+    monkeypatch.setattr(gpu, "workloads", lambda quick: [("layers", "bad", lambda library: 1 / 0)])
+    monkeypatch.setattr(gpu, "is_usable", lambda clock: False)
+    with pytest.raises(SystemExit) as ended:
+        call(["--worker", str(tmp_path / "rows"), "0"])
+    assert ended.value.code == gpu.BROKEN
+    assert "ZeroDivisionError" in gpu_apart.events_of(tmp_path / "rows")[-1]["problems"][0]
+
+
+def test_a_device_that_takes_no_more_work_is_found() -> None:
+    assert gpu.is_usable(SimpleNamespace(wait=lambda: None))
+    assert not gpu.is_usable(SimpleNamespace(wait=lambda: 1 / 0))
 
 
 @pytest.mark.skipif(mg.cuda.is_available(), reason="there is a GPU")
