@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import ast
+import os
 import runpy
 import sys
 import time
-from contextlib import suppress
 
 from demos import engines, options
 
 
 def title(name: str) -> str:
-    return (ast.get_docstring(ast.parse(options.SCRIPTS[name].read_text("utf-8"))) or "").partition(
-        "\n"
-    )[0]
+    """The first line of a script's docstring."""
+    docstring = ast.get_docstring(ast.parse(options.SCRIPTS[name].read_text("utf-8"))) or ""
+    return docstring.partition("\n")[0]
 
 
 def main() -> None:
-    chosen = options.parse(sys.argv[1:], "python -m demos", with_names=True)
+    """Run what the command line says; `| head`, which closes the pipe, ends it in silence."""
+    try:
+        run(options.parse(sys.argv[1:], "python -m demos", with_names=True))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the flush at the end
+        sys.exit(1)
+
+
+def run(chosen: options.Options) -> None:
     if "list" in chosen.names:
-        with suppress(BrokenPipeError):  # `| head` has seen enough
-            print(*(f"{name:4} {title(name)}" for name in options.SCRIPTS), sep="\n", flush=True)
+        for name in options.SCRIPTS:
+            print(f"{name:4} {title(name)}")
         return
     engines.choose(chosen.engine)
     began = time.perf_counter()
@@ -33,7 +42,10 @@ def main() -> None:
     try:
         from demos import lab, report  # not before: drawing takes a second to import
 
+        lab.check(chosen)
         lab.given = chosen
+        if chosen.quick:
+            print(lab.QUICK)
         for number, name in enumerate(names, start=1):
             print(f"\n[{number} of {len(names)}]", end="")
             runpy.run_path(str(options.SCRIPTS[name]), run_name="__main__")

@@ -5,10 +5,9 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # one core per run, whatever the number of runs at a time; and NumPy
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # reads it when it is imported
+# One core per run, whatever the number of runs at a time. NumPy reads these when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import ast
 import io
@@ -32,12 +31,15 @@ from tqdm import tqdm
 from demos import claims, cluster, engines, options, records, report, rule, store, verdicts
 from demos.verdicts import counted, readable
 
-given: options.Options | None = (
-    None  # set by `python -m demos`; a script of its own reads its command line
-)
-
+# Set by `python -m demos`; a script that runs alone reads its own command line.
+given: options.Options | None = None
 
 SHOWN = "# %% shown"  # heads a cell that draws or tells, and on which no claim rests
+QUICK = (
+    "--quick: small versions of the experiments, to see that everything runs; do not quote their "
+    "numbers."
+)
+WIDTH = 100  # of the screen
 
 
 def play(script: Path, only_claims: bool = False) -> dict[str, Any]:
@@ -115,19 +117,15 @@ class Lab:
         self.options = given or options.parse(arguments, path.name)
         if given is None and "ipykernel" not in sys.modules:
             sys.excepthook = options.say_the_ending
-        self.quick, self.device, self.out = (
-            self.options.quick,
-            self.options.device,
-            self.options.out,
-        )
+        self.quick = self.options.quick
+        self.device = self.options.device
+        self.out = self.options.out
         self.ledger = self.options.ledger is not None
         self.script = path
-        store.check_out(self.out)
-        if self.options.scheduler is not None:
-            cluster.check(self.options.scheduler)
-        self.title, _, self.intro = (
-            ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-        ).partition("\n\n")
+        if given is None:
+            check(self.options)
+        docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+        self.title, _, self.intro = docstring.partition("\n\n")
         self.blocks: list[dict[str, Any]] = []
         self.experiments: dict[str, Any] = {}
         self.measured: dict[str, tuple[list[float], list[float]]] = {}  # claim -> both sides
@@ -135,6 +133,8 @@ class Lab:
         if "ipykernel" not in sys.modules:
             plt.switch_backend("agg")
         self.print(f"\n{self.title}\n{'=' * len(self.title)}")
+        if self.quick and given is None:
+            self.print(QUICK)
 
     def print(self, text: str) -> None:
         """Say it on the screen; the ledger keeps silent."""
@@ -207,11 +207,11 @@ class Lab:
 
     # ---- what is said of them
 
-    def say(self, text: str) -> None:
-        """A paragraph."""
+    def say(self, text: str, page: str = "") -> None:
+        """A paragraph; page: the name in `out` of the page that it is about."""
         text = readable(" ".join(text.split()))
-        self.print("\n" + textwrap.fill(text, 100))
-        self.blocks.append({"type": "text", "text": text})
+        self.print("\n" + wrapped(f"{page}: {text}" if page else text))
+        self.blocks.append({"type": "text", "text": text} | ({"page": page} if page else {}))
 
     def table(self, caption: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """A small table; numbers stand to the right."""
@@ -224,7 +224,7 @@ class Lab:
         ]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         caption = store.printable(caption)
-        self.print(f"\n{caption}")
+        self.print("\n" + wrapped(caption))
         for row in cells:
             first, *rest = (cell.rjust(width) for cell, width in zip(row, widths, strict=True))
             self.print("  " + "  ".join([first.strip().ljust(widths[0]), *rest]))
@@ -286,18 +286,15 @@ class Lab:
         block |= {"own": own, "verdict": kept.word, "seeds": kept.seeds}
         self.blocks.append(block)
         place = f" ({row.place})" * bool(row.place)
-        told = "; ".join(f"{side['name']}: {side['text']}" for side in sides)
-        lines = [
-            ("", f"Claim{place}: {row.text}"),
-            ("  ", told if row.is_fact else f"{told}  [{row.measure}]"),
-            ("  -> ", f"{kept.word} (ledger, {counted(kept.seeds, 'seed')})"),
-        ]
+        told = report.sides_told(block)
+        if not row.is_fact:
+            told += f"  [{report.measure_told(block)}]"
+        self.print("\n" + wrapped(f"Claim{place}: {row.text}", later="  "))
+        self.print(wrapped(told, "  ", later="  "))
+        seeds = counted(kept.seeds, "seed")
+        self.print(wrapped(f"{kept.word} (ledger, {seeds})", "  -> ", later="     "))
         if own and not self.quick:
-            lines.append(("  -> ", f"{own} (these runs alone)"))
-        self.print("")
-        for indent, line in lines:
-            rest = " " * max(2, len(indent))
-            self.print(textwrap.fill(line, 100, initial_indent=indent, subsequent_indent=rest))
+            self.print(wrapped(f"{own} (these runs alone)", "  -> ", later="     "))
 
     def keep(self) -> None:
         """Add to the records what the ledger has asked for and this script has measured."""
@@ -336,6 +333,21 @@ class Lab:
             print(report.write(self.out))
 
 
+def check(chosen: options.Options) -> None:
+    """End the program where the folder of --out, or the cluster of --scheduler, cannot be used."""
+    store.check_out(chosen.out)
+    if chosen.scheduler is not None:
+        cluster.check(chosen.scheduler)
+
+
+def wrapped(text: str, first: str = "", later: str = "") -> str:
+    """A text in lines that fit the screen. first, later: what the first and the later lines begin
+    with."""
+    return textwrap.fill(
+        text, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False
+    )
+
+
 def engine(chosen: options.Options) -> Any:
     """What joblib is to run on: processes here, or the workers of a Dask cluster."""
     if chosen.scheduler is None:
@@ -349,9 +361,11 @@ def summary(values: Any, unit: str) -> dict[str, Any]:
         return {"text": values}
     array = np.atleast_1d(np.asarray(values, dtype=float))
     low, middle, high = (float(value) for value in np.quantile(array, [0, 0.5, 1]))
-    text, number = readable(unit.format(middle)), number_only(unit)
+    text = readable(unit.format(middle))
     if len(array) > 1:
-        text += readable(f" ({number.format(low)} to {number.format(high)}, {len(array)} runs)")
+        lowest, highest = (number_only(unit).format(value) for value in (low, high))
+        spread = "" if lowest == highest else f"{lowest} to {highest}, "
+        text += readable(f" ({spread}{len(array)} runs)")
     return {"text": text, "value": middle, "low": low, "high": high, "runs": len(array)}
 
 

@@ -63,20 +63,27 @@ class Parser(argparse.ArgumentParser):
     right."""
 
     def error(self, message: str) -> NoReturn:
-        if unknown := re.match(r"unrecognized arguments: (\S+)", message):
-            message = (
-                f"there is no option {unknown[1]}{nearest(unknown[1], self._option_string_actions)}"
-            )
-        message = message.removeprefix("argument ").removeprefix("NAME: ").rstrip("?.") + (
-            "?" if message.endswith("?") else "."
-        )
+        unknown = re.match(r"unrecognized arguments: (\S+)", message)
+        if unknown:
+            message = f"there is no option {unknown[1]}"
+            message += nearest(unknown[1], self._option_string_actions)
+            if unknown[1] == "--engine":
+                message = "--engine is for python -m demos, not for a script that is run alone"
+        wrong = re.match(r"(.*): invalid choice: (.*) \(choose from (.*)\)", message)
+        if wrong:
+            choices = " or ".join(re.findall(r"\w+", wrong[3]))
+            message = f"{wrong[1]}: expected {choices}, got {wrong[2]}"
+        message = message.removeprefix("argument ").removeprefix("NAME: ")
+        message += "" if message.endswith("?") else "."
         print(f"{self.prog}: {message} ({self.prog} --help shows what there is.)", file=sys.stderr)
         sys.exit(2)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    close = difflib.get_close_matches(word, list(words), n=1)
-    return f": did you mean {close[0]}?" if close else ""
+    """A question with the one of `words` that is most like `word`, or ""; dashes do not count."""
+    by_letters = {known.strip("-"): known for known in words}
+    close = difflib.get_close_matches(word.strip("-"), list(by_letters), n=1)
+    return f": did you mean {by_letters[close[0]]}?" if close else ""
 
 
 def script_name(text: str) -> str:
@@ -115,6 +122,8 @@ def file(text: str) -> Path:
 
 
 def folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("expected the name of a folder, got ''")
     if os.path.exists(text) and not os.path.isdir(text):
         raise argparse.ArgumentTypeError(f"{text} is a file; name a folder")
     return Path(text)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from demos import forest, options, store, verdicts
+from demos import claims, forest, options, store, verdicts
 
 Section = dict[str, Any]
+Block = dict[str, Any]
 COLUMNS = ("Place", "Claim", "These runs", "Ledger", "Verdict of the ledger")
 
 
@@ -58,8 +60,10 @@ def part_of(path: Path, section: Section, out: Path) -> str:
 
 
 def text(value: str) -> str:
-    """A text in the page: markup in it is shown, control characters are not."""
-    return html.escape(store.printable(value), quote=False)
+    """A text in the page: markup in it is shown, control characters are not; `code` is set as
+    code."""
+    escaped = html.escape(store.printable(value), quote=False)
+    return re.sub("`([^`]+)`", r"<code>\1</code>", escaped)
 
 
 def verdict_kind(verdict: str) -> str:
@@ -74,49 +78,65 @@ def badge(verdict: str) -> str:
     return f'<span class="{name}"><b>{mark} {kind}</b>{text(verdict.removeprefix(kind))}</span>'
 
 
-def html_of(
-    sections: list[Section], ledger: list[dict[str, Any]], parts: list[str]
-) -> Iterator[str]:
+def html_of(sections: list[Section], ledger: list[Block], parts: list[str]) -> Iterator[str]:
     """The page. parts: what shows each section."""
     yield HEAD
     yield (
         "<header><h1>Gates, measured</h1><p>The experiments of a lesson on LSTM and GRU "
-        "networks, run with minigrad, "
+        "networks, run with minigrad, and each of its claims next to what was measured.</p>"
     )
-    yield "and each of its claims next to what was measured.</p>"
     if any(section["quick"] for section in sections):
         yield (
-            '<p class="quick">Made with --quick: small versions, to see that everything runs. Do '
-            "not quote them.</p>"
+            '<p class="quick">Made with --quick: small versions of the experiments, to see that '
+            "everything runs. Do not quote their numbers.</p>"
         )
-    yield "</header><main>"
+    links = [
+        f'<li><a href="#{section["name"]}">{text(section["title"])}</a>' for section in sections
+    ]
+    yield f"<nav><ol>{''.join(links)}</ol></nav></header><main>"
     yield from ledger_html(ledger)
     yield from parts
     yield "</main></body></html>"
 
 
-def ledger_html(ledger: list[dict[str, Any]]) -> Iterator[str]:
-    counts = Counter(verdict_kind(row["verdict"]) for row in ledger)
+def in_order(ledger: list[Block]) -> list[Block]:
+    """The claims, each followed by the comparison that shows its condition."""
+    by_name = {row["name"]: row for row in ledger}
+    ordered = {}
+    for row in ledger:
+        if not row["where"]:
+            continue
+        ordered[row["name"]] = row
+        condition = by_name.get(claims.table()[row["name"]].shown_by)
+        if condition and not condition["where"]:
+            ordered.setdefault(condition["name"], condition)
+    return [*(ordered | by_name).values()]
+
+
+def ledger_html(ledger: list[Block]) -> Iterator[str]:
+    counts = Counter(verdict_kind(row["verdict"]) for row in ledger if row["where"])
     yield '<section id="ledger"><h2>Claims</h2><p class="counts">'
     yield " ".join(
         f"<span>{badge(kind)} {counts[kind]}</span>" for kind in verdicts.MARKS if counts[kind]
     )
     yield (
         "</p><p>These runs: medians, with the range over independent runs. The verdict is that of "
-        "the ledger, which rests on the runs in demos/records: the interval of the mean difference "
-        "beside the differences that do not matter, in grey. Places are sections of the lesson."
+        "the ledger, which rests on the runs in demos/records: its picture shows the interval of "
+        "the mean difference beside the differences that do not matter, in grey. Places are "
+        "sections of the lesson; ↳ is a comparison under the condition that the row above names."
         "</p>"
     )
     heads = "".join(f"<th>{name}</th>" for name in COLUMNS)
     yield f"<table class='ledger'><thead><tr>{heads}</tr></thead><tbody>"
-    for row in ledger:
+    for row in in_order(ledger):
         verdict = verdicts.committed()[row["name"]]
-        drawn = forest.picture(verdict) if verdict.judged else ""
+        drawn = f"{forest.picture(verdict)}<br>" if verdict.judged else ""
+        link = f'<a href="#{html.escape(row["section"])}">{text(row["claim"])}</a>'
         cells = [
             text(row["where"]),
-            f'<a href="#{html.escape(row["section"])}">{text(row["claim"])}</a>',
+            link if row["where"] else f"↳ {link}",
             sides_html(row),
-            f"{drawn}<br>{verdicts.counted(row['seeds'], 'seed')}" if row["seeds"] else "",
+            f"{drawn}{verdicts.counted(row['seeds'], 'seed')}" if row["seeds"] else "",
             badge(row["verdict"]),
         ]
         columns = zip(COLUMNS, cells)
@@ -138,18 +158,33 @@ def section_html(section: Section, out: Path) -> Iterator[str]:
     yield f'<p class="again">{" · ".join(facts)} · {text(section["device"])}</p></section>'
 
 
-def figure_html(block: dict[str, Any], out: Path) -> Iterator[str]:
-    file = (out / block["file"]).resolve()
+def file_of(name: str, out: Path) -> Path:
+    """A file that a section shows; raises ValueError where there is none of that name in `out`."""
+    file = (out / name).resolve()
     if not file.is_relative_to(out.resolve()):
-        raise ValueError(f"it shows {block['file']!r}, which lies elsewhere")
-    image = base64.b64encode(file.read_bytes()).decode()
-    caption = text(block["caption"])
-    alt = caption.replace('"', "&quot;")
+        raise ValueError(f"it shows {name!r}, which lies elsewhere")
+    if not file.is_file():
+        raise ValueError(f"it shows {name!r}, which is not there")
+    return file
+
+
+def figure_html(block: Block, out: Path) -> Iterator[str]:
+    image = base64.b64encode(file_of(block["file"], out).read_bytes()).decode()
+    alt = html.escape(store.printable(block["caption"]))
     yield f'<figure><img alt="{alt}" src="data:image/png;base64,{image}">'
-    yield f"<figcaption>{caption}</figcaption></figure>"
+    yield f"<figcaption>{text(block['caption'])}</figcaption></figure>"
 
 
-def table_html(block: dict[str, Any], out: Path) -> Iterator[str]:
+def text_html(block: Block, out: Path) -> Iterator[str]:
+    """A paragraph; before it a link, where it is about a page of its own."""
+    link = ""
+    if "page" in block:
+        file_of(block["page"], out)
+        link = f'<a href="./{html.escape(block["page"])}">{text(block["page"])}</a>: '
+    yield f"<p>{link}{text(block['text'])}</p>"
+
+
+def table_html(block: Block, out: Path) -> Iterator[str]:
     head, *rows = block["rows"]
     yield f'<p class="caption">{text(block["caption"])}</p>'
     yield '<div class="wide"><table class="data"><thead><tr>'
@@ -163,13 +198,27 @@ def table_html(block: dict[str, Any], out: Path) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
-def sides_html(block: dict[str, Any]) -> str:
-    """What both sides measured here."""
-    told = "; ".join(f"{text(side['name'])}: {text(side['text'])}" for side in block["sides"])
-    return f'{told} <span class="place">{text(block["measure"])}</span>'
+def sides_told(block: Block) -> str:
+    """What both sides measured here; a side that is a number is told once."""
+    told = []
+    for side in block["sides"]:
+        is_number = side["name"].replace(".", "", 1).isdecimal()
+        told.append(side["name"] if is_number else f"{side['name']}: {side['text']}")
+    return "; ".join(told)
 
 
-def claim_html(block: dict[str, Any], out: Path) -> Iterator[str]:
+def measure_told(block: Block) -> str:
+    """What was measured of both sides; the table describes the full experiment."""
+    return f"a small version of: {block['measure']}" if block["quick"] else str(block["measure"])
+
+
+def sides_html(block: Block) -> str:
+    is_fact = len(block["sides"]) == 1  # whose measure is its only side
+    measure = "" if is_fact else f' <span class="place">{text(measure_told(block))}</span>'
+    return text(sides_told(block)) + measure
+
+
+def claim_html(block: Block, out: Path) -> Iterator[str]:
     place = f'<span class="place">{text(block["where"])}</span>'
     yield f'<div class="claim"><p>{text(block["claim"])} {place}</p>'
     yield f"<p>{sides_html(block)}</p>"
@@ -181,7 +230,7 @@ def claim_html(block: dict[str, Any], out: Path) -> Iterator[str]:
 
 
 BLOCKS = {
-    "text": lambda block, out: [f"<p>{text(block['text'])}</p>"],
+    "text": text_html,
     "figure": figure_html,
     "table": table_html,
     "claim": claim_html,
@@ -203,8 +252,10 @@ HEAD = """<!doctype html>
 body { margin: 0; padding: 0 1.1rem 4rem; background: var(--ground); color: var(--ink);
   font: 1rem/1.55 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
   overflow-wrap: break-word; }
-header, main { max-width: 54rem; margin: 0 auto; }
+header, main { max-width: 64rem; margin: 0 auto; }
 section > p, header p { max-width: 44rem; }
+nav ol { list-style: none; columns: 24rem; margin: 1.2rem 0 0; padding: 0; }
+nav li { break-inside: avoid; }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 2rem 0 .5rem; }
 h2 { font-size: 1.35rem; line-height: 1.25; margin: 3.2rem 0 .6rem; padding-top: 1.2rem;
   border-top: 1px solid var(--line); }
@@ -222,7 +273,7 @@ th, td { padding: .35rem .7rem; vertical-align: top; text-align: left;
 .caption { margin: 1.2rem 0 .2rem; break-after: avoid; }
 .data th:first-child { padding-left: 0; }
 .data td, .data thead th { text-align: right; } .data th:first-child { text-align: left; }
-.data tbody th { font-weight: 400; }
+.data tbody th { font-weight: 400; } .data td { white-space: nowrap; }
 .wide { overflow-x: auto; margin: 0 0 1.2rem; }
 .ledger th, .ledger td { padding-left: 0; }
 .ledger thead th { color: var(--soft); font-weight: 500; }

@@ -260,7 +260,8 @@ def section_page(section: dict[str, Any]) -> Iterator[str]:
             )
             yield "".join(f"| {' | '.join(map(cell, line))} |\n" for line in lines)
         elif block["type"] == "text":
-            yield f"\n{block['text']}\n"
+            page = f"{block['page']}: " if "page" in block else ""
+            yield f"\n{page}{block['text']}\n"
     yield f"\nAgain: `{section['command']}`\n"
 
 

@@ -21,8 +21,8 @@ pages.mkdir(parents=True, exist_ok=True)
 
 def show_page(picture: mg.explain, name: str, look: str) -> None:
     """Save the page of a graph; say where it is and what to look at."""
-    path = picture.save(pages / f"{name}.html")
-    lab.say(f"{path.relative_to(lab.out)}: {look}")
+    picture.save(pages / f"{name}.html")
+    lab.say(look, page=f"graphs/{name}.html")
 
 
 # %% [markdown]

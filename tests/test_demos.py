@@ -305,6 +305,8 @@ def test_list_names_every_demo() -> None:
         (["--jobs", "many"], "--jobs: expected a whole number of at least 1, got 'many'"),
         (["--device", "tpu"], "--device: expected cpu, cuda or cuda:1, got 'tpu'"),
         (["--out", __file__], "is a file; name a folder"),
+        (["--out", ""], "--out: expected the name of a folder, got ''"),
+        (["--engine", "jax"], "--engine: expected minigrad or torch, got 'jax'"),
     ],
 )
 def test_a_wrong_word_gets_one_sentence(
@@ -315,6 +317,35 @@ def test_a_wrong_word_gets_one_sentence(
     printed = capsys.readouterr()
     assert stopped.value.code == 2 and printed.out == ""
     assert sentence in printed.err and printed.err.count("\n") == 1
+
+
+def test_a_script_alone_names_the_command_that_has_its_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--engine", "torch"], "s1_gates.py")
+    assert "--engine is for python -m demos" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parse(["--nosuch"], "s1_gates.py")
+    assert "did you mean" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are those of POSIX")
+@pytest.mark.parametrize("words", ["list", "s5 --quick --out {out}"])
+def test_a_reader_who_closes_the_pipe_ends_it_in_silence(words: str, tmp_path: Path) -> None:
+    command = f"{sys.executable} -u -m demos {words.format(out=tmp_path)} | head -n 1"
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT
+    )
+    assert done.stdout.count("\n") == 1 and done.stderr == ""
+
+
+def test_a_folder_that_cannot_be_written_to_stops_before_the_first_demo(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    done = python("-m", "demos", "s5", "--out", file / "deeper")
+    assert done.returncode == 1 and done.stdout == ""
+    assert "expected a folder that can be written to" in done.stderr
 
 
 def test_a_wrong_word_stops_the_command() -> None:
@@ -329,6 +360,7 @@ def test_numbers_are_readable() -> None:
         and readable("1.5e+00") == "1.5"
     )
     assert summary([0.5, 0.75, 1.0], "{:.0%} right")["text"] == "75% right (50% to 100%, 3 runs)"
+    assert summary([1.0, 1.0], "{:.0%}")["text"] == "100% (2 runs)"
 
 
 def test_the_best_run_of_each_seed_is_taken_by_validation() -> None:

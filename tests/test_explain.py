@@ -55,6 +55,24 @@ def number(told: dict[str, Any], key: str = "min") -> float:
 # ---- what it says
 
 
+def test_the_values_of_one_op_are_told_apart() -> None:
+    x = mg.tensor([[1.0, 2.0, 3.0, 4.0]], requires_grad=True)
+    parts = (x * 2).split([1, 3], dim=-1)
+    total = parts[0].sum() + parts[1].sum()
+    text = " ".join(str(mg.explain(total, names={"x": x, "total": total})).split())
+    assert "%2 split(%1) (1, 1), (1, 3) 2 … 8 ∂ 1" in text
+    assert "%3 sum(%2[0])" in text and "%4 sum(%2[1])" in text
+    head, tail = parts
+    named = mg.explain(total, names={"x": x, "head": head, "tail": tail, "total": total})
+    assert "head, tail split(%1)" in str(named) and "sum(tail)" in str(named)
+    assert "head, tail = split" in named.dot() and "head, tail = split" in named.mermaid()
+
+
+def test_a_zero_has_no_sign() -> None:
+    x = mg.tensor([-0.0, -0.0], requires_grad=True)
+    assert "-0" not in str(mg.explain((x * 0.0).sum()))
+
+
 def test_every_node_says_its_values_and_gradients() -> None:
     x, y, z = product()
     picture = mg.explain(z)

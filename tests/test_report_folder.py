@@ -47,6 +47,12 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "a figure that is gone": lambda section: section["blocks"].insert(
         0, {"type": "figure", "file": "figures/gone.png", "caption": ""}
     ),
+    "a page from elsewhere": lambda section: section["blocks"].insert(
+        0, {"type": "text", "text": "", "page": "../../etc/hostname"}
+    ),
+    "a page that is a script": lambda section: section["blocks"].insert(
+        0, {"type": "text", "text": "", "page": "javascript:alert(1)"}
+    ),
     "text of numbers": lambda section: section["blocks"].insert(0, {"type": "text", "text": 5}),
     "experiments of another shape": lambda section: section.update(experiments=[1]),
 }

@@ -98,3 +98,11 @@ def test_the_model_is_left_as_it_was() -> None:
 def test_what_is_no_model_or_shape_gets_a_sentence(model: Any, shape: Any, sentence: str) -> None:
     with pytest.raises(TypeError, match=sentence):
         nn.summary(model, shape)
+
+
+def test_a_model_that_refuses_the_zeros_is_told_what_it_was_given() -> None:
+    with pytest.raises(TypeError, match="expected integers as ids") as refused:
+        nn.summary(nn.Embedding(5, 3), (2, 4))
+    (note,) = refused.value.__notes__
+    assert "zeros of shape (2, 4), float32" in note and "dtype=minigrad.int64" in note
+    assert str(nn.summary(nn.Embedding(5, 3), (2, 4), dtype=mg.int64)).count("(2, 4, 3)") == 1

@@ -157,6 +157,12 @@ def run_once(model: Any, x: Tensor, memory: Memory) -> OutputObserver:
             module.training = False
         with no_grad(), OutputObserver(model, memory) as outputs:
             model(x)
+    except Exception as error:
+        error.add_note(
+            f"summary ran the model on zeros of shape {tuple(x.shape)}, {x.array.dtype}; "
+            "a model that reads ids takes dtype=minigrad.int64"
+        )
+        raise
     finally:
         for module, saved in attributes.items():
             vars(module).clear()

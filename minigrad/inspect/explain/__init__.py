@@ -153,11 +153,11 @@ class explain:
         table = []
         for value in self.values:
             if value["node"] is None and value["name"]:
-                table.append([f"  {value['name']}", *shape_value_gradient(value)])
+                table.append([f"  {value['name']}", *shape_value_gradient([value])])
         for row in self.rows:
             if row.node is not None:
-                value = self.first_value(row.node)
-                table.append([row.indent + self.call(row.node), *shape_value_gradient(value)])
+                values = self.values_of(row.node)
+                table.append([row.indent + self.call(row.node), *shape_value_gradient(values)])
             elif row.name:
                 table.append([row.indent + row.name, "", "", ""])
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
@@ -170,13 +170,15 @@ class explain:
     __repr__ = __str__
 
     def call(self, node: int) -> str:
-        """A node as a call, under the name of its value: "z add(%1, x)"."""
-        name = self.first_value(node)["name"] or f"%{node + 1}"
+        """A node as a call, under the names of its values: "z add(%1, x)"."""
+        names = [value["name"] for value in self.values_of(node) if value["name"]]
+        name = ", ".join(names) or f"%{node + 1}"
         args = ", ".join([self.label(a) for a in self.nodes[node]["args"]])
         return f"{name} {self.nodes[node]['op']}({args})"
 
     def label(self, a: int | str) -> str:
-        """A value by its name, or by the node that made it; what is no tensor by its text."""
+        """A value by its name, or by the node that made it: %4, or %4[1] where it made several.
+        What is no tensor by its text."""
         if isinstance(a, str):
             return a
         value = self.values[a]
@@ -184,12 +186,13 @@ class explain:
             return str(value["name"].rpartition(".")[2])
         if value["node"] is None:
             return str(value["shape"])
-        return f"%{self.shown_as[value['node']] + 1}"
+        outs = self.nodes[value["node"]]["outs"]
+        part = f"[{outs.index(a)}]" if len(outs) > 1 else ""
+        return f"%{self.shown_as[value['node']] + 1}{part}"
 
-    def first_value(self, node: int) -> dict[str, Any]:
-        """The first value of a node that something reads."""
-        numbers = [number for number in self.nodes[node]["outs"] if number is not None]
-        return self.values[numbers[0]]
+    def values_of(self, node: int) -> list[dict[str, Any]]:
+        """The values of a node that something reads."""
+        return [self.values[number] for number in self.nodes[node]["outs"] if number is not None]
 
     def dot(self) -> str:
         """The graph in the language of Graphviz: `dot -Tsvg` draws it."""
@@ -204,9 +207,10 @@ class explain:
         lines = []
         for number, row in enumerate(self.rows):
             if row.node is not None:
-                op, value = self.nodes[row.node]["op"], self.first_value(row.node)
-                title = f"{value['name']} = {op}" if value["name"] else op
-                lines.append(template.node.format(row.node, template.text(title), value["shape"]))
+                op, values = self.nodes[row.node]["op"], self.values_of(row.node)
+                names = ", ".join([value["name"] for value in values if value["name"]])
+                title = template.text(f"{names} = {op}" if names else op)
+                lines.append(template.node.format(row.node, title, shape_of(values)))
             elif row.name:
                 lines.append(template.opens.format(number, template.text(row.name)))
             else:
@@ -295,22 +299,32 @@ def names_by_slot(names: Mapping[str, Any]) -> dict[Any, str]:
     return name_at
 
 
-def shape_value_gradient(value: dict[str, Any]) -> list[str]:
-    """The three columns of the text for a value."""
-    gradient = in_short(value.get("gradient", {}))
+def shape_value_gradient(values: list[dict[str, Any]]) -> list[str]:
+    """The three columns of the text for the values of a node."""
+    gradient = in_short([value.get("gradient", {}) for value in values])
     return [
-        value["shape"],
-        in_short(value.get("value", {})),
+        shape_of(values),
+        in_short([value["value"] for value in values]),
         f"∂ {gradient}" if gradient else "",
     ]
 
 
-def in_short(statistics: dict[str, Any]) -> str:
+def shape_of(values: list[dict[str, Any]]) -> str:
+    """The shapes of a node's values: "(2, 4)", "4 × (2, 4)", "(2, 4), (2, 3)"."""
+    shapes = [value["shape"] for value in values]
+    if len(shapes) > 1 and len(set(shapes)) == 1:
+        return f"{len(shapes)} × {shapes[0]}"
+    return ", ".join(shapes)
+
+
+def in_short(statistics: list[dict[str, Any]]) -> str:
     """The number, or the range of several; "" where there is none."""
-    if "min" not in statistics:
+    finite = [found for found in statistics if "min" in found]
+    if not finite:
         return ""
-    low, high = statistics["min"], statistics["max"]
-    return low if low == high else f"{low} … {high}"
+    low = min([found["min"] for found in finite], key=float)
+    high = max([found["max"] for found in finite], key=float)
+    return str(low if low == high else f"{low} … {high}")
 
 
 def derived(name: str) -> str:

@@ -190,7 +190,7 @@ def statistics(array: Array) -> dict[str, Any]:
         "nan": int(np.isnan(x).sum()),
         "inf": int(np.isinf(x).sum()),
     }
-    finite = x[np.isfinite(x)]
+    finite = x[np.isfinite(x)] + 0.0  # 0 for -0
     if finite.size:
         found["min"] = f"{finite.min():.4g}"
         found["max"] = f"{finite.max():.4g}"

@@ -65,7 +65,10 @@ function layered(boxes, links) {
     }
     y += h + (next === undefined ? 0 : h && next ? ROW : 10);
   }
-  for (const c of rows.flat()) { c.x -= left; if (c.box) { c.box.x = c.x; c.box.y = c.y; } }
+  for (const c of rows.flat()) {
+    c.x -= left;
+    if (c.box) { c.box.x = c.x; c.box.y = c.box.port === "in" ? c.bottom : c.y; } // a wire passes the boxes of its row
+  }
   const bends = routes.map((route) => route.flatMap((c) => [[c.x, c.top], [c.x, c.bottom]]));
   return { w: boxes.length ? right - left : 0, h: y, bends };
 }

@@ -150,11 +150,17 @@ function arrange() {
 }
 
 const round = (x) => String(Number(Number(x).toPrecision(2)));
+// What several statistics have in common: their range.
+function span(all) {
+  const some = all.filter((s) => s && s.min !== undefined);
+  const first = (key, sign) => some.map((s) => s[key]).reduce((a, b) => sign * (a - b) <= 0 ? a : b);
+  return some.length ? { min: first("min", 1), max: first("max", -1) } : null;
+}
 const rough = (s) => !s || s.min === undefined ? "" : s.min === s.max ? brief(s) : `${round(s.min)} … ${round(s.max)}`;
 
 // What stands in a box: its name, its shape or number, and its gradient, if it gets one.
 function lines(item) {
-  const end = (values) => { const v = values.find((v) => v.gradient); return v ? [`∂ ${rough(v.gradient)}`] : []; };
+  const end = (values) => values.some((v) => v.gradient) ? [`∂ ${rough(span(values.map((v) => v.gradient)))}`] : [];
   const size = (values) => {
     const shapes = values.map((v) => v.shape);
     if (shapes.length === 1) return shapes[0] === "()" ? `= ${brief(values[0].value)}` : shapes[0];
@@ -168,7 +174,7 @@ function lines(item) {
   const { op, outs, args } = item.described;
   const values = outs.filter((v) => v !== null).map((v) => item.scope.values[v]);
   const title = [op, ...args.filter((a) => !isValue(a) && a !== "None")].join(" ");
-  const name = values.map((v) => v.name).find(Boolean);
+  const name = values.map((v) => v.name).filter(Boolean).join(", ");
   return [name ? `${name} = ${title}` : title, size(values), ...end(values)];
 }
 

@@ -54,7 +54,7 @@ function update() {
   for (const b of boxes) {
     let text = "";
     if (b.leaf) text = rough(gradient(b.scope, b.value));
-    else if (b.described && !b.open) text = b.described.outs.map((v) => v === null ? "" : rough(gradient(b.scope, v))).find(Boolean);
+    else if (b.described && !b.open) text = rough(span(b.described.outs.map((v) => v === null ? null : gradient(b.scope, v))));
     else if (!b.open && counts.has(b)) text = `${counts.get(b)} done`;
     const done = step !== null && (b.leaf ? text : counts.has(b));
     if (text && (b.leaf || b.described)) text = `∂ ${text}`;
@@ -80,14 +80,18 @@ const soft = (text) => `<small class="soft">${safe(text)}</small>`;
 const part = (title, body) => `<h3>${title}</h3>${body}`;
 const is0d = (s) => s.numbers && !s.numbers.includes("[");
 
-// rows: [name, statistics, whether they just arrived]; a long name gets a line of its own
+// rows: [name, statistics, whether they just arrived]; names get lines of their own where there is too little room
 function table(rows, numbers = true) {
+  const ranges = rows.filter(([, s]) => s && !is0d(s)), most = (of) => Math.max(0, ...ranges.map((row) => of(row).length));
+  const plain = (name) => name.replace(/<[^>]*>/g, "");
+  const letters = COLUMNS.reduce((sum, c) => sum + Math.max(c.length, most(([, s]) => String(s[c] ?? ""))), 0);
+  const narrow = letters + most(([name]) => plain(name)) > ($("panel").clientWidth - 100) / 7; // 7 pixels a letter
   const head = `<tr><th></th>${COLUMNS.map((c) => `<th>${c === "nan" ? "NaN" : c}</th>`).join("")}</tr>`;
   const bad = (s) => s.nan + s.inf ? ' class="bad"' : "";
   const cell = (s, c) => c === "nan" ? `<td${bad(s)}>${s.nan}${s.inf ? ` + ${s.inf} inf` : ""}</td>`
     : `<td>${safe(s[c] ?? "")}</td>`;
   const one = ([name, s, now]) => {
-    const row = now ? '<tr class="now">' : "<tr>", long = name.replace(/<[^>]*>/g, "").length > 10 && !(s && is0d(s));
+    const row = now ? '<tr class="now">' : "<tr>", long = s ? narrow && !is0d(s) : plain(name).length > 10;
     const first = long ? `${row}<td class="long" colspan="7">${name}</td></tr>${row}<td></td>` : `${row}<td>${name}</td>`;
     if (!s) return `${first}<td colspan="6" class="soft">none yet</td></tr>`;
     if (is0d(s)) return `${first}<td${bad(s)}>${safe(s.numbers)}</td><td colspan="5"></td></tr>`;
@@ -98,8 +102,9 @@ function table(rows, numbers = true) {
 }
 
 function label(scope, a) {
-  const v = scope.values[a], made = v.node === null ? null : scope.ops[v.node];
-  const name = safe(v.name || (made ? made.described.op : "constant"));
+  const v = scope.values[a], made = v.node === null ? null : scope.ops[v.node], outs = made?.described.outs;
+  const part = outs?.length > 1 ? `[${outs.indexOf(a)}]` : ""; // one of several values
+  const name = safe(v.name || (made ? made.described.op + part : "constant"));
   return `${made ? `<a data-go="${made.id}">${name}</a>` : name} ${soft(v.shape)}`;
 }
 
@@ -118,7 +123,7 @@ function ofOp(item) {
   const byHand = !node.composed ? "" : `<p>Its derivative is written by hand. It must equal a composition of
     ${node.composed.nodes.length} ops: <a data-open="${item.id}">${item.open ? "fold" : "open"} it</a> (Enter). All their
     values and gradients agree here to within <b>${safe(node.composed.max_difference)}</b>.</p>`;
-  const values = node.outs.map((v, i) => [node.outs.length > 1 ? `value ${i}` : "value", v]).filter(([, v]) => v !== null);
+  const values = node.outs.map((v, i) => [node.outs.length > 1 ? `value[${i}]` : "value", v]).filter(([, v]) => v !== null);
   const forward = [
     ...node.args.filter(isValue).map((a) => [label(scope, a), scope.values[a].value]),
     ...values.map(([name, v]) => [`<b>${name}</b> ${soft(scope.values[v].shape)}`, scope.values[v].value]),
