@@ -1,34 +1,25 @@
-"""Going back along the graph: a gradient passes each node once, from the youngest to the oldest."""
+"""Going back along the graph: a gradient passes each node once, from the youngest to the oldest.
+
+`route` says which nodes are visited, `backpropagate` visits them, `vjp_of` is one node's step, and
+`Gradients` holds what is on its way. What the user calls, `grad` and `backward`, is at the end.
+"""
 
 from __future__ import annotations
 
-import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence, ValuesView
-from numbers import Number
+from collections.abc import Callable, Sequence, Set
 from operator import attrgetter
-from types import FunctionType
 from typing import Any
 
-import numpy as np
-
 from minigrad import errors
-from minigrad.array import (
-    NAMESPACES,
-    XP,
-    Array,
-    LazyScatter,
-    Namespace,
-    device_of,
-    memory_of,
-    refuse_masked,
-)
+from minigrad.array import NAMESPACES, XP, Array, LazyScatter
 from minigrad.autograd import OPS, tensor_xp
+from minigrad.cotangents import as_inputs, starting_points
 from minigrad.grad_mode import mode, set_grad_enabled
 from minigrad.graph import Node, TensorBase, as_they_were, changes, tensor_of
+from minigrad.unchanged import check_unchanged
 
 Slot = Any  # where a gradient is collected
-MOST_TENSORS = 1_000_000  # out of an iterator that may not end
 ACCUMULATING = threading.RLock()  # .grad is read, added to and written by one thread at a time
 
 
@@ -56,21 +47,130 @@ def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list
     return sorted(seen, key=attrgetter("birth"), reverse=True)
 
 
-def unbroadcast(xp: XP, g: Array, shape: tuple[int, ...]) -> Array:
-    """Bring `g` back to `shape`: the adjoint of repeating is summing."""
-    lead = len(g.shape) - len(shape)
-    repeated = list(range(lead))
-    fits = lead >= 0
-    for dim, (n, m) in enumerate(zip(shape, g.shape[lead:]), lead):
-        if n != m:
-            repeated.append(dim)
-            fits = fits and n == 1
-    if not fits:
-        raise AssertionError(
-            f"a gradient of shape {tuple(g.shape)} cannot come from broadcasting an input of "
-            f"shape {shape}"
-        )
-    return xp.reshape(xp.sum(g, axis=tuple(repeated)), shape)
+def route(
+    outputs: Sequence[TensorBase], inputs: Sequence[TensorBase] | None
+) -> tuple[list[Node], Callable[[Node], list[bool]]]:
+    """The nodes to visit, youngest first, and which gradients each of them is to give.
+
+    Without `inputs`, that of each argument that requires one; with them, on the way to one of them.
+    """
+    if inputs is None:
+        return nodes_youngest_first(outputs), lambda node: node.needs
+    oldest = min([t.node.birth if t.node else 0 for t in inputs], default=0)
+    nodes = nodes_youngest_first(outputs, oldest)
+    on_the_way: set[Any] = {t.node or t for t in inputs}
+
+    def needs_at(node: Node) -> list[bool]:
+        pairs = zip(node.args, node.needs, strict=True)
+        return [need and (a.node or a) in on_the_way for a, need in pairs]
+
+    for node in reversed(nodes):
+        if True in needs_at(node):
+            on_the_way.add(node)
+    return nodes, needs_at
+
+
+def backpropagate(
+    outputs: Sequence[TensorBase],
+    cotangents: Sequence[Any],
+    inputs: Sequence[TensorBase] | None,
+    create_graph: bool,
+    retain_graph: bool,
+) -> Gradients:
+    """The gradient of Σ cotangent · output at every leaf behind `outputs`, or at each of `inputs`.
+
+    Pure, except that it frees the graph.
+    """
+    nodes, needs_at = route(outputs, inputs)
+    gradients = Gradients(create_graph, kept={slot(t) for t in inputs or ()})
+    for y, g in zip(outputs, cotangents, strict=True):
+        gradients.add(y, g)
+    is_shown = create_graph or mode.observer  # an observer may keep the arrays that it sees
+    with set_grad_enabled(create_graph, immediately=False):
+        for node in nodes:
+            gs = gradients.take(node)
+            needs = needs_at(node)
+            if True not in needs:
+                continue
+            if has_arrived(gs):
+                pullback = node.pullback
+                is_new = callable(pullback) and not is_shown and gives_new_arrays(pullback)
+                for a, g in zip(node.args, vjp_of(node, gs, needs, create_graph)):
+                    if g is not None:
+                        gradients.add(a, g, is_new)
+            if not retain_graph:
+                node.args = ()
+                node.pullback = None
+        for place in list(gradients.by_slot):
+            if isinstance(place, TensorBase) and place.leaf_hooks:
+                gradients.call_hooks(place, place.leaf_hooks)
+    return gradients
+
+
+def has_arrived(gs: list[Any]) -> bool:
+    """Whether a gradient has arrived at one of the values of a node."""
+    for g in gs:
+        if g is not None:
+            return True
+    return False
+
+
+def gives_new_arrays(pullback: Any) -> bool:
+    """Whether a pullback says that nobody else has the arrays that it returns."""
+    return getattr(pullback, "gives_new_arrays", False)
+
+
+def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
+    """The gradient of each argument of the node; None where none is needed, or none arrives."""
+    if changes.latest > node.birth:
+        check_unchanged(node, needs, create_graph)
+    try:
+        if not create_graph:
+            found = call_pullback(node.pullback, gs, needs)
+        elif node.op.composed:
+            found = vjp_of_composition(node, gs, needs)
+        else:
+            _, replayed = node.op.rule(tensor_xp, *node.args, **node.settings)  # now over Tensors
+            found = call_pullback(replayed, gs, needs)
+        if mode.observer:
+            mode.observer.on_backward(node, gs, found)
+        return found
+    except Exception as error:
+        error.add_note(f"while differentiating {node.op.__name__}{node.origin}")
+        raise
+
+
+def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
+    """The gradients that are needed, by either form of pullback (see minigrad.autograd)."""
+    if callable(pullback):
+        found = pullback(gs, needs)
+        return [g if need else None for g, need in zip(found, needs, strict=True)]
+    (g,) = gs
+    found = []
+    for pull, need in zip(pullback, needs, strict=True):
+        found.append(pull(g) if need and pull else None)
+    return found
+
+
+def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any]:
+    """The gradients of an op by hand with their graph, from its composition.
+
+    Each argument is first copied through a no-op, so that grad() does not follow a path between
+    arguments.
+    """
+    args = [tensor_of(a) if type(a) in NAMESPACES else a for a in node.args]
+    args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(args, needs, strict=True)]
+    value = node.op.composed(*args, **node.settings)
+    values = value if node.is_tuple else (value,)
+    used = [(y, g) for y, g in zip(values, gs, strict=True) if g is not None]
+    outputs = [y for y, _ in used]
+    cotangents = [g for _, g in used]
+    inputs = [a for a, need in zip(args, needs, strict=True) if need]
+    found = iter(grad(outputs, inputs, cotangents, create_graph=True, allow_unused=True))
+    return [next(found) if need else None for need in needs]
+
+
+# The gradients on their way
 
 
 def slot(t: TensorBase) -> Slot:
@@ -86,7 +186,7 @@ class Gradients:
     is recorded.
     """
 
-    def __init__(self, create_graph: bool, kept: frozenset[Slot] = frozenset()):
+    def __init__(self, create_graph: bool, kept: Set[Slot] = frozenset()):
         self.create_graph = create_graph
         self.kept = kept  # slots whose gradient is asked for, and stays
         self.by_slot: dict[Slot, Any] = {}
@@ -97,9 +197,8 @@ class Gradients:
         place = t if t.node is None else (t.node, t.index)
         before = self.by_slot.get(place)
         if type(g) is LazyScatter:
-            # NumPy's sum of 0-d arrays is no array
             if before is not None and place in self.owned and before.shape:
-                g.add_to(before)
+                g.add_to(before)  # which has memory, as NumPy's sum of two 0-d arrays has not
                 return
             g = g.dense(NAMESPACES[type(t.array)])
             if before is None:
@@ -169,270 +268,24 @@ class Gradients:
         return tensor_of(xp.asarray(g) if slot(t) in self.owned else xp.array(g))
 
 
-def backpropagate(
-    outputs: Sequence[TensorBase],
-    cotangents: Sequence[Any],
-    inputs: Sequence[TensorBase] | None,
-    create_graph: bool,
-    retain_graph: bool,
-) -> Gradients:
-    """The gradient of Σ cotangent · output at every leaf behind `outputs`, or at each of `inputs`.
-
-    Pure, except that it frees the graph.
-    """
-    nodes, needs_at = route(outputs, inputs)
-    gradients = Gradients(create_graph, kept=frozenset(map(slot, inputs or ())))
-    for y, g in zip(outputs, cotangents, strict=True):
-        gradients.add(y, g)
-    with set_grad_enabled(bool(create_graph), immediately=False):
-        for node in nodes:
-            gs = gradients.take(node)
-            needs = needs_at(node)
-            if True not in needs:
-                continue
-            if has_arrived(gs):
-                is_rule = type(node.pullback) is tuple
-                is_new = not is_rule and gives_new_arrays(node, create_graph)
-                for a, g in zip(node.args, vjp_of(node, gs, needs, create_graph)):
-                    if g is not None:
-                        gradients.add(a, g, is_new)
-            if not retain_graph:
-                node.args = ()
-                node.pullback = None
-        for place in list(gradients.by_slot):
-            if isinstance(place, TensorBase) and place.leaf_hooks:
-                gradients.call_hooks(place, place.leaf_hooks)
-    return gradients
-
-
-def route(
-    outputs: Sequence[TensorBase], inputs: Sequence[TensorBase] | None
-) -> tuple[list[Node], Callable[[Node], list[bool]]]:
-    """The nodes to visit, youngest first, and which gradients each of them is to give.
-
-    Without `inputs`, that of each argument that requires one; with them, on the way to one of them.
-    """
-    if inputs is None:
-        return nodes_youngest_first(outputs), lambda node: node.needs
-    oldest = min([t.node.birth if t.node else 0 for t in inputs], default=0)
-    nodes = nodes_youngest_first(outputs, oldest)
-    on_the_way: set[Any] = {t.node or t for t in inputs}
-
-    def needs_at(node: Node) -> list[bool]:
-        pairs = zip(node.args, node.needs, strict=True)
-        return [need and (a.node or a) in on_the_way for a, need in pairs]
-
-    for node in reversed(nodes):
-        if True in needs_at(node):
-            on_the_way.add(node)
-    return nodes, needs_at
-
-
-def has_arrived(gs: list[Any]) -> bool:
-    """Whether a gradient has arrived at one of the values of a node."""
-    for g in gs:
-        if g is not None:
-            return True
-    return False
-
-
-def gives_new_arrays(node: Node, create_graph: bool) -> bool:
-    """Whether the pullback of a node says that nobody else has the arrays that it returns."""
-    is_shown = create_graph or mode.observer  # an observer may keep what it sees
-    return not is_shown and getattr(node.pullback, "gives_new_arrays", False)
-
-
-def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
-    """The gradient of each argument of the node; None where none is needed, or none arrives."""
-    if changes.latest > node.birth:
-        check_unchanged(node, needs, create_graph)
-    try:
-        if not create_graph:
-            found = call_pullback(node.pullback, gs, needs)
-        elif node.op.composed:
-            found = vjp_of_composition(node, gs, needs)
-        else:
-            _, replayed = node.op.rule(tensor_xp, *node.args, **node.settings)  # now over Tensors
-            found = call_pullback(replayed, gs, needs)
-        if mode.observer:
-            mode.observer.on_backward(node, gs, found)
-        return found
-    except Exception as error:
-        error.add_note(f"while differentiating {node.op.__name__}{node.origin}")
-        raise
-
-
-def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
-    """The gradients that are needed, by either form of pullback (see minigrad.autograd)."""
-    if callable(pullback):
-        found = pullback(gs, needs)
-        return [g if need else None for g, need in zip(found, needs, strict=True)]
-    (g,) = gs
-    found = []
-    for pull, need in zip(pullback, needs, strict=True):
-        found.append(pull(g) if need and pull else None)
-    return found
-
-
-def check_unchanged(node: Node, needs: list[bool], create_graph: bool) -> None:
-    """Raise RuntimeError where an array that the pullback reads was changed in place."""
-    for a in node.args:
-        if isinstance(a, TensorBase) and a.version[0] > node.birth:
-            if reads(node, needs, create_graph, a.version):
-                raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument"))
-    for version in node.value_versions:
-        if version[0] > node.birth and reads(node, needs, create_graph, version):
-            raise RuntimeError(errors.CHANGED.format(node.op.__name__, "value"))
-
-
-def reads(node: Node, needs: list[bool], create_graph: bool, version: list[Any]) -> bool:
-    """Whether the pullback of a node reads the memory whose version this is.
-
-    It reads what its functions hold on to. With `create_graph` the rule runs again on the
-    arguments, so that it does where they hold on to any array.
-    """
-    held: list[Array] = []
-    pulls = node.pullback
-    if not callable(pulls):
-        pulls = [pull for pull, need in zip(pulls, needs, strict=True) if need]
-    if not collect_held(pulls, held):
-        return True
-    _, memory = version
-    if create_graph or memory is None:
-        given: list[Array] = []
-        collect_held(list(node.settings.values()), given)  # an index, say, is no argument
-        return any([not is_among(array, given) for array in held])
-    return any([memory_of(array) is memory for array in held])
-
-
-def is_among(array: Array, arrays: list[Array]) -> bool:
-    """Whether `arrays` has this very array."""
-    return any([array is other for other in arrays])
-
-
-def collect_held(value: Any, held: list[Array]) -> bool:
-    """Append to `held` the arrays that `value` holds on to: an array, a function, a tuple of them.
-
-    Returns whether it could be seen: not of an object that may hide others.
-    """
-    if isinstance(value, FunctionType):
-        parts: Any = [cell.cell_contents for cell in value.__closure__ or ()]
-    elif isinstance(value, (tuple, list)):
-        parts = value
-    elif type(value) in NAMESPACES or isinstance(value, np.generic):  # NumPy's 0-d values
-        held.append(value)
-        return True
-    else:
-        return isinstance(value, TRANSPARENT)
-    for part in parts:
-        if not collect_held(part, held):
-            return False
-    return True
-
-
-TRANSPARENT = (type(None), Number, str, slice, type(...), np.dtype, Namespace)
-
-
-def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any]:
-    """The gradients of an op by hand with their graph, from its composition.
-
-    Each argument is first copied through a no-op, so that grad() does not follow a path between
-    arguments.
-    """
-    args = [tensor_of(a) if type(a) in NAMESPACES else a for a in node.args]
-    args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(args, needs, strict=True)]
-    value = node.op.composed(*args, **node.settings)
-    values = value if node.is_tuple else (value,)
-    used = [(y, g) for y, g in zip(values, gs, strict=True) if g is not None]
-    outputs = [y for y, _ in used]
-    cotangents = [g for _, g in used]
-    inputs = [a for a, need in zip(args, needs, strict=True) if need]
-    found = iter(grad(outputs, inputs, cotangents, create_graph=True, allow_unused=True))
-    return [next(found) if need else None for need in needs]
-
-
-def as_list(name: str, tensors: Any) -> list[Any]:
-    """A Tensor, or a sequence, generator or dict's values of them, as a list."""
-    if isinstance(tensors, TensorBase):
-        return [tensors]  # asking for an Iterator takes longer than the rest of this function
-    if isinstance(tensors, Iterator):
-        found = list(itertools.islice(tensors, MOST_TENSORS + 1))
-        if len(found) > MOST_TENSORS:
-            raise ValueError(f"{name}: expected at most {MOST_TENSORS} tensors, got more")
-        return found
-    return list(tensors) if isinstance(tensors, (list, tuple, ValuesView)) else [tensors]
-
-
-def weights_of(name: str, outputs: list[Any], given: Any) -> list[Any]:
-    """The weight given for each output; None for each where none are given."""
-    weights = [None] * len(outputs) if given is None else as_list(name, given)
-    if len(weights) != len(outputs):
-        raise ValueError(
-            f"{name}: expected one gradient for each of the {len(outputs)} outputs, "
-            f"got {len(weights)}"
+def unbroadcast(xp: XP, g: Array, shape: tuple[int, ...]) -> Array:
+    """Bring `g` back to `shape`: the adjoint of repeating is summing."""
+    lead = len(g.shape) - len(shape)
+    repeated = list(range(lead))
+    fits = lead >= 0
+    for dim, (n, m) in enumerate(zip(shape, g.shape[lead:]), lead):
+        if n != m:
+            repeated.append(dim)
+            fits = fits and n == 1
+    if not fits:
+        raise AssertionError(
+            f"a gradient of shape {tuple(g.shape)} cannot come from broadcasting an input of "
+            f"shape {shape}"
         )
-    for y in outputs:
-        if not isinstance(y, TensorBase):
-            raise TypeError(f"{name}: expected tensors as outputs, got a {type(y).__name__}")
-    return weights
+    return xp.reshape(xp.sum(g, axis=tuple(repeated)), shape)
 
 
-def initial_cotangents(name: str, outputs: list[Any], given: Any, create_graph: bool) -> list[Any]:
-    """The gradients to start from: those given, or 1 for a scalar."""
-    weights = weights_of(name, outputs, given)
-    pairs = zip(outputs, weights, strict=True)
-    return [initial_cotangent(name, y, g, create_graph) for y, g in pairs]
-
-
-def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> Any:
-    """The gradient to start from at the output y: the one given, or 1 for a scalar.
-
-    An array; with `create_graph` a Tensor.
-    """
-    if not y.requires_grad:
-        raise RuntimeError(errors.NO_GRAPH.format(name, tuple(y.shape)))
-    if g is None and y.array.size != 1:
-        raise RuntimeError(errors.NOT_SCALAR.format(name, tuple(y.shape)))
-    xp = NAMESPACES[type(y.array)]
-    array = xp.ones_like(y.array) if g is None else given_cotangent(name, xp, g)
-    check_shape(name, y, array)
-    if not create_graph:
-        return array
-    return g if isinstance(g, TensorBase) else tensor_of(array)
-
-
-def check_shape(name: str, y: TensorBase, g: Any) -> None:
-    """Raise ValueError where a gradient given for y is of another shape."""
-    shape = tuple(getattr(g, "shape", y.shape))
-    if shape != tuple(y.shape):
-        raise ValueError(errors.WRONG_COTANGENT.format(name, tuple(y.shape), shape))
-
-
-def given_cotangent(name: str, xp: XP, g: Any) -> Array:
-    """The array of a gradient that the caller gave: a Tensor, an array or a number."""
-    if not isinstance(g, TensorBase):
-        refuse_masked(name, g)
-    if isinstance(g, (bool, complex)):
-        raise TypeError(f"{name}: expected a real number as a gradient, got {g}")
-    try:
-        array = g.array if isinstance(g, TensorBase) else xp.asarray(g)
-    except ValueError:
-        raise TypeError(f"{name}: expected numbers as a gradient, got {g!r:.60}") from None
-    if type(array) is not xp.ndarray:
-        raise RuntimeError(
-            f"{name}: expected a gradient on the device of the output, got one on "
-            f"{device_of(array)}; move it with .to(...)"
-        )
-    if not isinstance(g, TensorBase) and array.dtype.kind not in "fiubc":
-        raise TypeError(f"{name}: expected numbers as a gradient, got {g!r}")
-    return array
-
-
-def check_inputs(name: str, inputs: list[Any]) -> None:
-    """Raise RuntimeError where one of `inputs` is no tensor that requires a gradient."""
-    for i, t in enumerate(inputs):
-        if not (isinstance(t, TensorBase) and t.requires_grad):
-            raise RuntimeError(errors.NO_LEAF.format(name, i, tuple(getattr(t, "shape", ()))))
+# What users call
 
 
 def grad(
@@ -460,26 +313,17 @@ def grad(
     (27.0, 18.0)
     """
     create_graph = errors.as_flag("grad", "create_graph", create_graph)
-    allow_unused = errors.as_flag("grad", "allow_unused", allow_unused)
     keep = errors.as_flag("grad", "retain_graph", retain_graph) or create_graph
-    if materialize_grads is not False:
-        materialize_grads = errors.as_flag("grad", "materialize_grads", materialize_grads)
-    if is_grads_batched is not False and errors.as_flag(
-        "grad", "is_grads_batched", is_grads_batched
-    ):
+    allow_unused = errors.as_flag("grad", "allow_unused", allow_unused)
+    materialize_grads = errors.as_flag("grad", "materialize_grads", materialize_grads)
+    if errors.as_flag("grad", "is_grads_batched", is_grads_batched):
         raise NotImplementedError(
             "grad: is_grads_batched=True is not supported; call grad once for each of grad_outputs"
         )
-    outputs = as_list("grad", outputs)
-    inputs = as_list("grad", inputs)
-    check_inputs("grad", inputs)
-    pairs = list(zip(outputs, weights_of("grad", outputs, grad_outputs), strict=True))
-    if materialize_grads:
-        for y, g in pairs:
-            check_shape("grad", y, y if g is None else g)
-        pairs = [(y, g) for y, g in pairs if y.requires_grad]
-    outputs = [y for y, _ in pairs]
-    cotangents = [initial_cotangent("grad", y, g, create_graph) for y, g in pairs]
+    inputs = as_inputs("grad", inputs)
+    outputs, cotangents = starting_points(
+        "grad", outputs, grad_outputs, create_graph, skips_constants=materialize_grads
+    )
     gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)
     found = [gradients.tensor(t) for t in inputs]
     for i, t in enumerate(inputs):
@@ -496,13 +340,11 @@ def backward(
     """Add the gradient of `outputs` to the .grad of every leaf behind them, or of `inputs`."""
     create_graph = errors.as_flag("backward", "create_graph", create_graph)
     keep = errors.as_flag("backward", "retain_graph", retain_graph) or create_graph
-    outputs = as_list("backward", outputs)
     if inputs is not None:
-        inputs = as_list("backward", inputs)
+        inputs = as_inputs("backward", inputs)
         if not inputs:
             raise RuntimeError("backward: expected tensors as inputs, got none; leave inputs out")
-        check_inputs("backward", inputs)
-    cotangents = initial_cotangents("backward", outputs, gradient, create_graph)
+    outputs, cotangents = starting_points("backward", outputs, gradient, create_graph)
     gradients = backpropagate(outputs, cotangents, inputs, create_graph, keep)
     leaves = [t for t in gradients.by_slot if isinstance(t, TensorBase) and t.wants_grad]
     for t in leaves if inputs is None else inputs:
@@ -518,5 +360,5 @@ def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
         if t.leaf_grad is None:
             t.leaf_grad = g
             return
-        with set_grad_enabled(mode.grad_enabled or bool(gradients.create_graph)):
+        with set_grad_enabled(mode.grad_enabled or gradients.create_graph):
             t.leaf_grad = t.leaf_grad + g

@@ -5,7 +5,7 @@ recorded, it is an op, too: x becomes its value, and keeps what it was before in
 ops that took it then (`as_it_was` in minigrad.graph). A view of x, changed or not, is afterwards
 a part of the new x: a change of the view is recorded as a change of x (its `base`), and the view is
 linked to x again at its next use (`catch_up`). An op whose pullback reads what was overwritten
-can't be differentiated any more: that is found by version (`check_unchanged` in minigrad.backward).
+can't be differentiated any more: that is found by version (minigrad.unchanged).
 """
 
 from __future__ import annotations

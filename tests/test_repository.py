@@ -45,7 +45,7 @@ ROOMS = [
     {"minigrad.errors", "minigrad.random"},
     {"minigrad.grad_mode", "minigrad.graph"},
     {"minigrad.call"},
-    {"minigrad.autograd"},
+    {"minigrad.autograd", "minigrad.cotangents", "minigrad.unchanged"},
     {"minigrad.backward"},
     {"minigrad.ops"},
     {"minigrad.arguments"},

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from minigrad import errors
 from minigrad.autograd import OPS
 from minigrad.graph import TensorBase
-from minigrad.backward import initial_cotangents, slot
+from minigrad.backward import slot
 from minigrad.convert import Conversions
+from minigrad.cotangents import starting_points
 from minigrad.inspect.explain.description import GraphDescription, printable
 from minigrad.inspect.explain.fold import Item, members, tree
 from minigrad.inspect.observer import Observer
@@ -124,7 +125,7 @@ class explain:
             )
         name_at = names_by_slot(names)
         given = None if cotangent is None else [cotangent]
-        cotangents = initial_cotangents("explain", [output], given, create_graph=False)
+        _, cotangents = starting_points("explain", output, given, create_graph=False)
         description = GraphDescription([output], cotangents, name_at, ops={})
         self.name = printable(name_at.get(slot(output), "the output"))
         self.ops = description.ops
