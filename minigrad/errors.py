@@ -76,6 +76,18 @@ def describe(a: Any) -> str:
     return f"{a.dtype}{tuple(a.shape)}" if is_array else repr(a)
 
 
+def shown(value: Any) -> str:
+    """A value in a message: a number or a word itself, `float32(2, 3)` for an array, else its kind,
+    "a list".
+    """
+    if value is None or isinstance(value, (numbers.Real, str, complex)):
+        return f"{value!r:.80}"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    is_array = hasattr(value, "dtype") and hasattr(value, "shape")
+    return describe(value) if is_array else f"a {type(value).__name__}"
+
+
 # What begins a sentence of ours: "mm: ", or "addmm (mm): "
 HEAD = re.compile(r"(?P<first>[^\s:()]+)( \((?P<inner>[^\s:()]+)\))?: (?=.)")
 

@@ -13,21 +13,11 @@ from typing import Any
 import numpy as np
 
 from minigrad import Tensor
+from minigrad.errors import shown
 
 MOST_FLOAT = sys.float_info.max
 MOST_SIZE = 2**31 - 1  # of a dimension of a layer
 MOST_ITEMS = 1_000_000  # of an iterable that may not end
-
-
-def describe(value: Any) -> str:
-    """A value in a message: `float32(2, 3)` for a tensor, a number or word itself, else a type."""
-    if isinstance(value, Tensor | np.ndarray):
-        return f"{value.dtype}{tuple(value.shape)}"
-    if value is None or isinstance(value, Real | str):
-        return repr(value)
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    return f"a {type(value).__name__}"
 
 
 def refuse_unsupported(name: str, way_out: str, **settings: Any) -> None:
@@ -38,9 +28,7 @@ def refuse_unsupported(name: str, way_out: str, **settings: Any) -> None:
     for key, value in settings.items():
         is_default = value is None or (isinstance(value, Real | str) and not value)
         if not is_default:
-            raise NotImplementedError(
-                f"{name}: {key}={describe(value)} is not supported; {way_out}"
-            )
+            raise NotImplementedError(f"{name}: {key}={shown(value)} is not supported; {way_out}")
 
 
 def place(module: Any, device: Any, dtype: Any) -> None:
@@ -53,7 +41,7 @@ def check_integers(name: str, least: int, **sizes: Any) -> None:
     """Raise TypeError where a size is no integer, ValueError where it is below `least`."""
     for key, value in sizes.items():
         if isinstance(value, bool) or not isinstance(value, Integral):
-            raise TypeError(f"{name}: expected an integer as {key}, got {describe(value)}")
+            raise TypeError(f"{name}: expected an integer as {key}, got {shown(value)}")
         if value < least:
             raise ValueError(f"{name}: expected {key} of at least {least}, got {value}")
         if int(value) > sys.maxsize:
@@ -76,7 +64,7 @@ def as_place(name: str, index: Any, count: int) -> int:
     if isinstance(index, Tensor | np.ndarray) and index.ndim == 0:
         index = index.item()
     if not isinstance(index, Integral):
-        raise TypeError(f"{name}: expected an integer or a slice as index, got {describe(index)}")
+        raise TypeError(f"{name}: expected an integer or a slice as index, got {shown(index)}")
     if not -count <= int(index) < count:
         raise IndexError(f"{name}: index {index} is out of range for {count} elements")
     return int(index) % count
@@ -87,7 +75,7 @@ def as_number(name: str, key: str, value: Any) -> Any:
     is_one = isinstance(value, Tensor | np.ndarray) and value.ndim == 0
     number = value.item() if is_one else value
     if not isinstance(number, Real):
-        raise TypeError(f"{name}: expected a number as {key}, got {describe(value)}")
+        raise TypeError(f"{name}: expected a number as {key}, got {shown(value)}")
     return number
 
 
@@ -95,49 +83,49 @@ def as_finite(name: str, key: str, value: Any) -> float:
     """A number as a float. Raises ValueError where it is NaN or infinite."""
     number = as_number(name, key, value)
     if not abs(number) < MOST_FLOAT:
-        raise ValueError(f"{name}: expected a finite number as {key}, got {describe(number)}")
+        raise ValueError(f"{name}: expected a finite number as {key}, got {shown(number)}")
     return float(number)
 
 
 def check_function(name: str, key: str, value: Any) -> None:
     """Raise TypeError where a value cannot be called."""
     if not callable(value):
-        raise TypeError(f"{name}: expected a function as {key}, got {describe(value)}")
+        raise TypeError(f"{name}: expected a function as {key}, got {shown(value)}")
 
 
 def check_flags(name: str, **flags: Any) -> None:
     """Raise TypeError where a value is neither true nor false, a tensor of several numbers say."""
     for key, value in flags.items():
         if isinstance(value, Tensor | np.ndarray):
-            raise TypeError(f"{name}: expected True or False as {key}, got {describe(value)}")
+            raise TypeError(f"{name}: expected True or False as {key}, got {shown(value)}")
 
 
 def check_bools(name: str, **flags: Any) -> None:
     """Raise TypeError where a value is neither True nor False, also for a number."""
     for key, value in flags.items():
         if not isinstance(value, bool | np.bool_):
-            raise TypeError(f"{name}: expected True or False as {key}, got {describe(value)}")
+            raise TypeError(f"{name}: expected True or False as {key}, got {shown(value)}")
 
 
 def check_has_length(name: str, source: Any) -> None:
     """Raise TypeError where what is to be numbered has no length."""
     has_length = hasattr(source, "__len__") and not isinstance(source, type)
     if not has_length or getattr(source, "ndim", 1) == 0:
-        raise TypeError(f"{name}: expected items with a length, got {describe(source)}")
+        raise TypeError(f"{name}: expected items with a length, got {shown(source)}")
 
 
 def check_numbers_of_items(name: str, indices: Any) -> None:
     """Raise TypeError where the numbers of the items to take are no list."""
     check_has_length(name, indices)
     if not hasattr(indices, "__getitem__") or isinstance(indices, Mapping):
-        raise TypeError(f"{name}: expected a list of numbers, got {describe(indices)}")
+        raise TypeError(f"{name}: expected a list of numbers, got {shown(indices)}")
 
 
 def check_state(name: str, state_dict: Any, *keys: str) -> None:
     """Raise TypeError where `state_dict` is no dict, ValueError where it lacks one of the keys."""
     way_out = "pass what state_dict() returned"
     if not isinstance(state_dict, Mapping):
-        got = describe(state_dict)
+        got = shown(state_dict)
         raise TypeError(f"{name}: load_state_dict: expected a dict, got {got}; {way_out}")
     missing = [key for key in keys if key not in state_dict]
     if missing:
@@ -153,7 +141,7 @@ def as_list(name: str, key: str, values: Any, check: Callable[[Any], Any]) -> li
     Raises TypeError for what is no iterable, or one tensor, ValueError where there are too many.
     """
     if isinstance(values, Tensor | str | bytes) or not isinstance(values, Iterable):
-        raise TypeError(f"{name}: {key}: expected a list, got {describe(values)}")
+        raise TypeError(f"{name}: {key}: expected a list, got {shown(values)}")
     found = []
     for value in values:
         check(value)
@@ -168,18 +156,19 @@ def as_tensors(name: str, key: str, values: Any) -> list[Tensor]:
     return as_list(name, key, values, lambda value: check_tensor(name, f"each of {key}", value))
 
 
-def check_probability(name: str, key: str, value: Any) -> None:
-    """Raise TypeError where the value is no number, ValueError where it is not from 0 to 1."""
-    p = as_number(name, key, value)
+def as_probability(name: str, key: str, value: Any) -> float:
+    """A number. Raises TypeError where it is none, ValueError where it is not between 0 and 1."""
+    p: float = value if type(value) is float else as_number(name, key, value)
     if not 0 <= p <= 1:
-        raise ValueError(f"{name}: expected {key} from 0 to 1, got {p}")
+        raise ValueError(f"{name}: expected {key} between 0 and 1, got {p!r}")
+    return p
 
 
 def check_tensor(name: str, key: str, value: Any) -> None:
     """Raise TypeError where the value is no Tensor."""
     if not isinstance(value, Tensor):
         raise TypeError(
-            f"{name}: expected a Tensor as {key}, got {describe(value)}; "
+            f"{name}: expected a Tensor as {key}, got {shown(value)}; "
             "make one with minigrad.tensor(...)"
         )
 
@@ -190,15 +179,31 @@ def check_same_dtype(name: str, key: str, value: Any, param: Any) -> None:
         return
     if value.array.dtype == param.array.dtype:
         return
-    words = {"float32": ("float", "double"), "float64": ("double", "float")}
-    own, other = words.get(param.dtype.name, (f"to(minigrad.{param.dtype.name})", "double"))
-    way_out = f"cast it with .{own}(), or the layer with .{other}()"
+    own, other = cast_to(param), cast_to(value)
+    way_out = f"cast it with {own}, or the layer with {other}"
     if value.dtype.kind != "f":
-        way_out = f"embed integers first, or cast them with .{own}()"
+        way_out = f"embed integers first, or cast them with {own}"
     raise TypeError(
         f"{name}: expected {key} of the parameters' dtype {param.dtype}, got {value.dtype}; "
         f"{way_out}"
     )
+
+
+def cast_to(like: Tensor) -> str:
+    """What is called to cast something to the dtype of `like`."""
+    words = {"float32": ".float()", "float64": ".double()"}
+    return words.get(like.dtype.name, f".to(minigrad.{like.dtype.name})")
+
+
+def check_one_dtype(name: str, **tensors: Tensor | None) -> None:
+    """Raise TypeError where one of these tensors has another dtype than the first."""
+    (first, kept), *others = tensors.items()
+    for key, tensor in others:
+        if kept is not None and tensor is not None and tensor.dtype != kept.dtype:
+            raise TypeError(
+                f"{name}: expected {first} and {key} of one dtype, got {kept.dtype} and "
+                f"{tensor.dtype}; cast one of them with .to(...)"
+            )
 
 
 def as_lengths(name: str, lengths: Any, T: int, B: int) -> np.ndarray[Any, Any] | None:

@@ -10,14 +10,14 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad import Tensor, tanh, where, zeros
+from minigrad.errors import shown
 
 from . import init
 from .arguments import (
-    check_probability,
+    as_probability,
     check_same_dtype,
     check_sizes,
     check_tensor,
-    describe,
     place,
     refuse_unsupported,
 )
@@ -73,7 +73,7 @@ class MultiheadAttention(Module):
         for key, width in {"kdim": kdim, "vdim": vdim}.items():
             if width != embed_dim:
                 refuse_unsupported(name, "map keys and values with a Linear first", **{key: width})
-        check_probability(name, "dropout", dropout)
+        as_probability(name, "dropout", dropout)
         if embed_dim % num_heads:
             raise ValueError(
                 f"{name}: expected embed_dim to be a multiple of num_heads, "
@@ -242,7 +242,7 @@ def check_mask(name: str, word: str, mask: Any, shapes: list[tuple[int, ...]]) -
     """Raise where a mask is neither boolean nor of floats, or has none of the shapes."""
     check_tensor(name, word, mask)
     if mask.dtype.kind not in "bf":
-        raise TypeError(f"{name}: expected {word} of bool or floats, got {describe(mask)}")
+        raise TypeError(f"{name}: expected {word} of bool or floats, got {shown(mask)}")
     if tuple(mask.shape) not in shapes:
         expected = " or ".join(map(str, shapes))
         raise ValueError(f"{name}: expected {word} of shape {expected}, got {tuple(mask.shape)}")
@@ -348,5 +348,5 @@ def check_padding(name: str, mask: Tensor | None, shape: tuple[int, ...]) -> Non
     if mask.dtype.kind != "b":
         raise TypeError(
             f"{name}: expected key_padding_mask of bool, True where a key is padding, "
-            f"got {describe(mask)}"
+            f"got {shown(mask)}"
         )

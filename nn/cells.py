@@ -14,17 +14,17 @@ from typing import Any
 from minigrad import Tensor, byhand, cells, no_grad, ones_like, sigmoid, tanh, zeros, zeros_like
 from minigrad.arguments import check_one_device
 from minigrad.cells import States
+from minigrad.errors import shown
 
 from . import functional as F
 from . import init
 from .arguments import (
     as_finite,
     as_lengths,
-    check_probability,
+    as_probability,
     check_same_dtype,
     check_sizes,
     check_tensor,
-    describe,
     place,
 )
 from .checked import checked
@@ -83,7 +83,7 @@ class Recurrent(Module):
         ]
         if len(state) == self.states and all(fits):
             return
-        got = ", ".join([describe(part) for part in state])
+        got = ", ".join([shown(part) for part in state])
         expected = f"{dtype}{shape}" if self.states == 1 else f"(h, c) of {dtype}{shape} each"
         are_tensors = all([isinstance(part, Tensor) for part in state])
         kind = ValueError if are_tensors else TypeError
@@ -272,7 +272,7 @@ def check_nonlinearity(name: str, nonlinearity: str) -> str:
     """Raise ValueError where the nonlinearity of an RNN is neither "tanh" nor "relu"."""
     if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
         raise ValueError(
-            f"{name}: expected nonlinearity 'tanh' or 'relu', got {describe(nonlinearity)}"
+            f"{name}: expected nonlinearity 'tanh' or 'relu', got {shown(nonlinearity)}"
         )
     return nonlinearity
 
@@ -308,7 +308,7 @@ def unroll(
     is_tuple = isinstance(hx, tuple | list)
     state = tuple(hx) if is_tuple else (hx,)
     if not state or not all([isinstance(part, Tensor) for part in state]):
-        got = ", ".join(map(describe, state))
+        got = ", ".join(map(shown, state))
         raise TypeError(f"unroll: expected hx to be a Tensor or a tuple of them, got ({got})")
     training = getattr(cell, "training", False)
     mask = F.dropout(ones_like(state[0]), dropout, training)  # (B,H), for all steps
@@ -329,7 +329,7 @@ def unroll(
 def check_unroll(cell: Any, input: Any, lengths: Any, batch_first: bool, dropout: float) -> Any:
     """Check the arguments of `unroll`; the lengths as an array."""
     if not callable(cell) or isinstance(cell, type):
-        raise TypeError(f"unroll: expected a cell that can be called, got {describe(cell)}")
+        raise TypeError(f"unroll: expected a cell that can be called, got {shown(cell)}")
     check_tensor("unroll", "input", input)
     order = "batch, time" if batch_first else "time, batch"
     time_dim = 1 if batch_first else 0
@@ -338,7 +338,7 @@ def check_unroll(cell: Any, input: Any, lengths: Any, batch_first: bool, dropout
             f"unroll: expected input ({order}, size) with a time of at least 1, "
             f"got {tuple(input.shape)}"
         )
-    check_probability("unroll", "dropout", dropout)
+    as_probability("unroll", "dropout", dropout)
     T, B = input.shape[time_dim], input.shape[1 - time_dim]
     return as_lengths("unroll", lengths, T, B)
 

@@ -22,9 +22,7 @@ import numpy as np
 from minigrad import Tensor
 from minigrad.arguments import as_dtype
 from minigrad.array import device
-from minigrad.errors import in_name_of
-
-from .arguments import describe
+from minigrad.errors import in_name_of, shown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -146,7 +144,7 @@ class Argument(NamedTuple):
         words += ["None"] * self.may_be_none
         first = f"{', '.join(words[:-1])} or " if words[:-1] else ""
         raise found(
-            f"{name}: expected {first}{words[-1]} as {self.key}, got {describe(value)}"
+            f"{name}: expected {first}{words[-1]} as {self.key}, got {shown(value)}"
             f"{self.kinds[0].way_out}"
         )
 

@@ -8,9 +8,10 @@ from numbers import Integral
 from typing import Any, Generic, Self, TypeVar
 
 from minigrad import Tensor
+from minigrad.errors import shown
 
 from . import printing
-from .arguments import as_list, as_place, describe
+from .arguments import as_list, as_place
 from .module import Module, Parameter, check_registration
 
 Member = TypeVar("Member", Module, Parameter)
@@ -69,7 +70,7 @@ class ModuleSequence(Module):
         self._check_element(module)
         modules = list(self)
         if not isinstance(index, Integral):
-            got = describe(index)
+            got = shown(index)
             raise TypeError(f"{type(self).__name__}: expected an integer as index, got {got}")
         modules.insert(max(-len(self), min(int(index), len(self))), module)
         self._set_elements(modules)
@@ -109,7 +110,7 @@ class ModuleSequence(Module):
         if not isinstance(module, Module):
             way_out = "; call it to make one" if isinstance(module, type) else ""
             raise TypeError(
-                f"{type(self).__name__}: expected a Module, got {describe(module)}{way_out}"
+                f"{type(self).__name__}: expected a Module, got {shown(module)}{way_out}"
             )
 
 
@@ -182,7 +183,7 @@ class ByName(Module, Generic[Member]):
         if not isinstance(key, str) or key not in self.held():
             expected = ", ".join(self.held()) or "none, it is empty"
             raise KeyError(
-                f"{type(self).__name__}: expected one of the names {expected}, got {describe(key)}"
+                f"{type(self).__name__}: expected one of the names {expected}, got {shown(key)}"
             )
         return self.held()[key]
 
@@ -275,7 +276,7 @@ class ParameterList(Module):
     def extend(self, values: Iterable[Tensor]) -> Self:
         """Put all of `values` at the end."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            got = describe(values)
+            got = shown(values)
             raise TypeError(f"ParameterList.extend: expected a list of tensors, got {got}")
         check = partial(as_parameter, self)
         for value in as_list("ParameterList", "values", values, check):
@@ -315,7 +316,7 @@ def as_pairs(container: Module, given: Any) -> list[tuple[str, Any]]:
 
     def check(pair: Any) -> None:
         if not isinstance(pair, tuple | list) or len(pair) != 2:
-            got = describe(given)
+            got = shown(given)
             raise TypeError(f"{name}: expected a dict or pairs (name, value), got {got}")
 
     pairs = given if isinstance(given, Iterable) and not isinstance(given, str) else [given]
@@ -328,10 +329,10 @@ def as_parameter(container: Module, value: Any) -> Parameter:
         return value
     owner = type(container).__name__
     if not isinstance(value, Tensor):
-        raise TypeError(f"{owner}: expected a Parameter or a tensor, got {describe(value)}")
+        raise TypeError(f"{owner}: expected a Parameter or a tensor, got {shown(value)}")
     if value.dtype.kind not in "fc":
         raise RuntimeError(
-            f"{owner}: expected floats to make a Parameter of, got {describe(value)}; convert it "
+            f"{owner}: expected floats to make a Parameter of, got {shown(value)}; convert it "
             "with .float(), or give nn.Parameter(..., requires_grad=False)"
         )
     return Parameter(value)

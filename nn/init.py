@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from minigrad import Tensor, no_grad
+from minigrad.errors import shown
 from minigrad.random import generator as default_generator
 
-from .arguments import as_finite, as_number, check_tensor, describe, refuse_unsupported
+from .arguments import as_finite, as_number, check_tensor, refuse_unsupported
 from .module import Module
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2)}
@@ -35,8 +36,7 @@ def named_gain(name: str, nonlinearity: Any, param: Any) -> float:
     known = ("leaky_relu", *GAINS)
     if not isinstance(nonlinearity, str) or nonlinearity not in known:
         raise ValueError(
-            f"{name}: expected a nonlinearity among {', '.join(known)}, "
-            f"got {describe(nonlinearity)}"
+            f"{name}: expected a nonlinearity among {', '.join(known)}, got {shown(nonlinearity)}"
         )
     if nonlinearity == "leaky_relu":
         slope = 0.01 if param is None else as_number(name, "param", param)
@@ -142,7 +142,7 @@ def kaiming_std(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: st
     a = as_finite(name, "a", a)
     fan_in, fan_out = fans(name, tensor)
     if not isinstance(mode, str) or mode not in ("fan_in", "fan_out"):
-        raise ValueError(f"{name}: expected mode 'fan_in' or 'fan_out', got {describe(mode)}")
+        raise ValueError(f"{name}: expected mode 'fan_in' or 'fan_out', got {shown(mode)}")
     fan = fan_in if mode == "fan_in" else fan_out
     return named_gain(name, nonlinearity, a) / math.sqrt(fan)
 
@@ -244,9 +244,7 @@ def check_arguments(name: str, tensor: Any, generator: Any) -> None:
     """Raise where the tensor is none of floats, or a generator is given."""
     check_tensor(name, "tensor", tensor)
     if tensor.dtype.kind != "f":
-        raise TypeError(
-            f"{name}: expected a tensor of floats, got {describe(tensor)}; use .float()"
-        )
+        raise TypeError(f"{name}: expected a tensor of floats, got {shown(tensor)}; use .float()")
     refuse_unsupported(name, "use minigrad.manual_seed(...)", generator=generator)
 
 
@@ -321,5 +319,5 @@ def check_has_gate(name: str, module: Any, gates: list[str], kinds: str) -> None
     """Raise TypeError where a module has none of the gates, or has them without biases."""
     has_gate = any([gate in gate_names_of(module) for gate in gates])
     if not has_gate or not suffixes_of(module):
-        got = repr(module) if isinstance(module, Module) else describe(module)
+        got = repr(module) if isinstance(module, Module) else shown(module)
         raise TypeError(f"{name}: expected {kinds} with bias=True, got {got:.80}")

@@ -22,10 +22,11 @@ from safetensors import deserialize
 from safetensors.numpy import save as serialize
 
 from minigrad import Tensor, from_numpy
+from minigrad.errors import shown
 from minigrad.files import write
 from minigrad.random import generator, generator_at
 
-from .arguments import check_flags, check_integers, describe
+from .arguments import check_flags, check_integers
 from .module import as_array
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -183,7 +184,7 @@ def pack(name: str, obj: Any, path: str, arrays: Arrays, level: int = 0) -> Any:
         return ["tensor", path]
     raise TypeError(
         f"{name}: expected dicts, lists, tuples, tensors, arrays, numbers or strings, "
-        f"got {describe(obj)} as {path or 'the object'}"
+        f"got {shown(obj)} as {path or 'the object'}"
     )
 
 
@@ -211,7 +212,7 @@ def unpack(node: Any, arrays: Arrays) -> Any:
 def as_path(name: str, path: Any) -> Path:
     """Raise TypeError where a path is none."""
     if not isinstance(path, str | PathLike):
-        raise TypeError(f"{name}: expected a path, got {describe(path)}")
+        raise TypeError(f"{name}: expected a path, got {shown(path)}")
     return Path(path)
 
 
@@ -328,7 +329,7 @@ def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any
         if not hasattr(part, "load_state_dict") or isinstance(part, type):
             raise TypeError(
                 f"load_checkpoint: expected {name} to be a module, an optimizer or another object "
-                f"with a state_dict, got {describe(part)}; leave it out to have it returned"
+                f"with a state_dict, got {shown(part)}; leave it out to have it returned"
             )
     file, states = load_last(path)
     if rng:

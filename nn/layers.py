@@ -9,17 +9,13 @@ from typing import Any
 
 from minigrad import Tensor, flatten, no_grad, reshape, zeros
 from minigrad.arguments import normalize_dim
+from minigrad.errors import shown
 
 from . import functional as F
 from . import init
-from .arguments import check_sizes, check_tensor, describe
+from .arguments import as_probability, check_sizes, check_tensor, refuse_unsupported
 from .checked import checked
-from .functional.checks import (
-    check_probability,
-    normalize_padding_idx,
-    normalized_sizes,
-    not_supported,
-)
+from .functional.checks import normalize_padding_idx, normalized_sizes
 from .functional.layers import drop
 from .module import Module, Parameter
 
@@ -144,7 +140,7 @@ class Unflatten(Module):
         if not is_sequence or not all([isinstance(size, Integral) for size in unflattened_size]):
             raise TypeError(
                 "Unflatten: expected unflattened_size to be a tuple of integers, "
-                f"got {describe(unflattened_size)}"
+                f"got {shown(unflattened_size)}"
             )
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
@@ -195,7 +191,7 @@ class Embedding(Module):
         device: Any = None,
         dtype: Any = None,
     ):
-        not_supported("Embedding", "leave it out: gradients are dense", sparse=sparse)
+        refuse_unsupported("Embedding", "leave it out: gradients are dense", sparse=sparse)
         sizes = {"num_embeddings": num_embeddings, "embedding_dim": embedding_dim}
         check_sizes("Embedding", 0, **sizes)
         self.num_embeddings = num_embeddings
@@ -334,7 +330,7 @@ class Dropout(Module):
     @checked
     def __init__(self, p: float = 0.5, inplace: bool = False):
         self.inplace = inplace
-        self.p = check_probability(type(self).__name__, p)
+        self.p = as_probability(type(self).__name__, "p", p)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training, self.inplace)

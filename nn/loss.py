@@ -1,6 +1,5 @@
 """The losses, and similarities, as modules: each calls its function in `nn.functional`.
 
-
 `reduction` is "mean", "sum" or "none"; size_average and reduce are PyTorch's older words for it.
 """
 
@@ -9,8 +8,9 @@ from __future__ import annotations
 from minigrad import Tensor
 
 from . import functional as F
+from .arguments import as_probability
 from .checked import checked
-from .functional.checks import check_probability, check_reduction, reduction_of
+from .functional.checks import check_reduction, reduction_of
 from .module import Module
 
 
@@ -103,7 +103,7 @@ class CrossEntropyLoss(Module):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ):
-        check_probability("CrossEntropyLoss", label_smoothing, "label_smoothing")
+        as_probability("CrossEntropyLoss", "label_smoothing", label_smoothing)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
         self.reduction = reduction_of("CrossEntropyLoss", reduction, size_average, reduce)

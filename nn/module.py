@@ -14,11 +14,12 @@ import numpy as np
 
 from minigrad import Tensor, as_tensor, zeros
 from minigrad.array import refuse_masked
+from minigrad.errors import shown
 from minigrad.grad_mode import mode
 from minigrad.hooks import RemovableHandle
 
 from . import printing
-from .arguments import check_flags, check_function, describe
+from .arguments import check_flags, check_function
 from .checked import checked
 from .hooks import ModuleHooks, refuse_always_call
 from .settings import check_setting
@@ -117,7 +118,7 @@ class Module:
         check_flags(name, remove_duplicate=remove_duplicate)
         check_prefix(name, prefix)
         if memo is not None and not isinstance(memo, set):
-            raise TypeError(f"{name}: expected a set of modules as memo, got {describe(memo)}")
+            raise TypeError(f"{name}: expected a set of modules as memo, got {shown(memo)}")
         return self._walk(set() if memo is None else memo, prefix, remove_duplicate)
 
     def _walk(
@@ -256,7 +257,7 @@ class Module:
         found: Any = self
         if not isinstance(target, str):
             owner = type(self).__name__
-            got = describe(target)
+            got = shown(target)
             raise TypeError(f"{owner}.{name}: expected a path that is a str, got {got}")
         for part in target.split(".") if target else []:
             found = getattr(found, part, None)
@@ -333,7 +334,7 @@ class Module:
         """Switch dropout and its like on, or with mode=False off, in the whole tree."""
         if not isinstance(mode, bool):
             raise ValueError(
-                f"{type(self).__name__}.train: expected True or False, got {describe(mode)}"
+                f"{type(self).__name__}.train: expected True or False, got {shown(mode)}"
             )
         self.training = mode
         for child in self.children():
@@ -510,7 +511,7 @@ def join_names(path: str, name: str) -> str:
 def check_name(owner: str, name: Any) -> None:
     """Raise where `name` could not be part of a dotted path."""
     if not isinstance(name, str):
-        raise TypeError(f"{owner}: expected a name that is a str, got {describe(name)}")
+        raise TypeError(f"{owner}: expected a name that is a str, got {shown(name)}")
     if not name or "." in name:
         raise KeyError(
             f"{owner}: expected a name without a dot and not empty, got {name!r}; "
@@ -521,7 +522,7 @@ def check_name(owner: str, name: Any) -> None:
 def check_prefix(name: str, prefix: Any) -> None:
     """Raise TypeError where `prefix` is no str."""
     if not isinstance(prefix, str):
-        raise TypeError(f"{name}: expected a str as prefix, got {describe(prefix)}")
+        raise TypeError(f"{name}: expected a str as prefix, got {shown(prefix)}")
 
 
 def check_registration(method: str, module: Module, name: str, value: Any, kind: type) -> None:

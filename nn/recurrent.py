@@ -16,17 +16,17 @@ import numpy as np
 
 from minigrad import Tensor, byhand, cat, cells, stack, where
 from minigrad.cells import States
+from minigrad.errors import shown
 
 from . import functional as F
 from . import init
 from .arguments import (
     as_finite,
     as_lengths,
-    check_probability,
+    as_probability,
     check_same_dtype,
     check_sizes,
     check_tensor,
-    describe,
     place,
     refuse_unsupported,
 )
@@ -96,7 +96,7 @@ class RNNBase(Recurrent):
         name = type(self).__name__
         check_sizes(name, 0, input_size=input_size)
         check_sizes(name, 1, hidden_size=hidden_size, num_layers=num_layers)
-        check_probability(name, "dropout", dropout)
+        as_probability(name, "dropout", dropout)
         if dropout and num_layers == 1:
             warnings.warn(
                 f"{name}: dropout acts only between layers, and there is one layer", stacklevel=5
@@ -140,7 +140,7 @@ class RNNBase(Recurrent):
         if lengths is not None:
             raise ValueError(
                 f"{type(self).__name__}: expected lengths=None for a PackedSequence, which has its "
-                f"own, got {describe(lengths)}"
+                f"own, got {shown(lengths)}"
             )
         padded, ends = pad_packed_sequence(input, self.batch_first)  # (T,B,I), (B,)
         output, state = self.forward(padded, hx, ends)
@@ -433,7 +433,7 @@ def gates(
     (['l0', 'l0_reverse'], ['i', 'f', 'g', 'o'], (7, 5, 4))
     """
     if not isinstance(layer, LSTM | GRU):
-        raise TypeError(f"gates: expected an LSTM or a GRU, got {describe(layer)}")
+        raise TypeError(f"gates: expected an LSTM or a GRU, got {shown(layer)}")
     runs = layer.run_layers(input, hx, lengths)
     T, B = runs[0].hs.shape[:2]
     checked = as_lengths("gates", lengths, T, B)

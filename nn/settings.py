@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from .arguments import describe
+from minigrad.errors import shown
 
 HOME = __name__.partition(".")[0] + "."  # the classes of this package are the library's own
 FUNCTIONS = ("activation", "norm")  # settings that a layer calls
@@ -84,7 +84,7 @@ def check_part(module: Any, kind: type, name: str, existing: Any, value: Any) ->
         may_be_none = settings_of(kind)[name].may_be_none
         expected = "" if value is None and may_be_none else "a function"
     if expected:
-        raise TypeError(f"{kind.__name__}.{name}: expected {expected}, got {describe(value)}")
+        raise TypeError(f"{kind.__name__}.{name}: expected {expected}, got {shown(value)}")
 
 
 def check_fixed(module: Any, name: str, existing: Any, value: Any) -> None:
@@ -92,7 +92,7 @@ def check_fixed(module: Any, name: str, existing: Any, value: Any) -> None:
     if type(value) is not type(existing) or value != existing:
         raise ValueError(
             f"{type(module).__name__}.{name}: expected {existing!r}, which is fixed when the layer "
-            f"is built, got {describe(value)}; build another layer"
+            f"is built, got {shown(value)}; build another layer"
         )
 
 
@@ -112,8 +112,7 @@ def check_kind(module: Any, name: str, existing: Any, value: Any, setting: Setti
     if not is_right[kind]:
         way_out = "; read the number of a tensor with .item()" if hasattr(value, "item") else ""
         raise TypeError(
-            f"{type(module).__name__}.{name}: expected {KINDS[kind]}, got {describe(value)}"
-            f"{way_out}"
+            f"{type(module).__name__}.{name}: expected {KINDS[kind]}, got {shown(value)}{way_out}"
         )
 
 

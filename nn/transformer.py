@@ -16,10 +16,11 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad import Tensor, full, triu
+from minigrad.errors import shown
 
 from . import functional as F
 from . import init
-from .arguments import check_function, check_probability, check_sizes, describe, place
+from .arguments import as_probability, check_function, check_sizes, place
 from .attention import MultiheadAttention, batch_and_length, check_mask, check_sequence
 from .checked import checked
 from .container import ModuleList
@@ -380,7 +381,7 @@ def check_layer_sizes(
     name = type(module).__name__
     check_sizes(name, 1, d_model=d_model, nhead=nhead)
     check_sizes(name, 0, dim_feedforward=dim_feedforward)
-    check_probability(name, "dropout", dropout)
+    as_probability(name, "dropout", dropout)
     if d_model % nhead:
         raise ValueError(
             f"{name}: expected d_model to be a multiple of nhead, got {d_model} and {nhead}"
@@ -390,7 +391,7 @@ def check_layer_sizes(
 def check_part(module: Module, key: str, part: Any) -> None:
     """Raise TypeError where a part that may be left out cannot be called, or is a class."""
     if isinstance(part, type):
-        got = describe(part)
+        got = shown(part)
         name = type(module).__name__
         raise TypeError(f"{name}: expected a module as {key}, got {got}; call it to make one")
     if part is not None:
@@ -400,6 +401,6 @@ def check_part(module: Module, key: str, part: Any) -> None:
 def copies(name: str, layer: Any, count: int) -> ModuleList:
     """A list of copies of a layer. Raises TypeError where it is none."""
     if not isinstance(layer, Module):
-        raise TypeError(f"{name}: expected a layer, got {describe(layer)}")
+        raise TypeError(f"{name}: expected a layer, got {shown(layer)}")
     check_sizes(name, 0, num_layers=count)
     return ModuleList([copy.deepcopy(layer) for _ in range(count)])

@@ -16,13 +16,13 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor
+from minigrad.errors import shown
 
 from .arguments import (
     check_integers,
     check_same_dtype,
     check_sizes,
     check_tensor,
-    describe,
     refuse_unsupported,
 )
 from .checked import checked
@@ -36,7 +36,7 @@ def as_sizes(name: str, key: str, value: Any, count: int, least: int = 1) -> tup
     if isinstance(sizes, tuple | list) and len(sizes) == 1:
         sizes = tuple(sizes) * count
     if not isinstance(sizes, tuple | list) or len(sizes) != count:
-        got = describe(value) if not isinstance(value, tuple | list) else tuple(value)
+        got = shown(value) if not isinstance(value, tuple | list) else tuple(value)
         raise TypeError(f"{name}: expected {key} to be an integer or {count} of them, got {got}")
     check_sizes(name, least, **{f"{key}[{i}]": size for i, size in enumerate(sizes)})
     return tuple([int(size) for size in sizes])

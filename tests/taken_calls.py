@@ -23,6 +23,7 @@ import minigrad as mg
 import nn
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+pytest.importorskip("torch._dynamo")  # the first optimizer imports it, longer than a call may take
 
 GROUPS = "mg x F nn optim sched utils rnn init data random".split()
 THEIRS = {

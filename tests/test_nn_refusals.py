@@ -414,6 +414,17 @@ REFUSED = [
         "^Conv1d: expected a device or None as device, got 'abc'; 'cpu', 'cuda' or 'cuda:1', say$",
         lambda: nn.Conv1d(2, 3, 2, device="abc"),
     ),
+    (
+        TypeError,
+        r"^linear: expected numbers, got bool; convert both with .float\(\)$",
+        lambda: F.linear(mg.ones(2, 3).bool(), mg.ones(4, 3).bool()),
+    ),
+    (
+        TypeError,
+        r"^linear: .* dtype int64, got float32; cast it with .to\(minigrad.int64\), or the layer "
+        r"with .float\(\)$",
+        lambda: F.linear(mg.ones(2, 3), mg.ones(4, 3).long()),
+    ),
     # What an inner operation would refuse in its own name
     (
         ValueError,

@@ -355,7 +355,7 @@ def test_misuse_of_layers() -> None:
             "^RNN: expected nonlinearity 'tanh' or 'relu', got 'sin'",
         ),
         (lambda: nn.GRU(3, 0), "^GRU: expected hidden_size of at least 1, got 0"),
-        (lambda: nn.GRU(3, 4, 2, dropout=1.5), "^GRU: expected dropout from 0 to 1, got 1.5"),
+        (lambda: nn.GRU(3, 4, 2, dropout=1.5), "^GRU: expected dropout between 0 and 1, got 1.5"),
         (
             lambda: nn.LSTMCell(3, 4)(mg.ones(2, 4)),
             r"^LSTMCell: expected input \(batch, 3\), which is one step, .*got \(2, 4\)",

@@ -41,10 +41,10 @@ INSIDE_CLASSES = {
     "Optimizer": (
         "check_group check_held_settings check_part initial_value load_state numbers_of "
         "parameters snapshot state_arrays state_names update update_each update_params direction "
-        "flat_gradient move"
+        "flat_gradient move unsupported_settings"
     ),
     "LRScheduler": (
-        "next_lr take_new_groups is_better reduce_lr not_saved lr_of factor factor_by height"
+        "get_lr next_lr take_new_groups is_better reduce_lr not_saved last_lrs factor factors height"
     ),
     "DataLoader": "batches_of_numbers batches_of_stream begin_epoch collated make_batch "
     "refuse_foreign_order sizes",

@@ -11,22 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import shown
 from minigrad.graph import TensorBase
 
 MOST_SAMPLES = 100_000
 MOST_NUMBERS = 2**27  # of an array of a sample: a gigabyte
-
-
-def shown(value: Any) -> str:
-    """A value in a message: a number or a word itself, `float32(2, 3)` for arrays, else a kind."""
-    if isinstance(value, (TensorBase, np.ndarray)):
-        array = value.array if isinstance(value, TensorBase) else value
-        return f"{array.dtype}{tuple(array.shape)}"
-    if value is None or isinstance(value, (Real, str, complex)):
-        return f"{value!r:.60}"
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    return f"a {type(value).__name__}"
 
 
 def check_function(name: str, key: str, value: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import shown
 from minigrad.testing import checks
 
 Op = Callable[..., Any]
@@ -77,7 +78,7 @@ def as_sample(name: str, given: Any) -> Sample:
     if isinstance(given, np.ndarray):
         return Sample([given])
     if not isinstance(given, (tuple, list)):
-        got = checks.shown(given)
+        got = shown(given)
         raise TypeError(
             f"{name}: expected each sample to be a Sample, an array or a tuple of arguments, "
             f"got {got}"

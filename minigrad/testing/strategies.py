@@ -17,6 +17,7 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 
+from minigrad.errors import shown
 from minigrad.testing import checks
 from minigrad.testing.samples import Sample
 
@@ -166,7 +167,7 @@ def tied(count: int = 1) -> Any:
 def floating(samples: Any) -> Any:
     """The same samples in float32 or float64."""
     if not hasattr(samples, "map"):
-        raise TypeError(f"floating: expected a strategy of Samples, got {checks.shown(samples)}")
+        raise TypeError(f"floating: expected a strategy of Samples, got {shown(samples)}")
 
     def cast(pair: tuple[Sample, Any]) -> Sample:
         drawn, dtype = pair

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import Tensor, as_tensor, stack, tensor
-
-from ..arguments import describe
+from minigrad.errors import shown
 
 
 def collate(batch: Sequence[Any]) -> Any:
@@ -23,7 +22,7 @@ def collate(batch: Sequence[Any]) -> Any:
     """
     if not isinstance(batch, Sequence) or isinstance(batch, bytes) or not batch:
         is_empty = hasattr(batch, "__len__") and not len(batch)
-        got = "none" if is_empty else describe(batch)
+        got = "none" if is_empty else shown(batch)
         raise TypeError(f"collate: expected a list of items, got {got}")
     first = batch[0]
     if isinstance(first, Tensor):
@@ -49,7 +48,7 @@ def collate(batch: Sequence[Any]) -> Any:
     if values.dtype.kind not in "fiub":
         raise TypeError(
             "DataLoader: expected items of tensors, arrays, numbers, strings, tuples or dicts, "
-            f"got {describe(first)}; give a collate_fn"
+            f"got {shown(first)}; give a collate_fn"
         )
     return as_tensor(values)
 

@@ -10,9 +10,10 @@ from types import GenericAlias
 from typing import Any
 
 from minigrad import Tensor
+from minigrad.errors import shown
 from minigrad.random import source_of
 
-from ..arguments import as_list, check_numbers_of_items, check_tensor, describe
+from ..arguments import as_list, check_numbers_of_items, check_tensor
 
 
 class Dataset:
@@ -134,7 +135,7 @@ def random_split(dataset: Any, lengths: Sequence[Any], generator: Any = None) ->
     check_dataset("random_split", dataset)
     if not isinstance(lengths, tuple | list) or not all([isinstance(n, Real) for n in lengths]):
         raise TypeError(
-            f"random_split: expected lengths to be a list of numbers, got {describe(lengths)}"
+            f"random_split: expected lengths to be a list of numbers, got {shown(lengths)}"
         )
     sizes = sizes_of_parts(len(dataset), list(lengths))
     order = source_of("random_split", generator).permutation(len(dataset)).tolist()
@@ -171,7 +172,7 @@ def item_of(name: str, dataset: Any, number: Any) -> Any:
         if not came_from_python and not isinstance(number, Tensor):
             raise
         raise type(error)(
-            f"{name}: expected the number of an item of the dataset, got {describe(number)}"
+            f"{name}: expected the number of an item of the dataset, got {shown(number)}"
         ) from error
 
 
@@ -180,7 +181,7 @@ def check_dataset(name: str, dataset: Any) -> None:
     has_items = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if not has_items or isinstance(dataset, type) or getattr(dataset, "ndim", 1) == 0:
         raise TypeError(
-            f"{name}: expected a dataset with a length and items, got {describe(dataset)}; "
+            f"{name}: expected a dataset with a length and items, got {shown(dataset)}; "
             "make a list of it"
         )
 
@@ -188,7 +189,7 @@ def check_dataset(name: str, dataset: Any) -> None:
 def checked_index(name: str, index: Any, count: int) -> int:
     """`index` counted from the start. Raises IndexError where there is no such item."""
     if not hasattr(index, "__index__"):
-        raise TypeError(f"{name}: expected an integer as index, got {describe(index)}")
+        raise TypeError(f"{name}: expected an integer as index, got {shown(index)}")
     place = index.__index__()
     if not -count <= place < count:
         raise IndexError(f"{name}: index {index} is out of range for {count} items")

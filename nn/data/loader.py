@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import shown
 from minigrad.random import generator_at, source_of
 
 from ..arguments import (
@@ -21,7 +22,6 @@ from ..arguments import (
     check_has_length,
     check_integers,
     check_state,
-    describe,
 )
 from .collate import collate, convert
 from .dataset import IterableDataset, TensorDataset, check_dataset, item_of
@@ -125,7 +125,7 @@ class DataLoader:
         """Assign, unless it would change what the loader was made for, as in PyTorch."""
         if name in FIXED and name in vars(self):
             raise ValueError(
-                f"DataLoader.{name}: expected no change after it was made, got {describe(value)}; "
+                f"DataLoader.{name}: expected no change after it was made, got {shown(value)}; "
                 "make another loader"
             )
         if name == "collate_fn" and value is not None:
@@ -193,8 +193,7 @@ class DataLoader:
             return self.collated(item_of("DataLoader", self.dataset, numbers))
         if not isinstance(numbers, Iterable) or getattr(numbers, "ndim", 1) == 0:
             raise TypeError(
-                "DataLoader: expected batch_sampler to give lists of numbers, "
-                f"got {describe(numbers)}"
+                f"DataLoader: expected batch_sampler to give lists of numbers, got {shown(numbers)}"
             )
         return self.collated([item_of("DataLoader", self.dataset, number) for number in numbers])
 
@@ -282,7 +281,7 @@ def check_without_workers(name: str, **settings: Any) -> None:
     for key, value in settings.items():
         if value is not None:
             raise ValueError(
-                f"{name}: expected no {key} where num_workers is 0, got {describe(value)}"
+                f"{name}: expected no {key} where num_workers is 0, got {shown(value)}"
             )
 
 
@@ -312,4 +311,4 @@ def check_order(
         if value is not None and (
             not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0
         ):
-            raise TypeError(f"DataLoader: expected {key} to be iterable, got {describe(value)}")
+            raise TypeError(f"DataLoader: expected {key} to be iterable, got {shown(value)}")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import Tensor
+from minigrad.errors import shown
 from minigrad.random import source_of
 
 from ..arguments import (
@@ -19,7 +20,6 @@ from ..arguments import (
     check_has_length,
     check_integers,
     check_numbers_of_items,
-    describe,
 )
 
 MOST_AT_ONCE = 1_000_000  # numbers that are drawn together
@@ -170,7 +170,7 @@ class BatchSampler(Sampler):
         check_integers("BatchSampler", 1, batch_size=batch_size)
         check_bools("BatchSampler", drop_last=drop_last)
         if not isinstance(sampler, Iterable) or getattr(sampler, "ndim", 1) == 0:
-            got = describe(sampler)
+            got = shown(sampler)
             raise TypeError(f"BatchSampler: expected numbers in an iterable, got {got}")
         self.sampler: Any = sampler
         self.batch_size = batch_size
@@ -201,5 +201,5 @@ def as_weights(name: str, weights: Any) -> np.ndarray[Any, Any]:
     except ValueError:  # a ragged list
         values = np.array(None)
     if values.dtype.kind not in "fiub":
-        raise TypeError(f"{name}: expected a list of numbers as weights, got {describe(weights)}")
+        raise TypeError(f"{name}: expected a list of numbers as weights, got {shown(weights)}")
     return values.astype(np.float64)

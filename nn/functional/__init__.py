@@ -4,7 +4,7 @@ They have PyTorch's names and arguments. What minigrad lacks raises NotImplement
 asked for.
 """
 
-from .. import windows
+from ..windows import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d, pad
 from .layers import (
     batch_norm,
     bilinear,
@@ -60,9 +60,3 @@ from .attention import (
     masked_softmax,
     scaled_dot_product_attention,
 )
-
-# Convolution, pooling and padding
-conv1d, conv2d = windows.conv1d, windows.conv2d
-max_pool1d, max_pool2d = windows.max_pool1d, windows.max_pool2d
-avg_pool1d, avg_pool2d = windows.avg_pool1d, windows.avg_pool2d
-pad = windows.pad

@@ -11,14 +11,13 @@ import minigrad as mg
 from minigrad import Tensor
 from minigrad.arguments import broadcast_shape, normalize_dim
 
+from ..arguments import check_one_dtype
 from ..checked import checked
-from .checks import (
-    changed_in_place,
-    check_no_nan,
-    check_one_dtype,
-    softmax_dim,
-)
+from .checks import changed_in_place, check_no_nan, softmax_dim
 from .layers import one_hot
+
+SELU_ALPHA = 1.6732632423543772848170429916717
+SELU_SCALE = 1.0507009873554804934193349852946
 
 
 @checked
@@ -146,12 +145,6 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
     if inplace:
         return changed_in_place("selu_", input, selu)
     return SELU_SCALE * elu(input, SELU_ALPHA)
-
-
-SELU_ALPHA = 1.6732632423543772848170429916717
-
-
-SELU_SCALE = 1.0507009873554804934193349852946
 
 
 @checked

@@ -10,8 +10,8 @@ import minigrad as mg
 from minigrad import Tensor
 from minigrad.arguments import broadcast_shape
 
+from ..arguments import as_probability, check_one_dtype, refuse_unsupported
 from ..checked import checked
-from .checks import check_one_dtype, check_probability, not_supported
 from .layers import drop
 
 
@@ -34,11 +34,11 @@ def scaled_dot_product_attention(
     drops attention weights, whatever the mode.
     """
     name = "scaled_dot_product_attention"
-    not_supported(name, "repeat key and value for every query head", enable_gqa=enable_gqa)
+    refuse_unsupported(name, "repeat key and value for every query head", enable_gqa=enable_gqa)
     check_one_dtype(name, query=query, key=key, value=value)
     if attn_mask is not None and attn_mask.dtype.kind not in "bf":
         raise TypeError(f"{name}: expected attn_mask of bools or floats, got {attn_mask.dtype}")
-    dropout_p = check_probability(name, dropout_p, "dropout_p")
+    dropout_p = as_probability(name, "dropout_p", dropout_p)
     if min(query.ndim, key.ndim, value.ndim) < 2:
         raise ValueError(
             f"{name}: expected tensors of at least 2 dimensions, got {tuple(query.shape)}, "

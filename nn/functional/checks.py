@@ -11,30 +11,13 @@ from typing import Any
 from minigrad import Tensor
 from minigrad.array import NAMESPACES
 
-from ..arguments import as_list, as_number, check_integers
-
-
-def not_supported(name: str, way_out: str, **settings: Any) -> None:
-    """Raise NotImplementedError for a setting of PyTorch's that is neither None nor False."""
-    for setting, value in settings.items():
-        if value is not None and value is not False:
-            given = "a Tensor" if isinstance(value, Tensor) else repr(value)
-            raise NotImplementedError(f"{name}: {setting}={given} is not supported; {way_out}")
+from ..arguments import as_list, check_integers, refuse_unsupported
 
 
 def refuse_weight(name: str, weight: Any) -> None:
     """Raise NotImplementedError for a weight of a loss that has none here."""
     if weight is not None:
-        not_supported(name, "multiply what reduction='none' gives", weight=weight)
-
-
-def check_probability(name: str, p: Any, argument: str = "p") -> float:
-    """Return p, which must lie between 0 and 1."""
-    if type(p) is not float:
-        p = as_number(name, argument, p)
-    if not 0 <= p <= 1:
-        raise ValueError(f"{name}: expected {argument} between 0 and 1, got {p!r}")
-    return p
+        refuse_unsupported(name, "multiply what reduction='none' gives", weight=weight)
 
 
 def softmax_dim(name: str, dim: int | None, input: Tensor) -> int:
@@ -182,17 +165,6 @@ def check_classes(name: str, classes: Tensor, count: int) -> None:
 def changed_in_place(name: str, input: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
     """`input` itself, with the values of function(input); `name` is that of the method."""
     return input.update(name, lambda x, _: function(x), None)
-
-
-def check_one_dtype(name: str, **tensors: Tensor | None) -> None:
-    """Raise TypeError where one of these tensors has another dtype than the first."""
-    (first, kept), *others = tensors.items()
-    for key, tensor in others:
-        if kept is not None and tensor is not None and tensor.dtype != kept.dtype:
-            raise TypeError(
-                f"{name}: expected {first} and {key} of one dtype, got {kept.dtype} and "
-                f"{tensor.dtype}; cast one of them with .to(...)"
-            )
 
 
 def check_no_nan(name: str, **numbers: float) -> None:

@@ -7,9 +7,9 @@ from minigrad import Tensor
 from minigrad.arguments import broadcast_shape, normalize_dim, reduced_dims
 from minigrad.ops.reduction import Dim
 
-from ..arguments import as_number
+from ..arguments import as_number, refuse_unsupported
 from ..checked import checked
-from .checks import check_floats, not_supported
+from .checks import check_floats
 
 
 @checked
@@ -17,7 +17,7 @@ def normalize(
     input: Tensor, p: float = 2.0, dim: Dim = 1, eps: float = 1e-12, out: None = None
 ) -> Tensor:
     """y = x / max(‖x‖_p, eps) along `dim`."""
-    not_supported("normalize", "leave it out", out=out)
+    refuse_unsupported("normalize", "leave it out", out=out)
     check_floats("normalize", input=input)
     p = as_number("normalize", "p", p)
     reduced_dims("normalize", input, dim)  # raises where there is none

@@ -14,17 +14,20 @@ from minigrad.array import to_numpy
 from minigrad.creation import as_size
 from minigrad.random import dropout_mask
 
-from ..arguments import check_integers, check_same_dtype
+from ..arguments import (
+    as_probability,
+    check_integers,
+    check_one_dtype,
+    check_same_dtype,
+    refuse_unsupported,
+)
 from ..checked import checked
 from ..windows import with_batch
 from .checks import (
     changed_in_place,
     check_classes,
-    check_one_dtype,
-    check_probability,
     normalize_padding_idx,
     normalized_sizes,
-    not_supported,
 )
 
 
@@ -32,6 +35,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Wᵀ + b: x (..., I), weight (O, I), bias (O,) or None, y (..., O)."""
     check_same_dtype("linear", "input", input, weight)
     check_same_dtype("linear", "bias", bias, weight)
+    if isinstance(weight, Tensor) and weight.array.dtype.kind == "b":
+        raise TypeError("linear: expected numbers, got bool; convert both with .float()")
     return mg.linear(input, weight, bias)
 
 
@@ -70,8 +75,7 @@ def embedding(
     a row is divided by how often it is picked. Raises IndexError for an id outside 0 to V - 1, and
     NotImplementedError for sparse.
     """
-    if sparse:
-        not_supported("embedding", "leave it out: gradients are dense", sparse=sparse)
+    refuse_unsupported("embedding", "leave it out: gradients are dense", sparse=sparse)
     if weight.ndim != 2:
         raise ValueError(f"embedding: expected weight (rows, columns), got {tuple(weight.shape)}")
     if padding_idx is not None:
@@ -235,7 +239,7 @@ def drop(
     shape: Sequence[int] | None = None,
 ) -> Tensor:
     """`dropout`, which says `name` in what it refuses."""
-    p = check_probability(name, p)
+    p = as_probability(name, "p", p)
     if not training or p == 0:
         return input
     if input.dtype.kind != "f":

@@ -9,13 +9,11 @@ from typing import Any
 import minigrad as mg
 from minigrad import Tensor, byhand
 
-from ..arguments import as_number
+from ..arguments import as_number, as_probability, check_one_dtype
 from ..checked import checked
 from .activation import logsigmoid
 from .checks import (
     check_broadcasts,
-    check_one_dtype,
-    check_probability,
     check_reduction,
     check_same_shape,
     check_targets,
@@ -271,7 +269,7 @@ def cross_entropy(
     rows where probabilities are given.
     """
     reduction = reduction_of("cross_entropy", reduction, size_average, reduce)
-    check_probability("cross_entropy", label_smoothing, "label_smoothing")
+    as_probability("cross_entropy", "label_smoothing", label_smoothing)
     dim = class_dim("cross_entropy", input, weight)
     s, C = label_smoothing, input.shape[dim]
     w: Any = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))

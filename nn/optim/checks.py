@@ -13,9 +13,10 @@ import numpy as np
 
 from minigrad import Tensor
 from minigrad.array import XP
+from minigrad.errors import shown
 
 from .. import arguments
-from ..arguments import as_list, as_number, as_tensors, check_state, describe
+from ..arguments import as_list, as_number, as_tensors, check_state
 from ..module import as_array
 
 WAYS_OUT = {
@@ -47,7 +48,7 @@ def as_groups(name: str, params: Any) -> list[Any]:
 
     def check(item: Any) -> None:
         if not isinstance(item, Tensor | dict):
-            raise TypeError(f"{expected}, got {describe(item)} among them")
+            raise TypeError(f"{expected}, got {shown(item)} among them")
 
     groups = as_list(name, "params", params, check)
     if not groups:
@@ -112,14 +113,14 @@ def are_the_same(held: Sequence[Any], groups: Any) -> bool:
 def check_held_groups(name: str, groups: Any) -> None:
     """Raise TypeError where what an optimizer holds is no list of groups of parameters any more."""
     if not isinstance(groups, list | tuple):
-        got = describe(groups)
+        got = shown(groups)
         raise TypeError(f"{name}: param_groups: expected a list of groups, got {got}")
     for group in groups:
         params = group.get("params") if isinstance(group, dict) else None
         if not isinstance(params, list | tuple) or not all([isinstance(p, Tensor) for p in params]):
             raise TypeError(
                 f"{name}: param_groups: expected dicts with a list of tensors as params, "
-                f"got {describe(group if params is None else params)}"
+                f"got {shown(group if params is None else params)}"
             )
 
 
@@ -176,7 +177,7 @@ def check_step(name: str, p: Tensor, numbers: Callable[[list[Tensor]], list[int]
     if type(g) is not type(array) or g.shape != array.shape or g.dtype != array.dtype:
         raise ValueError(
             f"{name}: parameter {numbers([p])[0]}: expected a gradient like it, "
-            f"{p.dtype}{tuple(p.shape)} on {p.device}, got {describe(p.grad)}"
+            f"{p.dtype}{tuple(p.shape)} on {p.device}, got {shown(p.grad)}"
         )
     if isinstance(array, np.ndarray) and not array.flags.writeable:
         raise ValueError(
@@ -200,7 +201,7 @@ def check_saved(name: str, state_dict: Any) -> None:
     if not are_groups or not are_states:
         raise TypeError(
             f"{name}: load_state_dict: expected a list of groups and a dict of states, got "
-            f"{describe(groups)} and {describe(states)}; pass what state_dict() returned"
+            f"{shown(groups)} and {shown(states)}; pass what state_dict() returned"
         )
 
 
@@ -253,7 +254,7 @@ def check_saved_state(
     for key, value in state.items():
         expected_shape = () if key == "step" else tuple(p.shape)
         if not isinstance(value, Tensor) and not has_numbers(as_array(value)):
-            raise ValueError(f"{where}: {key}: expected numbers, got {describe(value)}")
+            raise ValueError(f"{where}: {key}: expected numbers, got {shown(value)}")
         shape = tuple(np.shape(value))
         if shape != expected_shape:
             raise ValueError(f"{where}: {key}: expected shape {expected_shape}, got {shape}")

@@ -10,8 +10,9 @@ import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from minigrad import Tensor
+from minigrad.errors import shown
 
-from ..arguments import as_list, describe
+from ..arguments import as_list
 from .scheduler import (
     LRScheduler,
     as_count,
@@ -302,5 +303,5 @@ def as_functions(scheduler: Any, given: Any) -> list[Any]:
         )
     for function in functions:
         if not callable(function):
-            raise TypeError(f"{name}: lr_lambda: expected a function, got {describe(function)}")
+            raise TypeError(f"{name}: lr_lambda: expected a function, got {shown(function)}")
     return functions

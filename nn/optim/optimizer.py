@@ -10,9 +10,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from minigrad import Tensor, as_tensor, enable_grad
 from minigrad.array import NAMESPACES, XP, Array
+from minigrad.errors import shown
 from minigrad.faster import choose, versions_of
 
-from ..arguments import check_function, describe
+from ..arguments import check_function
 from ..module import zero_gradients
 from . import checks
 
@@ -46,7 +47,7 @@ class Optimizer:
 
     def __init__(self, params: Params, defaults: Any):
         if not isinstance(defaults, dict):
-            got = describe(defaults)
+            got = shown(defaults)
             raise TypeError(f"Optimizer: defaults: expected a dict of settings, got {got}")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from minigrad import Tensor
+from minigrad.errors import shown
 
-from ..arguments import as_list, check_state, describe
+from ..arguments import as_list, check_state
 from .checks import has_numbers
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class LRScheduler:
             if not has_numbers(value) or np.shape(value) != np.shape(own[key]):
                 raise ValueError(
                     f"{name}: load_state_dict: {key}: expected numbers as in {own[key]!r}, "
-                    f"got {describe(value)}"
+                    f"got {shown(value)}"
                 )
             if np.isnan(value).any() or (key in COUNTS and value < 0):
                 raise ValueError(
@@ -139,7 +140,7 @@ def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
     if isinstance(existing, Real):
         as_number(scheduler, name, value)
     if name == "last_epoch" and not (isinstance(value, Integral) and int(value) >= -1):
-        got = describe(value)
+        got = shown(value)
         raise ValueError(f"{scheduler}: last_epoch: expected a count of steps from -1, got {got}")
     if name == "step_size" and existing is not None:
         as_count(scheduler, name, value)
@@ -149,11 +150,11 @@ def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
         if not are_alike or not all([isinstance(v, Real) or callable(v) for v in value]):
             raise TypeError(
                 f"{scheduler}: {name}: expected a list of {len(existing)} numbers or functions, "
-                f"got {describe(value)}"
+                f"got {shown(value)}"
             )
     is_one = getattr(value, "param_groups", None) is not None
     if hasattr(existing, "param_groups") and not is_one:
-        got = describe(value)
+        got = shown(value)
         raise TypeError(f"{scheduler}: {name}: expected an optimizer of nn.optim, got {got}")
 
 
@@ -161,7 +162,7 @@ def check_epoch(name: str, epoch: Any) -> None:
     """Raise NotImplementedError where step is to go to an epoch."""
     if epoch is not None:
         raise NotImplementedError(
-            f"{name}: step: epoch={describe(epoch)} is not supported; "
+            f"{name}: step: epoch={shown(epoch)} is not supported; "
             "call step() once after each epoch"
         )
 
@@ -170,7 +171,7 @@ def check_last_epoch(name: str, last_epoch: Any) -> None:
     """Raise NotImplementedError where a training is to go on from an epoch."""
     if not isinstance(last_epoch, Real) or last_epoch != -1:
         raise NotImplementedError(
-            f"{name}: last_epoch={describe(last_epoch)} is not supported; "
+            f"{name}: last_epoch={shown(last_epoch)} is not supported; "
             "make the scheduler anew and use load_state_dict to go on"
         )
 
@@ -179,7 +180,7 @@ def as_number(name: str, key: str, value: Any) -> Any:
     """One number, NumPy's as Python's own. Raises TypeError where it is none."""
     number = value.item() if getattr(value, "ndim", None) == 0 else value
     if not isinstance(number, Real):
-        raise TypeError(f"{name}: {key}: expected a number, got {describe(value)}")
+        raise TypeError(f"{name}: {key}: expected a number, got {shown(value)}")
     return number
 
 
@@ -187,12 +188,12 @@ def check_word(name: str, key: str, value: Any, *words: str) -> None:
     """Raise ValueError where a setting is none of the words."""
     if not isinstance(value, str) or value not in words:
         expected = " or ".join(map(repr, words))
-        raise ValueError(f"{name}: {key}: expected {expected}, got {describe(value)}")
+        raise ValueError(f"{name}: {key}: expected {expected}, got {shown(value)}")
 
 
 def as_count(name: str, key: str, value: Any) -> Any:
     """A number of at least 1. Raises TypeError where it is no number, ValueError where below."""
     number = as_number(name, key, value)
     if not number >= 1:
-        raise ValueError(f"{name}: {key}: expected at least 1, got {describe(value)}")
+        raise ValueError(f"{name}: {key}: expected at least 1, got {shown(value)}")
     return number

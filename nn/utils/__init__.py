@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from minigrad.errors import shown
+
 import functools
 import math
 from collections.abc import Iterable
@@ -10,7 +12,7 @@ from typing import Any
 from minigrad import Tensor, cat, tensor
 from minigrad.array import NAMESPACES, Array
 
-from ..arguments import as_list, as_number, check_flags, check_tensor, describe
+from ..arguments import as_list, as_number, check_flags, check_tensor
 from . import rnn
 
 __all__ = [
@@ -118,7 +120,7 @@ def listed(name: str, parameters: Any) -> list[Any]:
     if not isinstance(parameters, Iterable):
         raise TypeError(
             f"{name}: expected an iterable of parameters such as model.parameters(), "
-            f"got {describe(parameters)}"
+            f"got {shown(parameters)}"
         )
     return as_list(
         name, "parameters", parameters, lambda p: check_tensor(name, "each parameter", p)

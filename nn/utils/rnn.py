@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad import Tensor, cat, stack
 from minigrad.array import to_numpy
+from minigrad.errors import shown
 
 from ..arguments import (
     as_lengths,
@@ -23,7 +24,6 @@ from ..arguments import (
     check_bools,
     check_sizes,
     check_tensor,
-    describe,
 )
 from ..functional import (
     pad,
@@ -53,7 +53,7 @@ def pad_sequence(
     padding_value = as_number("pad_sequence", "padding_value", padding_value)
     if not isinstance(padding_side, str) or padding_side not in ("left", "right"):
         raise ValueError(
-            f"pad_sequence: expected padding_side 'left' or 'right', got {describe(padding_side)}"
+            f"pad_sequence: expected padding_side 'left' or 'right', got {shown(padding_side)}"
         )
     T = max([len(s) for s in sequences])
     rows = []
@@ -69,7 +69,7 @@ def check_sequences(sequences: Any, name: str = "pad_sequence") -> list[Tensor]:
     """The sequences as a list; raises where there is none, or one that is no Tensor (T, ...)."""
     is_number = isinstance(sequences, Tensor) and sequences.ndim == 0
     if is_number or not isinstance(sequences, Iterable):
-        raise TypeError(f"{name}: expected a list of tensors, got {describe(sequences)}")
+        raise TypeError(f"{name}: expected a list of tensors, got {shown(sequences)}")
     found = as_list(
         name,
         "sequences",
@@ -235,7 +235,7 @@ def padded(
     """As `pad_packed_sequence`, in the name of the function that was called."""
     check_bools(name, batch_first=batch_first)
     if not isinstance(sequence, PackedSequence):
-        raise TypeError(f"{name}: expected a PackedSequence, got {describe(sequence)}")
+        raise TypeError(f"{name}: expected a PackedSequence, got {shown(sequence)}")
     padding_value = as_number(name, "padding_value", padding_value)
     data, order = sequence.data, sequence.sorted_indices
     ends = lengths_of(sequence)  # (B,)

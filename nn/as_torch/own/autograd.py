@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import minigrad
 from minigrad import Tensor, enable_grad, grad, gradcheck, no_grad, set_grad_enabled
 from minigrad.backward import backward as add_gradients
+from minigrad.errors import shown
 
-from ...arguments import describe
 from .function import Function
 from .legacy import LegacyType
 from .words import inference_mode
@@ -80,7 +80,7 @@ def variable(data: Any, requires_grad: bool, volatile: Any = None) -> Tensor:
         return minigrad.empty(0)
     if not isinstance(data, Tensor):
         raise TypeError(
-            f"Variable: expected a tensor, got {describe(data)}; make one with torch.tensor(...)"
+            f"Variable: expected a tensor, got {shown(data)}; make one with torch.tensor(...)"
         )
     return data.detach().requires_grad_(requires_grad)
 

@@ -9,9 +9,9 @@ import numpy as np
 import minigrad
 from minigrad import Tensor
 from minigrad.array import to_numpy
+from minigrad.errors import shown
 
 from ... import functional as F
-from ...arguments import describe
 from ...layers import Embedding
 from ...module import Module
 
@@ -65,16 +65,16 @@ def embedding_bag(
 def check_bag(input: Any, offsets: Any, mode: str, per_sample_weights: Any) -> None:
     """Raise where the arguments of `embedding_bag` do not fit one another."""
     if mode not in MODES:
-        raise ValueError(f"embedding_bag: expected mode among {MODES}, got {describe(mode)}")
+        raise ValueError(f"embedding_bag: expected mode among {MODES}, got {shown(mode)}")
     if not isinstance(input, Tensor) or input.ndim not in (1, 2):
         raise ValueError(
-            f"embedding_bag: expected input (bags, N), or (N,) with offsets, got {describe(input)}"
+            f"embedding_bag: expected input (bags, N), or (N,) with offsets, got {shown(input)}"
         )
     if (input.ndim == 1) != isinstance(offsets, Tensor):
         expected = "offsets, where each bag begins," if input.ndim == 1 else "no offsets"
         raise ValueError(
             f"embedding_bag: expected {expected} for input of {input.ndim} dimensions, "
-            f"got {describe(offsets)}"
+            f"got {shown(offsets)}"
         )
     if per_sample_weights is None:
         return
@@ -85,7 +85,7 @@ def check_bag(input: Any, offsets: Any, mode: str, per_sample_weights: Any) -> N
     if per_sample_weights.shape != input.shape:
         raise ValueError(
             f"embedding_bag: expected per_sample_weights {tuple(input.shape)}, "
-            f"got {describe(per_sample_weights)}"
+            f"got {shown(per_sample_weights)}"
         )
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import minigrad
 from minigrad import Tensor
 from minigrad.convert import Size
+from minigrad.errors import shown
 
 from ... import functional as F
-from ...arguments import describe
 
 __all__ = ["Bernoulli", "Categorical", "Distribution", "Normal", "kl_divergence"]
 
@@ -46,7 +46,7 @@ def one_of(name: str, probs: Any, logits: Any) -> Tensor:
         raise ValueError(f"{name}: expected either probs or logits, got {got}")
     given = minigrad.as_tensor(logits if probs is None else probs)
     if given.dtype.kind != "f":
-        raise TypeError(f"{name}: expected floats, got {describe(given)}; use .float()")
+        raise TypeError(f"{name}: expected floats, got {shown(given)}; use .float()")
     return given
 
 

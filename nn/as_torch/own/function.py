@@ -6,10 +6,9 @@ from typing import Any
 
 from minigrad import Tensor, no_grad, zeros_like
 from minigrad.autograd import differentiable, tensor_xp
+from minigrad.errors import shown
 from minigrad.grad_mode import mode
 from minigrad.graph import tensor_of
-
-from ...arguments import describe
 
 
 class Context:
@@ -128,5 +127,5 @@ def is_learned(y: Tensor, ctx: Context) -> bool:
 def raw_gradient(name: str, g: Any) -> Any:
     """A gradient as an array. Raises TypeError where it is neither a tensor nor None."""
     if g is not None and not isinstance(g, Tensor):
-        raise TypeError(f"{name}.backward: expected tensors or None, got {describe(g)}")
+        raise TypeError(f"{name}.backward: expected tensors or None, got {shown(g)}")
     return None if g is None else g.array

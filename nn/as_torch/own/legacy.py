@@ -14,8 +14,7 @@ import numpy as np
 import minigrad
 from minigrad.array import get_default_dtype
 from minigrad.convert import CLASSES, Size
-
-from ...arguments import describe
+from minigrad.errors import shown
 
 
 class LegacyType(type):
@@ -63,7 +62,7 @@ def make(kind: LegacyType, *data: Any, size: Any = None, device: Any = None) -> 
     if all([isinstance(n, Integral) for n in data]):
         return minigrad.empty(*(data or (0,)), dtype=kind.dtype, device=place)
     if len(data) != 1:
-        got = ", ".join([describe(value) for value in data])
+        got = ", ".join([shown(value) for value in data])
         raise TypeError(f"{name}: expected sizes, or one list or array, got {got}")
     values = data[0]
     if isinstance(values, minigrad.Tensor):
@@ -75,7 +74,7 @@ def make(kind: LegacyType, *data: Any, size: Any = None, device: Any = None) -> 
         return minigrad.Tensor(values)
     if not hasattr(values, "__len__") or isinstance(values, str | bytes):
         raise TypeError(
-            f"{name}: expected sizes, a list or an array, got {describe(values)}; "
+            f"{name}: expected sizes, a list or an array, got {shown(values)}; "
             "torch.tensor(...) takes a single number"
         )
     return minigrad.tensor(values).to(dtype=kind.dtype, device=place)

@@ -14,9 +14,9 @@ import numpy as np
 import minigrad
 from minigrad import no_grad, set_default_dtype
 from minigrad.convert import Size
+from minigrad.errors import shown
 from minigrad.random import generator
 
-from ...arguments import describe
 from . import printing
 
 __version__ = "2.13.0+minigrad"  # the version that the tests compare with
@@ -158,7 +158,7 @@ def set_printoptions(
     }
     if profile not in profiles:
         expected = "'default', 'short' or 'full'"
-        raise ValueError(f"set_printoptions: expected profile {expected}, got {describe(profile)}")
+        raise ValueError(f"set_printoptions: expected profile {expected}, got {shown(profile)}")
     given = {
         "precision": precision,
         "threshold": threshold,
