@@ -1,19 +1,21 @@
 """python -m demos.ledger: run what is undecided and not yet recorded.
 
 Every claim is looked at with 5, 10, 20 and 30 seeds at most (demos/rule.py): cheap ones begin with
-20, dear ones with 5, and both get more only while a claim of their script is undecided. Each run
-is kept when it is finished, and what it measured goes to demos/records/, so that the command may be
-stopped at any moment and goes on where it was.
+20, dear ones with 5, and both get more only while another look at a claim of their script is due.
+Each run is kept when it is finished, and what it measured goes to demos/records/, so that the
+command may be stopped at any moment and goes on where it was.
 
     python -m demos.ledger                          all of it, on all cores
     python -m demos.ledger s6 x7 --jobs 2 --minutes 30
-    python -m demos.ledger --plan                   what there is to do, and what it would cost
+    python -m demos.ledger --plan                   what there is to do; runs nothing
     DEMOS_ENGINE=torch python -m demos.ledger       the same experiments on PyTorch, in its column
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -58,14 +60,14 @@ class Script:
     done: bool = False
 
     def wanted(self, known: records.Records, engine: str) -> tuple[int, int]:
-        """Seeds of dear and of cheap runs for the next look at a claim that is undecided.
+        """Seeds of dear and of cheap runs for the next look that is due.
 
         A claim with many seeds is a cheap one: its next look never asks for more dear runs.
         """
         dear, cheap = rule.LOOKS[0], CHEAP_FROM
         found = verdicts.of(known, engine)
         for name, row in claims.table().items():
-            if row.script != self.name or found[name].own != rule.UNDECIDED:
+            if row.script != self.name or not found[name].look_is_due:
                 continue
             pairs = len(known.sides(name, engine)[0])
             if pairs >= CHEAP_FROM:
@@ -161,30 +163,60 @@ def record_whole_seeds(chosen: options.Options, script: Script, known: records.R
         dear, cheap = (dear, whole) if whole >= dear else (whole, min(cheap, max(whole, 1)))
 
 
-def parse(arguments: list[str]) -> tuple[options.Options, float, bool]:
-    """Options, minutes, and whether only the plan is asked for."""
+def arguments_parser() -> options.Parser:
     parser = options.Parser(
         prog="python -m demos.ledger",
         allow_abbrev=False,
         description="Run what is undecided and not yet recorded.",
+        epilog=f"{engines.VARIABLE}=torch in the environment runs the same on PyTorch.",
     )
-    parser.add_argument("names", nargs="*", type=options.script_name, metavar="NAME")
-    parser.add_argument("--jobs", type=options.count, metavar="N", default=os.cpu_count() or 1)
-    parser.add_argument("--minutes", type=float, metavar="M", default=float("inf"))
+    parser.add_argument(
+        "names",
+        nargs="*",
+        type=demo,
+        metavar="NAME",
+        help="demos whose claims are looked at, as s6 or x7 (default: all)",
+    )
+    parser.add_argument(
+        "--jobs",
+        type=options.count,
+        metavar="N",
+        default=os.cpu_count() or 1,
+        help="processes (default: one for each core)",
+    )
+    parser.add_argument(
+        "--minutes",
+        type=minutes,
+        metavar="M",
+        default=math.inf,
+        help="begin nothing new after so many (default: until all is done)",
+    )
     parser.add_argument(
         "--records",
         type=options.folder,
         metavar="DIR",
         help="where new records go (default: demos/records; those there count in any case)",
     )
-    parser.add_argument("--out", type=options.folder, metavar="DIR", default=Path("out"))
+    parser.add_argument(
+        "--out",
+        type=options.folder,
+        metavar="DIR",
+        default=Path("out"),
+        help="where finished runs are kept, so that none is run twice (default: out)",
+    )
     parser.add_argument("--quick", action="store_true", help="small versions, to try the command")
     parser.add_argument("--plan", action="store_true", help="say what there is to do, run nothing")
+    return parser
+
+
+def parse(arguments: list[str]) -> tuple[options.Options, float, bool]:
+    """Options, minutes, and whether only the plan is asked for."""
+    parser = arguments_parser()
     given = parser.parse_args(arguments)
     if given.quick and given.records in (None, records.FOLDER):
         parser.error("--quick: small versions are no results; name another folder with --records")
     chosen = options.Options(
-        names=tuple(given.names),
+        names=tuple(dict.fromkeys(given.names)),
         quick=given.quick,
         jobs=given.jobs,
         out=given.out,
@@ -194,19 +226,44 @@ def parse(arguments: list[str]) -> tuple[options.Options, float, bool]:
     return chosen, given.minutes, given.plan
 
 
+def demo(text: str) -> str:
+    """The name of a demo that has claims in the table."""
+    name = options.script_name(text)
+    known = dict.fromkeys(row.script for row in claims.table().values())
+    if name not in known:
+        raise argparse.ArgumentTypeError(f"{name} has no claims; {', '.join(known)} have")
+    return name
+
+
+def minutes(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
+    return number
+
+
 def plan(chosen: options.Options, names: list[str]) -> Iterator[str]:
-    """A line for each script: the seeds of its next look, and its undecided claims."""
+    """A line for each script: the seeds of its next look, and the claims that ask for it."""
     known = records.Records.load(records.FOLDER, chosen.records)
     found = verdicts.of(known, chosen.engine)
     for name in names:
         dear, cheap = Script(name).wanted(known, chosen.engine)
-        open_rows = [
-            f"{row.name} ({found[row.name].seeds})"
-            for row in claims.table().values()
-            if row.script == name and found[row.name].own in (rule.UNDECIDED, verdicts.NOT_RUN)
+        due = [
+            f"{verdict.row.name} ({verdict.seeds})"
+            for verdict in found.values()
+            if verdict.row.script == name and gets_runs(verdict)
         ]
-        if open_rows:
-            yield f"{name}: {dear} seeds, {cheap} where cheap, for {', '.join(open_rows)}"
+        if due:
+            yield f"{name}: {dear} seeds, {cheap} where cheap, for {', '.join(due)}"
+
+
+def gets_runs(verdict: verdicts.Verdict) -> bool:
+    """Whether there is a look at it that has not been had."""
+    waits = verdict.own == verdicts.NOT_RUN or verdict.look_is_due
+    return waits and verdict.seeds < rule.LOOKS[-1]
 
 
 def main() -> None:
@@ -215,7 +272,8 @@ def main() -> None:
     known = [name for name in ORDER if name in scripts]
     names = list(chosen.names) or known + sorted(scripts - set(known))
     if only_plan:
-        print(*plan(chosen, names), sep="\n")
+        lines = list(plan(chosen, names)) or ["Nothing to do: no claim waits for another look."]
+        print(*lines, sep="\n")
         return
     store.check_out(chosen.out)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does

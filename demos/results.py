@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from demos import claims, engines, forest, rule, store, verdicts
+from demos import claims, engines, forest, judging, rule, store, verdicts
 from demos.records import Records
 from demos.verdicts import Verdict, readable
 
@@ -67,9 +67,8 @@ def of_the_lesson(found: Verdicts) -> list[Verdict]:
 def counts(found: Verdicts) -> str:
     """How many claims have each verdict, as one sentence."""
     number = Counter(verdict.kind for verdict in of_the_lesson(found))
-    *parts, last = [f"{number[kind]} {PLURAL[kind]}" for kind in verdicts.MARKS if number[kind]]
-    listed = f"{', '.join(parts)} and {last}" if parts else last
-    return f"Of {number.total()} claims {listed}."
+    parts = [f"{number[kind]} {PLURAL[kind]}" for kind in verdicts.MARKS if number[kind]]
+    return f"Of {number.total()} claims {judging.listed(parts)}."
 
 
 def sides(verdict: Verdict) -> str:
@@ -101,7 +100,8 @@ def chances(verdict: Verdict) -> str:
     if verdict.judged is None or verdict.p is None:
         return ""
     p = "< 0.001" if verdict.p < 0.001 else f"{verdict.p:.3f}".rstrip("0").rstrip(".")
-    return f"{verdict.judged.wins:.0%}; {p}"
+    ahead = "–" if verdict.row.direction == "alike" else f"{verdict.judged.wins:.0%}"
+    return f"{ahead}; {p}"
 
 
 def in_torch(row: claims.Claim, records: Records) -> str:
@@ -119,6 +119,8 @@ def in_torch(row: claims.Claim, records: Records) -> str:
         for a, b in (ours, theirs)
     ]
     word = "same" if agree(*judged) else f"differs: {judged[1].verdict}"
+    if judged[0].verdict == judged[1].verdict == rule.UNDECIDED:
+        word = f"same: {rule.UNDECIDED}"
     return f"{word} ({judged[1].n} runs)"
 
 
@@ -155,7 +157,7 @@ def row_of(verdict: Verdict, records: Records) -> str:
         f"{verdict.seeds}{', earlier' * verdict.earlier}",
         chances(verdict),
         in_torch(row, records),
-        f"{mark} {verdict.word}",
+        f"{mark} {verdict.word}{judging.remark(verdict)}",
     ]
     return f"| {' | '.join(map(cell, cells))} |\n"
 
@@ -191,40 +193,6 @@ def not_on_torch() -> Iterator[str]:
         "\nPyTorch: the same scripts run with `--engine torch`; compared on the seeds that both "
         f"have, where there are at least {rule.LOOKS[0]}. Not run: {told}.\n"
     )
-
-
-def after_holm(found: Verdicts) -> str:
-    """In a sentence, how many claims would hold by the corrected p-value alone."""
-    held = [verdict for verdict in of_the_lesson(found) if verdict.kind == rule.HOLDS]
-    compared = [verdict for verdict in held if verdict.p is not None]
-    sure = sum(verdict.p is not None and verdict.p < rule.ERROR for verdict in compared)
-    return (
-        f"Of the {len(compared)} comparisons that hold {sure} have a p-value below {rule.ERROR:g} "
-        "after the correction for all comparisons; five runs seldom reach that, so take the others "
-        "one by one, not all together."
-    )
-
-
-def before_the_table(found: Verdicts) -> str:
-    """How many rows rest on runs that were made before the table was written."""
-    count = sum(verdict.earlier for verdict in found.values())
-    if not count:
-        return ""
-    return (
-        f"\nRows without runs under the table yet: {count}. They are judged by the same rule from "
-        "[runs made before](records/earlier) the row was as it is, with fewer learning rates. They "
-        'are marked "earlier", and count as provisional: `python -m demos.ledger` replaces them.\n'
-    )
-
-
-def found_with(found: Verdicts, chance: float = 0.9) -> str:
-    """In a sentence, where runs differ too much for the seeds that there are."""
-    judged = [verdict for verdict in found.values() if verdict.judged and verdict.seeds > 1]
-    weak = [verdict.row.name for verdict in judged if verdict.power() < chance]
-    told = f"A difference of twice the smallest effect would be found with a chance of {chance:.0%}"
-    told += f" or more in {len(judged) - len(weak)} of {len(judged)} comparisons, as far apart as "
-    told += "their runs were"
-    return told + (f"; not in {', '.join(weak)}." if weak else ".")
 
 
 def changed() -> dict[str, dict[str, str]]:
@@ -265,43 +233,6 @@ def section_page(section: dict[str, Any]) -> Iterator[str]:
     yield f"\nAgain: `{section['command']}`\n"
 
 
-HOW = """\
-Each row compares two sides, run by run: run 7 of one side has the data of run 7 of the other, and
-where they share them the initial values and the order. What would count was
-[written down](claims.toml) before the runs. a - b is the mean of the paired differences (a : b
-where ratios count) with its interval; in the small pictures the line in the middle is no
-difference, the grey band is what does not matter, and the scale is logarithmic far out. A claim
-**holds** if the interval leaves out 0 on the claimed side and the estimate reaches the smallest
-effect, it **does not hold** if the interval leaves out the smallest effect, both sides are
-**alike** if it lies within the band, and else the claim is **undecided**: then seeds are added, up
-to 30. "Holds only if" is said where a claim does not hold as it stands and the row below it, the
-comparison under the condition, does. The interval is Student's t at 98.75 % for each of at most
-four looks (5, 10, 20, 30 runs), which is 95 % for all of them; why, and what it takes that runs
-agree to the last digit, is in [rule.py](rule.py). Ahead: how many runs are ahead of their partner
-in the claimed direction. p: of no difference, or of one that matters where likeness is claimed,
-corrected for the looks and for all comparisons of the table (Holm). Facts are counted or computed,
-the same in every run.
-"""
-EQUAL_HELD = (9, 400)  # at most so many claims about equal networks hold, of so many
-FOUND = {0.5: 5, 1: 10, 2: 20}  # by how many smallest effects runs differ -> runs
-
-
-def tried() -> str:
-    """How the rule does on claims whose truth is known."""
-    held, number = EQUAL_HELD
-    powers = [
-        f"{rule.power(spread, n):.0%} at {n} runs if they differ by {spread:g}"
-        for spread, n in FOUND.items()
-    ]
-    return (
-        "Tried on claims whose truth is known ([test_rule.py](../tests/test_rule.py)): of "
-        f"{number} with the same network on both sides, or with differences about 0 of another "
-        f"kind, of five in all, at most {held} hold ({held / number:.1%}; fewer than 5% may). "
-        f"Twice the smallest effect is found in {', '.join(powers)} smallest effects (standard "
-        "deviation)."
-    )
-
-
 def page(results: Results, records: Records, found: Verdicts) -> str:
     """RESULTS.md."""
     made = results["made"]
@@ -312,13 +243,11 @@ def page(results: Results, records: Records, found: Verdicts) -> str:
         "`python -m demos.results` from [the records of the runs](records), which `python -m "
         "demos.ledger` adds to, under the table of claims "
         f"{claims.table_hash()}.",
-        f" Left out: {verdicts.counted(stale, 'result')} made under other rows." * bool(stale),
+        f" Left out: {verdicts.counted(stale, 'result')} from before a row was put as it is now."
+        * bool(stale),
         "\n\n",
         TOLD.read_text("utf-8") if TOLD.exists() else "",
-        "\n## How it is judged\n\n",
-        HOW,
-        f"\n{tried()}\n\n{after_holm(found)}\n\n{found_with(found)}\n",
-        before_the_table(found),
+        judging.section(found),
         "\n## Claims\n\n",
         *rows(found, records),
         *not_on_torch(),

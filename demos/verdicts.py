@@ -43,6 +43,16 @@ class Verdict:
     p: float | None = None
     earlier: bool = False
 
+    @property
+    def provisional(self) -> bool:
+        """Whether it does not hold by fewer runs than likeness needs."""
+        return self.judged is not None and rule.provisional(self.judged, self.row.least)
+
+    @property
+    def look_is_due(self) -> bool:
+        """Whether it should be looked at with more runs, if it has not had them all."""
+        return self.judged is not None and rule.look_is_due(self.judged, self.row.least)
+
     def power(self) -> float:
         """The chance that so many runs, as far apart, find twice the smallest effect."""
         spread = float(np.std(self.row.differences(self.a, self.b), ddof=1))

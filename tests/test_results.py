@@ -2,6 +2,8 @@
 
 import math
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ pytest.importorskip("matplotlib", reason="the demos need the extra demos")
 pytest.importorskip("joblib", reason="the demos need the extra demos")
 pytest.importorskip("scipy", reason="the demos need the extra demos")
 
-from demos import claims, forest, lab, ledger, options, records, results, rule, verdicts
+from demos import claims, forest, judging, lab, ledger, options, records, results, rule, verdicts
 from demos.options import SCRIPTS
 from demos.records import Records
 
@@ -112,7 +114,7 @@ def test_a_record_made_under_another_row_does_not_count_and_is_said(tmp_path: Pa
     records.add(tmp_path, "x5", [line])
     kept = Records.load(tmp_path)
     assert kept.sides("locked") == ([], []) and kept.stale == {"locked": 1}
-    assert "Left out: 1 result made under other rows." in results.page(
+    assert "Left out: 1 result from before a row was put as it is now." in results.page(
         results.load(), kept, verdicts.of(kept)
     )
 
@@ -164,20 +166,110 @@ def test_runs_before_the_table_count_only_where_nothing_else_is_there(tmp_path: 
     kept = verdicts.of(new, earlier=old)
     assert (kept["locked"].kind, kept["locked"].earlier) == (rule.FAILS, False)
     assert (kept["drop-h"].kind, kept["drop-h"].earlier) == (rule.HOLDS, True)
-    assert "Rows without runs under the table yet: 1." in results.before_the_table(kept)
+    assert "Rows without runs under the table yet: 1." in judging.before_the_table(kept)
     assert not kept["variational"].earlier and kept["variational"].kind == verdicts.NOT_RUN
     assert verdicts.of(new)["drop-h"].kind == verdicts.NOT_RUN
 
 
 def test_what_the_runs_could_have_found_is_said_from_their_spread(tmp_path: Path) -> None:
     near = verdicts.of(recorded(tmp_path / "a", {"locked": (2.80, 2.84)}))
-    assert near["locked"].power() > 0.99 and "in 1 of 1 comparisons" in results.found_with(near)
+    assert near["locked"].power() > 0.99 and "in 1 of 1 comparisons" in judging.found_with(near)
     row = claims.table()["locked"]
     for seed, value in enumerate(range(5)):
         line = {"seed": seed, "engine": "minigrad", "claims": {"locked": [value, 0.0, row.hash]}}
         records.add(tmp_path / "b", "x5", [line])
     far = verdicts.of(Records.load(tmp_path / "b"))
-    assert far["locked"].power() < 0.1 and "not in locked." in results.found_with(far)
+    assert far["locked"].power() < 0.1 and "0 of 1 comparisons" in judging.found_with(far)
+
+
+def one_comparison(tmp_path: Path, name: str, pairs: list[tuple[float, float]]) -> verdicts.Verdict:
+    row = claims.table()[name]
+    lines = [
+        {"seed": seed, "engine": "minigrad", "claims": {name: [a, b, row.hash]}}
+        for seed, (a, b) in enumerate(pairs)
+    ]
+    records.add(tmp_path, row.script, lines)
+    return verdicts.of(Records.load(tmp_path))[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs", "remark"),
+    [
+        ("locked", [(2.80, 2.84)] * 5, ""),
+        ("locked", [(2.80, 2.84)] * 4, ": there is no verdict before 5 runs"),
+        (
+            "locked",
+            [(2.80, 2.80)] * 5,
+            "; provisional: it rests on 5 runs near each other, and likeness asks for 10",
+        ),
+        (
+            "locked",
+            [(2.80, 2.84), (2.83, 2.80)] * 5,
+            ': the interval holds "no difference" as well as the smallest effect; '
+            "about 42 runs like these would decide it, more than the 30 of the rule",
+        ),
+        (
+            "attention-focus",
+            [(0.7999, 0.5)] * 30,
+            ": there is a difference, which may be less than the smallest effect; "
+            "1000 runs like these would not decide it",
+        ),
+        (
+            "lm-alike",
+            [(2.0, 2.0)] * 5,
+            ": both sides are near each other, but likeness asks for 10 runs; "
+            "10 runs would decide it, if the others are like these",
+        ),
+        (
+            "timing-alike",
+            [(0.9, 0.2), (0.3, 0.2), (1.0, 0.1), (0.2, 0.3), (1.0, 0.0)],
+            ": the interval holds differences that matter as well as ones that do not; "
+            "10 runs would decide it, if the others are like these",
+        ),
+    ],
+)
+def test_an_open_verdict_says_why_and_what_it_would_take(
+    tmp_path: Path, name: str, pairs: list[tuple[float, float]], remark: str
+) -> None:
+    assert judging.remark(one_comparison(tmp_path, name, pairs)) == remark
+
+
+def test_the_runs_after_the_first_five_are_judged_by_themselves(tmp_path: Path) -> None:
+    ahead, behind = (2.80, 2.84), (2.84, 2.80)
+    same = {"locked": one_comparison(tmp_path / "a", "locked", [ahead] * 10)}
+    turned = {"locked": one_comparison(tmp_path / "b", "locked", [ahead] * 5 + [behind] * 5)}
+    first = {"locked": one_comparison(tmp_path / "c", "locked", [ahead] * 5)}
+    assert " 1 of the 1 comparisons " in judging.known_before(same)
+    assert "none gives the contrary" in judging.known_before(same)
+    assert turned["locked"].own == rule.UNDECIDED
+    assert " 0 of the 1 comparisons " in judging.known_before(turned)
+    assert "1 are undecided in one of the two" in judging.known_before(turned)
+    assert " 0 of the 0 comparisons " in judging.known_before(first)
+
+
+def test_no_smallest_effect_has_been_changed_since_the_table_was_first_committed() -> None:
+    """What the page says of the table's history."""
+    made = subprocess.run(
+        ["git", "log", "--reverse", "--format=%H", "--", "demos/claims.toml"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    if len(made) < 7:
+        pytest.skip("the history of demos/claims.toml is not here")
+    for commit in made[:2]:
+        text = subprocess.run(
+            ["git", "show", f"{commit}:demos/claims.toml"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for name, before in tomllib.loads(text).items():
+            now = claims.table()[name]
+            assert now.direction == before.get("direction", "greater")
+            assert now.effect == before.get("effect", 0.0), name
+            assert now.scale == before.get("scale", "difference")
 
 
 def test_facts_are_checked_and_not_judged(tmp_path: Path) -> None:
@@ -191,13 +283,64 @@ def test_facts_are_checked_and_not_judged(tmp_path: Path) -> None:
     assert kept["three-and-four"].kind == verdicts.NOT_RUN
 
 
-def test_the_ledger_asks_for_the_next_look_only_while_undecided(tmp_path: Path) -> None:
+def test_the_ledger_asks_for_the_next_look_only_while_one_is_due(tmp_path: Path) -> None:
     script = ledger.Script("s6")
     assert script.wanted(Records.load(tmp_path), "minigrad") == (5, 20)
-    decided = recorded(tmp_path / "a", {"copy-lstm": (0.1, 0.1)}, n=5)
+    decided = recorded(tmp_path / "a", {"copy-lstm": (0.9, 0.1)}, n=5)
     assert script.wanted(decided, "minigrad") == (5, 20)
     undecided = recorded(tmp_path / "b", {"copy-alike-chrono": (1.0, 1.0)}, n=5)
     assert script.wanted(undecided, "minigrad") == (10, 20)
+    near = recorded(tmp_path / "c", {"copy-lstm": (0.1, 0.1)}, n=5)
+    assert verdicts.of(near)["copy-lstm"].provisional
+    assert script.wanted(near, "minigrad") == (10, 20)
+    alike = recorded(tmp_path / "d", {"copy-lstm": (0.1, 0.1)}, n=10)
+    assert script.wanted(alike, "minigrad") == (5, 20)
+
+
+def test_the_plan_names_what_waits_for_a_look_and_nothing_that_has_had_them_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "FOLDER", tmp_path / "none")
+    five = tmp_path / "five"
+    recorded(five, {"copy-lstm": (0.1, 0.1), "clip-rnn": (0.6, 0.5), "clip-gru": (0.9, 0.5)}, n=5)
+    chosen = options.Options(records=five)
+    (line,) = ledger.plan(chosen, ["s6"])
+    assert line.startswith("s6: 10 seeds, 20 where cheap, for copy-lstm (5), ")
+    assert "clip-rnn (5)" not in line and "clip-gru" not in line and "clip-lstm (0)" in line
+    every = {name: (0.9, 0.1) for name, row in claims.table().items() if row.script == "s8"}
+    every["attention-focus"] = (0.39, 0.1)  # a difference, of about the smallest effect
+    had_all = verdicts.of(recorded(tmp_path / "all", every, n=30))
+    assert had_all["attention-focus"].own == rule.UNDECIDED
+    assert not list(ledger.plan(options.Options(records=tmp_path / "all"), ["s8"]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["zz"], "there is no demo 'zz'"),
+        (["s0"], "s0 has no claims; s1, "),
+        (["list"], "list has no claims; s1, "),
+        (["--minutes", "-3"], "--minutes: expected a number above 0, got '-3'"),
+        (["--minutes", "nan"], "--minutes: expected a number above 0, got 'nan'"),
+        (["--minutes", "x"], "--minutes: expected a number above 0, got 'x'"),
+        (["--jobs", "0"], "--jobs: expected a whole number of at least 1, got '0'"),
+        (["--quick"], "--quick: small versions are no results; name another folder"),
+        (["--pan"], "there is no option --pan: did you mean --plan?"),
+    ],
+)
+def test_a_wrong_word_to_the_ledger_is_refused_in_a_sentence(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        ledger.parse(arguments)
+    told = capsys.readouterr().err
+    assert ended.value.code == 2 and f"python -m demos.ledger: {message}" in told
+    assert told.count("\n") == 1
+
+
+def test_a_demo_that_is_named_twice_is_looked_at_once() -> None:
+    chosen, minutes, only_plan = ledger.parse(["s6", "s6_copy_task", "x7", "--minutes", "2"])
+    assert (chosen.names, minutes, only_plan) == (("s6", "x7"), 2.0, False)
 
 
 def test_the_ledger_runs_what_is_missing_records_it_and_then_has_nothing_to_do(
