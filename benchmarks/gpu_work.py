@@ -221,6 +221,22 @@ KERNELS: list[tuple[str, int, dict[str, Any]]] = [
 ]
 
 
+def classify(device: str) -> list[float]:
+    """Cross-entropies with a row to ignore, and the norm of gradients before and after clipping."""
+    import minigrad as mg
+    import nn
+
+    logits = nn.Parameter(mg.randn(300, 7).to(device))
+    targets = mg.randint(0, 7, (300,)).to(device)
+    found = []
+    for reduction in ("none", "mean", "sum"):
+        loss = nn.functional.cross_entropy(logits, targets, ignore_index=3, reduction=reduction)
+        loss.sum().backward()
+        found.append(loss.sum().item())
+        found += [nn.utils.clip_grad_norm_([logits], 0.1).item() for _ in range(2)]
+    return found
+
+
 def each_kernel_once(where: str = "cuda") -> None:
     """Every kernel, at sizes that fill no block, with rows that end early; and what it gives
     against the CPU."""
@@ -241,7 +257,7 @@ def each_kernel_once(where: str = "cuda") -> None:
                 loss.backward()
                 optimizer.step()
                 found.append(loss.item())
-        return found
+        return found + classify(device)
 
     np.testing.assert_allclose(losses(where), losses("cpu"), rtol=1e-3)
     nn.functional.dropout(mg.ones(99, device=where), 0.5).sum().item()

@@ -13,6 +13,7 @@ from typing import Any
 
 from minigrad import Tensor, byhand, cells, no_grad, ones_like, sigmoid, tanh, zeros, zeros_like
 from minigrad.arguments import check_one_device
+from minigrad.array import NAMESPACES
 from minigrad.cells import States
 from minigrad.errors import shown
 
@@ -67,7 +68,7 @@ class Recurrent(Module):
     def initial_state(self, x: Tensor, hx: Any, shape: tuple[int, ...]) -> States:
         """The state to start from as a tuple of tensors of this shape: hx, or zeros."""
         if hx is None:
-            zero = zeros(shape, dtype=x.dtype, device=x.device)
+            zero = Tensor(NAMESPACES[type(x.array)].zeros(shape, dtype=x.dtype))
             return (zero,) * self.states
         return tuple(hx) if isinstance(hx, tuple | list) else (hx,)
 

@@ -16,7 +16,7 @@ import minigrad as mg
 import nn
 from minigrad import array, random
 from minigrad.byhand import gru, lstm, rnn
-from minigrad.fast.gpu import dropout, one_launch, optimizers, source
+from minigrad.fast.gpu import cross_entropy, dropout, gradients, one_launch, optimizers, source
 from minigrad.fast.gpu import kernels as gpu
 from minigrad.fast.gpu.both import KINDS
 from nn import optim
@@ -147,6 +147,106 @@ def test_a_mask_is_a_function_of_the_seed(kernels: Any) -> None:
     before = random.generator().bit_generator.state
     random.dropout_mask(x, (9,), 0.5)
     assert random.generator().bit_generator.state != before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("size", [(7, 5), (1, 1), (600, 64), (0, 3)], ids=str)
+def test_cross_entropy_is_its_definition(
+    kernels: Any, size: tuple[int, int], reduction: str, dtype: Any
+) -> None:
+    """Values and gradients, with rows to ignore, large logits and more rows than threads."""
+    N, V = size
+    rng = np.random.default_rng(0)
+    x = (100 * rng.standard_normal(size)).astype(dtype)
+    ids = np.where(rng.random(N) < 0.3, -100, rng.integers(0, V, N))
+    found = []
+    for device in ("cpu", NAME):
+        logits = mg.tensor(x, device=device, requires_grad=True)
+        before = RawKernel.launches
+        targets = mg.tensor(ids, device=device)
+        loss = nn.functional.cross_entropy(logits, targets, reduction=reduction)
+        g = mg.tensor(np.random.default_rng(1).standard_normal(loss.shape).astype(dtype))
+        for _ in range(2):  # the second adds the same again: nothing was overwritten
+            loss.backward(g.to(device), retain_graph=True)
+        found.append([loss, logits.grad])
+    assert RawKernel.launches - before == (reduction != "none") + 3 * (N > 0)
+    for want, got in zip(*found, strict=True):
+        assert got.dtype == want.dtype and got.shape == want.shape
+        want, got = (t.cpu().detach().numpy() for t in (want, got))
+        tolerance = 1e-12 if dtype == np.float64 else 1e-6
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, 2])
+def test_cross_entropy_of_what_is_not_finite(kernels: Any, bad: float, place: int) -> None:
+    x = np.array([[1.0, 2.0, 3.0], [0.0, 1.0, 0.5]])
+    x[0, place] = bad
+    found = []
+    for device in ("cpu", NAME):
+        logits = mg.tensor(x, device=device, requires_grad=True)
+        with np.errstate(invalid="ignore"):
+            loss = nn.functional.cross_entropy(logits, mg.tensor([1, 2], device=device))
+            loss.backward()
+        found.append([t.cpu().detach().numpy() for t in (loss, logits.grad)])
+    for want, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, want, atol=1e-12)
+
+
+def test_cross_entropy_over_many_classes_takes_no_kernel(kernels: Any) -> None:
+    x = np.random.default_rng(0).standard_normal((3, cross_entropy.FEW + 1))
+    before = RawKernel.launches
+    got = nn.functional.cross_entropy(there(x), there(np.array([0, 64, 2])))
+    assert RawKernel.launches - before == 1  # what looks whether all targets are in range
+    want = nn.functional.cross_entropy(mg.tensor(x), mg.tensor([0, 64, 2]))
+    np.testing.assert_allclose(got.item(), want.item())
+
+
+def test_gradients_are_clipped_in_three_launches(kernels: Any) -> None:
+    """To the norm and the numbers of the CPU, below the limit bit for bit; more than a table has
+    rows take two more launches."""
+    rng = np.random.default_rng(0)
+    for count, launches in ((1, 3), (5, 3), (gpu.MAX_ROWS + 1, 5)):
+        grads = [rng.standard_normal((i % 7 + 1, 300)) for i in range(count)]
+        for max_norm in (1e9, 1.0):
+            found = []
+            for device in ("cpu", NAME):
+                params = [nn.Parameter(mg.tensor(g, device=device)) for g in grads]
+                for p, g in zip(params, grads, strict=True):
+                    p.grad = mg.tensor(g, device=device)
+                before, syncs = RawKernel.launches, StrictArray.syncs
+                norm = nn.utils.clip_grad_norm_(params, max_norm)
+                assert device == "cpu" or RawKernel.launches - before == launches
+                assert StrictArray.syncs == syncs
+                found.append([norm.cpu().numpy(), *[p.grad.cpu().numpy() for p in params]])
+            for want, got in zip(*found, strict=True):
+                np.testing.assert_allclose(got, want, rtol=1e-12)
+        assert norm.item() > 1
+
+
+@pytest.mark.parametrize(
+    "grads",
+    [
+        [np.ones(3), np.ones(2, np.float32)],
+        [np.ones(3, np.float16)],
+        [np.ones((2, 3)).T, np.ones(2)],
+        [np.array([1.0, np.nan])],
+        [np.ones((0, 2)), np.ones(5)],
+    ],
+    ids=["two dtypes", "float16", "in another order", "NaN", "nothing"],
+)
+def test_other_gradients_are_clipped_as_on_the_cpu(kernels: Any, grads: list[Any]) -> None:
+    found = []
+    for device in ("cpu", NAME):
+        params = [nn.Parameter(mg.tensor(g, device=device)) for g in grads]
+        for p, g in zip(params, grads, strict=True):
+            p.grad = mg.tensor(g, device=device)
+        norm = nn.utils.clip_grad_norm_(params, 0.5)
+        found.append([norm.cpu().numpy(), *[p.grad.cpu().numpy() for p in params]])
+    for want, got in zip(*found, strict=True):
+        assert got.dtype == want.dtype
+        np.testing.assert_allclose(got, want, rtol=1e-3 if want.dtype == np.float16 else 1e-7)
 
 
 # Ids out of range are refused: on a GPU late, but before anybody sees a number that came of it.
@@ -376,7 +476,7 @@ def test_every_kernel_is_a_function_of_its_file() -> None:
     """And every file of kernels is packaged."""
     used = [
         value
-        for module in (gpu, one_launch, optimizers, dropout)
+        for module in (gpu, one_launch, optimizers, dropout, cross_entropy, gradients)
         for value in vars(module).values()
         if isinstance(value, source.Kernel)
     ]

@@ -415,6 +415,38 @@ def nn_pair(kind: str) -> tuple[Any, Any]:
     return near, far
 
 
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("size", [(700, 5), (3, 64), (3, 65), (0, 2)], ids=str)
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64], ids=str)
+def test_cross_entropy(size: tuple[int, int], reduction: str, dtype: Any) -> None:
+    x, (N, V) = mg.randn(*size, dtype=dtype), size
+    y = mg.tensor(np.where(np.arange(N) % 5 == 0, -100, np.arange(N) % V))
+    found = []
+    for device in ("cpu", "cuda"):
+        logits = x.to(device).detach().requires_grad_()
+        loss = nn.functional.cross_entropy(logits, y.to(device), reduction=reduction)
+        (loss.sum() * 3).backward()
+        found.append([here(loss), here(logits.grad)])
+    tolerance = 1e-11 if dtype == mg.float64 else 2e-5
+    for ours, want in zip(found[1], found[0], strict=True):
+        np.testing.assert_allclose(ours, want, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("max_norm", [1.0, 1e9])
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64], ids=str)
+def test_gradients_are_clipped(max_norm: float, dtype: Any) -> None:
+    grads = [mg.randn(i % 7 + 1, 3000, dtype=dtype) for i in range(70)]
+    found = []
+    for device in ("cpu", "cuda"):
+        params = [nn.Parameter(mg.zeros_like(g).to(device)) for g in grads]
+        for p, g in zip(params, grads):
+            p.grad = g.to(device).clone()
+        norm = nn.utils.clip_grad_norm_(params, max_norm)
+        found.append([here(norm), *[here(p.grad) for p in params]])
+    for ours, want in zip(found[1], found[0], strict=True):
+        np.testing.assert_allclose(ours, want, rtol=1e-11 if dtype == mg.float64 else 1e-5)
+
+
 @pytest.mark.parametrize("shape", [(5000, 7), (300, 4, 5), (256, 1)])
 def test_a_sum_over_many_rows(shape: tuple[int, ...]) -> None:
     """It is a product with ones, as a sum of NumPy's would have it."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from minigrad import Tensor, cat, tensor
 from minigrad.array import NAMESPACES, Array
+from minigrad.faster import choose, versions_of
 
 from ..arguments import as_list, as_number, check_flags, check_tensor
 from . import rnn
@@ -51,14 +52,13 @@ def clip_grad_norm_(
         )
     if not params:
         return tensor(0.0)
-    grads = [p.grad.array.reshape(-1) for p in params]
-    norm = norm_of(grads, order)
+    grads = [p.grad.array for p in params]
+    xp = NAMESPACES[type(grads[0])]
+    norm = choose(NORM_OF, norm_of, xp.kind, grads, order)(grads, order)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"{name}: {reason_of_nonfinite(norm, params)}")
-    xp = NAMESPACES[type(grads[0])]
-    scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
+    choose(SCALE_ALL, scale_all, xp.kind, grads, norm, max_norm)(grads, norm, max_norm)
     for p in params:
-        p.grad.array *= scale
         p.grad.mark_changed()
     return Tensor(xp.asarray(norm))
 
@@ -128,14 +128,27 @@ def listed(name: str, parameters: Any) -> list[Any]:
 
 
 def norm_of(grads: list[Array], norm_type: float) -> Any:
-    """The norm of flat gradients, taken as one vector, as an array of no dimensions."""
+    """The norm of gradients, taken as one vector, as an array of no dimensions."""
     xp = NAMESPACES[type(grads[0])]
+    grads = [g.reshape(-1) for g in grads]
     if norm_type == math.inf:
         largest = [xp.amax(xp.abs(g)) for g in grads if g.size]
         return functools.reduce(xp.maximum, largest, xp.zeros((), grads[0].dtype))
     if norm_type == 2:
         return xp.sqrt(sum([xp.dot(g, g) for g in grads]))
     return sum([xp.sum(xp.abs(g) ** norm_type) for g in grads]) ** (1 / norm_type)
+
+
+def scale_all(grads: list[Array], norm: Any, max_norm: float) -> None:
+    """Multiply each gradient, in place, by min(1, max_norm / (norm + 1e-6))."""
+    xp = NAMESPACES[type(grads[0])]
+    scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
+    for g in grads:
+        g *= scale
+
+
+NORM_OF = versions_of("norm_of")
+SCALE_ALL = versions_of("scale_all")
 
 
 def reason_of_nonfinite(norm: Any, params: list[Any]) -> str:

@@ -32,7 +32,16 @@ def extend(backend: Any, host_fault: Any = None, cublas: Any = None) -> None:
     # Imported here, since minigrad.fast is imported also where no GPU is used.
     import numpy as np
 
-    from minigrad.fast.gpu import both, dropout, gru, lstm, optimizers, rnn
+    from minigrad.fast.gpu import (
+        both,
+        cross_entropy,
+        dropout,
+        gradients,
+        gru,
+        lstm,
+        optimizers,
+        rnn,
+    )
     from minigrad.fast.gpu.kernels import Kernels
     from minigrad.fast.gpu.products import load_cublas
 

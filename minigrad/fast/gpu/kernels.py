@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,9 +17,9 @@ Array = Any  # cupy.ndarray
 THREADS = 256  # of a block
 STATIC_SHARED = 48 * 1024  # bytes of shared memory that a block gets without asking
 MAX_ROWS = 64  # of a table: what a launch takes by value has at most 4 kB
-TABLE = np.dtype(
-    [("rows", np.int64, (MAX_ROWS, 7))]
-)  # for each parameter: size, number, the addresses of p, g and up to 3 states; see common.cuh
+NO_STATE = (0,) * 5  # the addresses of p, g and up to 3 states
+ROW_MEMBERS = 2 + len(NO_STATE)  # size and number before them: the members of Row in common.cuh
+TABLE = np.dtype([("rows", np.int64, (MAX_ROWS, ROW_MEMBERS))])
 
 ANY_DTYPE = np.dtype(np.float64)  # for a kernel without a T
 OUTSIDE = Kernel("checks.cu", "outside")
@@ -55,14 +55,23 @@ class Kernels:
 
         Raises TypeError where there is no kernel for `dtype`.
         """
+        run = self.prepared(kernel, dtype)
+        if n > 0:
+            blocks = -(-n // THREADS)
+            run((blocks,), (THREADS,), as_numbers(dtype, n, *args))
+
+    def launch_sum(self, kernel: Kernel, dtype: Any, blocks: int, n: int, *args: Any) -> None:
+        """The same for a kernel that sums over each of so many blocks (block.cuh), also n = 0."""
+        run = self.prepared(kernel, dtype)
+        values = as_numbers(dtype, n, *args)
+        run((blocks,), (THREADS,), values, shared_mem=THREADS * dtype.itemsize)
+
+    def prepared(self, kernel: Kernel, dtype: Any) -> Any:
+        """The kernel for a dtype, which CuPy compiles when it is first launched."""
         key = kernel, dtype
         if key not in self.compiled:
             self.compiled[key] = self.cupy.RawKernel(kernel.source(dtype), kernel.name)
-        c_types: dict[type, Any] = {float: dtype.type, int: np.int64}
-        values = [c_types[type(a)](a) if type(a) in c_types else a for a in (n, *args)]
-        if n > 0:
-            blocks = -(-n // THREADS)
-            self.compiled[key]((blocks,), (THREADS,), tuple(values))
+        return self.compiled[key]
 
     def launch_blocks(
         self, kernel: Kernel, dtype: Any, how: Fit, grid: tuple[int, int], *args: Any
@@ -85,15 +94,22 @@ class Kernels:
         rows: for each parameter its number, p, g and states, all of one dtype; a state may be None.
         faults: what the kernel takes before the table.
         """
+        for total, table in self.tables_of(rows):
+            self.launch(kernel, rows[0][1].dtype, total, *faults, table, *args)
+
+    def tables_of(self, rows: Sequence[Sequence[Any]]) -> Iterator[tuple[int, Any]]:
+        """Tables of these parameters, as a kernel takes them, each with how many numbers it has."""
         for start in range(0, len(rows), MAX_ROWS):
-            table = np.zeros(1, TABLE)
+            members: list[int] = []
             total = 0
-            for k, (number, *arrays) in enumerate(rows[start : start + MAX_ROWS]):
+            for number, *arrays in rows[start : start + MAX_ROWS]:
                 size = arrays[0].size
                 addresses = [0 if a is None else a.data.ptr for a in arrays]
-                table["rows"][0, k, : 2 + len(arrays)] = size, number, *addresses
+                members += [size, number, *addresses, *NO_STATE[len(arrays) :]]
                 total += size
-            self.launch(kernel, rows[0][1].dtype, total, *faults, table, *args)
+            table = np.zeros(MAX_ROWS * ROW_MEMBERS, np.int64)
+            table[: len(members)] = members
+            yield total, table.view(TABLE)
 
     # What is wrong.
 
@@ -131,13 +147,17 @@ class Kernels:
     def check_range(self, ids: Array, low: int, high: int, name: str, limits: str) -> None:
         """Find ids outside [low, high): CuPy would wrap them."""
         ids = self.cupy.asarray(ids).astype(np.int64, copy=False).ravel()
+        code = self.code_of_range(name, limits)
+        arguments = *self.fault_arguments(), ids, low, high, code
+        self.launch(OUTSIDE, ANY_DTYPE, ids.size, *arguments)
+
+    def code_of_range(self, name: str, limits: str) -> int:
+        """The code of an id out of range."""
         sentence = (
             f"GPU: {name}: expected {limits}, got {{}}; "
             "the op is one before this line, since nobody waits for a GPU"
         )
-        code = self.fault_code(IndexError, sentence)
-        arguments = *self.fault_arguments(), ids, low, high, code
-        self.launch(OUTSIDE, ANY_DTYPE, ids.size, *arguments)
+        return self.fault_code(IndexError, sentence)
 
     def check_bounds(self, ids: Array, size: int, name: str, limits: str) -> None:
         """Find ids outside [0, size)."""
@@ -155,6 +175,12 @@ class Kernels:
                 size = shape[dim]
                 limits = f"{-size} to {size - 1} in dim {dim}"
                 self.check_range(member, -size, size, "index", limits)
+
+
+def as_numbers(dtype: Any, *args: Any) -> tuple[Any, ...]:
+    """The arguments of a kernel: a float as a T, an integer as a long long, others as they are."""
+    c_types: dict[type, Any] = {float: dtype.type, int: np.int64}
+    return tuple([c_types[type(a)](a) if type(a) in c_types else a for a in args])
 
 
 def kernels_of(xp: Any) -> Kernels:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 C_NAMES = {"float32": "float", "float64": "double"}
 HERE = Path(__file__).parent
+BY_BLOCKS = "common.cuh", "block.cuh"  # the headers of a kernel that sums over a block
 
 
 class Kernel(NamedTuple):
