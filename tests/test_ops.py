@@ -226,6 +226,18 @@ def test_strict_device(name: str, data: Any) -> None:
 # What a user sees
 
 
+RULES = [name for name, op in mg.OPS.items() if op.rule.__module__.startswith("minigrad.ops.")]
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_it_is_a_function_and_a_method_where_pytorch_has_one(name: str) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    if hasattr(torch, name):
+        assert hasattr(mg, name), f"minigrad/__init__.py does not export {name}"
+    if hasattr(torch.Tensor, name):
+        assert hasattr(mg.Tensor, name), f"{name} is no word in OPS of minigrad/tensor.py"
+
+
 @pytest.mark.parametrize("name", sorted({*TABLE, *NONDIFFERENTIABLE}))
 def test_help_shows_a_call_and_says_something(name: str) -> None:
     op = mg.OPS.get(name) or autograd.NONDIFFERENTIABLE[name]

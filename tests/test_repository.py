@@ -383,6 +383,53 @@ def test_the_code_in_a_text_runs(name: str, tmp_path: Path) -> None:
     python("-m", "doctest", str(ROOT / name), cwd=tmp_path)
 
 
+def changes(heading: str) -> Iterator[tuple[str, str, str]]:
+    """What a section of CONTRIBUTING.md changes: a file, lines of it, and what takes their place.
+
+    A step, "**1. The rule**, in `FILE`", names the file of the diffs that follow.
+    """
+    section = TEXTS["CONTRIBUTING.md"].split(f"## {heading}\n")[1].split("\n## ")[0]
+    file = ""
+    for part in section.split("```"):
+        step = re.search(r"^\*\*\d\. .*?`(\w+/[\w/]+\.py)`", part, re.MULTILINE | re.DOTALL)
+        if step:
+            file = step[1]
+        if part.startswith("diff\n"):
+            lines = part.splitlines()[1:]
+            before = [line[1:] for line in lines if line[0] != "+"]
+            after = [line[1:] for line in lines if line[0] != "-"]
+            yield file, "\n".join(before), "\n".join(after)
+
+
+@pytest.mark.parametrize(
+    ("heading", "word", "tests"),
+    [
+        ("Add an op", "atanh", ["test_ops.py", "test_prove.py"]),
+        pytest.param(
+            *("Add a layer", "RMSNorm", ["test_nn_torch.py"]),
+            marks=pytest.mark.skipif(
+                importlib.util.find_spec("torch") is None,
+                reason="PyTorch is not installed (the extra torch)",
+            ),
+        ),
+    ],
+)
+def test_what_contributing_adds_passes(
+    heading: str, word: str, tests: list[str], tmp_path: Path
+) -> None:
+    """In a copy, with the changes as they are printed, and with no other."""
+    for part in ("minigrad", "nn", "tests"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "setup.cfg", tmp_path)
+    for file, before, after in changes(heading):
+        text = (tmp_path / file).read_text("utf-8")
+        assert text.count(before) == 1, f"{file} has not once\n{before}"
+        (tmp_path / file).write_text(text.replace(before, after), "utf-8")
+    files = [f"tests/{name}" for name in [*tests, "trust/test_wrong_arguments.py"]]
+    chosen = f"{word} or table_holds or every_public_name"
+    assert re.search(r"\d passed", python("-m", "pytest", "-q", "-k", chosen, *files, cwd=tmp_path))
+
+
 @pytest.mark.parametrize("name", TEXTS)
 def test_a_text_names_files_that_are_there(name: str) -> None:
     named = re.findall(r"`((?:minigrad|nn|demos|tests|benchmarks)/[\w/.]*)`", TEXTS[name])

@@ -44,7 +44,8 @@ INSIDE_CLASSES = {
         "flat_gradient move unsupported_settings"
     ),
     "LRScheduler": (
-        "get_lr next_lr take_new_groups is_better reduce_lr not_saved last_lrs factor factors height"
+        "get_lr next_lr take_new_groups is_better reduce_lr not_saved last_lrs factor factors "
+        "height"
     ),
     "DataLoader": "batches_of_numbers batches_of_stream begin_epoch collated make_batch "
     "refuse_foreign_order sizes",
@@ -153,16 +154,15 @@ def has_forward(kind: Any) -> bool:
 
 
 # Working calls: "arguments: callables". A method x.add takes what mg.add takes after its first
-# argument, and add_ what add takes, unless they have a line of their own.
+# argument, and add_ what add takes, unless they have a line of their own. An op of one array, which
+# needs no setting, takes x.
 
 CALLS = """
-x: mg.abs mg.neg mg.exp mg.log mg.log10 mg.log1p mg.log2 mg.expm1 mg.sqrt mg.rsqrt mg.square
-x: mg.reciprocal mg.sin mg.cos mg.tan mg.sinh mg.cosh mg.tanh mg.sigmoid mg.relu mg.erf mg.sign
-x: mg.ceil mg.floor mg.trunc mg.round mg.frac mg.clone mg.isfinite mg.isinf mg.isnan mg.all mg.any
+x: mg.rsqrt mg.square mg.reciprocal mg.round mg.frac mg.isfinite mg.isinf mg.isnan mg.all mg.any
 x: mg.logical_not mg.ones_like mg.zeros_like mg.rand_like mg.randn_like mg.t mg.nonzero mg.unique
-x: mg.sum mg.mean mg.prod mg.amax mg.amin mg.argmax mg.argmin mg.max mg.min mg.median mg.std mg.var
-x: mg.std_mean mg.var_mean mg.norm mg.argsort mg.sort mg.squeeze mg.flatten mg.bernoulli mg.tril
-x: mg.triu mg.diag mg.diagonal mg.from_dlpack mg.exp2 mg.positive mg.ravel
+x: mg.mean mg.prod mg.amin mg.argmax mg.argmin mg.max mg.min mg.median mg.std mg.var mg.std_mean
+x: mg.var_mean mg.norm mg.argsort mg.sort mg.squeeze mg.flatten mg.bernoulli mg.tril mg.triu
+x: mg.diag mg.from_dlpack mg.exp2 mg.positive mg.ravel
 x, 0: mg.cummax mg.cummin
 ids: mg.bitwise_not mg.bincount
 x, 0: mg.cumsum mg.softmax mg.log_softmax mg.logsumexp mg.unsqueeze mg.unbind mg.flip mg.roll
@@ -536,6 +536,9 @@ def a_checkpoint(w: World) -> str:
 
 
 LINES = lines_of(CALLS)
+for op in mg.OPS.values():
+    if op.arity == 1 and not op.required and hasattr(mg, op.__name__):
+        LINES.setdefault(f"mg.{op.__name__}", "x")
 for other_name in own(mg):  # PyTorch's other names, absolute say
     same = f"mg.{getattr(mg, other_name).__name__}"
     if same in LINES:
