@@ -191,7 +191,8 @@ def not_on_torch() -> Iterator[str]:
     told = "; ".join(f"{name}: {why}" for name, why in reasons.items())
     yield (
         "\nPyTorch: the same scripts run with `--engine torch`; compared on the seeds that both "
-        f"have, where there are at least {rule.LOOKS[0]}. Not run: {told}.\n"
+        f"have, where there are at least {rule.LOOKS[0]}. [AGREEMENT.md](AGREEMENT.md) has the "
+        f"numbers of both. Not run: {told}.\n"
     )
 
 
@@ -239,7 +240,7 @@ def page(results: Results, records: Records, found: Verdicts) -> str:
     stale = sum(records.stale.values())
     parts = [
         "# What the demos measured\n\n",
-        f"{counts(found)} Places are sections of the lesson; runs are independent. Made by "
+        f"{counts(found)} Places are sections of the lesson. Made by "
         "`python -m demos.results` from [the records of the runs](records), which `python -m "
         "demos.ledger` adds to, under the table of claims "
         f"{claims.table_hash()}.",
