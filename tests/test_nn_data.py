@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from torch_twin import torch
 
 import minigrad as mg
@@ -142,6 +144,33 @@ def test_parts_and_chains_of_datasets() -> None:
             ]
         )
     assert found[0] == found[1]
+
+
+@given(
+    count=st.integers(1, 40),
+    number=st.none() | st.integers(1, 100),
+    replacement=st.booleans(),
+    batch_size=st.integers(1, 9),
+    drop_last=st.booleans(),
+)
+def test_a_pass_is_as_long_as_it_says(
+    count: int, number: int | None, replacement: bool, batch_size: int, drop_last: bool
+) -> None:
+    """Of a sampler, its batches and a loader; without replacement the items take turns."""
+    sampler = nn.data.RandomSampler(range(count), replacement, number)
+    drawn = list(sampler)
+    assert len(drawn) == len(sampler) == (number or count) and set(drawn) <= set(range(count))
+    if not replacement:
+        times = np.bincount(drawn, minlength=count)
+        assert times.max() - times.min() <= 1
+    batches = nn.data.BatchSampler(drawn, batch_size, drop_last)
+    sizes = [len(batch) for batch in batches]
+    assert len(sizes) == len(batches) and set(sizes[:-1]) <= {batch_size}
+    assert sum(sizes) == len(drawn) - len(drawn) % batch_size * drop_last
+    loader = nn.data.DataLoader(
+        range(count), batch_size, sampler=sampler, drop_last=drop_last, collate_fn=len
+    )
+    assert list(loader) == sizes and len(loader) == len(batches)
 
 
 def test_the_order_of_samplers() -> None:

@@ -590,6 +590,16 @@ REFUSED = [
         "^kl_div: expected reduction 'mean', 'batchmean', 'sum' or 'none', got 'avg'$",
         lambda: F.kl_div(mg.ones(2), mg.ones(2), reduction="avg"),
     ),
+    (
+        ValueError,
+        r"^binary_cross_entropy_with_logits: expected weight to broadcast to \(2, 3\), got \(2,\)$",
+        lambda: F.binary_cross_entropy_with_logits(mg.ones(2, 3), mg.ones(2, 3), mg.ones(2)),
+    ),
+    (
+        TypeError,
+        "^WeightedRandomSampler: expected a list of numbers as weights, got a list$",
+        lambda: nn.data.WeightedRandomSampler([[1], [1, 2]], 2),
+    ),
 ]
 
 
