@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from demos import rule, verdicts
+from demos import claims, rule, verdicts
 
 WIDTH, HEIGHT, MARGIN = 150, 20, 6
 FARTHEST = 40.0  # smallest effects; what is farther out is drawn as an arrow there
@@ -59,14 +59,19 @@ def arrow(tip: float, base: float, y: float, colour: str) -> str:
     return f'<path d="M{tip:.1f} {y}L{base:.1f} {y - 5}V{y + 5}Z" fill="{colour}"/>'
 
 
-def number(verdict: verdicts.Verdict, value: float) -> str:
+def number(row: claims.Claim, value: float) -> str:
     """A difference, in the unit of the sides, or the factor where ratios count."""
-    if verdict.row.scale == "ratio":
+    if row.scale == "ratio":
         return f"{math.exp(min(value, 700)):.3g}" if math.isfinite(value) else "∞"
     if not math.isfinite(value):
         return "∞"
-    unit = verdict.row.unit.replace("{:+", "{:").replace("{:", "{:+")
+    unit = row.unit.replace("{:+", "{:").replace("{:", "{:+")
     return unit.format(value).replace("%", " %")
+
+
+def least(row: claims.Claim) -> str:
+    """The smallest effect that matters, as the page writes it."""
+    return f"{row.effect:g}" if row.scale == "ratio" else number(row, row.effect).lstrip("+")
 
 
 def description(verdict: verdicts.Verdict) -> str:
@@ -75,9 +80,8 @@ def description(verdict: verdicts.Verdict) -> str:
     assert judged is not None
     row = verdict.row
     what = "a : b" if row.scale == "ratio" else "a - b"
-    least = f"{row.effect:g}" if row.scale == "ratio" else number(verdict, row.effect).lstrip("+")
     return (
-        f"{what} = {number(verdict, judged.estimate)} "
-        f"({number(verdict, judged.low)} to {number(verdict, judged.high)}); "
-        f"smallest effect {least}"
+        f"{what} = {number(row, judged.estimate)} "
+        f"({number(row, judged.low)} to {number(row, judged.high)}); "
+        f"smallest effect {least(row)}"
     )

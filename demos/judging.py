@@ -12,9 +12,10 @@ Verdicts = Mapping[str, Verdict]
 RULE = """\
 What would count was [written down](claims.toml) before the runs: for each claim its two sides a and
 b, what is measured of both, what is claimed of a against b, and the smallest difference that
-matters, with the reason why it is that one. Runs come in pairs. Run 7 of one side has the data of
-run 7 of the other, and where they share them the initial values and the order. Judged is the mean
-of the paired differences a - b, or of the ratios a : b where factors count, by its 95 % interval.
+matters, with [the reason](#smallest-effects) why it is that one. Runs come in pairs. Run 7 of one
+side has the data of run 7 of the other, and where they share them the initial values and the order.
+Judged is the mean of the paired differences a - b, or of the ratios a : b where factors count, by
+its 95 % interval.
 A claim
 
 - ✓ **holds** if the interval leaves out "no difference" on the claimed side, and the mean reaches

@@ -13,7 +13,7 @@ import platform
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -174,15 +174,20 @@ def highlights(found: Verdicts) -> str:
     return "".join(lines)
 
 
-def rates(found: Verdicts) -> Iterator[str]:
-    """For each row the learning rates that were tried, or why there was no choice."""
-    rows_of: dict[str, list[str]] = {}
+def grouped(found: Verdicts, head: str, told: Callable[[claims.Claim], str]) -> Iterator[str]:
+    """A table of what is told of the comparisons, each sentence once with the claims it is for."""
+    claims_of: dict[str, list[str]] = {}
     for verdict in found.values():
         if not verdict.row.is_fact:
-            rows_of.setdefault(verdict.row.rates, []).append(verdict.row.text)
-    yield "| rates | claims |\n|---|---|\n"
-    for told in sorted(rows_of, key=lambda text: text.startswith("none")):
-        yield f"| {cell(told)} | {cell('; '.join(rows_of[told]))} |\n"
+            claims_of.setdefault(told(verdict.row), []).append(verdict.row.text)
+    yield f"| {head} | claims |\n|---|---|\n"
+    for sentence in sorted(claims_of, key=lambda text: text.startswith("none")):
+        yield f"| {cell(sentence)} | {cell('; '.join(claims_of[sentence]))} |\n"
+
+
+def smallest_effect(row: claims.Claim) -> str:
+    """It, and the reason why it is that one."""
+    return f"{readable(forest.least(row))}; {row.reason}"
 
 
 def not_on_torch() -> Iterator[str]:
@@ -254,7 +259,10 @@ def page(results: Results, records: Records, found: Verdicts) -> str:
         *not_on_torch(),
         "\n## Learning rates\n\nWhat was tried for each side, and what a rate was chosen on: never "
         "on what is reported.\n\n",
-        *rates(found),
+        *grouped(found, "rates", lambda row: row.rates),
+        "\n## Smallest effects\n\nWhat matters at least, a difference or a factor, as was written "
+        "down before the runs, and why it is that one.\n\n",
+        *grouped(found, "smallest effect", smallest_effect),
         "\n## Verdicts that changed\n\nAgainst the ledger before, which had a rule of its own for "
         "each claim, and what brought the change:\n\n",
         *changes(found),
