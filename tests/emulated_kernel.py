@@ -111,6 +111,9 @@ class RawKernel:
         self.code, self.name = code, name
         self.max_dynamic_shared_size_bytes = STATIC_LIMIT
 
+    def compile(self) -> None:
+        """CuPy does so at the first launch, unless it is asked to before."""
+
     def __call__(
         self,
         grid: tuple[int, ...],

@@ -330,6 +330,27 @@ def test_a_larger_layer_takes_the_graph(kernels: Any) -> None:
     must_agree(Case(lstm, B=2, H=97), 2)
 
 
+@each
+def test_a_kernel_that_cuda_refuses_is_done_without(
+    kernels: Any, op: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each step is launched alone, which is said once."""
+    monkeypatch.setattr(kernels, "compiled", {})
+
+    def refuse(self: RawKernel) -> None:
+        raise RuntimeError("ptxas: no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RawKernel, "compile", refuse)
+        with pytest.warns(UserWarning, match=f"^{op.__name__}_scan: CUDA refuses .*ptxas: no") as w:
+            must_agree(Case(op, T=3), 1)
+            must_agree(Case(op, T=3), 2, lengths=[3, 1, 2, 0, 3])
+        assert len(w) == 1
+    before = RawKernel.launches
+    Case(op, T=3).run(NAME, 1)
+    assert RawKernel.launches - before == 2 * 3
+
+
 # Launches, and the time of the host
 
 SIZE = 100, 500, 32, 64  # T, B, I, H
@@ -376,6 +397,25 @@ def test_a_layer_takes_few_launches(
     states = 2 if kind == "LSTM" and "bidirectional" in settings else 0  # c_n of both
     assert launched() - before == most + states
     assert RawKernel.launches - kernels_before == 2 + ("lengths" in settings)
+
+
+def test_a_training_step_takes_few_launches(kernels: Any) -> None:
+    """The lesson's copy task: embedding, LSTM, Linear, cross-entropy, clipping and Adam."""
+    rnn = nn.LSTM(32, 64, batch_first=True)
+    model = nn.ModuleList([nn.Embedding(15, 32), rnn, nn.Linear(64, 10)]).to(NAME)
+    ids, y = mg.zeros(8, 9, dtype=mg.int64, device=NAME), mg.zeros(8, dtype=mg.int64, device=NAME)
+    optimizer = nn.optim.Adam(model.parameters())
+    counts = []
+    for _ in range(3):
+        before = launched()
+        optimizer.zero_grad()
+        embedding, rnn, head = model
+        loss = nn.functional.cross_entropy(head(rnn(embedding(ids))[1][0][-1]), y)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+        optimizer.step()
+        counts.append(launched() - before)
+    assert counts[1:] == [counts[1]] * 2 and counts[1] <= 32
 
 
 @pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer doubles the time")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -76,15 +77,38 @@ class Kernels:
     def launch_blocks(
         self, kernel: Kernel, dtype: Any, how: Fit, grid: tuple[int, int], *args: Any
     ) -> None:
-        """Run a kernel whose threads wait for one another, in blocks that `how` describes."""
-        key = kernel, dtype, how
+        """Run a kernel whose threads wait for one another, in blocks that `how` describes.
+
+        It must be one that `can_launch_blocks` has found.
+        """
+        run = self.compiled[kernel, dtype, how]
+        run(grid, (how.threads,), args, shared_mem=how.shared_bytes)
+
+    def can_launch_blocks(self, kernels: tuple[Kernel, ...], dtype: Any, how: Fit) -> bool:
+        """Whether these kernels can be compiled for `how`. A warning says so once where not."""
+        key = kernels, dtype, how
         if key not in self.compiled:
-            source = kernel.source(dtype, **how.constants())
-            compiled = self.cupy.RawKernel(source, kernel.name)
-            if how.shared_bytes > STATIC_SHARED:
-                compiled.max_dynamic_shared_size_bytes = how.shared_bytes
-            self.compiled[key] = compiled
-        self.compiled[key](grid, (how.threads,), args, shared_mem=how.shared_bytes)
+            self.compiled[key] = self.compile_for_blocks(kernels, dtype, how)
+        return bool(self.compiled[key])
+
+    def compile_for_blocks(self, kernels: tuple[Kernel, ...], dtype: Any, how: Fit) -> bool:
+        """Compile them, and ask for the shared memory that they take."""
+        try:
+            for kernel in kernels:
+                source = kernel.source(dtype, **how.constants())
+                compiled = self.cupy.RawKernel(source, kernel.name)
+                compiled.compile()
+                if how.shared_bytes > STATIC_SHARED:
+                    compiled.max_dynamic_shared_size_bytes = how.shared_bytes
+                self.compiled[kernel, dtype, how] = compiled
+        except Exception as error:  # CuPy's own, of its compiler or of the driver
+            warnings.warn(
+                f"{kernel.name}: CUDA refuses the kernel of all steps, so every step is launched "
+                f"alone: {error}",
+                stacklevel=2,
+            )
+            return False
+        return True
 
     def launch_for_each_parameter(
         self, kernel: Kernel, rows: Sequence[Sequence[Any]], faults: Sequence[Any], *args: Any

@@ -67,13 +67,16 @@ class Direction(NamedTuple):
 
 
 def fit_of(xp: XP, kind: Kind, x: Array, w_hh: Array, directions: int) -> Fit | None:
-    """How a layer fits a multiprocessor; None where it does not, or its dtype has no kernel."""
+    """How a layer fits a multiprocessor; None where it does not, or there is no kernel for it."""
     dtype = xp.result_type(x, w_hh)
     if dtype.char not in FUNCTIONS:
         return None
     sequences = x.shape[1] * directions
-    limits = kernels_of(xp).limits
-    return fit(kind.gates, w_hh.shape[1], dtype.itemsize, sequences, limits)
+    kernels = kernels_of(xp)
+    how = fit(kind.gates, w_hh.shape[1], dtype.itemsize, sequences, kernels.limits)
+    if how is None or not kernels.can_launch_blocks((kind.scan, kind.scan_back), dtype, how):
+        return None
+    return how
 
 
 def run_in_one_launch(
