@@ -31,8 +31,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from minigrad import errors
-from minigrad.array import NAMESPACES, NUMPY, XP, Array, float64, get_default_dtype
+from minigrad.array import NAMESPACES, NUMPY, XP, Array, float32, float64, get_default_dtype
 from minigrad.call import ANY_NUMBER, parameters_of, split_arguments
 from minigrad.faster import choose, versions_of
 from minigrad.grad_mode import mode
@@ -167,6 +169,7 @@ def differentiable(
     sets_dtype, of_floats = traits.sets_dtype, traits.of_floats
     gives_order = traits.in_order
     takes_order = traits.in_order and arity != ANY_NUMBER
+    takes_several = arity > 1 and not sets_dtype
 
     @functools.wraps(rule)
     def apply(*args: Any, **settings: Any) -> Any:
@@ -198,6 +201,10 @@ def differentiable(
         except EXPLAINED as error:
             raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
+        if takes_several and not is_tuple and value.dtype is not float32:
+            same = in_dtypes_with_dims(args, arrays)
+            if same is not None:
+                return apply(*same, **settings)
         node = None
         if pullback and True in needs and mode.grad_enabled:
             node = Node(apply, args, settings, pullback, needs, is_tuple)
@@ -270,6 +277,28 @@ def wrap(
             out.node = node
             out.wants_grad = True
     return out
+
+
+def in_dtypes_with_dims(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:
+    """The arguments of an op with each 0-d one in the dtype of those of its kind that have dims.
+
+    So that tensor(0.5, dtype=float64) does not widen a float32 vector, nor an integer an int32 one,
+    as in PyTorch. None where no dtype changes.
+    """
+    if () not in [getattr(a, "shape", None) for a in arrays]:
+        return None
+    wanted: dict[bool, Any] = {}  # the dtype of the floats, and that of the integers
+    for a in arrays:
+        if getattr(a, "ndim", 0) and a.dtype.kind in "fiu":
+            is_float = a.dtype.kind == "f"
+            wanted[is_float] = np.promote_types(wanted.get(is_float, a.dtype), a.dtype)
+    same = list(args)
+    for k, a in enumerate(arrays):
+        if getattr(a, "shape", None) == () and a.dtype.kind in "fiu":
+            dtype = wanted.get(a.dtype.kind == "f", a.dtype)
+            if dtype != a.dtype:
+                same[k] = OPS["astype"](args[k], dtype=dtype)
+    return same if any([new is not old for new, old in zip(same, args, strict=True)]) else None
 
 
 def undo_widening(value: Array, xp: XP, arrays: Sequence[Any]) -> Array:

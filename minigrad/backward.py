@@ -352,13 +352,20 @@ def backward(
 
 
 def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
-    """Add what has arrived for t to its .grad."""
+    """Add what has arrived for t to its .grad.
+
+    To that of a leaf in place, so that whoever holds it sees the sum, but not where its own
+    gradients are wanted, or where it has no memory of its own.
+    """
     g = None if t is None else gradients.tensor(t)
     if t is None or g is None:
         return
     with ACCUMULATING:
-        if t.leaf_grad is None:
+        grad = t.leaf_grad
+        if grad is None:
             t.leaf_grad = g
             return
-        with set_grad_enabled(mode.grad_enabled or gradients.create_graph):
-            t.leaf_grad = t.leaf_grad + g
+        is_recorded = gradients.create_graph or grad.wants_grad
+        in_place = t.node is None and not is_recorded and grad.is_writable()
+        with set_grad_enabled(is_recorded):
+            t.leaf_grad = grad.add_(g) if in_place else grad + g

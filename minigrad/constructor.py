@@ -21,6 +21,7 @@ from minigrad.array import (
 from minigrad.convert import Size
 from minigrad.graph import TensorBase
 
+PLAIN_NUMBERS = {bool, int, float, complex}
 KINDS = "fibucO"  # of the dtypes that a tensor may have; O: exact numbers, see minigrad.prove
 
 
@@ -72,15 +73,40 @@ def values_of(data: Any) -> Array:
 def array_of(name: str, data: Any) -> np.ndarray[Any, Any]:
     """A new host array of nested lists, among which there may be tensors."""
     refuse_masked(name, data)
-    if isinstance(data, (list, tuple)) and any([isinstance(d, TensorBase) for d in data]):
-        data = [to_numpy(d.array) if isinstance(d, TensorBase) else d for d in data]
     try:
-        return np.array(data)
+        return np.array(without_tensors(data))
     except ValueError as error:
         raise ValueError(
             f"{name}: expected nested lists of equal lengths, got inhomogeneous ones; "
             "pad them first"
         ) from error
+
+
+def without_tensors(data: Any) -> Any:
+    """Nested lists with an array for each tensor, of no dimensions where it has one element.
+
+    So that a list of tensors of one element is a list of numbers, as in PyTorch.
+    """
+    if isinstance(data, TensorBase):
+        values = to_numpy(data.array)
+        return values.reshape(()) if values.size == 1 else values
+    if isinstance(data, (list, tuple)) and not has_plain_numbers(data):
+        return [without_tensors(part) for part in data]
+    return data
+
+
+def has_plain_numbers(data: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether a list holds Python's numbers alone."""
+    return PLAIN_NUMBERS.issuperset(map(type, data))
+
+
+def has_doubles(data: Any) -> bool:
+    """Whether there is an array, a tensor or a NumPy number of float64 in nested lists."""
+    if hasattr(data, "dtype"):
+        return bool(data.dtype == np.float64)
+    if not isinstance(data, (list, tuple)) or has_plain_numbers(data):
+        return False
+    return any([has_doubles(part) for part in data])
 
 
 def check_numbers(name: str, values: np.ndarray[Any, Any], data: Any) -> None:

@@ -25,7 +25,7 @@ from minigrad.arguments import (
     refuse_keywords,
 )
 from minigrad.array import get_default_dtype, int64, to_device, to_numpy
-from minigrad.constructor import array_of, check_numbers, plain_array
+from minigrad.constructor import array_of, check_numbers, has_doubles, plain_array
 from minigrad.convert import wanting_grad
 from minigrad.errors import as_device
 from minigrad.graph import TensorBase
@@ -139,7 +139,7 @@ def tensor(
         values = np.array(to_numpy(raw))
     else:
         values = array_of("tensor", raw)
-        if dtype is None and values.dtype == np.float64 and not has_arrays(raw):
+        if dtype is None and values.dtype == np.float64 and not has_doubles(raw):
             values = values.astype(get_default_dtype())
     check_numbers("tensor", values, data)
     values = array.in_native_order(values)
@@ -153,13 +153,6 @@ def tensor(
     if dtype is None and is_small:
         dtype = int64
     return make("tensor", values, dtype, device, requires_grad, **defaults)
-
-
-def has_arrays(data: Any) -> bool:
-    """Whether nested lists hold arrays or tensors, which have a dtype of their own."""
-    if hasattr(data, "dtype"):
-        return True
-    return isinstance(data, (list, tuple)) and any([has_arrays(d) for d in data[:1]])
 
 
 @errors.speaks_for_itself

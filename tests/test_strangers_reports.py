@@ -538,6 +538,55 @@ y = F.dropout(x, 1.0) + x * F.dropout(x, 0.0)
 g = grad([y.sum()], [x], create_graph=True)[0]
 found = [y, g, grad([g.sum()], [x])[0]]
 """,
+    "no dimensions, no promotion": """
+kinds = [t.uint8, t.int32, t.int64, t.float32, t.float64, t.bool]
+found = []
+for one, other in [(p, q) for p in kinds for q in kinds]:
+    x, y = t.tensor([3, 2], dtype=one), t.tensor(2, dtype=other)
+    found += [x * y, y * x, t.maximum(x, y), t.where(x > 2, y, x), x == y, y < x]
+    found += [x / y] if one is not t.bool else []
+""",
+    "a comparison of two precisions": """
+x, y = t.tensor([0.1, 0.2]), t.tensor(0.1, dtype=t.float64)
+found = [x == y, x <= y, x - y, x[0] - y, t.stack([y, y]), t.where(x > 0.15, y, y)]
+""",
+    "gradients of two precisions": """
+x, w = t.tensor([1.0, 2.0], requires_grad=True), leaf(3.0)
+(x * w * w).sum().backward()
+found = [x.grad, w.grad]
+""",
+    "a list of tensors of one element": """
+one, two = t.tensor([1.5]), t.tensor([[2.5]])
+found = [t.tensor([one, two]), t.tensor([[one], [two]]), t.tensor([[[one, two]]] * 2)]
+found += [t.as_tensor((one, two)), t.tensor([t.tensor(1.0), 2]), t.tensor([one.double(), 2.0])]
+""",
+    "a gradient that is held": """
+x = leaf([1.0, 2.0])
+x.grad = kept = t.ones(2, dtype=t.float64)
+for _ in range(2): (x * x).sum().backward()
+found = [kept, x.grad]
+x.grad.zero_()
+found += [kept]
+""",
+    "atan2 at the origin": """
+x, y = leaf([0.0, 0.0, 1e-200]), leaf([0.0, 2.0, 1e-200])
+t.atan2(x, y).sum().backward()
+found = [x.grad, y.grad]
+""",
+    "cross entropy far from the target": """
+x = t.tensor([-50.0, -30.0, -5.0, 30.0], requires_grad=True)
+y = t.tensor([1.0, 0.5, 1.0, 0.0])
+F.binary_cross_entropy(x.sigmoid(), y).backward()
+p = leaf([0.0, 1.0, 0.25])
+loss = F.binary_cross_entropy(p, t.tensor([0.0, 1.0, 0.5], dtype=t.float64))
+loss.backward()
+found = [loss, x.grad, p.grad]
+""",
+    "a fraction in a tensor of integers": """
+x, m = t.tensor([1, 2]), t.tensor([True, False])
+found = [x.masked_fill(m, t.tensor(0.5)), x.masked_fill(m, t.tensor(3.7, dtype=t.float64))]
+found += [m.masked_fill(m, t.tensor(0.0)), x.float().masked_fill(m, leaf(2.0).detach())]
+""",
 }
 
 

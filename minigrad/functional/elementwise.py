@@ -124,6 +124,8 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
     x = as_input("masked_fill", input)
     if getattr(value, "shape", ()):
         raise ValueError(f"masked_fill: expected one number, got shape {tuple(value.shape)}")
+    if x.dtype.kind in "iub" and hasattr(value, "dtype"):
+        value = value.item()
     if x.dtype.kind == "b" and isinstance(value, (int, float)):
         value = bool(value)
     if x.dtype.kind in "iu" and isinstance(value, float):

@@ -153,10 +153,9 @@ def tan(xp, x):
 @op
 def atan2(xp, a, b):
     """y = the angle of the point (b, a),    dy/da = b/(a² + b²),  dy/db = -a/(a² + b²)."""
-    return xp.atan2(a, b), (
-        lambda g: g * b / (a * a + b * b),
-        lambda g: -g * a / (a * a + b * b),
-    )
+    square = a * a + b * b
+    square = xp.where(square == 0, 1.0, square)  # 0 at the origin, as in PyTorch
+    return xp.atan2(a, b), (lambda g: g * b / square, lambda g: -g * a / square)
 
 
 @op(of_floats=True)

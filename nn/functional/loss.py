@@ -147,6 +147,9 @@ def margin_ranking_loss(
     return reduced(losses.clamp(min=0.0), reduction)
 
 
+SMALLEST_VARIANCE = 1e-12  # of x (1 - x), by which binary_cross_entropy divides
+
+
 @checked
 def binary_cross_entropy(
     input: Tensor,
@@ -158,9 +161,10 @@ def binary_cross_entropy(
 ) -> Tensor:
     """-w (y log x + (1 - y) log(1 - x)): input x and target y in [0, 1] of one shape.
 
-    Each logarithm is at least -100, also in its gradient: it is 0 there. weight w, 1 by default,
-    broadcasts to that shape. Raises ValueError where an x is outside [0, 1], as a logit may be: for
-    those there is `binary_cross_entropy_with_logits`, which also has the better gradient.
+    Each logarithm is at least -100, and ∂x = w (x - y) / max(x (1 - x), 1e-12), as in PyTorch.
+    weight w, 1 by default, broadcasts to that shape. Raises ValueError where an x is outside
+    [0, 1], as a logit may be: for those there is `binary_cross_entropy_with_logits`, which also has
+    the better gradient.
     """
     name = "binary_cross_entropy"
     reduction = reduction_of(name, reduction, size_average, reduce)
@@ -174,7 +178,10 @@ def binary_cross_entropy(
         "; apply a sigmoid, or give logits to binary_cross_entropy_with_logits",
     )
     check_between_0_and_1(name, "target", target)
-    losses = -(target * bounded_log(input) + (1 - target) * bounded_log(1 - input))
+    is_inside = input * (1 - input) >= SMALLEST_VARIANCE
+    losses = log_loss(mg.where(is_inside, input, 0.5), target)
+    if not is_inside.all():
+        losses = mg.where(is_inside, losses, log_loss_at_the_edge(input, target))
     if weight is not None:
         losses = (losses * weight).to(input.dtype)
     return reduced(losses, reduction)
@@ -186,6 +193,19 @@ def check_between_0_and_1(name: str, key: str, x: Tensor, way_out: str = "") -> 
     if mg.any(is_outside):
         found = x[is_outside][0].item()
         raise ValueError(f"{name}: expected {key} between 0 and 1, got {found}{way_out}")
+
+
+def log_loss(x: Tensor, y: Tensor) -> Tensor:
+    """-(y log x + (1 - y) log(1 - x)), for x inside (0, 1)."""
+    return -(y * mg.log(x) + (1 - y) * mg.log(1 - x))
+
+
+def log_loss_at_the_edge(x: Tensor, y: Tensor) -> Tensor:
+    """The same next to 0 and 1, with a gradient that does not grow any more."""
+    held = x.detach()
+    losses = -(y * bounded_log(held) + (1 - y) * bounded_log(1 - held))
+    slope = (held - y.detach()) / SMALLEST_VARIANCE
+    return losses + slope * (x - held)
 
 
 def bounded_log(x: Tensor) -> Tensor:
