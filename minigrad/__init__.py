@@ -56,6 +56,7 @@ from minigrad.creation import (
     arange,
     as_tensor,
     empty,
+    empty_like,
     eye,
     from_dlpack,
     from_numpy,

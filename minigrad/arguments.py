@@ -60,6 +60,13 @@ def as_input(name: str, x: Any, dtype: Any = None, out: Any = None) -> Tensor:
     return tensor if dtype is None else tensor.to(dtype=as_dtype(name, dtype))
 
 
+def as_ordered(name: str, x: Any, out: Any = None) -> Tensor:
+    """x as a Tensor. Raises TypeError, beyond as_input, for complex numbers: they have no order."""
+    tensor = as_input(name, x, out=out)
+    errors.check_ordered(name, [tensor.array])
+    return tensor
+
+
 def refuse_out(name: str, out: Any) -> None:
     """Raise NotImplementedError where `out` is given."""
     if out is not None:

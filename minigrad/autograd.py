@@ -167,6 +167,7 @@ def differentiable(
     versions = versions_of(name) if is_registered else []
     arity, required = parameters.arity, parameters.required
     sets_dtype, of_floats = traits.sets_dtype, traits.of_floats
+    is_ordered = name in errors.ORDERED
     gives_order = traits.in_order
     takes_order = traits.in_order and arity != ANY_NUMBER
     takes_several = arity > 1 and not sets_dtype
@@ -191,6 +192,8 @@ def differentiable(
         xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)
         if of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
             arrays[0] = xp.astype(arrays[0], get_default_dtype())
+        if is_ordered:
+            errors.check_ordered(name, arrays)
         chosen = choose(versions, rule, xp.kind, *arrays, **settings) if versions else rule
         try:
             if takes_order and not arrays[0].flags.c_contiguous:
@@ -307,7 +310,7 @@ def undo_widening(value: Array, xp: XP, arrays: Sequence[Any]) -> Array:
     for a in arrays:
         if not hasattr(a, "dtype"):
             continue
-        if a.dtype == float64:
+        if a.dtype == float64 or a.dtype.kind == "c":  # |complex128| is float64
             return value
         if a.dtype.kind == "f":
             floats.append(a.dtype)

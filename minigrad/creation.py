@@ -242,6 +242,12 @@ def ones_like(input: Tensor, **keywords: Any) -> Tensor:
     return full_of("ones_like", tuple(input.shape), 1, **keywords)
 
 
+def empty_like(input: Tensor, **keywords: Any) -> Tensor:
+    """0 in the shape of `input`, as of empty(), and by default in its dtype and on its device."""
+    keywords = like("empty_like", input, keywords)
+    return full_of("empty_like", tuple(input.shape), 0, **keywords)
+
+
 def eye(n: int, m: int | None = None, *, dtype: Any = None, **keywords: Any) -> Tensor:
     """(n, m), or (n, n): ones on the diagonal, 0 elsewhere."""
     rows, columns = as_size("eye", (n, n if m is None else m))

@@ -159,7 +159,17 @@ def as_device(name: str, given: Any) -> device:
         raise
 
 
-ORDERINGS = ("lt", "le", "gt", "ge")
+ORDERED = set("lt le gt ge maximum minimum amax argmax argmin".split())  # ops of real numbers
+
+
+def check_ordered(name: str, numbers: Sequence[Any]) -> None:
+    """Raise TypeError where one of the numbers or arrays is complex, as PyTorch does."""
+    for a in numbers:
+        if isinstance(a, complex) or getattr(a, "dtype", DEFAULT).kind == "c":
+            raise TypeError(
+                f"{name}: expected real numbers, got {describe(a)}; complex numbers have no "
+                "order, compare abs()"
+            )
 
 
 def check_numbers(name: str, a: Array) -> None:
@@ -170,13 +180,7 @@ def check_numbers(name: str, a: Array) -> None:
 
 def as_operand(name: str, a: Any) -> Any:
     """An argument of an op that is no Tensor: a number, an array of a known kind, or None."""
-    if a is None or type(a) in (float, int, bool):
-        return a
-    if isinstance(a, (complex, np.complexfloating)) and name in ORDERINGS:
-        raise TypeError(
-            f"{name}: expected real numbers, got {a}; complex numbers have no order, compare abs()"
-        )
-    if type(a) is complex:
+    if a is None or type(a) in (float, int, bool, complex):
         return a
     if type(a) in NAMESPACES:
         check_numbers(name, a)

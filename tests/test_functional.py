@@ -275,6 +275,26 @@ def test_a_std_of_zero_has_the_gradient_zero() -> None:
     assert ours.grad[0].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        "x.norm()",
+        "x.norm(dim=1)",
+        "x.norm(3.0)",
+        "x.var(0)",
+        "x.std()",
+        "t.std_mean(x, 1)[0]",
+        "t.logsumexp(x, 1)",
+    ],
+)
+def test_a_magnitude_of_complex_numbers_is_real_as_in_pytorch(call: str) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    numbers = np.array([[1 + 2j, 3 - 1j, 0.5], [-0.25j, 2, 1 + 1j]])
+    ours, theirs = (eval(call, {"t": t, "x": t.tensor(numbers)}) for t in (mg, torch))
+    assert ours.dtype.kind == ("c" if theirs.is_complex() else "f")
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-12)
+
+
 def test_a_minimum_of_unsigned_integers_is_no_wrapped_number() -> None:
     x = mg.from_numpy(np.array([[0, 5], [200, 7]], dtype=np.uint8))
     assert x.amin().item() == 0 and x.amin(1).tolist() == [0, 7] and x.amin(1).dtype == np.uint8

@@ -885,6 +885,40 @@ def test_refused_with_this_sentence(
         call()
 
 
+ORDERED = """
+    gt lt ge le maximum minimum max min amax amin argmax argmin sort argsort topk median cummax
+    cummin clamp clamp_min clamp_max unique
+""".split()
+SECOND: dict[str, Any] = {"topk": 1, "cummax": 0, "cummin": 0, "clamp": 0.0}  # arguments
+SECOND |= {"clamp_min": 0.0, "clamp_max": 0.0, "gt": 0.0, "le": 0.5}
+OF_TWO = {"lt", "ge", "maximum", "minimum"}
+
+
+@pytest.mark.parametrize("name", ORDERED)
+def test_complex_numbers_have_no_order(name: str) -> None:
+    def call(library: Any) -> Any:
+        x = library.tensor([1 + 2j, 3 - 1j])
+        second = library.tensor([1.0, 2.0]) if name in OF_TWO else SECOND.get(name)
+        return getattr(library, name)(x, *[second] * (second is not None))
+
+    with pytest.raises(TypeError) as refused:
+        call(mg)
+    assert str(refused.value).startswith(f"{name}")
+    assert str(refused.value).endswith(
+        ": expected real numbers, got complex128(2,); complex numbers have no order, compare abs()"
+    )
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    with pytest.raises(RuntimeError, match=r"not implemented|not support"):
+        call(torch)
+
+
+def test_a_complex_bound_is_refused_also_in_a_tensor() -> None:
+    with pytest.raises(TypeError, match=r"^clamp: expected real numbers, got complex128\(1,\);"):
+        X.clamp(max=mg.tensor([1j]))
+    with pytest.raises(TypeError, match=r"^clamp: expected real numbers, got 1j;"):
+        X.clamp(min=1j)
+
+
 def test_a_tensor_says_where_it_is_and_makes_others_like_it() -> None:
     x = mg.ones(2, 3, device="cpu")
     assert not x.is_cuda

@@ -26,6 +26,9 @@ t.tensor(np.array([1, 2], np.int32)); t.tensor(np.float32(2.5)); t.tensor(np.arr
 t.as_tensor([1.0]); t.as_tensor(np.ones(2)); t.from_numpy(np.arange(3))
 t.zeros_like(t.ones(2, 3, dtype=t.float64)); t.ones_like(t.arange(3)); t.full_like(t.zeros(2), 3)
 t.zeros_like(t.ones(2), dtype=t.int64); t.ones(2, requires_grad=True)
+t.zeros_like(t.empty_like(t.ones(2, 3, dtype=t.float64))); t.empty_like(input=t.arange(4)).zero_()
+t.empty_like(t.arange(4), dtype=t.float32, requires_grad=True).detach().fill_(2)
+t.empty_like(t.ones(2, 3).t(), memory_format=t.contiguous_format).fill_(1)
 t.tensor([1.0], requires_grad=True); t.zeros(2, device="cpu"); t.empty(2, 3).shape
 """
 

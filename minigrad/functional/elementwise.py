@@ -20,7 +20,8 @@ from minigrad.arguments import (
     refuse_out,
 )
 from minigrad.array import to_numpy
-from minigrad.errors import check_flag, speaks_for_itself
+from minigrad.errors import check_flag, check_ordered, speaks_for_itself
+from minigrad.graph import raw
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -79,8 +80,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
     x = as_input("clamp", input, out=out)
     if min is None and max is None:
         raise ValueError("clamp: expected min, max or both, got neither; give at least one")
-    if isinstance(min, complex) or isinstance(max, complex):
-        raise TypeError(f"clamp: expected real bounds, got {min} and {max}")
+    check_ordered("clamp", [raw(a) for a in (x, min, max)])
     if is_plain_bound(min) and is_plain_bound(max):
         check_held("clamp", x, min, max)
         return ops.clamp(x, min=min, max=max)

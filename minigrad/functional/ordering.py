@@ -13,6 +13,7 @@ from minigrad import ops
 from minigrad.arguments import (
     as_input,
     as_integer,
+    as_ordered,
     as_sizes,
     check_index,
     check_not_empty,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort x along `dim`; equal elements stay in order."""
     check_flag("argsort", "stable", stable)
-    return order_of("argsort", as_input("argsort", input), dim, descending)
+    return order_of("argsort", as_ordered("argsort", input), dim, descending)
 
 
 def sort(
@@ -45,7 +46,7 @@ def sort(
     out: None = None,
 ) -> ValuesAndIndices:
     """(values, indices): x sorted along `dim`; equal elements stay in order."""
-    x = as_input("sort", input, out=out)
+    x = as_ordered("sort", input, out)
     if stable is not None:
         check_flag("sort", "stable", stable)
     indices = order_of("sort", x, dim, descending)
@@ -74,12 +75,12 @@ def cummax(input: Tensor, dim: int, *, out: None = None) -> ValuesAndIndices:
 
     Every element after a NaN is NaN. The gradient goes to the elements that the indices name.
     """
-    return running("cummax", np.maximum, as_input("cummax", input, out=out), dim)
+    return running("cummax", np.maximum, as_ordered("cummax", input, out), dim)
 
 
 def cummin(input: Tensor, dim: int, *, out: None = None) -> ValuesAndIndices:
     """(values, indices): the smallest element so far along `dim`; the rest is as for cummax."""
-    return running("cummin", np.minimum, as_input("cummin", input, out=out), dim)
+    return running("cummin", np.minimum, as_ordered("cummin", input, out), dim)
 
 
 def running(name: str, extreme: np.ufunc, x: Tensor, dim: Any) -> ValuesAndIndices:
@@ -111,7 +112,7 @@ def topk(
 
     Raises ValueError where there are fewer than k.
     """
-    x = as_input("topk", input, out=out)
+    x = as_ordered("topk", input, out)
     check_flag("topk", "largest", largest)
     check_flag("topk", "sorted", sorted)
     k = as_integer("topk", "k", k)
@@ -131,7 +132,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: None =
 
     Over all elements, equal ones share the gradient evenly.
     """
-    x = as_input("median", input, out=out)
+    x = as_ordered("median", input, out)
     check_flag("median", "keepdim", keepdim)
     if dim is None:
         return median_of_all(x)
@@ -160,7 +161,7 @@ def median_of_all(x: Tensor) -> Tensor:
     middle = values[-1] if np.isnan(values[-1]) else values[(values.size - 1) // 2]
     same = np.isnan(to_numpy(flat.array)) if np.isnan(middle) else to_numpy(flat.array) == middle
     chosen = ops.getitem(flat, placed_like(x, np.flatnonzero(same)))
-    if x.dtype.kind not in "fc":
+    if x.dtype.kind != "f":
         return chosen[0]
     return chosen[0].detach() + ops.sum(chosen - chosen.detach()) / same.sum().item()
 
@@ -177,7 +178,7 @@ def unique(
     With the options also, in this order: for each element which one it is, and how many there are
     of each.
     """
-    x = as_input("unique", input)
+    x = as_ordered("unique", input)
     check_flag("unique", "sorted", sorted)
     check_flag("unique", "return_inverse", return_inverse)
     check_flag("unique", "return_counts", return_counts)

@@ -15,6 +15,7 @@ from minigrad.arguments import (
     as_floats,
     as_input,
     as_operands,
+    as_ordered,
     as_real,
     check_not_empty,
     normalize_dim,
@@ -25,7 +26,7 @@ from minigrad.errors import check_flag, speaks_for_itself
 from minigrad.functional.elementwise import any_unsigned, minimum
 from minigrad.functional.picking import picked, positions
 from minigrad.functional.shape import movedim, squeeze
-from minigrad.graph import TensorBase
+from minigrad.graph import TensorBase, tensor_of
 from minigrad.ops.reduction import Dim
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = N
 
     Raises ValueError where there is no element.
     """
-    x = as_input("amin", input, out=out)
+    x = as_ordered("amin", input, out)
     check_flag("amin", "keepdim", keepdim)
     check_not_empty("amin", x, dim)
     if any_unsigned(x):
@@ -61,7 +62,7 @@ def max(
     dim: None for all elements, one dimension, or a second tensor, PyTorch's `other`: then the
     larger one element by element. Raises ValueError where there is no element.
     """
-    x = as_input("max", input, out=out)
+    x = as_ordered("max", input, out)
     dim = dim if other is None else other
     return min_or_max("max", x, dim, keepdim, ops.amax, ops.argmax, ops.maximum)
 
@@ -70,7 +71,7 @@ def min(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: None = None
 ) -> Any:
     """The minimum; the arguments and the rest are those of max."""
-    x = as_input("min", input, out=out)
+    x = as_ordered("min", input, out)
     dim = dim if other is None else other
     return min_or_max("min", x, dim, keepdim, amin, ops.argmin, minimum)
 
@@ -154,7 +155,7 @@ def var(
     unbiased: bool | None = None,
     out: None = None,
 ) -> Tensor:
-    """Σ (x - x̄)² / (n - correction) over `dim`; where n ≤ correction ∞ or NaN, with a warning.
+    """Σ |x - x̄|² / (n - correction) over `dim`; where n ≤ correction ∞ or NaN, with a warning.
 
     unbiased: PyTorch's older word for correction=1 (True) or 0 (False).
     """
@@ -193,7 +194,7 @@ def variance(
     correction = 1 if correction is None else as_real(name, "correction", correction)
     n = reduced_size(name, x, dim) - correction
     centred = x - mean(x, dim, keepdim=True)
-    squares = ops.sum(centred * centred, dim=dim, keepdim=keepdim)
+    squares = ops.sum(squared_magnitude(centred), dim=dim, keepdim=keepdim)
     if n > 0:
         return squares / n
     warnings.warn(
@@ -271,7 +272,7 @@ def norm(
     reduced_dims("norm", x, dim)
     if p == 1:
         return ops.sum(ops.abs(x), dim=dim, keepdim=keepdim)
-    powers = x * x if p == 2 else power_of_magnitude(x, p)
+    powers = squared_magnitude(x) if p == 2 else power_of_magnitude(x, p)
     power = ops.sum(powers, dim=dim, keepdim=keepdim)
     # the root of 0 has an infinite slope: take the root of 1 and give 0, so that the gradient is 0
     is_zero = power == 0
@@ -290,6 +291,11 @@ def order_of_norm(p: Any) -> float:
             f"norm: p={p!r} is not supported; use another number, inf, -inf or 'fro'"
         )
     return order
+
+
+def squared_magnitude(x: Tensor) -> Tensor:
+    """|x|², which is real also where x is complex."""
+    return ops.abs(x) ** 2 if x.dtype.kind == "c" else x * x
 
 
 def power_of_magnitude(x: Tensor, p: float) -> Tensor:
@@ -311,7 +317,7 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False, *, out: None = Non
     x = as_floats(x)
     largest: Any = 0.0
     if reduced_size("logsumexp", x, dim):
-        largest = ops.amax(x.detach(), dim=dim, keepdim=True)
+        largest = ops.amax(tensor_of(x.array.real), dim=dim, keepdim=True)
         largest = ops.where(ops.isfinite(largest), largest, 0.0)
     y = ops.log(ops.sum(ops.exp(x - largest), dim=dim, keepdim=True)) + largest
     return y if keepdim else squeeze(y, tuple(reduced_dims("logsumexp", x, dim)))
