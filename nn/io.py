@@ -27,7 +27,7 @@ from minigrad.files import write
 from minigrad.random import generator, generator_at
 
 from .arguments import check_flags, check_integers
-from .module import as_array
+from .state import as_array
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 CHECKSUM_AND_TREE = re.compile(r"[0-9a-f]{64}\[")  # how the entry of `save` in the metadata starts

@@ -136,17 +136,13 @@ class Unflatten(Module):
 
     @checked
     def __init__(self, dim: int, unflattened_size: Sequence[int]):
-        is_sequence = isinstance(unflattened_size, tuple | list)
-        if not is_sequence or not all([isinstance(size, Integral) for size in unflattened_size]):
-            raise TypeError(
-                "Unflatten: expected unflattened_size to be a tuple of integers, "
-                f"got {shown(unflattened_size)}"
-            )
+        check_unflattened_size("Unflatten", unflattened_size)
         self.dim = dim
         self.unflattened_size = tuple(unflattened_size)
 
     @checked
     def forward(self, input: Tensor) -> Tensor:
+        check_unflattened_size("Unflatten", self.unflattened_size)
         dim = normalize_dim("Unflatten", input, self.dim)
         check_fills("Unflatten", self.unflattened_size, input.shape[dim] if input.ndim else 1)
         sizes = (*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
@@ -154,6 +150,15 @@ class Unflatten(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
+
+
+def check_unflattened_size(name: str, sizes: Any) -> None:
+    """Raise TypeError where the sizes are not several integers."""
+    is_sequence = isinstance(sizes, tuple | list)
+    if not is_sequence or not all([isinstance(size, Integral) for size in sizes]):
+        raise TypeError(
+            f"{name}: expected unflattened_size to be a tuple of integers, got {shown(sizes)}"
+        )
 
 
 def check_fills(name: str, sizes: tuple[int, ...], count: int) -> None:

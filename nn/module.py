@@ -1,28 +1,28 @@
 """Module: a tree of parameters with a forward method.
 
 First what a module is: its attributes are the tree, and a walk through the tree finds the
-parameters. After that what PyTorch's modules offer besides: registering by name, modes, moving, and
-saving. Printing is in `nn.printing`.
+parameters. After that what PyTorch's modules offer besides: registering by name, modes and moving.
+Hooks are in `nn.hooks`, saving is in `nn.state`, printing in `nn.printing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, ClassVar, NamedTuple, Self
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from minigrad import Tensor, as_tensor, zeros
-from minigrad.array import refuse_masked
 from minigrad.errors import shown
 from minigrad.grad_mode import mode
 from minigrad.hooks import RemovableHandle
 
-from . import printing
+from . import printing, state
 from .arguments import check_flags, check_function
 from .checked import checked
 from .hooks import ModuleHooks, refuse_always_call
 from .settings import check_setting
+from .state import IncompatibleKeys, join_names
 
 
 class Parameter(Tensor):
@@ -196,7 +196,8 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Assign, unless that would silently take a parameter, child or buffer out of the tree, or
-        make a setting of a layer what its constructor refuses."""
+        make a setting of a layer what it cannot be.
+        """
         if isinstance(value, Parameter | Module):
             check_name(type(self).__name__, name)
         if isinstance(value, Module):
@@ -399,21 +400,9 @@ class Module:
         The tensors share the module's memory; with keep_vars=True they are the parameters
         themselves.
         """
-        check_flags(f"{type(self).__name__}.state_dict", keep_vars=keep_vars)
-        state = {} if destination is None else destination
-        if not isinstance(state, MutableMapping) or not isinstance(prefix, str):
-            raise TypeError(
-                f"{type(self).__name__}.state_dict: expected a dict as destination and a str as "
-                f"prefix, got a {type(state).__name__} and a {type(prefix).__name__}"
-            )
-        for path, module in self.named_modules(remove_duplicate=False):
-            saved: dict[str, Tensor] = {**module._parameters}
-            for name, buffer in module._buffers.items():
-                if module._buffer_names[name]:
-                    saved[name] = buffer
-            for name, tensor in saved.items():
-                state[prefix + join_names(path, name)] = tensor if keep_vars else tensor.detach()
-        return state
+        found = {} if destination is None else destination
+        state.collect(self, found, prefix, keep_vars)
+        return found
 
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
@@ -424,33 +413,7 @@ class Module:
         (floats to integers), or (if `strict`) keys are missing or unexpected. Returns both lists of
         keys.
         """
-        owner = f"{type(self).__name__}.load_state_dict"
-        check_flags(owner, strict=strict, assign=assign)
-        if assign:
-            raise NotImplementedError(
-                f"{owner}: assign=True is not supported; leave it out, and values are copied"
-            )
-        if not isinstance(state_dict, Mapping):
-            raise TypeError(
-                f"{owner}: expected a dict from names to tensors, got a {type(state_dict).__name__}"
-            )
-        own = self.state_dict()
-        given = {name: as_array(value) for name, value in state_dict.items()}
-        missing = [name for name in own if name not in given]
-        unexpected = [name for name in given if name not in own]
-        found = [name for name in own if name in given]
-        faults = []
-        for name in found:
-            faults += mismatches(name, own[name], given[name])
-        if strict and missing:
-            faults.append(f"missing {', '.join(missing)}")
-        if strict and unexpected:
-            faults.append(f"unexpected {', '.join(unexpected)}")
-        if faults:
-            raise RuntimeError(f"{owner}: {'; '.join(faults)}")
-        for name in found:
-            own[name].copy_(given[name])
-        return IncompatibleKeys(missing, unexpected)
+        return state.load(self, state_dict, strict, assign)
 
     # Printing
 
@@ -488,24 +451,6 @@ class Members(dict[str, Any]):
 
     def __reduce__(self) -> Any:
         return dict, (dict(self),)
-
-
-class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` found without a partner."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        missing, unexpected = self
-        return f"IncompatibleKeys(missing_keys={missing}, unexpected_keys={unexpected})"
-
-
-def join_names(path: str, name: str) -> str:
-    """`path.name`; the name itself at the root."""
-    return f"{path}.{name}" if path else name
 
 
 def check_name(owner: str, name: Any) -> None:
@@ -571,16 +516,6 @@ def check_no_cycle(module: Module, name: str, child: Module) -> None:
         )
 
 
-def mismatches(name: str, own: Tensor, given: np.ndarray[Any, Any]) -> list[str]:
-    """What forbids to copy `given` into `own`, in words."""
-    faults = []
-    if own.shape != given.shape:
-        faults.append(f"expected {name} of shape {tuple(own.shape)}, got {given.shape}")
-    if not np.can_cast(given.dtype, own.dtype, "same_kind"):
-        faults.append(f"expected {name} of {own.dtype}, got {given.dtype}")
-    return faults
-
-
 def move_in_place(tensor: Tensor, *args: Any, **kwargs: Any) -> None:
     """`tensor.to(...)` in the same object; one of integers changes only its device."""
     moved = tensor.detach().to(*args, **kwargs)
@@ -589,12 +524,6 @@ def move_in_place(tensor: Tensor, *args: Any, **kwargs: Any) -> None:
     if moved.array is not tensor.array:
         tensor.array = moved.array
         tensor.mark_changed()
-
-
-def as_array(value: Any) -> np.ndarray[Any, Any]:
-    """A tensor of minigrad or PyTorch, on any device, or an array, as a NumPy array."""
-    refuse_masked("load_state_dict", value)
-    return np.asarray(value.detach().cpu().numpy() if hasattr(value, "detach") else value)
 
 
 def zero_gradients(params: Iterable[Tensor], set_to_none: bool) -> None:

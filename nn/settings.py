@@ -1,7 +1,8 @@
-"""What the attributes of a layer may become after it was built: what its constructor takes.
+"""What the attributes of a layer may become after it was built.
 
-PyTorch reads a layer's settings in its functions, which refuse a wrong one when it is used; here
-it is refused where it is assigned. Attributes of a user's own modules are theirs.
+A setting keeps the kind that it has, and one that the weights were made for keeps its value: what
+would change it is refused where it is assigned. How large a number may be the functions say that
+use it. Attributes of a user's own modules are theirs.
 """
 
 from __future__ import annotations
@@ -49,10 +50,9 @@ def settings_of(kind: type) -> Mapping[str, Setting]:
 
 
 def check_setting(module: Any, name: str, value: Any) -> None:
-    """Raise where `name` is a setting of a layer, and is to become what its constructor refuses.
+    """Raise where `name` is a setting of a layer, and is to become what no use could take.
 
-    TypeError for another kind, ValueError for one that is out of range or that the weights of the
-    layer were made for.
+    TypeError for another kind, ValueError for one that the weights of the layer were made for.
     """
     present = vars(module)
     kind: Any = type(module)
@@ -65,11 +65,8 @@ def check_setting(module: Any, name: str, value: Any) -> None:
         check_fixed(module, name, existing, value)
         return
     check_part(module, kind, name, existing, value)
-    if name not in settings_of(kind):
-        return
-    check_kind(module, name, existing, value, settings_of(kind)[name])
-    if not any([holds_numbers(part) for part in (value, *present.values())]):
-        rebuild(kind, {**present, name: value})
+    if name in settings_of(kind):
+        check_kind(module, name, existing, value, settings_of(kind)[name])
 
 
 def check_part(module: Any, kind: type, name: str, existing: Any, value: Any) -> None:
@@ -114,15 +111,3 @@ def check_kind(module: Any, name: str, existing: Any, value: Any, setting: Setti
         raise TypeError(
             f"{type(module).__name__}.{name}: expected {KINDS[kind]}, got {shown(value)}{way_out}"
         )
-
-
-def holds_numbers(part: Any) -> bool:
-    """Whether this is a tensor or a module: what has some is not built again for a check."""
-    return hasattr(part, "requires_grad") or hasattr(part, "training")
-
-
-def rebuild(kind: type, present: Mapping[str, Any]) -> None:
-    """Build a module with these settings, for what the library's constructor says of them."""
-    own = next(base for base in kind.__mro__ if base.__module__.startswith(HOME))
-    parameters = inspect.signature(own).parameters
-    own(**{name: present[name] for name in parameters if name in present})

@@ -17,7 +17,7 @@ from minigrad.errors import shown
 
 from .. import arguments
 from ..arguments import as_list, as_number, as_tensors, check_state
-from ..module import as_array
+from ..state import as_array
 
 WAYS_OUT = {
     "amsgrad": "use AdamW or RMSprop",
