@@ -30,13 +30,14 @@ A claim
 
 Facts are counted or computed and the same in every run; they need no interval.
 
-In the small pictures the line in the middle is no difference, the grey band is what does not
-matter, the dot is the mean and the bar its interval; the scale is logarithmic far out. *Ahead* is
-the share of runs that are ahead of their partner in the claimed direction. *p* is that of no
-difference, or, where likeness is claimed, that of a difference that matters; it is corrected for
-the looks and for all comparisons of the table (Holm), and no verdict rests on it. *PyTorch*: the
-same scripts on PyTorch come to the same verdict on the seeds that both have, or one of the two is
-undecided and each mean lies in the other's interval.
+Of each side the mean of its runs is shown, the geometric mean where factors count. In the small
+pictures the line in the middle is no difference, the grey band is what does not matter, the dot is
+the mean and the bar its interval; the scale is logarithmic far out. *Ahead* is the share of runs
+that are ahead of their partner in the claimed direction. *p* is that of no difference, or, where
+likeness is claimed, that of a difference that matters; it is corrected for the looks and for all
+comparisons of the table (Holm), and no verdict rests on it. *PyTorch*: the same scripts on PyTorch
+come to the same verdict on the seeds that both have, or one of the two is undecided and each mean
+lies in the other's interval.
 
 The interval is Student's t of the paired differences, at 98.75 % for each of at most four looks (at
 5, 10, 20 and 30 runs), which makes 95 % for all four together. [rule.py](rule.py) has the rule in

@@ -197,7 +197,7 @@ def not_on_torch() -> Iterator[str]:
     yield (
         "\nPyTorch: the same scripts run with `--engine torch`; compared on the seeds that both "
         f"have, where there are at least {rule.LOOKS[0]}. [AGREEMENT.md](AGREEMENT.md) has the "
-        f"numbers of both. Not run: {told}.\n"
+        f"numbers of both, and why a verdict differs. Not run: {told}.\n"
     )
 
 

@@ -14,6 +14,7 @@ pytest.importorskip("joblib", reason="the demos need the extra demos")
 pytest.importorskip("scipy", reason="the demos need the extra demos")
 
 from demos import claims, forest, judging, lab, ledger, options, records, results, rule, verdicts
+from demos.engines import agreement
 from demos.options import SCRIPTS
 from demos.records import Records
 
@@ -411,6 +412,53 @@ def test_a_picture_shows_the_interval_beside_what_does_not_matter(tmp_path: Path
     assert dot == pytest.approx(forest.across(-2), abs=0.1)  # twice the smallest effect
     assert "a - b = -0.040 (" in forest.description(verdict)
     assert "smallest effect 0.020" in forest.picture(verdict)
+
+
+def test_the_page_of_agreement_is_made_from_the_records() -> None:
+    page = agreement.PAGE.read_text("utf-8")
+    assert agreement.with_claims(page, Records.load()) == page
+
+
+def test_each_verdict_that_differs_on_pytorch_is_explained() -> None:
+    kept = Records.load()
+    differing = {
+        name
+        for name, row in claims.table().items()
+        if results.in_torch(row, kept).startswith("differs")
+    }
+    assert set(agreement.WHY) == differing and all(agreement.WHY.values())
+
+
+@pytest.mark.parametrize(
+    ("theirs", "told"),
+    [
+        ([(2.80, 2.84)] * 5, "same (5 runs)"),
+        ([(2.84, 2.80)] * 5, "differs: does not hold (5 runs)"),
+        ([(2.80, 2.84)] * 4, "not run"),
+    ],
+)
+def test_a_verdict_on_pytorch_is_the_same_or_another(
+    theirs: list[tuple[float, float]], told: str, tmp_path: Path
+) -> None:
+    assert told_of_torch(tmp_path, [(2.80, 2.84)] * 5, theirs) == told
+
+
+def test_what_is_undecided_on_both_is_said_to_be(tmp_path: Path) -> None:
+    far = [(2.8, 2.9), (2.8, 2.7), (2.8, 2.9), (2.8, 2.7), (2.8, 2.8)]
+    assert told_of_torch(tmp_path, far, far) == "same: undecided (5 runs)"
+
+
+def told_of_torch(
+    folder: Path, ours: list[tuple[float, float]], theirs: list[tuple[float, float]]
+) -> str:
+    row = claims.table()["locked"]
+    for engine, pairs in {"minigrad": ours, "torch": theirs}.items():
+        lines = [
+            {"seed": seed, "engine": engine, "claims": {"locked": [a, b, row.hash]}}
+            for seed, (a, b) in enumerate(pairs)
+        ]
+        records.add(folder, "x5", lines)
+    return results.in_torch(row, Records.load(folder))
 
 
 def test_the_readme_says_what_the_records_say(found: dict[str, verdicts.Verdict]) -> None:

@@ -2,6 +2,8 @@
 
 First the losses of each family of experiments, trained anew by both engines. Then each claim that
 both have runs of, from demos/records. WHY says what is behind a verdict that differs.
+
+`python -m demos.engines.agreement claims` makes only the claims again, and trains nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from demos import engines, results, rule, store, verdicts
 from demos.records import Records
 
 PAGE = Path(__file__).parent.parent / "AGREEMENT.md"
+CLAIMS, LACKS = "\n## Claims\n\n", "\n## What PyTorch lacks\n\n"  # heads of the page's parts
 Losses = dict[str, list[float]]
 WHY: dict[str, str] = {}  # row of claims.toml -> why its verdict differs
 
@@ -28,7 +31,7 @@ def losses_of(engine: str) -> Losses:
     done = subprocess.run(
         [sys.executable, "-m", "demos.engines.families"],
         env={**os.environ, engines.VARIABLE: engine},
-        capture_output=True,
+        stdout=subprocess.PIPE,  # what goes wrong is seen
         text=True,
         check=True,
     )
@@ -68,6 +71,18 @@ def estimate(verdict: verdicts.Verdict, a: list[float], b: list[float]) -> str:
     return verdicts.readable(f"× {np.exp(mean):.3g}" if row.scale == "ratio" else f"{mean:+.3g}")
 
 
+def claims_part(records: Records) -> str:
+    told = "From the runs of the same seeds by both engines: a - b, or a : b (×)."
+    return f"{CLAIMS}{told}\n\n{''.join(claims_table(records))}"
+
+
+def with_claims(text: str, records: Records) -> str:
+    """The page with its claims made again, and all else as it was."""
+    before, _, rest = text.partition(CLAIMS)
+    _, _, after = rest.partition(LACKS)
+    return f"{before}{claims_part(records)}{LACKS}{after}"
+
+
 def page(ours: Losses, theirs: Losses, records: Records) -> Iterator[str]:
     yield "# minigrad and PyTorch, run against each other\n\n"
     yield (
@@ -76,15 +91,26 @@ def page(ours: Losses, theirs: Losses, records: Records) -> Iterator[str]:
         "masks and initial values come from the same random numbers.\n\n## First losses\n\n"
     )
     yield from losses_table(ours, theirs)
-    yield "\n## Claims\n\nFrom the runs of the same seeds by both engines: a - b, or a : b (×).\n\n"
-    yield from claims_table(records)
-    yield "\n## What PyTorch lacks\n\nPut together from its operations in the adapter:\n\n"
+    yield claims_part(records)
+    yield f"{LACKS}Put together from its operations in the adapter:\n\n"
     yield from (f"- {name}: {why}\n" for name, why in engines.COMPOSED.items())
     yield "\nNot run:\n\n"
     not_run = {**engines.NOT_RUN, **engines.NOT_MEASURED, "all others": engines.NOT_RUN_YET}
     yield from (f"- {name}: {why}\n" for name, why in not_run.items())
 
 
-if __name__ == "__main__":
-    text = "".join(page(losses_of("minigrad"), losses_of("torch"), Records.load()))
+def main(words: list[str]) -> None:
+    if words not in ([], ["claims"]):
+        sys.exit(
+            "python -m demos.engines.agreement [claims]: with that word only the claims are made "
+            "again, from the records; without it both engines train, which takes some minutes."
+        )
+    if words:
+        text = with_claims(PAGE.read_text("utf-8"), Records.load())
+    else:
+        text = "".join(page(losses_of("minigrad"), losses_of("torch"), Records.load()))
     print(store.write(PAGE, text))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
