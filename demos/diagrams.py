@@ -46,6 +46,8 @@ class Diagram:
         over: bool = False,
     ) -> None:
         """A line through the points. With `over` it crosses earlier ones as a bridge."""
+        if arrow:
+            points = (*points[:-1], self.head(points[-2], points[-1], colour, 0.14 + 0.04 * width))
         x, y = zip(*points, strict=True)
         if over:
             self.ax.plot(x, y, color=CELL, linewidth=width + 5, zorder=2, solid_capstyle="butt")
@@ -58,18 +60,17 @@ class Diagram:
             solid_capstyle="round",
             solid_joinstyle="round",
         )
-        if arrow:
-            (x0, y0), (x1, y1) = points[-2], points[-1]
-            length = math.hypot(x1 - x0, y1 - y0)
-            ux, uy, size = (x1 - x0) / length, (y1 - y0) / length, 0.14 + 0.04 * width
-            base = (x1 - 1.5 * size * ux, y1 - 1.5 * size * uy)
-            sides = [
-                (base[0] - 0.6 * size * uy, base[1] + 0.6 * size * ux),
-                (base[0] + 0.6 * size * uy, base[1] - 0.6 * size * ux),
-            ]
-            self.ax.add_patch(
-                Polygon([(x1, y1), *sides], facecolor=colour, edgecolor="none", zorder=3)
-            )
+
+    def head(self, start: Point, tip: Point, colour: str, size: float) -> Point:
+        """The head of an arrow from `start` to `tip`; returns the middle of its base."""
+        length = math.hypot(tip[0] - start[0], tip[1] - start[1])
+        ux, uy = (tip[0] - start[0]) / length, (tip[1] - start[1]) / length
+        base = (tip[0] - 1.5 * size * ux, tip[1] - 1.5 * size * uy)
+        left = (base[0] - 0.6 * size * uy, base[1] + 0.6 * size * ux)
+        right = (base[0] + 0.6 * size * uy, base[1] - 0.6 * size * ux)
+        triangle = Polygon([tip, left, right], facecolor=colour, edgecolor="none", zorder=3)
+        self.ax.add_patch(triangle)
+        return base
 
     def gate(
         self, x: float, y: float, text: str, colour: str, width: float = 1.15, height: float = 0.72

@@ -122,8 +122,7 @@ class Lab:
         self.out = self.options.out
         self.ledger = self.options.ledger is not None
         self.script = path
-        if given is None:
-            check(self.options)
+        check(self.options)
         docstring = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
         self.title, _, self.intro = docstring.partition("\n\n")
         self.blocks: list[dict[str, Any]] = []
@@ -133,7 +132,7 @@ class Lab:
         if "ipykernel" not in sys.modules:
             plt.switch_backend("agg")
         self.print(f"\n{self.title}\n{'=' * len(self.title)}")
-        if self.quick and given is None:
+        if self.quick and (given is None or "ipykernel" in sys.modules):
             self.print(QUICK)
 
     def print(self, text: str) -> None:

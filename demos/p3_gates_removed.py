@@ -157,6 +157,7 @@ for ax, of, label in zip(axes, (right, needs), ("latch: right answers", "bits pe
     ax.grid(axis="y", visible=False)
 axes[0].set_yticks(places, list(MODELS))
 axes[0].set_xlim(0, 1.03)
+axes[0].set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
 lab.show(
     figure,
     "without",

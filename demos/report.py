@@ -278,7 +278,7 @@ th, td { padding: .35rem .7rem; vertical-align: top; text-align: left;
 .ledger th, .ledger td { padding-left: 0; }
 .ledger thead th { color: var(--soft); font-weight: 500; }
 .ledger td:nth-child(1) { width: 8%; color: var(--soft); } .ledger td:nth-child(2) { width: 25%; }
-.ledger td:nth-child(3), .ledger td:nth-child(4) { width: 23%; }
+.ledger td:nth-child(3) { width: 30%; } .ledger td:nth-child(4) { width: 17%; }
 .claim { border-left: 3px solid var(--line); padding: .1rem 0 .1rem 1rem; margin: 1.2rem 0;
   max-width: 44rem; }
 .claim p { margin: .25rem 0; } .claim p:first-child { font-weight: 600; }

@@ -40,8 +40,8 @@ show_page(
     picture,
     "1_two_ways",
     """press → twice. The first rule, add, hands its gradient 1 on to both of its arguments, so x
-          has 1. The second, mul, sends y = 3 to x and x = 2 to y. Then x has 1 + 3 = 4, which is
-          dz/dx = y + 1.""",
+    has 1. The second, mul, sends y = 3 to x and x = 2 to y. Then x has 1 + 3 = 4, which is
+    dz/dx = y + 1.""",
 )
 
 # %% [markdown]
@@ -50,14 +50,15 @@ show_page(
 # `values`.
 
 # %%
-drawing = Diagram(12, 5.2)
+drawing = Diagram(11.4, 5.2)
 place = {"x": (1.2, 3.9), "y": (1.2, 1.3), "mul": (5.4, 1.9), "add": (9.4, 3.3)}
+EDGE = 0.575  # of a box, from its middle
 ops = {told["outs"][0]: told["op"] for told in picture.nodes}
 called = [ops.get(number, told["name"]) for number, told in enumerate(picture.values)]
 for told in picture.nodes:
     for number, back in zip(told["args"], told["vjps"], strict=True):
         start, end = place[called[number]], place[told["op"]]
-        drawing.wire((start[0] + 0.75, start[1]), (end[0] - 0.75, end[1]))
+        drawing.wire((start[0] + EDGE, start[1]), (end[0] - EDGE, end[1]))
         drawing.text(
             (start[0] + end[0]) / 2,
             (start[1] + end[1]) / 2 + 0.32,
@@ -71,11 +72,13 @@ for name, told in zip(called, picture.values, strict=True):
     drawing.text(
         place[name][0], place[name][1] + 0.68, f"∂ {told['gradient']['min']}", ORANGE, weight="bold"
     )
+drawing.wire((place["add"][0] + EDGE, place["add"][1]), (11.0, place["add"][1]))
+drawing.text(10.6, place["add"][1] + 0.32, "z")
 lab.show(
     drawing.ax.figure,
     "two_ways",
-    """z = x y + x at x = 2, y = 3. Below each box its value; on each arrow, in orange, the
-         gradient that goes back along it; above each box the sum of what has come.""",
+    """z = x y + x at x = 2, y = 3. Below each box is its value; above each arrow, in orange, the
+    gradient that goes back along it; above each box, ∂, the sum of the gradients that arrive.""",
 )
 
 # %% [markdown]
@@ -105,9 +108,10 @@ print(f"\n{picture}")
 show_page(
     picture,
     "2_one_lstm_step",
-    """all is one sum of products, cut into four blocks: three go through σ, one through tanh.
-          Choose the box c: its gradient arrives from one tanh. Choose the forget gate's product:
-          the old state is 0 here, so nothing comes back to the gate.""",
+    """all four gates are one sum of products, split into four blocks: three go through σ, one
+    through tanh. Choose the box c: its gradient comes from one tanh. Choose the forget gate's
+    product, the mul whose values are 0: the old state is 0 here, so that no gradient reaches the
+    gate, split[1].""",
 )
 
 # %% [markdown]
@@ -124,17 +128,16 @@ show_page(
     picture,
     "3_thirty_steps",
     """open the group 30 × 13 ops, then step 30 and step 1, and compare the numbers at ∂: the
-          gradient of the same op, thirty steps apart.""",
+    gradient of the same op, twenty-nine steps apart.""",
 )
 
 # %%
 steps = picture.tree[0]["items"][0]["items"]  # of LSTMCell, of 30 × 13 ops, each of the thirty
 spread = {"cell state": [], "hidden state": []}
 for step in steps:
+    nodes = [picture.nodes[number] for number in step["items"]]
     for name, op in ("cell state", "add"), ("hidden state", "mul"):
-        last = [
-            picture.nodes[number] for number in step["items"] if picture.nodes[number]["op"] == op
-        ][-1]
+        last = [node for node in nodes if node["op"] == op][-1]
         spread[name].append(float(picture.values[last["outs"][0]]["gradient"]["std"]))
 fig, ax = panels()
 for (name, sizes), colour in zip(spread.items(), (BLUE, ORANGE), strict=True):
@@ -150,8 +153,8 @@ lab.show(
     fig,
     "through_time",
     """The gradient of the loss at the states of each step, as the graph has recorded it. The loss
-         reads the last step, on the right; backward goes to the left, and the gradient shrinks at
-         every step, since a new LSTM's forget gates are half open.""",
+    reads the last step, on the right; backward goes to the left, and the gradient shrinks from step
+    to step, since a new LSTM's forget gates are half open.""",
 )
 
 # %% [markdown]
@@ -176,7 +179,7 @@ show_page(
     picture,
     "4_one_fused_op",
     f"""choose lstm and press Enter: {len(fused["composed"]["nodes"])} ops open. All values and
-          gradients of the two agree to within {fused["composed"]["max_difference"]}.""",
+    gradients of the two agree to within {fused["composed"]["max_difference"]}.""",
 )
 
 # %%

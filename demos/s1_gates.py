@@ -28,7 +28,7 @@ z = mg.linspace(0, 120, 12001)
 open_, shut = mg.sigmoid(z), mg.sigmoid(-z)
 first_one = z[open_ == 1][0].item()
 first_zero = -z[shut == 0][0].item()
-lab.say(f"""In float32 it is exactly 1 from z = {first_one:.1f} on, and exactly 0 up to
+lab.say(f"""In float32 σ(z) is exactly 1 from z = {first_one:.1f} on, and exactly 0 up to
     z = {first_zero:.1f}.""")
 lab.fact("gate-strict", ((open_ < 1) & (shut > 0)).float().mean().item())
 lab.fact("gate-strict-16", ((open_ < 1) & (shut > 0))[z <= 16].float().mean().item())
@@ -86,12 +86,8 @@ setting = {"seed": seeds, "T": BACK, "B": 16, "I": 32, "H": 64}
 default = lab.run(gradient_flow, kind=["RNN", "GRU", "LSTM"], start="default", **setting)
 rnn, gru = (default.where(kind=kind)["hidden"] for kind in ("RNN", "GRU"))  # (seeds, BACK + 1)
 lstm = default.where(kind="LSTM")["cell"]
-assumed = {
-    "RNN": 0.9 ** np.arange(BACK + 1),
-    "LSTM": 0.975 ** np.arange(BACK + 1),
-}  # 0.975: mean of U(0.95, 1)
-
 steps = np.arange(BACK + 1)
+assumed = {"RNN": 0.9**steps, "LSTM": 0.975**steps}  # 0.975: mean of U(0.95, 1)
 straight = [np.corrcoef(steps, np.log(run))[0, 1] ** 2 for run in rnn]
 bent = [np.corrcoef(np.log(steps[1:]), np.log(run[1:]))[0, 1] ** 2 for run in rnn]
 lab.claim("rnn-vanishes", rnn[:, -1], 0.01)
@@ -126,9 +122,8 @@ lab.claim("gate-near-1", left["bias 3"][:, -1], 1.0)
 # %%
 GAINS = [0.6, 0.8, 1.0, 1.2, 1.4, 1.7, 2.0, 2.5]
 gained = lab.run(gradient_flow, kind="RNN", start=[f"gain {gain}" for gain in GAINS], **setting)
-ends = np.array(
-    [gained.where(start=f"gain {gain}")["hidden"][:, -1] for gain in GAINS]
-)  # (gains, seeds)
+by_gain = [gained.where(start=f"gain {gain}") for gain in GAINS]
+ends = np.array([runs["hidden"][:, -1] for runs in by_gain])  # (gains, seeds)
 lab.claim("rnn-explodes", rnn[:, -1], 1.0)
 lab.claim("rnn-explodes-gain", ends[GAINS.index(2.5)], 1.0)
 
@@ -169,7 +164,7 @@ drawing.gate(3, 1.7, "σ", ORANGE, width=1.7)
 drawing.act(3, 3.3, "×")
 for across, up, text, colour in [
     (0.3, 3.65, "$v$", INK),
-    (5.55, 3.68, "$σ ⊙ v$", INK),
+    (5.55, 3.68, "$σ \\odot v$", INK),
     (2.35, 0.1, "$h$", INK),
     (3.65, 0.1, "$x$", AMBER),
 ]:
@@ -207,9 +202,9 @@ label_ends(ax, [(float(y), kind, COLOURS[kind]) for kind, y in ends_of.items()])
 lab.show(
     figure,
     "gates",
-    f"""The gate, what it does to a vector, where it stands, and what is left of the gradient at
-    PyTorch's initial values (median and range over {len(seeds)} cells): a gated cell starts by
-    losing the gradient, too.""",
+    f"""A gate, what it does to a vector, its place in a cell, and what is left of the gradient at
+    PyTorch's initial values (median and range over {len(seeds)} cells): a new gated cell loses the
+    gradient, too.""",
 )
 
 # %% shown

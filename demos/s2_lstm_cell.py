@@ -200,8 +200,8 @@ equations = [
     (0.3, 1.05, "$i = σ(W_i\\,[h, x] + b_i)$   input", I_),
     (0.3, 0.4, "$o = σ(W_o\\,[h, x] + b_o)$   output", O),
     (6.3, 1.7, "$g = \\tanh(W_g\\,[h, x] + b_g)$   candidate", G),
-    (6.3, 1.05, "$c' = f ⊙ c + i ⊙ g$", INK),
-    (6.3, 0.4, "$h' = o ⊙ \\tanh c'$", INK),
+    (6.3, 1.05, "$c' = f \\odot c + i \\odot g$", INK),
+    (6.3, 0.4, "$h' = o \\odot \\tanh c'$", INK),
 ]
 for x, y, equation, colour in equations:
     drawing.text(x, y, equation, colour=colour, align="left", size=10.5)

@@ -57,11 +57,8 @@ def one_step(seed: int, I: int, H: int) -> dict[str, float]:
     nn.GRUCell."""
     mg.manual_seed(seed)
     cell, layer = Cell(I, H), nn.GRUCell(I, H, reset_after=False)
-    weights = [
-        (cell.W_r, cell.b_r),
-        (-cell.W_z, -cell.b_z),
-        (cell.W_n, cell.b_n),
-    ]  # 1 - σ(a) = σ(-a)
+    z = (-cell.W_z, -cell.b_z)  # 1 - σ(a) = σ(-a)
+    weights = [(cell.W_r, cell.b_r), z, (cell.W_n, cell.b_n)]
     with mg.no_grad():
         layer.weight_hh.copy_(mg.cat([W[:, :H] for W, _ in weights]))
         layer.weight_ih.copy_(mg.cat([W[:, H:] for W, _ in weights]))
@@ -192,13 +189,13 @@ drawing.act(6.05, 6.88, "1 −", radius=0.36)
 drawing.act(6.05, 7.9, "×")
 drawing.act(8.35, 6.0, "×")
 drawing.act(8.35, 7.9, "+")
-drawing.text(4.75, 5.9, "$r ⊙ h$", align="left", size=10.5)
+drawing.text(4.75, 5.9, "$r \\odot h$", align="left", size=10.5)
 
 equations = [
     (0.3, 1.05, "$r = σ(W_r\\,[h, x] + b_r)$   reset", R),
     (0.3, 0.4, "$z = σ(W_z\\,[h, x] + b_z)$   update", Z),
-    (5.9, 1.05, "$n = \\tanh(W_n\\,[r ⊙ h, x] + b_n)$   candidate", N),
-    (5.9, 0.4, "$h' = (1 - z) ⊙ h + z ⊙ n$", INK),
+    (5.9, 1.05, "$n = \\tanh(W_n\\,[r \\odot h, x] + b_n)$   candidate", N),
+    (5.9, 0.4, "$h' = (1 - z) \\odot h + z \\odot n$", INK),
 ]
 for x, y, equation, colour in equations:
     drawing.text(x, y, equation, colour=colour, align="left", size=10.5)

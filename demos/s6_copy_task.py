@@ -7,7 +7,6 @@ step, where nothing can be learned by heart, from several starts of the forget g
 """
 
 # %%
-
 import numpy as np
 
 import minigrad as mg
@@ -90,20 +89,12 @@ RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(l
 figure, axes = panels(1, 2, figsize=(6.8, 3.7), sharey=True)
 for ax, which, title in zip(axes, ["seen", "other"], ["The 500 trained on", "Other sequences"]):
     tops = []
-    for kind, marker, aside in zip(
-        KINDS, "so^", (-1, 0, 1)
-    ):  # side by side, where they would hide each other
-        shares = np.stack(
-            [written.where(kind=kind, length=length)[which] for length in LENGTHS], axis=1
-        )
-        at = np.array(LENGTHS) + aside * 0.012 * LONGEST
-        tops.append(
-            (
-                float(band(ax, at, shares, COLOURS[kind], marker=marker, linewidth=1.4)[-1]),
-                kind,
-                COLOURS[kind],
-            )
-        )
+    for kind, marker, aside in zip(KINDS, "so^", (-1, 0, 1)):
+        runs_at = [written.where(kind=kind, length=length) for length in LENGTHS]
+        shares = np.stack([runs[which] for runs in runs_at], axis=1)
+        at = np.array(LENGTHS) + aside * 0.012 * LONGEST  # else they would hide each other
+        middle = band(ax, at, shares, COLOURS[kind], marker=marker, linewidth=1.4)
+        tops.append((float(middle[-1]), kind, COLOURS[kind]))
     ax.set(title=title, xlabel="length of a sequence", xlim=(0, LONGEST * 1.04))
     ax.set_xticks(LENGTHS)
     percent(ax)
@@ -203,10 +194,7 @@ reach = [
 ]
 lab.say(
     "Longest of these lengths with more than 95% right: "
-    + ", ".join(
-        f"{model.replace(',', '')}: {length or 'none'}"
-        for model, length in zip(MODELS, reach, strict=True)
-    )
+    + "; ".join(f"{model}: {length or 'none'}" for model, length in zip(MODELS, reach, strict=True))
     + "."
 )
 
@@ -228,9 +216,8 @@ figure, ax = panels(figsize=(6.8, 4.2))
 steps = EVERY * np.arange(1, STEPS // EVERY + 1)
 tops = [(CHANCE, "chance", SOFT)]
 for model in MODELS:
-    tops.append(
-        (float(band(ax, steps, best(model)["curve"], SHADES[model])[-1]), model, SHADES[model])
-    )
+    middle = band(ax, steps, best(model)["curve"], SHADES[model])
+    tops.append((float(middle[-1]), model, SHADES[model]))
 percent(ax)
 chance_line(ax, CHANCE, "")
 ax.set(

@@ -210,7 +210,8 @@ for (version, colour), shift, marker in zip(VERSIONS.items(), (0.22, 0, -0.22), 
     )
     ax.hlines(rows + shift, low, high, color=colour, alpha=0.35, linewidth=5)
     ax.plot(middle, rows + shift, marker, color=colour, label=version)
-ax.set_yticks(rows, ["five neutral words", *(f"and {asked}" for asked in ASKED[1:])])
+added = [asked.partition(" ") for asked in ASKED[1:]]
+ax.set_yticks(rows, ["five neutral words", *(f'and "{word}" {place}' for word, _, place in added)])
 ax.set(
     xlabel="how likely positive (mean over 400 sentences)",
     xlim=(-0.02, 1.02),

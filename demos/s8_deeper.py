@@ -48,9 +48,8 @@ lab.table(
 
 # %%
 DROPPED = {"": 0.3, ", no dropout": 0.0}
-MODELS = {
-    f"{n}{drop}": (int(n[0]), p) for n in ("1 layer", "3 layers") for drop, p in DROPPED.items()
-}  # layers, p
+LAYERS = {"1 layer": 1, "3 layers": 3}
+MODELS = {f"{n}{drop}": (LAYERS[n], p) for n in LAYERS for drop, p in DROPPED.items()}
 SHADES = {
     "1 layer": BLUE,
     "1 layer, no dropout": SKY,
@@ -235,11 +234,11 @@ class Attentive(nn.Module):
         return self.fc(self.look(ids)[0])
 
 
-VERSIONS = {
+VERSIONS = {  # masked, lstm
     "as written": (False, True),
     "masked": (True, True),
     "masked, no LSTM": (True, False),
-}  # masked, lstm
+}
 
 
 def attention(
@@ -251,9 +250,8 @@ def attention(
     mg.manual_seed(seed)
     model = Attentive(masked, lstm).to(device)
     data, others = splits(seed, count, device, padding=OWN if masked else 0)
-    words = splits(seed, count, "cpu")[1][
-        0
-    ].numpy()  # the same sentences; here one sees where they end
+    _, (same_sentences, _) = splits(seed, count, "cpu")
+    words = same_sentences.numpy()  # here one sees where they end
     right = [accuracy(model, *others)]
     before = where_it_looks(model, others[0], words)
 
@@ -358,9 +356,8 @@ for ax, (name, (of, when)) in zip(axes, shown.items()):
     ids = np.array(example["words"])
     lengths = (ids != OWN).sum(axis=1)
     ids, places = ids[:, : lengths.max()], range(1, lengths.max() + 1)
-    shares = (
-        np.array(example[when]["weights"])[:, : len(places)] * lengths[:, None]
-    )  # 1 is an equal share
+    weights = np.array(example[when]["weights"])[:, : len(places)]
+    shares = weights * lengths[:, None]  # 1 is an equal share
     sides = ["positive" if row.min() < len(POSITIVE) else "negative" for row in ids]
     text = [[WORDS[i] if i < OWN else "" for i in row] for row in ids]
     grid_of_numbers(ax, np.clip(shares / DARKEST, 0, 1), text, sides, places)

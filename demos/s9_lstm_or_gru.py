@@ -25,11 +25,8 @@ from demos.training import accuracy, fit, step_memory, step_times, train
 
 lab = Lab(__file__)
 KINDS = ["RNN", "GRU", "LSTM"]
-BLOCKS = {
-    "RNN": 1,
-    "GRU": 3,
-    "LSTM": 4,
-}  # blocks of weights: the candidate's, and one for each of 0, 2 and 3 gates
+# Blocks of weights: the candidate's, and one for each of 0, 2 and 3 gates.
+BLOCKS = {"RNN": 1, "GRU": 3, "LSTM": 4}
 E, H = 32, 64
 
 
@@ -53,8 +50,8 @@ counted = {
 }
 lab.table(
     (
-        f"Parameters with {E} inputs and {H} units, and of a classifier with 128, 256 and its "
-        "embedding"
+        f"Parameters of a layer with {E} inputs and {H} units, and of the classifiers of section "
+        "5, which have 128 inputs and 256 units"
     ),
     ["", *KINDS, "LSTM has more than GRU"],
     [
@@ -76,11 +73,8 @@ lab.fact("lstm-third-more-layer", more[0])
 # %%
 LENGTHS = lab.pick(quick=[10, 50], full=[10, 50, 100, 200], ledger=[100])
 TIMED = lab.pick(quick=50, full=100)  # the length that claims are held to
-DRAWN = {
-    "RNN": 1.0,
-    "GRU": 1.5,
-    "LSTM": 2.0,
-}  # times of a training step in the lesson, at every length
+# Times of a training step in the lesson, at every length.
+DRAWN = {"RNN": 1.0, "GRU": 1.5, "LSTM": 2.0}
 WIDTHS = lab.pick(quick=[16, 64], full=[16, 64, 256], ledger=[16])  # at length 50
 
 
@@ -116,7 +110,7 @@ settings += [
 ]
 lab.table(
     "Time of a training step (median), and in units of the RNN's",
-    ["", "RNN (ms)", "GRU", "LSTM", "LSTM : GRU", "reading alone"],
+    ["", "RNN (ms)", "GRU", "LSTM", "LSTM : GRU", "LSTM : GRU, reading"],
     [
         [
             name,

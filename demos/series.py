@@ -76,7 +76,7 @@ def own(path: str, column: str) -> dict[str, Array]:
 def check_scale(path: str, column: str, name: str, values: Array) -> None:
     """End the program where a series cannot be scaled, or not be scored.
 
-    The first 60 % are the training part, the last 20 % the test part: see `by_time`.
+    The first 60% are the training part, the last 20% the test part: see `by_time`.
     """
     count = len(values)
     for part in (values[: count * 6 // 10], values[count * 8 // 10 :]):

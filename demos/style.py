@@ -15,14 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 INK, SOFT, FAINT = "#222222", "#6b6b6b", "#d9d9d9"
-BLUE, GREEN, ORANGE, PURPLE, SKY, AMBER = (
-    "#0072B2",
-    "#009E73",
-    "#D55E00",
-    "#B5508D",
-    "#56B4E9",
-    "#B97A00",
-)
+BLUE, GREEN, ORANGE = "#0072B2", "#009E73", "#D55E00"
+PURPLE, SKY, AMBER = "#B5508D", "#56B4E9", "#B97A00"
 COLOURS = {
     "RNN": ORANGE,
     "GRU": GREEN,
@@ -35,18 +29,15 @@ COLOURS = {
     "reset": ORANGE,
     "update": GREEN,
 }
-BIASES = {
-    "b = 0": "#5aa7d6",
-    "b = 1": BLUE,
-    "b = 3": "#00456e",
-    "chrono": PURPLE,
-}  # starts of an LSTM's forget gate
+# Starts of an LSTM's forget gate.
+BIASES = {"b = 0": "#5aa7d6", "b = 1": BLUE, "b = 3": "#00456e", "chrono": PURPLE}
 BLUES = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#9ecae8", BLUE, "#00415f"])
 
 plt.rcParams.update(
     {
         "figure.figsize": (6.8, 4.2),
         "figure.constrained_layout.use": True,
+        "figure.constrained_layout.wspace": 0.04,
         "figure.dpi": 110,
         "savefig.dpi": 160,
         "font.family": "DejaVu Sans",
@@ -92,9 +83,8 @@ def label_ends(ax: Axes, labels: Sequence[tuple[float, str, str]], x: float = 1.
     """Write (y, text, colour) to the right of the axes at height y, moved apart where they would
     overlap."""
     ax.figure.canvas.draw()  # places the axes
-    gap = (
-        13 * ax.figure.dpi / 72 / ax.get_window_extent().height
-    )  # 13 points, as a share of the axes' height
+    line = 13 * ax.figure.dpi / 72  # 13 points, in pixels
+    gap = line / ax.get_window_extent().height
     to_share = ax.transData + ax.transAxes.inverted()
     items = sorted(
         (float(to_share.transform((ax.get_xlim()[1], y))[1]), text, colour)

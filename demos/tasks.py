@@ -10,10 +10,8 @@ import minigrad as mg
 from minigrad import Tensor
 from minigrad.random import generator
 
-SYMBOLS, NOISE = (
-    10,
-    5,
-)  # of the copy task: what may have to be remembered, and what may stand in between
+# Of the copy task: how many symbols there are to be remembered, and how many that come in between.
+SYMBOLS, NOISE = 10, 5
 POSITIVE = "good great excellent amazing wonderful fantastic love best happy perfect".split()
 NEGATIVE = "bad terrible awful horrible worst hate poor disappointing sad wrong".split()
 NEUTRAL = "the a is was it this that movie film story".split()

@@ -203,9 +203,7 @@ def differences(T: int, seed: int, B: int, I: int, H: int) -> dict[str, dict[str
                 abs(derivative(values, u, v, name, direction=d) - (gradient * d).sum())
                 for d in directions
             ]
-            found[witness][name] = float(
-                max(gaps) / length
-            )  # gradient · d has the size of the gradient
+            found[witness][name] = float(max(gaps) / length)  # gradient · d has its size
     return found
 
 
@@ -272,6 +270,7 @@ ax.set(
 for witness in ("complex step", "central difference"):
     band(right, STEPS, np.maximum(steps[witness], 1e-17), WITNESSES[witness])
 right.set_xscale("log")
+right.set_xticks([1e-13, 1e-9, 1e-5, 1e-1])
 right.set(title="Which step?", xlabel="step of the witness")
 lab.show(
     figure,

@@ -207,7 +207,9 @@ for name, level in zip(NAMES[1:], counted["valid"][1:]):
 ax.set(
     title="Validation part", xlabel="training step", ylabel="bits per character", xlim=(0, STEPS)
 )
-ax.set_ylim(top=counted["valid"][1] + 0.1)
+highest = max(max(runs["curve"].ravel()) for runs in chosen.values())
+ax.set_ylim(top=max(counted["valid"][1], highest) + 0.1)
+ax.locator_params(axis="x", nbins=5)
 label_ends(ax, ends)
 bars = sorted(
     {**counts, **{kind: float(np.median(found)) for kind, found in bits_of.items()}}.items(),

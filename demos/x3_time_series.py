@@ -50,6 +50,7 @@ SHADES = {
 
 
 in_words = partial(ranged, unit="{:.3f}")
+
 # %% [markdown]
 # ## Sine waves
 # 50 points in, 10 out. In the lesson all waves have one frequency and differ in phase alone. Then
@@ -115,7 +116,7 @@ def best(runs: Runs, **chosen: str) -> Runs:
     return runs.where(**chosen).best("chosen by", lowest=True)
 
 
-on = {task: best(runs, task=task) for task in np.unique(runs["task"])}
+on = {task: best(runs, task=task) for task in TASKS if task in runs["task"]}
 
 # %% shown
 LINEAR = ["two terms", "linear"]
@@ -190,8 +191,8 @@ lab.show(
 # ## Real data, one step ahead
 # Google's share from August 2004 to October 2008, day by day: the price, its change in percent and
 # the day's range in percent, a measure of volatility. The network and the line get the 20 days
-# before. The first 60 % of the days are the training part, from which scale and weights come; the
-# next 20 % choose order, learning rate and when to stop; the rest is reported. R² compares with the
+# before. The first 60% of the days are the training part, from which scale and weights come; the
+# next 20% choose order, learning rate and when to stop; the rest is reported. R² compares with the
 # mean of the days reported, which no forecast could know.
 
 # %%
@@ -255,8 +256,9 @@ STEPS_AHEAD = f"{len(price.actual)} steps that nothing was chosen on"
 RUNS = f"{len(move)} runs of the network"
 
 lab.table(
-    f"One step ahead, {STEPS_AHEAD}; median and range of {RUNS}",
-    ["", "error (RMSE)", "R²", "skill against persistence"],
+    f"One step ahead, {STEPS_AHEAD}; median and range of {RUNS}. Skill is 1 - error² / "
+    "(persistence's error)²",
+    ["", "error (RMSE)", "R²", "skill"],
     [
         [
             f"{series}: {name}",
@@ -270,25 +272,25 @@ lab.table(
 )
 
 
+CALLED = dict(zip(SIMPLE, ["the mean of the training part", "persistence", "the linear forecast"]))
+
+
 def compared(series: str) -> str:
     """In a sentence, which of the simple forecasts the LSTM beats on a series, and which beat
     it."""
     of = on_part[series]
-    below, above = (
-        [n for n in SIMPLE if of.beats(*pair(n))]
-        for pair in (lambda n: ("LSTM", n), lambda n: (n, "LSTM"))
-    )
+    below = [name for name in SIMPLE if of.beats("LSTM", name)]
+    above = [name for name in SIMPLE if of.beats(name, "LSTM")]
     level = [name for name in SIMPLE if name not in below + above]
-    parts = [
+    parts = []
+    for word, names in [
         ("clearly better than", below),
         ("clearly worse than", above),
         ("not clearly different from", level),
-    ]
-    return (
-        f"On the {series} the LSTM is "
-        + ", ".join(f"{word} {' and '.join(of)}" for word, of in parts if of)
-        + "."
-    )
+    ]:
+        if names:
+            parts.append(f"{word} {' and '.join(CALLED[name] for name in names)}")
+    return f"On the {series} the LSTM is {', '.join(parts)}."
 
 
 lab.say(
@@ -366,19 +368,19 @@ for name, aside in zip(WAYS, (-0.2, 0.2)):
     axes[1].bar(np.arange(6) + aside, shift[name], width=0.38, color=SHADES[name])
     edges = follows[name].min(axis=0), follows[name].max(axis=0)
     axes[1].vlines(np.arange(6) + aside, *edges, color=INK, linewidth=1.2)
-axes[1].set(title="Moves like those", xlabel="steps before", ylabel="correlation", xticks=range(6))
+axes[1].set(title="Their moves", xlabel="lag (steps)", ylabel="correlation", xticks=range(6))
 axes[1].grid(False, axis="x")
 lab.show(
     figure,
     "follows",
     f"""Left: the {PRICE} and forecasts of it (the runs of median error), the first 30 steps
     reported. Right: how the moves of the forecasts correlate with the moves of the {PRICE} on the
-    same step (0) and on steps before.""",
+    same step (lag 0) and on steps before.""",
 )
 for name in WAYS:
     lab.say(
         f"""{name}: its moves correlate best with the moves of the {PRICE} at lag {lag[name]}
-        (correlation {shift[name][lag[name]]:.2f}); with the move that it is to foresee, lag 0, the
+        (correlation {shift[name][lag[name]]:.2f}); with the move that it should foresee, lag 0, the
         correlation is {shift[name][0]:.2f}. """
         + f"""That is what a picture of both hides: the line that seems to follow the {PRICE} shows
         what was known {lag[name]} step{"s"[lag[name] == 1 :]} before."""
@@ -395,7 +397,7 @@ lab.claim("sine-needs-memory", lesson["LSTM"], lesson["two terms"])
 lab.claim("waves-both", on["both"]["LSTM"], on["both"]["linear"])
 
 # %% [markdown]
-# What is claimed of prices is measured on stretches of the days: each run has its own, of 60 % of
+# What is claimed of prices is measured on stretches of the days: each run has its own, of 60% of
 # them, and learns, chooses and is tried within it. So its interval is over days as well as over
 # networks. (Stretches overlap; there is one share and four years of it.)
 

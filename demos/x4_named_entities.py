@@ -37,6 +37,7 @@ SHADES = {
 
 
 in_words = partial(ranged, unit="{:.1%}")
+
 # %% [markdown]
 # ## Sentences and taggers
 # Templates: "Yesterday Jordan was flooded" and "Yesterday Jordan smiled" differ to the right of the
@@ -49,7 +50,7 @@ in_words = partial(ranged, unit="{:.1%}")
 # and its like, the other kinds mostly on the right.
 #
 # A word that the training part has less than twice is unknown; all that is known of it is its
-# shape, "Xx" for Anna. In training 15 % of the words are made unknown at random, so that a tagger
+# shape, "Xx" for Anna. In training 15% of the words are made unknown at random, so that a tagger
 # learns to do without them.
 #
 # Usual tag: the most frequent one of the word in the training, or of words of its shape. Window:
@@ -286,10 +287,11 @@ for ax, (name, i) in zip(axes[:, 0], pictured):
             }
             ax.add_patch(Rectangle((edges[begin] - 0.4, -y - 0.42), width + 0.8, 0.84, **box))
             room = max(int((width + 0.8) / 0.7), 1)  # letters
+            written = kind if len(kind) <= room else f"{kind[: room - 1]}…"
             ax.text(
                 edges[begin] + width / 2,
                 -y - 0.3,
-                kind[:room],
+                written,
                 ha="center",
                 va="center",
                 fontsize=7,
@@ -297,7 +299,7 @@ for ax, (name, i) in zip(axes[:, 0], pictured):
                 parse_math=False,
             )
     ax.set(xlim=(-1, LETTERS + 2), ylim=(-2.5, 0.5))
-    ax.set_yticks([0, -1, -2], [*rows])
+    ax.set_yticks([0.08, -0.92, -1.92], [*rows])
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.grid(False)

@@ -88,11 +88,8 @@ def copying(B: int, T: int) -> Data:
     return (ids.T.unsqueeze(-1) == mg.arange(SYMBOLS + NOISE)).float(), answers
 
 
-LEARNED, CHOSEN_BY, OTHERS = (
-    range(0, 10, 3),
-    range(1, 9, 3),
-    range(2, 9, 3),
-)  # steps at which sequences start
+# Steps at which sequences start.
+LEARNED, CHOSEN_BY, OTHERS = range(0, 10, 3), range(1, 9, 3), range(2, 9, 3)
 SPARE = 2  # steps after the last answer, of silence
 
 
@@ -288,9 +285,8 @@ lab.claim("peepholes-no-gain", timed["peephole LSTM"], timed["LSTM"])
 lab.claim("peepholes-copy", *(best(near, kind)["right"] for kind in ("peephole LSTM", "LSTM")))
 lab.claim("timing-alike", timed["GRU"], timed["LSTM"])
 lab.say(f"""No output gate hides a GRU's state: its gates see it without peepholes. After {FAR}
-    steps it sends its spike in {ranged(timed["GRU"])} of the sequences, at the same number of
-    parameters, next to {ranged(timed["LSTM"])} with the LSTM and
-    {ranged(timed["peephole LSTM"])} with peepholes.""")
+    steps it sends its spike in {ranged(timed["GRU"])} of the sequences, the LSTM of about the same
+    size in {ranged(timed["LSTM"])}, and with peepholes in {ranged(timed["peephole LSTM"])}.""")
 
 # %%
 lab.done()

@@ -289,7 +289,7 @@ for task in TASKS:
         network, token for token by a dictionary of the pairs to learn from:
         {in_words(of["word for word"])} are exact. Held out, and the output with attention: """
         + "; ".join(
-            " → ".join((a, c)) + ("" if b == c else f" (for {b})")
+            f"{a} → {c}" + ("" if b == c else f" (right: {b})")
             for a, b, c in of.rows[0]["examples"][:3]
         )
         + "."

@@ -40,8 +40,8 @@ function zoom(by, x, y) {
 
 function bringIn(box) {
   const { width, height } = svg.getBoundingClientRect(), { k } = view;
-  const x = (box.X + box.w / 2) * k + view.x, y = (box.Y + Math.min(box.h / 2, 60)) * k + view.y;
-  if (x < 60 || x > width - 60 || y < 50 || y > height - 50) {
+  const x = (box.X + box.w / 2) * k + view.x, top = box.Y * k + view.y, bottom = top + Math.min(box.h, 120) * k;
+  if (x < 60 || x > width - 60 || top < 0 || bottom > height) {
     if (k < 0.5) view.k = 0.9;
     view.x = width / 2 - (box.X + box.w / 2) * view.k;
     view.y = height / 2 - (box.Y + Math.min(box.h / 2, 60)) * view.k;
