@@ -4,6 +4,7 @@
     python -m benchmarks.gpu --quick      small versions, to see that all runs; into out/benchmarks
     python -m benchmarks.gpu --tf32       both with TF32 products; into out/benchmarks
     python -m benchmarks.gpu --kernels    each kernel once: for compute-sanitizer
+    python -m benchmarks.gpu --out DIR --seconds 400      results and logs into DIR, in so many s
 
 Float32 without TF32, which PyTorch would use for cuDNN's layers unless told otherwise. Results are
 held to one another first. Then the two take turns, each call between two events on the device's own
@@ -43,7 +44,7 @@ from benchmarks.report import amount, cells, processor, table
 
 HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
 LIMIT = 100.0  # seconds after which no further workload is begun
-IN_ALL, FOR_CHECKS = 175.0, 45.0  # seconds of the command; at least so many of them for the checks
+IN_ALL, FOR_CHECKS = 175.0, 45.0  # seconds of the command; of them for the checks at least
 BROKEN = 3  # what a worker ends with where its device takes no more work
 ROUNDS, WARM, AT_LEAST = 11, 5, 0.04  # turns; calls before them; seconds of a turn
 TOLERANCE = 2e-3  # of the largest number of an array: sums of thousands of float32 in another order
@@ -268,6 +269,12 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--kernels", action="store_true", help="run each kernel once, and nothing else"
     )
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=IN_ALL,
+        help="for all of it; what the workloads leave is for the checks (default: %(default)s)",
+    )
     parser.add_argument("--worker", nargs=2, metavar=("FILE", "BEGIN"), help=argparse.SUPPRESS)
     parser.add_argument("--until", type=float, default=math.inf, help=argparse.SUPPRESS)
     parser.add_argument(
@@ -312,11 +319,14 @@ def main() -> None:
     out = options.out or (PART if options.quick or options.tf32 else HERE)
     out.mkdir(parents=True, exist_ok=True)
     PART.mkdir(parents=True, exist_ok=True)
-    found = run_apart(worker(options), PART / "gpu_rows.jsonl")
-    left = max(FOR_CHECKS, IN_ALL - (time.perf_counter() - began))
-    checks = {} if options.quick else run_checks(PART, left)
+    logs = options.out or PART
+    found = run_apart(worker(options), logs / "gpu_rows.jsonl")
+    seconds = time.perf_counter() - began
+    about = conditions(found.about, options.tf32, {}, seconds)
+    write(out, found, about)  # here already, for a command that is cut off
+    checks = {} if options.quick else run_checks(logs, max(FOR_CHECKS, options.seconds - seconds))
     about = conditions(found.about, options.tf32, checks, time.perf_counter() - began)
-    write(out, found, about)
+    print(write(out, found, about))
     failed = [said for said in checks.values() if said.startswith("failed")]
     if failed or any("refused" in line for line in found.problems):
         sys.exit(1)
@@ -329,15 +339,15 @@ def worker(options: argparse.Namespace) -> list[str]:
     return [sys.executable, "-m", "benchmarks.gpu", *flags, *until, "--worker"]
 
 
-def write(out: Path, found: Found, about: dict[str, str]) -> None:
-    """Print the report, and leave it in `out`."""
+def write(out: Path, found: Found, about: dict[str, str]) -> str:
+    """Leave the results in `out`, and give the report."""
     text = report(found.rows, about, found.problems)
     everything = {"conditions": about, "rows": found.rows, "problems": found.problems}
     (out / "RESULTS_GPU.md").write_text(text, "utf-8")
     (out / "results_gpu.json").write_text(
         json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8"
     )
-    print(text)
+    return text
 
 
 if __name__ == "__main__":

@@ -21,8 +21,11 @@ Verdict = Callable[[int, str], str]
 
 
 def commands() -> dict[str, tuple[list[str], Verdict]]:
-    """The commands, by what the report calls them, and how the output of each is judged."""
-    tests = [sys.executable, "-m", "pytest", "-m", "gpu", "-q", "-p", "no:cacheprovider", "tests"]
+    """The commands, by what the report calls them, and how the output of each is judged.
+
+    The tests name each verdict (-v), so that those of a run that is cut off can be read.
+    """
+    tests = [sys.executable, "-m", "pytest", "-m", "gpu", "-v", "-p", "no:cacheprovider", "tests"]
     if importlib.util.find_spec("xdist"):
         tests += ["-n", "4"]
     kernels = [sys.executable, "-m", "benchmarks.gpu", "--kernels"]
