@@ -169,7 +169,8 @@ def many(found: Verdicts) -> str:
         f"{by_chance:.0f} would seem to hold. Of the {len(claims_held)} compared claims that hold "
         f"{sure} have a p below {rule.ERROR:g} after the correction for all comparisons; five runs "
         'seldom reach that, so take the others one by one, not all together. "Holds only if" '
-        "gives a claim a second chance, and errs up to twice as often."
+        "gives a claim a second chance, and errs up to twice as often. Rows may be one comparison "
+        "seen from two sides, or share one of theirs: they stand or fall together."
     )
 
 

@@ -249,12 +249,13 @@ def plan(chosen: options.Options, names: list[str]) -> Iterator[str]:
     """A line for each script: the seeds of its next look, and the claims that ask for it."""
     known = records.Records.load(records.FOLDER, chosen.records)
     found = verdicts.of(known, chosen.engine)
+    never = engines.NOT_MEASURED if chosen.engine == "torch" else {}
     for name in names:
         dear, cheap = Script(name).wanted(known, chosen.engine)
         due = [
             f"{verdict.row.name} ({verdict.seeds})"
             for verdict in found.values()
-            if verdict.row.script == name and gets_runs(verdict)
+            if verdict.row.script == name and verdict.row.name not in never and gets_runs(verdict)
         ]
         if due:
             yield f"{name}: {dear} seeds, {cheap} where cheap, for {', '.join(due)}"

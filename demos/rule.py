@@ -5,7 +5,7 @@ same initial values and order. Judged is the mean of the paired differences.
 
 Interval: Student's t of the paired differences. At five pairs a percentile bootstrap covers the
 truth too rarely (it never leaves the five values), and a signed-rank interval at 95 % needs six
-pairs, at the level of one look nine; of the tests that Colas et al. (2018) compare, the t-test
+pairs, at the level of one look eight; of the tests that Colas et al. (2018) compare, the t-test
 keeps its error rate best where runs are few.
 
 What the interval takes for granted: differences that are not lopsided. Those of equal networks are

@@ -308,6 +308,8 @@ def test_the_plan_names_what_waits_for_a_look_and_nothing_that_has_had_them_all(
     (line,) = ledger.plan(chosen, ["s6"])
     assert line.startswith("s6: 10 seeds, 20 where cheap, for copy-lstm (5), ")
     assert "clip-rnn (5)" not in line and "clip-gru" not in line and "clip-lstm (0)" in line
+    (line,) = ledger.plan(options.Options(records=five, engine="torch"), ["s9"])
+    assert "gru-faster (0)" in line and "lstm-memory" not in line
     every = {name: (0.9, 0.1) for name, row in claims.table().items() if row.script == "s8"}
     every["attention-focus"] = (0.39, 0.1)  # a difference, of about the smallest effect
     had_all = verdicts.of(recorded(tmp_path / "all", every, n=30))

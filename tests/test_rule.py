@@ -217,6 +217,17 @@ def test_a_bootstrap_of_five_pairs_would_miss_the_truth_more_often() -> None:
     assert missed[0] > 0.12 and missed[1] < 0.07  # where 0.05 was promised
 
 
+def test_a_signed_rank_interval_needs_more_pairs_than_the_first_look_has() -> None:
+    from scipy import stats
+
+    def least_p(pairs: int) -> float:
+        return float(stats.wilcoxon(np.arange(1.0, pairs + 1), method="exact").pvalue)
+
+    at_95 = next(n for n in range(2, 20) if least_p(n) <= 0.05)
+    at_a_look = next(n for n in range(2, 20) if least_p(n) <= 1 - rule.LEVEL)
+    assert (at_95, at_a_look) == (6, 8)
+
+
 # ---- where something differs
 
 
