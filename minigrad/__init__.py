@@ -73,6 +73,7 @@ from minigrad.einsum import einsum
 from minigrad.functional import (
     allclose,
     amin,
+    cumprod,
     bmm,
     chunk,
     clamp,

@@ -179,9 +179,10 @@ def without_foreign_names(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
             found[ours.get(key, key)] = value
         elif value is not None:
             given = f"{key}={errors.describe(value)}"
-            raise NotImplementedError(
-                f"{op.__name__}: {given} is not supported; convert what is returned"
-            )
+            way_out = "convert what is returned"
+            if key == "rounding_mode":
+                way_out = "use a // b, or (a / b).trunc()"
+            raise NotImplementedError(f"{op.__name__}: {given} is not supported; {way_out}")
     return found
 
 

@@ -382,7 +382,7 @@ OPS = """
 FUNCTIONS = {
     functional: """
         addmm addmv allclose amin argsort atan2 baddbmm bincount bmm chunk clamp clamp_max
-        clamp_min cummax cummin diag diagonal dot equal exp2 expand flatten floor_divide
+        clamp_min cummax cummin cumprod diag diagonal dot equal exp2 expand flatten floor_divide
         fmod frac gather index_add index_copy index_fill index_select isclose log_softmax
         logical_and logical_not logical_or logical_xor logsumexp masked_fill masked_select
         matmul max mean median min minimum mm movedim mv narrow nonzero norm outer positive

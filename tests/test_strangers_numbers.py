@@ -545,7 +545,7 @@ REFUSED = {
     "rounding": (
         lambda: mg.ones(2).div(2, rounding_mode="floor"),
         NotImplementedError,
-        "div: rounding_mode='floor' is not supported",
+        "div: rounding_mode='floor' is not supported; use a // b, or",
     ),
     "a dim that a number has not": (
         lambda: mg.tensor(1.0).swapaxes(0, 1),

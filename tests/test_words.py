@@ -117,7 +117,11 @@ t.cummax(x, 0) ; x.cummax(1) ; x.cummax(dim=-1) ; t.cummin(x, dim=1) ; few.cumma
 few.cummin(0) ; edge.cummax(0) ; edge.cummin(0) ; t.cummax(s, 0) ; s.cummin(-1) ; n.cummax(1) ;
 n.cummin(0) ; m.cummax(0) ; m.cummin(1) ; e.cummax(0) ; e.cummin(1) ; c.cummax(1) ;
 c.transpose(0, 2).cummin(2) ; x.cummax(2) ; x.cummax() ; x.cummin(0).indices ; x.cummax(0).values ;
-t.tensor([1.0, float("nan"), 3.0, float("nan"), 0.0]).cummax(0) ; t.cummax(input=x, dim=0)
+t.tensor([1.0, float("nan"), 3.0, float("nan"), 0.0]).cummax(0) ; t.cummax(input=x, dim=0) ;
+t.cumprod(x, 0) ; x.cumprod(1) ; x.cumprod(dim=-1) ; few.cumprod(0) ; edge.cumprod(0) ;
+t.cumprod(s, 0) ; s.cumprod(-1) ; n.cumprod(1) ; m.cumprod(0) ; e.cumprod(0) ; e.cumprod(1) ;
+c.transpose(0, 2).cumprod(2) ; x.cumprod(2) ; x.cumprod() ;
+(x * n).cumprod(1) ; c.cumprod(1)[:, 0] ; t.cumprod(input=n, dim=0, dtype=t.float64)
 """
 LOGIC = """
 t.logical_and(n, d) ; t.logical_or(n, t.zeros(3)) ; t.logical_xor(x, n[:1, :1]) ;

@@ -87,6 +87,7 @@ from minigrad.functional.products import (
 from minigrad.functional.reduction import (
     ValuesAndIndices,
     amin,
+    cumprod,
     log_softmax,
     logsumexp,
     max,

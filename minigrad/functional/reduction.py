@@ -369,3 +369,23 @@ def product_of_last_dim(x: Tensor) -> Tensor:
         products = x[..., :half] * x[..., half : 2 * half]
         x = ops.cat([products, x[..., 2 * half :]], -1) if n % 2 else products
     return x
+
+
+def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: None = None) -> Tensor:
+    """Π_{s ≤ t} x_s along `dim`; of integers and booleans as int64.
+
+    It is taken by doubling: after k multiplications each element is the product of the 2ᵏ up to it.
+    So the gradient is right also where an element is 0.
+    """
+    x = as_input("cumprod", input, dtype, out)
+    if dtype is None and x.dtype.kind in "bui":
+        x = x.long()
+    dim = normalize_dim("cumprod", x, dim)
+    if not x.ndim:
+        return ops.clone(x)
+    y = movedim(x, dim, -1)
+    shift = 1
+    while shift < y.shape[-1]:
+        y = ops.cat([y[..., :shift], y[..., shift:] * y[..., :-shift]], -1)
+        shift *= 2
+    return movedim(y, -1, dim) if shift > 1 else ops.clone(x)

@@ -35,6 +35,18 @@ class Distribution:
         """The mean of -log_prob over samples."""
         raise NotImplementedError(f"{type(self).__name__} has no entropy")
 
+    def rsample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        """A sample with a graph."""
+        raise NotImplementedError(f"{type(self).__name__} has no rsample; use sample")
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """The probability of at most `value`."""
+        raise NotImplementedError(f"{type(self).__name__} has no cdf")
+
+    def icdf(self, value: Tensor) -> Tensor:
+        """The number below which a sample is with the probability `value`."""
+        raise NotImplementedError(f"{type(self).__name__} has no icdf")
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}(batch_shape: {tuple(self.batch_shape)})"
 
@@ -148,6 +160,9 @@ class Normal(Distribution):
     def log_prob(self, value: Tensor) -> Tensor:
         distance = (value - self.loc) / self.scale
         return -0.5 * distance**2 - self.scale.log() - 0.5 * math.log(2 * math.pi)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return 0.5 * (1 + ((value - self.loc) / (self.scale * math.sqrt(2))).erf())
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
