@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+from scipy import stats
 
 from demos import rule
 from demos.verdicts import Verdict, counted
@@ -177,25 +180,59 @@ def many(found: Verdicts) -> str:
 def known_before(found: Verdicts) -> str:
     """That results of another ledger were known, and what the verdicts are without the runs it may
     have shared."""
-    same = contrary = number = 0
-    for verdict in compared(found):
-        if verdict.seeds < 2 * FIRST:
-            continue
-        row, number = verdict.row, number + 1
-        differences = row.differences(verdict.a[FIRST:], verdict.b[FIRST:])
-        again = rule.judge(differences, row.least, row.direction).verdict
-        meant = {answer(verdict.own), answer(again)}
-        same += len(meant) == 1
-        contrary += meant == {True, False}
     return (
         f"**What was known before.** When the table was written, a first ledger had measured "
         f"{BEFORE} of the claims, some of them with the same first seeds: conditions were named "
         "with its results in view; the papers' sentences (p1 to p4) had not been run. Since then "
         "no smallest effect, direction or scale has been changed (`git log -p demos/claims.toml`). "
-        f"Without their first {FIRST} runs, {same} of the {number} comparisons that have at least "
-        f"{2 * FIRST} give the same answer, {number - same - contrary} are undecided in one of the "
-        f"two, and {contrary or 'none'} {'gives' if contrary < 2 else 'give'} the contrary."
+        f"Without their first {FIRST} runs, {answers_again(found, without_the_first)}."
     )
+
+
+def another_interval(found: Verdicts) -> str:
+    """What the verdicts are by an interval that takes no shape of the differences for granted."""
+    return (
+        "**Another interval.** By a bootstrap (BCa) in the place of Student's t, "
+        f"{answers_again(found, by_bootstrap)}."
+    )
+
+
+def answers_again(found: Verdicts, judged_again: Callable[[Verdict], str]) -> str:
+    """How many comparisons, of those that have runs enough, give the same answer in another way."""
+    rows = [verdict for verdict in compared(found) if verdict.seeds >= 2 * FIRST]
+    pairs = [{answer(verdict.own), answer(judged_again(verdict))} for verdict in rows]
+    same = sum(len(pair) == 1 for pair in pairs)
+    contrary = pairs.count({True, False})
+    return (
+        f"{same} of the {len(rows)} comparisons that have at least {2 * FIRST} runs give the "
+        f"same answer, {len(rows) - same - contrary} are undecided in one of the two, and "
+        f"{contrary or 'none'} {'gives' if contrary < 2 else 'give'} the contrary"
+    )
+
+
+def without_the_first(verdict: Verdict) -> str:
+    row = verdict.row
+    differences = row.differences(verdict.a[FIRST:], verdict.b[FIRST:])
+    return rule.judge(differences, row.least, row.direction).verdict
+
+
+def by_bootstrap(verdict: Verdict) -> str:
+    """The verdict by the interval of a bootstrap; that of the rule where nothing differs."""
+    row = verdict.row
+    differences = row.differences(verdict.a, verdict.b)
+    if np.ptp(differences) == 0:
+        return verdict.own
+    low, high = stats.bootstrap(
+        (differences,),
+        np.mean,
+        confidence_level=rule.LEVEL,
+        n_resamples=2000,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    estimate = float(differences.mean())
+    if row.direction == "less":
+        estimate, low, high = -estimate, -high, -low
+    return rule.verdict_of(estimate, low, high, verdict.seeds, row.least, row.direction)
 
 
 def answer(verdict: str) -> bool | None:
@@ -246,7 +283,8 @@ def section(found: Verdicts) -> str:
     """How it is judged, and what speaks against it."""
     doubts = [errors(), SHARED, SMALL]
     if compared(found):
-        doubts[1:1] = [few_runs(found), many(found), known_before(found), found_with(found)]
+        told = (few_runs, another_interval, many, known_before, found_with)
+        doubts[1:1] = [sentences(found) for sentences in told]
     bullets = "".join(f"- {doubt}\n" for doubt in doubts)
     return (
         f"\n## How it is judged\n\n{RULE}\n### What speaks against it\n\n{bullets}"

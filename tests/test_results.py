@@ -248,6 +248,23 @@ def test_the_runs_after_the_first_five_are_judged_by_themselves(tmp_path: Path) 
     assert " 0 of the 0 comparisons " in judging.known_before(first)
 
 
+def test_verdicts_by_a_bootstrap_are_counted(tmp_path: Path) -> None:
+    apart = [(2.80 + 0.001 * seed, 2.84) for seed in range(10)]
+    for direction, pairs in {
+        "locked": apart,
+        "both-directions": [(b, a) for a, b in apart],
+    }.items():
+        verdict = one_comparison(tmp_path / direction, direction, pairs)
+        assert verdict.own == rule.HOLDS == judging.by_bootstrap(verdict)
+    equal = one_comparison(tmp_path / "equal", "locked", [(2.80, 2.80)] * 10)
+    assert judging.by_bootstrap(equal) == equal.own == rule.ALIKE
+    lucky = [(2.80, 2.80 + gain) for gain in (0.01, 0.05, 0.09, 0.01, 0.13, 0.01, 0.0, 0.01, 0, 0)]
+    skewed = one_comparison(tmp_path / "skewed", "locked", lucky)
+    assert (skewed.own, judging.by_bootstrap(skewed)) == (rule.UNDECIDED, rule.HOLDS)
+    told = judging.another_interval({"locked": skewed})
+    assert "0 of the 1 comparisons that have at least 10 runs give the same answer, 1 are" in told
+
+
 def test_no_smallest_effect_has_been_changed_since_the_table_was_first_committed() -> None:
     """What the page says of the table's history."""
     made = subprocess.run(
