@@ -53,10 +53,11 @@ Lviv""".split()
 FIRMS = """Nokia Siemens Toyota Philips Bosch Danone Samsung Volvo Pirelli Nestle Ericsson Hitachi
 Renault Unilever Sony Michelin Bayer Fujitsu Skoda Olivetti Canon Lufthansa Adidas Ikea Lego Fiat
 Henkel Shell Intel Thales""".split()
+# May be a person, a place or a firm.
 ANY = """Jordan Austin Florence Georgia Sydney Victoria Madison Charlotte Lincoln Washington Chelsea
 Paris Morgan Carter Dallas Houston Kent Lorraine Preston Savannah Troy Vienna Wells Bradford Logan
 Camden Clifton Dalton Sheffield
-Brooklyn""".split()  # may be a person, a place or a firm
+Brooklyn""".split()
 POOLS = {"PER": PEOPLE, "LOC": PLACES, "ORG": FIRMS}
 TAILS = {
     "PER": ["Miller", "Novak", "Rossi"],
@@ -74,14 +75,8 @@ OPENINGS = [
     "As we know ,",
     "At noon",
 ]
-INSERTS = [
-    "",
-    "",
-    "",
-    "once more",
-    ", we hear ,",
-    ", to the surprise of all ,",
-]  # between a name and what tells its kind
+# Between a name and what tells its kind.
+INSERTS = ["", "", "", "once more", ", we hear ,", ", to the surprise of all ,"]
 AFTER = {  # tells the kind of the name before it
     "PER": [
         "smiled and left .",
@@ -171,12 +166,8 @@ def composed(
 # ---- Python's source
 
 LONGEST = 50  # words; the tables of data that are longer are left out
-INTRODUCED = [
-    "function",
-    "class",
-    "argument",
-    "import",
-]  # a keyword or bracket to the left tells these kinds of names
+# A keyword or bracket to the left tells these kinds of names.
+INTRODUCED = ["function", "class", "argument", "import"]
 
 
 def from_python(seed: int, count: int) -> Corpus:
@@ -260,9 +251,8 @@ def named(
     lines = source.splitlines(keepends=True)
 
     def place(line: int, byte: int) -> tuple[int, int]:
-        return line, len(
-            lines[line - 1].encode()[:byte].decode()
-        )  # ast counts bytes, tokenize characters
+        before = lines[line - 1].encode()[:byte].decode()  # ast counts bytes, tokenize characters
+        return line, len(before)
 
     starts, ends = (
         {getattr(word, edge): i for i, word in enumerate(words)} for edge in ("start", "end")

@@ -22,9 +22,7 @@ class SequenceClassifier(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         _, state = self.rnn(self.embedding(ids))  # (B,T) -> (B,T,E) -> states after the last step
-        h = (
-            state[0] if isinstance(state, tuple) else state
-        )  # an LSTM's state is (h, c); h is (directions,B,H)
+        h = state[0] if isinstance(state, tuple) else state  # an LSTM's is (h, c); (directions,B,H)
         return self.fc(mg.cat(list(h), dim=1))  # (B,C)
 
 
@@ -65,9 +63,8 @@ class SentenceClassifier(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         lengths = (ids != self.padding).sum(dim=1) if self.told else None
-        _, state = self.rnn(
-            self.drop(self.embedding(ids)), lengths=lengths
-        )  # (B,T) -> (B,T,E) -> last states
+        x = self.drop(self.embedding(ids))  # (B,T) -> (B,T,E)
+        _, state = self.rnn(x, lengths=lengths)
         h = state[0] if isinstance(state, tuple) else state
         h = mg.cat(list(h[-self.ends :]), dim=1)  # (B,H), or (B,2H) of both directions
         return self.fc(self.drop(self.norm(h)))  # (B,C)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from demos import store
-from demos.seq2seq import Ids, TensorNamespace
+from demos.seq2seq import Ids, Vocabulary
 
 Pair = tuple[str, str]  # a text and its translation
 Tokens = list[str]
@@ -239,7 +239,7 @@ class Corpus:
         ends = [0, len(pairs) - held_out - held_out // 2, len(pairs) - held_out, len(pairs)]
         self.learned, self.chosen_by, self.held_out = (slice(a, b) for a, b in pairwise(ends))
         sides = list(zip(*self.tokens))
-        self.vocabularies = [TensorNamespace(side[self.learned]) for side in sides]
+        self.vocabularies = [Vocabulary(side[self.learned]) for side in sides]
         self.source, self.target = (v.ids(side) for v, side in zip(self.vocabularies, sides))
 
     def exact(self, ids: Ids, part: slice) -> Ids:

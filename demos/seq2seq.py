@@ -21,7 +21,7 @@ IGNORED = -100  # an answer that counts for nothing: the usual ignore_index of n
 Ids = np.ndarray[Any, Any]
 
 
-class TensorNamespace:
+class Vocabulary:
     """A number for each token of `texts`, by falling frequency; a token that they lack is UNKNOWN.
 
     >>> v = Vocabulary([["a", "b"], ["a"]])
@@ -31,13 +31,8 @@ class TensorNamespace:
 
     def __init__(self, texts: Iterable[Sequence[str]]):
         tokens, counts = np.unique([token for text in texts for token in text], return_counts=True)
-        self.names = [
-            "",
-            "<start>",
-            "<end>",
-            "<unknown>",
-            *tokens[np.argsort(-counts, kind="stable")].tolist(),
-        ]
+        by_frequency = tokens[np.argsort(-counts, kind="stable")].tolist()
+        self.names = ["", "<start>", "<end>", "<unknown>", *by_frequency]
         self.numbers = {name: number for number, name in enumerate(self.names)}
 
     def __len__(self) -> int:
@@ -53,9 +48,8 @@ class TensorNamespace:
     def tokens(self, row: Sequence[int] | Ids) -> list[str]:
         """The ids before END."""
         row = list(row)
-        return [
-            self.names[i] for i in (row[: row.index(END)] if END in row else row) if i != PADDING
-        ]
+        before_end = row[: row.index(END)] if END in row else row
+        return [self.names[i] for i in before_end if i != PADDING]
 
 
 class Memory(NamedTuple):
@@ -147,10 +141,10 @@ def batches(
 
 # ---- search
 
-Step = Callable[
-    [Ids, Any], tuple[Ids, Any]
-]  # last tokens (B·width,), state -> log p (B·width,V), state
-Reorder = Callable[[Any, Ids], Any]  # a state, and the row from which each row goes on
+# Last tokens (B·width,), state -> log p (B·width,V), state.
+Step = Callable[[Ids, Any], tuple[Ids, Any]]
+# A state, and the row from which each row goes on.
+Reorder = Callable[[Any, Ids], Any]
 
 
 def beam_search(
@@ -165,16 +159,14 @@ def beam_search(
     these may come to a worse end.
     """
     ids = np.full((B, width, 1), START)
-    total = np.where(np.arange(width) == 0, 0.0, -np.inf) * np.ones(
-        (B, 1)
-    )  # at first all beginnings are the same
+    first = np.where(np.arange(width) == 0, 0.0, -np.inf)  # at first all beginnings are the same
+    total = np.tile(first, (B, 1))
     ended = np.zeros((B, width), dtype=bool)
     for _ in range(longest):
         log_p, state = step(ids[:, :, -1].reshape(-1), state)
         V = log_p.shape[-1]
-        stays = np.where(
-            np.arange(V) == PADDING, 0.0, -np.inf
-        )  # an ended target goes on with PADDING, at no cost
+        # An ended target goes on with PADDING, at no cost.
+        stays = np.where(np.arange(V) == PADDING, 0.0, -np.inf)
         scores = total[:, :, None] + np.where(ended[:, :, None], stays, log_p.reshape(B, width, V))
         best = np.argsort(-scores.reshape(B, -1), axis=1, kind="stable")[:, :width]
         parent, token = np.divmod(best, V)

@@ -25,9 +25,8 @@ from minigrad.random import generator
 Array = np.ndarray[Any, Any]
 Split = tuple[Array, Array]
 Forecast = Callable[[Array], Array]
-PERIOD = (
-    59 / 2
-)  # steps of the lesson's sine: two periods in 60 points, the first and the last of them in phase
+# Steps of the lesson's sine: two periods in 60 points, the first and the last of them in phase.
+PERIOD = 59 / 2
 
 
 # ---- data
@@ -158,12 +157,10 @@ def by_time(series: Array, T: int, shares: Sequence[float] = (0.6, 0.8)) -> list
     A window belongs to the part in which the value to be guessed lies. What it sees may lie in the
     part before: on the day of the guess that is the past.
     """
-    seen, next = (
-        np.lib.stride_tricks.sliding_window_view(series, T)[:-1],
-        series[T:, None],
-    )  # (n-T,T), (n-T,1)
-    ends = [0, *(int(share * len(series)) - T for share in shares), len(next)]
-    return [(seen[a:b], next[a:b]) for a, b in zip(ends, ends[1:])]
+    seen = np.lib.stride_tricks.sliding_window_view(series, T)[:-1]  # (n-T,T)
+    following = series[T:, None]  # (n-T,1)
+    ends = [0, *(int(share * len(series)) - T for share in shares), len(following)]
+    return [(seen[a:b], following[a:b]) for a, b in zip(ends, ends[1:])]
 
 
 # ---- forecasts
@@ -331,13 +328,12 @@ class Judged:
         uncorrelated.
         """
         ours, theirs = (((self.actual - self.guesses[one]) ** 2) for one in (name, other))
+        N = len(self.actual)
         gains = (theirs[:, None] - ours[None]).reshape(
-            -1, len(self.actual)
-        )  # every run of one with every of the other
-        return bool(
-            np.median(gains.mean(axis=1) / gains.std(axis=1, ddof=1)) * math.sqrt(len(self.actual))
-            > 2
-        )
+            -1, N
+        )  # each run of one with each of the other
+        errors = gains.std(axis=1, ddof=1) / math.sqrt(N)
+        return bool(np.median(gains.mean(axis=1) / errors) > 2)
 
 
 SIMPLE = ["mean of the training", "persistence", "linear"]

@@ -43,9 +43,8 @@ def read_conll(path: str) -> list[Sentence]:
     sentences, words, tags = [], [], []
     lines = [*store.read_text(path).split("\n"), ""]
     for number, line in enumerate(lines, start=1):
-        columns = [
-            part for part in re.split(r"[ \t]", line) if part
-        ]  # a word may hold other spaces
+        parts = re.split(r"[ \t]", line)  # a word may hold other spaces
+        columns = [part for part in parts if part]
         if columns and columns[0] != "-DOCSTART-":
             if len(columns) < 2 or not (columns[-1] == "O" or columns[-1][:2] in ("B-", "I-")):
                 raise SystemExit(
@@ -107,11 +106,9 @@ def score(
             }
             for tags in (ours, theirs)
         )
-        right, there, marked = (
-            right + len(names & guesses),
-            there + len(names),
-            marked + len(guesses),
-        )
+        right += len(names & guesses)
+        there += len(names)
+        marked += len(guesses)
     precision, recall = right / marked if marked else 0.0, right / there if there else 0.0
     f1 = 2 * right / (there + marked) if there + marked else 0.0
     return {"precision": precision, "recall": recall, "f1": f1, "names": there}
@@ -178,10 +175,8 @@ class Coded:
 
     def ids(self, sentences: Sequence[Sentence]) -> tuple[np.ndarray, np.ndarray]:
         T = max(len(sentence.words) for sentence in sentences)
-        ids, answers = (
-            np.full((len(sentences), T, 2), PADDING),
-            np.full((len(sentences), T), IGNORED),
-        )
+        ids = np.full((len(sentences), T, 2), PADDING)
+        answers = np.full((len(sentences), T), IGNORED)
         places = {tag: i for i, tag in enumerate(self.tags)}
         for row, (words, tags) in enumerate(sentences):
             for t, word in enumerate(words):
@@ -198,9 +193,8 @@ KINDS = ["window", "LSTM", "LSTM, a word later", "BiLSTM"]
 def some_unknown(words: Tensor, p: float = 0.15) -> Tensor:
     """Words made unknown with probability p, so that a tagger learns what to do with those that it
     does not know."""
-    return mg.where(
-        (mg.rand(*words.shape) < p).to(words.device) & (words != PADDING), UNKNOWN, words
-    )
+    drawn = (mg.rand(*words.shape) < p).to(words.device)
+    return mg.where(drawn & (words != PADDING), UNKNOWN, words)
 
 
 class Tagger(nn.Module):
@@ -214,10 +208,8 @@ class Tagger(nn.Module):
         self, V: int, S: int, C: int, H: int, both: bool = False, later: int = 0, E: int = 32
     ):
         super().__init__()
-        self.word, self.shape = (
-            nn.Embedding(V, E, padding_idx=PADDING),
-            nn.Embedding(S, E // 4, padding_idx=PADDING),
-        )
+        self.word = nn.Embedding(V, E, padding_idx=PADDING)
+        self.shape = nn.Embedding(S, E // 4, padding_idx=PADDING)
         self.lstm = nn.LSTM(E + E // 4, H, batch_first=True, bidirectional=both)
         self.fc = nn.Linear((1 + both) * H, C)
         self.later = later
@@ -284,9 +276,8 @@ def batches(
     left: list[np.ndarray] = []
     for _ in range(steps):
         if not left:
-            order = np.argsort(
-                lengths + random.random(len(lengths)) * 4
-            )  # short ones together; anew in every round
+            # Short ones together, in another order in every round.
+            order = np.argsort(lengths + random.random(len(lengths)) * 4)
             left = [order[i : i + B] for i in range(0, len(order), B)]
             random.shuffle(left)
         rows = left.pop()

@@ -127,11 +127,9 @@ def ngrams(corpus: Corpus, longest: int) -> list[dict[str, float]]:
         known, total = np.unique(histories, return_counts=True)
         _, followers = np.unique(grams // V, return_counts=True)
         h = code(ids, places, order, V)
-        n_ha, n_h, s_h = (
-            lookup(grams, count, h * V + ids[places]),
-            lookup(known, total, h),
-            lookup(known, followers, h),
-        )
+        n_ha = lookup(grams, count, h * V + ids[places])
+        n_h = lookup(known, total, h)
+        s_h = lookup(known, followers, h)
         mixed = [
             np.where(n_h > 0, (n_ha + k * s_h * p) / np.maximum(n_h + k * s_h, 1), p)
             for k in FACTORS
@@ -253,9 +251,7 @@ def write(model: nn.Module, prompt: Ids, temperatures: list[float], length: int)
     with mg.no_grad():
         for _ in range(length):
             scores, state = model(ids, state)
-            noise = generator().gumbel(
-                size=scores[-1].shape
-            )  # the greatest of score + noise is such a draw
+            noise = generator().gumbel(size=scores[-1].shape)  # the greatest sum is such a draw
             drawn.append((scores[-1].cpu().numpy() / heat + noise).argmax(axis=1))
             ids = mg.tensor(drawn[-1][None]).to(ids.device)
     return np.array(drawn)

@@ -15,10 +15,8 @@ IGNORED = -100  # an answer that counts for nothing, as for the loss
 def spike_after(N: int, starts: range, T: int) -> Data:
     """x (T,B,1), in each row a spike at one of `starts`; answers (T,B), 1 at N steps after it, else
     0."""
-    x, answers = (
-        np.zeros((T, len(starts), 1), dtype=np.float32),
-        np.zeros((T, len(starts)), dtype=int),
-    )
+    x = np.zeros((T, len(starts), 1), dtype=np.float32)
+    answers = np.zeros((T, len(starts)), dtype=int)
     rows = np.arange(len(starts))
     x[starts, rows] = 1
     answers[np.array(starts) + N, rows] = 1

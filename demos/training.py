@@ -57,10 +57,9 @@ def train(
             optimizer.step()
         except (
             FloatingPointError
-        ) as error:  # nothing was changed: the state is that of the step before
-            file = Path(
-                tempfile.gettempdir(), f"last_good_{type(model).__name__}_{os.getpid()}.safetensors"
-            )
+        ) as error:  # nothing was changed: it is the state of the step before
+            name = f"last_good_{type(model).__name__}_{os.getpid()}.safetensors"
+            file = Path(tempfile.gettempdir(), name)
             nn.io.save_checkpoint(file, model=model, optimizer=optimizer, step=step - 1)
             raise FloatingPointError(
                 f"step {step}: {error}. The last good state is in {file}"
@@ -147,7 +146,6 @@ def step_memory(model: nn.Module, x: Tensor, answers: Tensor) -> float:
         tracemalloc.stop()
         return peak
 
-    with ThreadPoolExecutor(
-        1
-    ) as new_thread:  # has none of the buffers that minigrad keeps from one step to the next
+    # A new thread has none of the buffers that minigrad keeps from one step to the next.
+    with ThreadPoolExecutor(1) as new_thread:
         return new_thread.submit(step).result()

@@ -21,8 +21,8 @@ from demos.pairs import DATES, NUMBERS, OWN, Corpus, date_parts, joined, own_pai
 from demos.seq2seq import (
     PADDING,
     Ids,
-    TensorNamespace,
     Translator,
+    Vocabulary,
     attention_weights,
     batches,
     translate,
@@ -79,7 +79,7 @@ EQUAL, LARGER = list(VERSIONS)[:2], [] if lab.quick else list(VERSIONS)[2:]
 WIDTH = 4  # of the beam
 
 
-def translator(version: str, vocabularies: list[TensorNamespace], H: int) -> Translator:
+def translator(version: str, vocabularies: list[Vocabulary], H: int) -> Translator:
     """Of H units with attention; without it of as many as make the same size, or of a multiple of
     that."""
     attention, wider, _ = VERSIONS[version]

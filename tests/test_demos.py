@@ -1,7 +1,9 @@
 """The demos: all of them in quick mode, held to numbers; runs that are kept; and a command line
 that answers in sentences."""
 
+import doctest
 import fcntl
+import importlib
 import json
 import math
 import os
@@ -351,6 +353,18 @@ def test_a_folder_that_cannot_be_written_to_stops_before_the_first_demo(tmp_path
 def test_a_wrong_word_stops_the_command() -> None:
     done = python("-m", "demos", "s99")
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
+
+
+SHARED = [  # what scripts share; a script runs where it is imported
+    path.stem
+    for path in sorted((ROOT / "demos").glob("*.py"))
+    if path not in SCRIPTS.values() and path.stem not in ("__init__", "__main__", "notebooks")
+]
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_the_examples_in_docstrings_are_true(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(f"demos.{name}")).failed == 0
 
 
 def test_numbers_are_readable() -> None:

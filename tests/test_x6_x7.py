@@ -40,8 +40,8 @@ from demos.seq2seq import (
     PADDING,
     START,
     UNKNOWN,
-    TensorNamespace,
     Translator,
+    Vocabulary,
     beam_search,
     translate,
 )
@@ -228,7 +228,7 @@ def test_a_file_that_cannot_be_read_gets_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_vocabulary_numbers_what_it_knows() -> None:
-    v = TensorNamespace([["b", "a"], ["a"]])
+    v = Vocabulary([["b", "a"], ["a"]])
     rows = v.ids([["a", "new"], []])
     assert rows.tolist() == [[4, UNKNOWN, END], [END, PADDING, PADDING]]
     assert v.tokens(rows[0]) == ["a", "<unknown>"] and v.tokens(rows[1]) == [] and len(v) == 6
@@ -353,9 +353,9 @@ def test_rows_are_searched_as_they_are_alone() -> None:
     together, p = translate(model, source, 3, 7)
     for b, row in enumerate(source):
         alone, q = translate(model, row[None, row != PADDING], 3, 7)
-        assert TensorNamespace([list("abcd")]).tokens(alone[0]) == TensorNamespace(
-            [list("abcd")]
-        ).tokens(together[b])
+        assert Vocabulary([list("abcd")]).tokens(alone[0]) == Vocabulary([list("abcd")]).tokens(
+            together[b]
+        )
         assert q[0] == pytest.approx(p[b])
 
 
