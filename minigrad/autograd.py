@@ -204,7 +204,7 @@ def differentiable(
         except EXPLAINED as error:
             raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
-        if takes_several and not is_tuple and value.dtype is not float32:
+        if takes_several and not is_tuple and getattr(value, "dtype", float32) is not float32:
             same = in_dtypes_with_dims(args, arrays)
             if same is not None:
                 return apply(*same, **settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,10 +11,7 @@ import numpy as np
 from minigrad import arguments, array, errors, ops
 from minigrad.graph import TensorBase
 
-PARTS_OF_A_TUPLE = (list, tuple, slice, type(...), type(None), np.ndarray, TensorBase)
-
 EXACT = np.dtype(object)  # of exact numbers, see minigrad.prove
-PLAIN_PARTS = {int, slice, type(None), type(...)}
 
 
 class Size(tuple[int, ...]):
@@ -27,118 +23,6 @@ class Size(tuple[int, ...]):
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""
         return int(np.prod(self, dtype=int))
-
-
-def is_plain_index(index: Any) -> bool:
-    """Whether an index is made of numbers, slices, None and `...`: NumPy reads it as PyTorch does,
-    and nothing in it can be written to later.
-    """
-    parts = index if isinstance(index, tuple) else (index,)
-    return PLAIN_PARTS.issuperset(map(type, parts))
-
-
-def copied_index(index: Any) -> Any:
-    """An index with copies of its arrays.
-
-    The gradient needs the index as it is now, whatever is written to those arrays later.
-    """
-    if isinstance(index, list) and any([isinstance(i, PARTS_OF_A_TUPLE) for i in index]):
-        warnings.warn(
-            "getitem: a list of lists is taken as a tuple of them, as in PyTorch: x[[[0, 1]]] is "
-            "x[[0, 1]]; write a tuple, or make a tensor of the indices",
-            stacklevel=3,
-        )
-        index = tuple(index)
-    if isinstance(index, tuple):
-        parts = [list(part) if isinstance(part, tuple) else part for part in index]
-        return tuple([copied_part(part) for part in parts])
-    return copied_part(index)
-
-
-def copied_part(part: Any) -> Any:
-    """One part of an index: a copy of its array, or the integer that it is."""
-    raw = part.array if isinstance(part, TensorBase) else part
-    if isinstance(raw, (np.ndarray, np.integer)) and is_one_integer(raw):
-        return int(raw)  # so that it picks a view, as in PyTorch
-    if isinstance(part, TensorBase):
-        return as_mask(part.array.copy())
-    if isinstance(part, (list, range, np.ndarray)):
-        return index_array(part)
-    return part
-
-
-def index_array(index: Any) -> Any:
-    """A list, a range or an array as the index array that it stands for; [] picks nothing."""
-    try:
-        values = np.array(index)
-    except ValueError:
-        raise IndexError(
-            f"getitem: expected lists of equal length as an index, got {index}"
-        ) from None
-    if not values.size and not isinstance(index, np.ndarray):
-        return values.astype(int)
-    return as_mask(values)
-
-
-def as_mask(values: Any) -> Any:
-    """An index array; one of bytes is a mask, as in PyTorch."""
-    if values.dtype.name != "uint8":
-        return values
-    warnings.warn(
-        "getitem: an index of uint8 is taken as a mask, as in PyTorch; use .bool()", stacklevel=4
-    )
-    return values != 0
-
-
-def has_arrays(index: Any) -> bool:
-    """Whether there is an array with dimensions among the parts of a copied index."""
-    parts = index if isinstance(index, tuple) else (index,)
-    return any([getattr(part, "ndim", 0) > 0 for part in parts])
-
-
-def without_empty_ellipsis(index: Any, ndim: int) -> Any:
-    """A copied index without a `...` that stands for no dimension; NumPy would let it part arrays.
-
-    Only where there are arrays: x[0, ...] is a view, and x[0] of a row none.
-    """
-    if not isinstance(index, tuple) or not has_arrays(index):
-        return index
-    if sum(map(errors.width_of, index)) < ndim:
-        return index
-    return tuple([part for part in index if part is not Ellipsis])
-
-
-def is_one_integer(part: Any) -> bool:
-    """Whether a part of a copied index is one integer: Python's, NumPy's, or a 0-d array."""
-    if isinstance(part, (bool, np.bool_)):
-        return False
-    if isinstance(part, (int, np.integer)):
-        return True
-    return getattr(part, "ndim", 1) == 0 and part.dtype.kind in "iu"
-
-
-def integers_first(index: Any) -> tuple[tuple[Any, ...], Any]:
-    """The integers of a copied index, each at its place, and what is left to index with after them.
-
-    PyTorch picks by integers before it picks by arrays. NumPy takes an integer for an array as
-    well, and where a slice is between it and another, puts their dimension first: x[0, :, [1, 2]].
-    """
-    if not isinstance(index, tuple) or not has_arrays(index):
-        return (), index
-    integers: list[Any] = []
-    others = []
-    for part in index:
-        if is_one_integer(part):
-            integers.append(part)
-            continue
-        others.append(part)
-        if part is Ellipsis:
-            integers.append(part)
-        else:
-            integers += [slice(None)] * errors.width_of(part)
-    if len(others) == len(index):
-        return (), index
-    return tuple(integers), tuple(others)
 
 
 def laid_out(x: Any, memory_format: Any) -> Any:
@@ -290,96 +174,11 @@ class Conversions(TensorBase):
         """Whether the elements are floats."""
         return self.dtype.kind == "f"
 
-    # Others like it
+    # Numbers and arrays
 
     def beside(self, values: Any) -> Any:
         """A host array as a tensor on this one's device, in its own dtype."""
         return TensorBase.tensor_class(array.to_device(np.asarray(values), self.device))
-
-    @errors.speaks_for_itself
-    def new(self, *data: Any) -> Any:
-        """A tensor of this one's dtype, on its device: of some sizes, or of a list or an array.
-
-        `x.new(2, 3)` is (2, 3), and 0 where PyTorch leaves the numbers open; `x.new([2, 3])` is
-        (2,) with these numbers.
-        """
-        if len(data) == 1 and isinstance(data[0], Size):
-            data = tuple(data[0])
-        if all([isinstance(n, (int_, np.integer)) for n in data]):
-            return self.new_full(data or (0,), 0)
-        if len(data) != 1:
-            raise TypeError(f"new: expected sizes, or one list or array, got {data}")
-        return self.new_tensor(data[0])
-
-    def new_full(
-        self,
-        size: Any,
-        fill_value: Any,
-        *,
-        dtype: Any = None,
-        device: Any = None,
-        requires_grad: Any = False,
-        **keywords: Any,
-    ) -> Any:
-        """`fill_value` everywhere, by default in this one's dtype and on its device."""
-        arguments.refuse_keywords("new_full", **keywords)
-        sizes = arguments.as_sizes("new_full", (size,))
-        if any([n < 0 for n in sizes]):
-            raise ValueError(f"new_full: expected sizes of 0 or more, got {sizes}")
-        wanted = self.dtype if dtype is None else arguments.as_dtype("new_full", dtype)
-        as_value = arguments.as_number if wanted.kind == "c" else arguments.as_real
-        number = as_value("new_full", "fill_value", fill_value)
-        target = self.device if device is None else errors.as_device("new_full", device)
-        t = TensorBase.tensor_class(array.to_device(np.full(sizes, number, wanted), target))
-        return wanting_grad("new_full", t, requires_grad)
-
-    @errors.speaks_for_itself
-    def new_zeros(self, *size: Any, **settings: Any) -> Any:
-        """0 everywhere: `x.new_zeros(2, 3)`; dtype and device are this one's by default."""
-        sizes = arguments.given_size("new_zeros", size, settings)
-        return self.new_full(arguments.as_sizes("new_zeros", sizes), 0, **settings)
-
-    @errors.speaks_for_itself
-    def new_ones(self, *size: Any, **settings: Any) -> Any:
-        """1 everywhere: `x.new_ones(2, 3)`; dtype and device are this one's by default."""
-        sizes = arguments.given_size("new_ones", size, settings)
-        return self.new_full(arguments.as_sizes("new_ones", sizes), 1, **settings)
-
-    @errors.speaks_for_itself
-    def new_empty(self, *size: Any, **settings: Any) -> Any:
-        """0 everywhere, where PyTorch leaves the numbers open."""
-        sizes = arguments.given_size("new_empty", size, settings)
-        return self.new_full(arguments.as_sizes("new_empty", sizes), 0, **settings)
-
-    def new_tensor(
-        self,
-        data: Any,
-        *,
-        dtype: Any = None,
-        device: Any = None,
-        requires_grad: Any = False,
-        **keywords: Any,
-    ) -> Any:
-        """A copy of `data` as a tensor of this one's dtype, on its device."""
-        arguments.refuse_keywords("new_tensor", **keywords)
-        values = data.array if isinstance(data, TensorBase) else data
-        array.refuse_masked("new_tensor", values)
-        wanted = self.dtype if dtype is None else arguments.as_dtype("new_tensor", dtype)
-        try:
-            values = np.array(array.to_numpy(values) if hasattr(values, "dtype") else values)
-            has_none = values.dtype.kind == "O" and None in values.ravel().tolist()
-            if has_none or values.dtype.kind not in "fibucO":
-                raise TypeError  # NumPy would read words as numbers, and None as NaN
-            is_cut = values.dtype.kind == "c" and wanted.kind != "c"
-            values = values if is_cut else values.astype(wanted)
-        except (ValueError, TypeError):
-            got = "None" if data is None else f"a {type(data).__name__} of others"
-            raise TypeError(f"new_tensor: expected numbers, got {got}") from None
-        if is_cut:
-            raise TypeError(f"new_tensor: expected real numbers for {wanted}, got complex ones")
-        target = self.device if device is None else errors.as_device("new_tensor", device)
-        t = TensorBase.tensor_class(array.to_device(values, target))
-        return wanting_grad("new_tensor", t, requires_grad)
 
     def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
         """The array itself, sharing its memory; for a CPU tensor that requires no gradient.

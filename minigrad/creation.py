@@ -9,7 +9,7 @@ another value. A size is an integer of 0 or more: TypeError and ValueError for o
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,10 +26,12 @@ from minigrad.arguments import (
 )
 from minigrad.array import get_default_dtype, int64, to_device, to_numpy
 from minigrad.constructor import array_of, check_numbers, has_doubles, plain_array
-from minigrad.convert import wanting_grad
+from minigrad.convert import Size, wanting_grad
 from minigrad.errors import as_device
-from minigrad.graph import TensorBase
-from minigrad.tensor import Tensor
+from minigrad.graph import TensorBase, tensor_of
+
+if TYPE_CHECKING:
+    from minigrad.tensor import Tensor
 
 LARGEST = np.iinfo(np.int64).max
 
@@ -53,7 +55,7 @@ def make(
     refuse_keywords(name, **defaults)
     if dtype is not None:
         values = as_held(name, values, as_dtype(name, dtype))
-    t = Tensor(values if device is None else to_device(values, as_device(name, device)))
+    t = tensor_of(values if device is None else to_device(values, as_device(name, device)))
     made: Tensor = wanting_grad(name, t, requires_grad)
     return made
 
@@ -72,7 +74,8 @@ def as_size(name: str, size: tuple[Any, ...]) -> tuple[int, ...]:
 def full_of(name: str, size: tuple[Any, ...], value: Any, dtype: Any, **keywords: Any) -> Tensor:
     """A tensor of one value, on behalf of `name`."""
     dtype = get_default_dtype() if dtype is None else as_dtype(name, dtype)
-    value = as_number(name, "fill_value", value)
+    as_value = as_number if dtype.kind == "c" else as_real
+    value = as_value(name, "fill_value", value)
     sizes = as_size(name, size)
     if type(value) is int and value == 0:
         return make(name, np.zeros(sizes, dtype), **keywords)
@@ -133,32 +136,39 @@ def tensor(
     >>> tensor([1.5, 2.0]).dtype, tensor([1, 2]).dtype
     (dtype('float32'), dtype('int64'))
     """
+    return copy_of("tensor", data, dtype, device, requires_grad, **defaults)
+
+
+def copy_of(
+    name: str, data: Any, dtype: Any, device: Any, requires_grad: Any = False, **defaults: Any
+) -> Tensor:
+    """tensor() on behalf of `name`."""
     raw = data.array if isinstance(data, TensorBase) else data
     if type(raw) in array.NAMESPACES:
         device = device or array.device_of(raw)
         values = np.array(to_numpy(raw))
     else:
-        values = array_of("tensor", raw)
+        values = array_of(name, raw)
         if dtype is None and values.dtype == np.float64 and not has_doubles(raw):
             values = values.astype(get_default_dtype())
-    check_numbers("tensor", values, data)
+    check_numbers(name, values, data)
     values = array.in_native_order(values)
     is_unsigned = values.dtype.kind == "u"
     if is_unsigned and values.size and values.max() > LARGEST:
         raise ValueError(
-            f"tensor: expected integers up to {LARGEST}, which int64 holds, got {values.max()}; "
+            f"{name}: expected integers up to {LARGEST}, which int64 holds, got {values.max()}; "
             "use floats"
         )
     is_small = is_unsigned or (values.dtype.kind == "i" and values.dtype.itemsize < 4)
     if dtype is None and is_small:
         dtype = int64
-    return make("tensor", values, dtype, device, requires_grad, **defaults)
+    return make(name, values, dtype, device, requires_grad, **defaults)
 
 
 @errors.speaks_for_itself
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where it can be had. Raises what tensor() raises."""
-    if isinstance(data, Tensor):
+    if isinstance(data, TensorBase.tensor_class):
         return data.to(dtype=dtype, device=device)
     if isinstance(data, np.ndarray):
         return make("as_tensor", plain_array("as_tensor", data), dtype, device)
@@ -173,7 +183,7 @@ def from_numpy(values: Any) -> Tensor:
     if not isinstance(values, np.ndarray):
         got = type(values).__name__
         raise TypeError(f"from_numpy: expected a numpy.ndarray, got a {got}; use tensor(...)")
-    return Tensor(plain_array("from_numpy", values))
+    return make("from_numpy", plain_array("from_numpy", values))
 
 
 def from_dlpack(source: Any) -> Tensor:
@@ -184,12 +194,12 @@ def from_dlpack(source: Any) -> Tensor:
     if not hasattr(source, "__dlpack_device__"):
         got = type(source).__name__
         raise TypeError(f"from_dlpack: expected an array with DLPack, got a {got}")
-    if isinstance(source, Tensor) and not source.requires_grad:
+    if isinstance(source, TensorBase.tensor_class) and not source.requires_grad:
         return source.detach()
     is_on_host = source.__dlpack_device__()[0] == 1  # kDLCPU
     backend = array.backend("cpu" if is_on_host else "cuda")
     try:
-        return Tensor(backend.from_dlpack(source))
+        return TensorBase.tensor_class(backend.from_dlpack(source))
     except BufferError as error:
         raise TypeError(f"from_dlpack: expected numbers, got others: {error}") from error
 
@@ -253,6 +263,52 @@ def eye(n: int, m: int | None = None, *, dtype: Any = None, **keywords: Any) -> 
     rows, columns = as_size("eye", (n, n if m is None else m))
     dtype = get_default_dtype() if dtype is None else as_dtype("eye", dtype)
     return make("eye", np.eye(rows, columns, dtype=dtype), **keywords)
+
+
+# Methods: of a tensor's dtype and on its device, where no other is named
+
+
+def new(self: Tensor, *data: Any) -> Tensor:
+    """A tensor of some sizes, or of a list or an array.
+
+    `x.new(2, 3)` is (2, 3), and 0 where PyTorch leaves the numbers open; `x.new([2, 3])` is (2,)
+    with these numbers.
+    """
+    if len(data) == 1 and isinstance(data[0], Size):
+        data = tuple(data[0])
+    if all([isinstance(n, (int, np.integer)) for n in data]):
+        return full_of("new", data or (0,), 0, **like("new", self, {}))
+    if len(data) != 1:
+        raise TypeError(f"new: expected sizes, or one list or array, got {data}")
+    return copy_of("new", data[0], **like("new", self, {}))
+
+
+def new_tensor(self: Tensor, data: Any, **keywords: Any) -> Tensor:
+    """A copy of `data`, which is what tensor() takes."""
+    return copy_of("new_tensor", data, **like("new_tensor", self, keywords))
+
+
+def new_full(self: Tensor, size: Any, fill_value: Any, **keywords: Any) -> Tensor:
+    """`fill_value` everywhere."""
+    return full_of("new_full", (size,), fill_value, **like("new_full", self, keywords))
+
+
+def new_zeros(self: Tensor, *size: Any, **keywords: Any) -> Tensor:
+    """0 everywhere: `x.new_zeros(2, 3)`."""
+    sizes = given_size("new_zeros", size, keywords)
+    return full_of("new_zeros", sizes, 0, **like("new_zeros", self, keywords))
+
+
+def new_ones(self: Tensor, *size: Any, **keywords: Any) -> Tensor:
+    """1 everywhere: `x.new_ones(2, 3)`."""
+    sizes = given_size("new_ones", size, keywords)
+    return full_of("new_ones", sizes, 1, **like("new_ones", self, keywords))
+
+
+def new_empty(self: Tensor, *size: Any, **keywords: Any) -> Tensor:
+    """0 everywhere, where PyTorch leaves the numbers open."""
+    sizes = given_size("new_empty", size, keywords)
+    return full_of("new_empty", sizes, 0, **like("new_empty", self, keywords))
 
 
 # In a row

@@ -17,15 +17,10 @@ import numpy as np
 
 from minigrad import arguments, array, errors, functional, ops, random
 from minigrad.array import memory_of, to_device, to_numpy
-from minigrad.convert import (
-    Conversions,
-    copied_index,
-    integers_first,
-    is_plain_index,
-    without_empty_ellipsis,
-)
+from minigrad.convert import Conversions
 from minigrad.grad_mode import mode, set_grad_enabled
 from minigrad.graph import Node, TensorBase, changes, needs_of, tensor_of
+from minigrad.index import copied_index, integers_first, is_plain_index, without_empty_ellipsis
 
 
 class InPlace(Conversions):

@@ -12,19 +12,29 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import aliases, arguments, array, backward, distributions, errors, functional, ops
+from minigrad import (
+    aliases,
+    arguments,
+    array,
+    backward,
+    creation,
+    distributions,
+    errors,
+    functional,
+    ops,
+)
 from minigrad.arguments import as_shape, normalize_dim
 from minigrad.constructor import constructed
-from minigrad.convert import (
-    Size,
+from minigrad.convert import Size
+from minigrad.graph import TensorBase, changes, tensor_of
+from minigrad.hooks import RemovableHandle
+from minigrad.index import (
     copied_index,
     has_arrays,
     integers_first,
     is_plain_index,
     without_empty_ellipsis,
 )
-from minigrad.graph import TensorBase, changes, tensor_of
-from minigrad.hooks import RemovableHandle
 from minigrad.inplace import InPlace
 
 
@@ -390,6 +400,7 @@ FUNCTIONS = {
         scatter_add select sort square squeeze std t take_along_dim topk transpose
         tril triu unfold unique unsqueeze var
     """,
+    creation: "new new_empty new_full new_ones new_tensor new_zeros",
     distributions: "bernoulli multinomial",
     aliases: """
         absolute arctan2 clip divide fix greater greater_equal less less_equal moveaxis multiply

@@ -170,19 +170,19 @@ REFUSALS: list[Refusal] = [
         "a new tensor of None",
         lambda: X.new_tensor(None),
         TypeError,
-        "new_tensor: expected numbers, got None",
+        "new_tensor: expected numbers, got object from a NoneType",
     ),
     (
         "a new tensor with None in it",
         lambda: X.new_tensor([1.0, None]),
         TypeError,
-        "new_tensor: expected numbers, got a list of others",
+        "new_tensor: expected numbers, got object from a list",
     ),
     (
         "a new tensor of a complex number",
         lambda: X.new_tensor([1j]),
         TypeError,
-        "new_tensor: expected real numbers for float32, got complex ones",
+        "new_tensor: expected real numbers for float32, got complex128",
     ),
     (
         "a complex deviation",
@@ -828,13 +828,13 @@ REFUSALS: list[Refusal] = [
         "a new tensor of None",
         lambda: X.new_tensor([None]),
         TypeError,
-        "new_tensor: expected numbers, got a list of others",
+        "new_tensor: expected numbers, got object from a list",
     ),
     (
         "a new tensor of words",
         lambda: X.new_tensor(["1.5"]),
         TypeError,
-        "new_tensor: expected numbers, got a list of others",
+        "new_tensor: expected numbers, got <U3 from a list",
     ),
     (
         "random integers beyond int64",

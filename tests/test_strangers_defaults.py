@@ -203,7 +203,7 @@ FORMS = {
 WITHOUT_VALUES = set(
     """
     bernoulli bernoulli_ empty multinomial normal normal_ rand rand_like randint randint_like randn
-    randn_like randperm uniform_ manual_seed new_empty
+    randn_like randperm uniform_ manual_seed new_empty empty_like
     """.split()
 )
 LEFT_OUT = set(
