@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.goals import Rows
 
-PATIENCE = 45.0  # seconds that one workload may take, the start of the process included
+PATIENCE = 60.0  # seconds that one workload may take, the start of the process included
 PAUSE = 0.2  # seconds between two looks
 
 Event = dict[str, Any]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from pathlib import Path
 
 SANITIZER = "compute-sanitizer"
 TOOLS = "memcheck", "racecheck"  # addresses outside an array; shared memory without a barrier
+# the tests in parts, each by a process: CuPy compiles kernels for most of the time
+PARTS = "on_the_cpu", "on_the_same_gpu", "not on_the_cpu and not on_the_same_gpu"
 LIMIT = 100.0  # seconds that the checks may take, which run beside one another
 ROOT = Path(__file__).parent.parent
 
@@ -28,8 +31,10 @@ def commands() -> dict[str, tuple[list[str], Verdict]]:
     tests = [sys.executable, "-m", "pytest", "-m", "gpu", "-v", "-p", "no:cacheprovider", "tests"]
     if importlib.util.find_spec("xdist"):
         tests += ["-n", "4"]
+    found: dict[str, tuple[list[str], Verdict]] = {}
+    for part in PARTS:
+        found[f"pytest -m gpu -k {part!r}"] = [*tests, "-k", part], judge_tests
     kernels = [sys.executable, "-m", "benchmarks.gpu", "--kernels"]
-    found: dict[str, tuple[list[str], Verdict]] = {"pytest -m gpu": (tests, judge_tests)}
     for tool in TOOLS:
         command = [SANITIZER, "--tool", tool, "--error-exitcode", "9", *kernels]
         found[f"{SANITIZER} {tool}"] = command, judge_sanitizer
@@ -41,7 +46,7 @@ def run_checks(log: Path, limit: float = LIMIT) -> dict[str, str]:
     running = {}
     for name, (command, judge) in commands().items():
         if shutil.which(command[0]):
-            file = log / f"{name.replace(' ', '_')}.txt"
+            file = log / f"{re.sub('[^a-z]+', '_', name)}.txt"
             running[name] = start(command, file), judge, file
     end = time.monotonic() + limit
     found = {}
