@@ -43,8 +43,9 @@ come to the same verdict on the seeds that both have, or one of the two is undec
 lies in the other's interval.
 
 The interval is Student's t of the paired differences, at 98.75 % for each of at most four looks (at
-5, 10, 20 and 30 runs), which makes 95 % for all four together. [rule.py](rule.py) has the rule in
-code, and its reasons.
+5, 10, 20 and 30 runs), which makes 95 % for all four together. It takes runs to spread by half of
+the smallest effect at least, also where all of them agree; so it may reach beyond what is possible,
+as a difference of more than 100 %. [rule.py](rule.py) has the rule in code, and its reasons.
 """
 EQUAL_HELD = (11, 400)  # at most so many claims about equal networks hold, of so many
 LOPSIDED_HELD = (0.20, 0.35)  # where means are equal and one side seldom ends far behind
