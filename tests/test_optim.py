@@ -79,11 +79,14 @@ def test_training_goes_on_bit_for_bit_after_save_and_load(make: Any, tmp_path: A
     mine = make(one.parameters())
     for p in one.parameters():
         trained(mine, p, 3)
-    nn.io.save({"model": one.state_dict(), "optimizer": mine.state_dict()}, tmp_path / "checkpoint")
+    state = mine.state_dict()
+    assert state.keys() == {"state", "param_groups"}
+    nn.io.save({"model": one.state_dict(), "optimizer": state}, tmp_path / "checkpoint")
     checkpoint = nn.io.load(tmp_path / "checkpoint")
     two.load_state_dict(checkpoint["model"])
     his = make(two.parameters())
     his.load_state_dict(checkpoint["optimizer"])
+    assert repr(his.state_dict()) == repr(state)
     mine.zero_grad()
     for p, q in zip(one.parameters(), two.parameters(), strict=True):
         trained(mine, p, 3, 10)
