@@ -54,6 +54,7 @@ from .convolution import (
     MaxPool1d,
     MaxPool2d,
 )
+from .gates import gates
 from .layers import (
     Bilinear,
     Dropout,
@@ -80,7 +81,7 @@ from .loss import (
     SmoothL1Loss,
 )
 from .module import Module, Parameter
-from .recurrent import GRU, LSTM, RNN, RNNBase, gates
+from .recurrent import GRU, LSTM, RNN, RNNBase
 from .transformer import (
     Transformer,
     TransformerDecoder,
