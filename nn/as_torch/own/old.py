@@ -1,36 +1,48 @@
-"""Second names: `init.xavier_uniform`, from before 2018, a class that is Linear, a private list."""
+"""Second names: `init.xavier_uniform`, from before 2018, and private ones that programs use."""
 
 from __future__ import annotations
 
 from types import ModuleType
+from typing import Any
 
-from ... import init, layers, utils
+from minigrad import Tensor
+
+from ... import convolution, init, layers, utils
 from ...optim.scheduler import LRScheduler
 from ...recurrent import RNNBase
 
 
-def without_underscore(module: ModuleType, names: str) -> ModuleType:
-    """A module with these functions of another one, which have a name with an underscore there."""
+def holding(**names: Any) -> ModuleType:
+    """A module with these names."""
     found = ModuleType("old", doc=__doc__)
-    for name in names.split():
-        setattr(found, name, getattr(module, f"{name}_"))
-    found.__all__ = names.split()  # type: ignore[attr-defined]
+    vars(found).update(names, __all__=list(names))
     return found
 
 
-init = without_underscore(
-    init,
-    "constant eye kaiming_normal kaiming_uniform normal orthogonal uniform xavier_normal "
-    "xavier_uniform",
-)
-utils = without_underscore(utils, "clip_grad_norm")
-linear = ModuleType("old", doc=__doc__)
-vars(linear).update(
-    NonDynamicallyQuantizableLinear=layers.Linear, __all__=["NonDynamicallyQuantizableLinear"]
-)
+def without_underscore(module: ModuleType, names: str) -> dict[str, Any]:
+    """These functions of a module, which have a name with an underscore there."""
+    return {name: getattr(module, f"{name}_") for name in names.split()}
 
-schedulers = ModuleType("old", doc=__doc__)
-vars(schedulers).update(_LRScheduler=LRScheduler, __all__=["_LRScheduler"])
+
+def fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    """`_calculate_fan_in_and_fan_out`, by which many a layer finds the bound of its bias."""
+    return fans("_calculate_fan_in_and_fan_out", tensor)
+
+
+fans = init.fans
+init = holding(
+    **without_underscore(
+        init,
+        "constant eye kaiming_normal kaiming_uniform normal orthogonal uniform xavier_normal "
+        "xavier_uniform",
+    ),
+    _calculate_fan_in_and_fan_out=fan_in_and_fan_out,
+)
+utils = holding(**without_underscore(utils, "clip_grad_norm"))
+linear = holding(NonDynamicallyQuantizableLinear=layers.Linear)
+batchnorm = holding(_BatchNorm=convolution.BatchNorm1d)
+conv = holding(_ConvNd=convolution.Convolution)
+schedulers = holding(_LRScheduler=LRScheduler)
 
 
 def flat_weights_names(layer: RNNBase) -> list[str]:
