@@ -87,28 +87,19 @@ class DataLoader:
             check_dataset(name, dataset)
         if batch_size is not None:
             check_integers(name, 1, batch_size=batch_size)
-        check_integers(name, 0, num_workers=num_workers)
         check_flags(name, shuffle=shuffle, pin_memory=pin_memory)
         check_bools(name, drop_last=drop_last)
-        if not num_workers:
-            check_flags(name, persistent_workers=persistent_workers)
-            check_without_workers(
-                name,
-                timeout=None if is_zero(timeout) else timeout,
-                multiprocessing_context=multiprocessing_context,
-                prefetch_factor=prefetch_factor,
-                persistent_workers=persistent_workers or None,
-            )
+        check_workers(
+            num_workers,
+            timeout=None if is_zero(timeout) else timeout,
+            multiprocessing_context=multiprocessing_context,
+            prefetch_factor=prefetch_factor,
+            persistent_workers=persistent_workers,
+        )
         if collate_fn is not None:
             check_function(name, "collate_fn", collate_fn)
         source_of(name, generator)
         check_order(batch_size, shuffle, sampler, batch_sampler, drop_last, self.is_stream)
-        if num_workers:
-            warnings.warn(
-                f"{name}: num_workers={num_workers} starts no workers: batches are made in this "
-                "process, one after the other, with the same values",
-                stacklevel=2,
-            )
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = bool(shuffle)
@@ -276,12 +267,23 @@ def is_zero(number: Any) -> bool:
     return isinstance(number, int | float) and number == 0
 
 
-def check_without_workers(name: str, **settings: Any) -> None:
-    """Raise ValueError where something is said to workers though there are none, as in PyTorch."""
-    for key, value in settings.items():
+def check_workers(num_workers: Any, *, persistent_workers: Any, **settings: Any) -> None:
+    """Warn where there are to be workers, since none is started. Raise ValueError where something
+    is said to them though there are none, as in PyTorch.
+    """
+    check_integers("DataLoader", 0, num_workers=num_workers)
+    if num_workers:
+        warnings.warn(
+            f"DataLoader: num_workers={num_workers} starts no workers: batches are made in this "
+            "process, one after the other, with the same values",
+            stacklevel=3,
+        )
+        return
+    check_flags("DataLoader", persistent_workers=persistent_workers)
+    for key, value in {**settings, "persistent_workers": persistent_workers or None}.items():
         if value is not None:
             raise ValueError(
-                f"{name}: expected no {key} where num_workers is 0, got {shown(value)}"
+                f"DataLoader: expected no {key} where num_workers is 0, got {shown(value)}"
             )
 
 

@@ -167,48 +167,65 @@ def batch_norm(
     x (B,C,...). In training mean and var (biased) are those of the batch, and the running ones take
     a share `momentum` of the new mean and of the unbiased var; else they are the running ones.
     """
+    check_batch_norm(input, running_mean, running_var, weight, bias, training, eps)
+    mean, var = running_mean, running_var
+    if training:
+        dims = (0, *range(2, input.ndim))
+        mean = input.mean(dims)  # (C,)
+        var = input.var(dims, unbiased=False)  # (C,)
+        take_share(running_mean, mean.detach(), momentum)
+        count = input.numel() // max(input.shape[1], 1)
+        take_share(running_var, var.detach() * (count / (count - 1)), momentum)
+    if mean is None or var is None:
+        raise ValueError("batch_norm: expected running_mean and running_var outside training")
+    shape = (1, -1, *[1] * (input.ndim - 2))
+    y = (input - mean.reshape(shape)) / mg.sqrt(var + eps).reshape(shape)
+    if weight is not None:
+        y = y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
+
+
+def take_share(running: Tensor | None, new: Tensor, momentum: float) -> None:
+    """Let a running value, where there is one, take a share of a new one."""
+    if running is not None:
+        running.copy_((1 - momentum) * running + momentum * new)
+
+
+def check_batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None,
+    bias: Tensor | None,
+    training: bool,
+    eps: float,
+) -> None:
+    """Raise where the arguments of `batch_norm` do not fit each other."""
     name = "batch_norm"
     if input.ndim < 2:
         raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")
+    if eps < 0 or (training and eps == 0):
+        raise ValueError(f"{name}: expected eps above 0, got {eps}")
     held = {
         "running_mean": running_mean,
         "running_var": running_var,
         "weight": weight,
         "bias": bias,
     }
-    if eps < 0 or (training and eps == 0):
-        raise ValueError(f"{name}: expected eps above 0, got {eps}")
-    C = input.shape[1]
     check_one_dtype(name, input=input, **held)
+    C = input.shape[1]
     for key, tensor in held.items():
         if tensor is not None and tensor.array.shape != (C,):
             raise ValueError(
                 f"{name}: expected {key} ({C},), one number for each channel, "
                 f"got {tuple(tensor.shape)}"
             )
-    dims = (0, *range(2, input.ndim))
-    count = input.numel() // max(input.shape[1], 1)
     if (running_mean is None) != (running_var is None):
         raise ValueError(f"{name}: expected both running_mean and running_var, got one of them")
-    if training and count <= 1:
+    if training and input.numel() // max(C, 1) <= 1:
         raise ValueError(
             f"{name}: expected more than 1 value per channel in training, got {tuple(input.shape)}"
         )
-    mean, var = running_mean, running_var
-    if training:
-        mean = input.mean(dims)  # (C,)
-        var = input.var(dims, unbiased=False)  # (C,)
-        if running_mean is not None and running_var is not None:
-            unbiased = var.detach() * (count / (count - 1))
-            for running, new in ((running_mean, mean.detach()), (running_var, unbiased)):
-                running.copy_((1 - momentum) * running + momentum * new)
-    if mean is None or var is None:
-        raise ValueError(f"{name}: expected running_mean and running_var outside training")
-    shape = (1, -1, *[1] * (input.ndim - 2))
-    y = (input - mean.reshape(shape)) / mg.sqrt(var + eps).reshape(shape)
-    if weight is not None:
-        y = y * weight.reshape(shape)
-    return y if bias is None else y + bias.reshape(shape)
 
 
 @checked
