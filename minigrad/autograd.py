@@ -168,6 +168,7 @@ def differentiable(
     arity, required = parameters.arity, parameters.required
     sets_dtype, of_floats = traits.sets_dtype, traits.of_floats
     is_ordered = name in errors.ORDERED
+    is_choosy = of_floats or is_ordered
     gives_order = traits.in_order
     takes_order = traits.in_order and arity != ANY_NUMBER
     takes_several = arity > 1 and not sets_dtype
@@ -190,10 +191,11 @@ def differentiable(
                 arrays.append(errors.as_operand(name, a))
                 needs.append(False)
         xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)
-        if of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
-            arrays[0] = xp.astype(arrays[0], get_default_dtype())
-        if is_ordered:
-            errors.check_ordered(name, arrays)
+        if is_choosy:  # most ops take any numbers
+            if of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
+                arrays[0] = xp.astype(arrays[0], get_default_dtype())
+            if is_ordered:
+                errors.check_ordered(name, arrays)
         chosen = choose(versions, rule, xp.kind, *arrays, **settings) if versions else rule
         try:
             if takes_order and not arrays[0].flags.c_contiguous:
@@ -204,16 +206,20 @@ def differentiable(
         except EXPLAINED as error:
             raise errors.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
-        if takes_several and not is_tuple and getattr(value, "dtype", float32) is not float32:
-            same = in_dtypes_with_dims(args, arrays)
-            if same is not None:
-                return apply(*same, **settings)
+        if not is_tuple:
+            if type(value) not in NAMESPACES:
+                value = xp.asarray(value)  # NumPy's reductions return scalars
+            if takes_several and value.dtype is not float32:
+                same = in_dtypes_with_dims(args, arrays)
+                if same is not None:
+                    return apply(*same, **settings)
         node = None
         if pullback and True in needs and mode.grad_enabled:
             node = Node(apply, args, settings, pullback, needs, is_tuple)
         out: Any  # a Tensor, or a tuple of them
         if is_tuple:
-            out = tuple([wrap(v, node, xp, arrays, args, sets_dtype) for v in value])
+            values = [v if type(v) in NAMESPACES else xp.asarray(v) for v in value]
+            out = tuple([wrap(v, node, xp, arrays, args, sets_dtype) for v in values])
         else:
             out = wrap(value, node, xp, arrays, args, sets_dtype)
         if mode.observer:
@@ -262,8 +268,6 @@ def wrap(
 
     It shares the version of the array that it views. NumPy's widening to float64 is undone.
     """
-    if type(value) not in NAMESPACES:
-        value = xp.asarray(value)  # NumPy's reductions return scalars
     if value.dtype is float64 and not sets_dtype:
         value = undo_widening(value, xp, arrays)
     out = tensor_of(value)

@@ -48,13 +48,14 @@ def starting_points(
     otherwise.
     """
     outputs = as_list(name, outputs)
-    pairs = list(zip(outputs, weights_of(name, outputs, given), strict=True))
+    weights = weights_of(name, outputs, given)
     if skips_constants:
-        for y, g in pairs:
+        for y, g in zip(outputs, weights, strict=True):
             check_shape(name, y, y if g is None else g)
-        pairs = [(y, g) for y, g in pairs if y.requires_grad]
-    cotangents = [initial_cotangent(name, y, g, create_graph) for y, g in pairs]
-    return [y for y, _ in pairs], cotangents
+        weights = [g for y, g in zip(outputs, weights, strict=True) if y.requires_grad]
+        outputs = [y for y in outputs if y.requires_grad]
+    pairs = zip(outputs, weights, strict=True)
+    return outputs, [initial_cotangent(name, y, g, create_graph) for y, g in pairs]
 
 
 def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> Any:
