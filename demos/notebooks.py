@@ -68,9 +68,8 @@ def execute(notebook: Any, path: Path) -> None:
         timeout=None,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
-        extra_arguments=[
-            "--IPKernelApp.log_level=ERROR"
-        ],  # else each kernel warns that its local port is not encrypted
+        # Else each kernel warns that its local port is not encrypted.
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
     )
     try:
         client.execute()
@@ -85,6 +84,8 @@ def main() -> None:
             f"--engine {chosen.engine}: notebooks run on minigrad; "
             f"python -m demos takes --engine {chosen.engine}."
         )
+    if "list" in chosen.names:
+        sys.exit("python -m demos list names the demos.")
     os.environ["PYTHONPATH"] = os.pathsep.join(
         [str(options.HERE.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     )

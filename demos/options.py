@@ -62,6 +62,15 @@ class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one sentence, with the nearest word that would have been
     right."""
 
+    def parse_args(self, args: Sequence[str]) -> argparse.Namespace:
+        """An option that is none is named first: else the value after it would be taken for a
+        demo's name."""
+        for word in args:
+            option = word.partition("=")[0]
+            if option.startswith("--") and option not in ("--", *self._option_string_actions):
+                self.error(f"unrecognized arguments: {option}")
+        return super().parse_args(args)
+
     def error(self, message: str) -> NoReturn:
         unknown = re.match(r"unrecognized arguments: (\S+)", message)
         if unknown:

@@ -121,9 +121,9 @@ on = {task: best(runs, task=task) for task in TASKS if task in runs["task"]}
 # %% shown
 LINEAR = ["two terms", "linear"]
 lab.table(
-    f"Ten values ahead: error (RMSE; the waves go from -1 to 1), {STEPS} steps of 64 of {WAVES} "
-    "waves, an LSTM of "
-    f"{size(Forecaster(H, 10)):,} parameters; the linear forecast has at most 510",
+    "Ten values ahead: error (RMSE; the waves go from -1 to 1). The LSTM has "
+    f"{size(Forecaster(H, 10)):,} parameters and learns from {WAVES} waves in {STEPS} steps of 64; "
+    "the linear forecast has at most 510 parameters",
     ["", "persistence", "a period ago", "linear, last two", "linear, last p", "p", "LSTM"],
     [
         [

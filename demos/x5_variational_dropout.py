@@ -174,7 +174,7 @@ lab.table(
     ],
 )
 lab.table(
-    "The same by rate, at the end",
+    "Bits per character on the test part, at the end, by the rate of dropout",
     ["", *(f"p = {p}" for p in RATES)],
     [[way, *(in_words(runs.where(way=way, p=p)["end"]) for p in RATES)] for way in WAYS[1:]],
 )

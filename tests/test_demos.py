@@ -303,6 +303,8 @@ def test_list_names_every_demo() -> None:
         (["s99"], "there is no demo 's99'"),
         (["s6_copy_tusk"], "did you mean s6_copy_task?"),
         (["--quik"], "there is no option --quik: did you mean --quick?"),
+        (["--sedes", "3"], "there is no option --sedes: did you mean --seeds?"),
+        (["s1", "--sedes=3"], "there is no option --sedes: did you mean --seeds?"),
         (["--seeds", "0"], "--seeds: expected a whole number of at least 1, got '0'"),
         (["--jobs", "many"], "--jobs: expected a whole number of at least 1, got 'many'"),
         (["--device", "tpu"], "--device: expected cpu, cuda or cuda:1, got 'tpu'"),

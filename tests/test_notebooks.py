@@ -146,3 +146,8 @@ def test_a_class_that_changed_in_a_notebook_is_other_code(
     execute(notebook, tmp_path / "changed.ipynb")
     one, two, again = (out.text for out in outputs(notebook, "stream") if out.name == "stdout")
     assert one == again != two
+
+
+def test_list_names_the_command_that_lists() -> None:
+    done = command("list")
+    assert done.returncode == 1 and done.stderr == "python -m demos list names the demos.\n"
