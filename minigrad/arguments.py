@@ -9,6 +9,7 @@ minigrad cannot.
 from __future__ import annotations
 
 import builtins
+import functools
 import math
 import operator
 from typing import TYPE_CHECKING, Any
@@ -27,14 +28,35 @@ from minigrad.array import (
     strided,
     to_device,
 )
+from minigrad.errors import Function
 from minigrad.graph import TensorBase
 from minigrad.ops.reduction import Dim
 
 BOOL = np.dtype(bool)
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 MOST_ELEMENTS = 2**40  # of a tensor; 4 terabytes of float32
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
+
+
+def with_numpy_names(function: Function) -> Function:
+    """`function`, which takes NumPy's words `axis` and `keepdims`, too, as PyTorch's functions do.
+
+    Raises TypeError where it gets both words for one argument.
+    """
+
+    @functools.wraps(function)
+    def renamed(*args: Any, **settings: Any) -> Any:
+        words = [word for word in settings if word in NUMPY_NAMES]
+        for word in words:
+            ours = NUMPY_NAMES[word]
+            if ours in settings:
+                raise TypeError(f"{function.__name__}: expected {ours} or {word}, got both")
+            settings[ours] = settings.pop(word)
+        return function(*args, **settings)
+
+    return renamed  # type: ignore[return-value]
 
 
 def as_input(name: str, x: Any, dtype: Any = None, out: Any = None) -> Tensor:

@@ -112,6 +112,14 @@ x.detach().multiply_(y) ; x.clone().clip_(-1, 1) ; (x * 1).subtract_(y, alpha=2)
 (x * 1).true_divide_(y) ; x.clone().arctan2_(y) ; c.clone().swapdims_(0, 1) ; (x * 1).fix_() ;
 c.clone().swapaxes_(1, 2) ; x.detach().sgn_() ; x.true_divide(2, 3) ; x.ravel(0)
 """
+AXIS = """
+x.mean(axis=0) ; t.mean(x, axis=(0, 1), keepdims=True) ; x.std(axis=1) ;
+x.var(axis=0, keepdims=True) ; t.std_mean(x, axis=1) ; t.var_mean(x, axis=0) ; x.logsumexp(axis=1) ;
+x.log_softmax(axis=0) ; x.max(axis=1) ; x.max(axis=1, keepdims=True) ; x.min(axis=0).values ; x.prod(axis=1) ;
+x.amin(axis=0) ; x.cumprod(axis=1) ; x.cummax(axis=0) ; x.cummin(axis=1) ; x.sort(axis=0) ;
+x.argsort(axis=1) ; x.median(axis=1) ; x[:1].squeeze(axis=0) ; x.unsqueeze(axis=1) ; x.sum(axis=0, keepdims=True) ;
+x.mean(axis=0, dim=0) ; x.max(axis=7) ; x.mean(axes=0)
+"""
 RUNNING = """
 t.cummax(x, 0) ; x.cummax(1) ; x.cummax(dim=-1) ; t.cummin(x, dim=1) ; few.cummax(0) ;
 few.cummin(0) ; edge.cummax(0) ; edge.cummin(0) ; t.cummax(s, 0) ; s.cummin(-1) ; n.cummax(1) ;
@@ -216,6 +224,7 @@ EXPRESSIONS = [
         DIVISION,
         FUNCTIONS,
         OTHER_NAMES,
+        AXIS,
         RUNNING,
         LOGIC,
         ORDER,

@@ -19,6 +19,7 @@ from minigrad.arguments import (
     check_not_empty,
     normalize_dim,
     placed_like,
+    with_numpy_names,
 )
 from minigrad.array import to_numpy
 from minigrad.errors import check_flag
@@ -31,12 +32,14 @@ if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 
+@with_numpy_names
 def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Tensor:
     """The indices that sort x along `dim`; equal elements stay in order."""
     check_flag("argsort", "stable", stable)
     return order_of("argsort", as_ordered("argsort", input), dim, descending)
 
 
+@with_numpy_names
 def sort(
     input: Tensor,
     dim: int = -1,
@@ -70,6 +73,7 @@ def order_of(name: str, x: Tensor, dim: Any, descending: bool) -> Any:
     return TensorBase.tensor_class(placed_like(x, np.ascontiguousarray(order)))
 
 
+@with_numpy_names
 def cummax(input: Tensor, dim: int, *, out: None = None) -> ValuesAndIndices:
     """(values, indices): the largest element so far along `dim`, the last one of equal ones.
 
@@ -78,6 +82,7 @@ def cummax(input: Tensor, dim: int, *, out: None = None) -> ValuesAndIndices:
     return running("cummax", np.maximum, as_ordered("cummax", input, out), dim)
 
 
+@with_numpy_names
 def cummin(input: Tensor, dim: int, *, out: None = None) -> ValuesAndIndices:
     """(values, indices): the smallest element so far along `dim`; the rest is as for cummax."""
     return running("cummin", np.minimum, as_ordered("cummin", input, out), dim)
@@ -127,6 +132,7 @@ def topk(
     return ValuesAndIndices(pick_along(x, dim, indices), indices)
 
 
+@with_numpy_names
 def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: None = None) -> Any:
     """The median, the lower one of two; along a `dim` (values, indices). NaN where there is one.
 

@@ -21,6 +21,7 @@ from minigrad.arguments import (
     normalize_dim,
     reduced_dims,
     reduced_size,
+    with_numpy_names,
 )
 from minigrad.errors import check_flag, speaks_for_itself
 from minigrad.functional.elementwise import any_unsigned, minimum
@@ -40,6 +41,7 @@ class ValuesAndIndices(NamedTuple):
     indices: Tensor
 
 
+@with_numpy_names
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = None) -> Tensor:
     """The minimum over `dim`; ties share the gradient evenly.
 
@@ -53,6 +55,7 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = N
     return -ops.amax(-x, dim=dim, keepdim=keepdim)
 
 
+@with_numpy_names
 def max(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: None = None
 ) -> Any:
@@ -67,6 +70,7 @@ def max(
     return min_or_max("max", x, dim, keepdim, ops.amax, ops.argmax, ops.maximum)
 
 
+@with_numpy_names
 def min(
     input: Tensor, dim: Any = None, keepdim: bool = False, *, other: Any = None, out: None = None
 ) -> Any:
@@ -113,6 +117,7 @@ def nan_of(x: Tensor) -> Tensor:
 # Moments
 
 
+@with_numpy_names
 def mean(
     input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, out: None = None
 ) -> Tensor:
@@ -145,6 +150,7 @@ def named_dim_is_no_flag(function: Any) -> Any:
     return checked
 
 
+@with_numpy_names
 @named_dim_is_no_flag
 def var(
     input: Tensor,
@@ -162,6 +168,7 @@ def var(
     return variance("var", as_input("var", input, out=out), dim, correction, keepdim, unbiased)
 
 
+@with_numpy_names
 @named_dim_is_no_flag
 def std(
     input: Tensor,
@@ -213,6 +220,7 @@ def variance(
     return infinite + ops.sqrt(nothing)  # √0, whose slope is ∞
 
 
+@with_numpy_names
 @named_dim_is_no_flag
 @speaks_for_itself
 def var_mean(
@@ -228,6 +236,7 @@ def var_mean(
     return spread, mean(input, None if isinstance(dim, bool) else dim, keepdim)
 
 
+@with_numpy_names
 @named_dim_is_no_flag
 @speaks_for_itself
 def std_mean(
@@ -308,6 +317,7 @@ def power_of_magnitude(x: Tensor, p: float) -> Tensor:
     return ops.where(is_zero, at_zero, ops.where(is_zero, 1.0, magnitude) ** p)
 
 
+@with_numpy_names
 def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False, *, out: None = None) -> Tensor:
     """log Σ eˣ over `dim`, shifted by the maximum so that nothing overflows; -∞ of no elements."""
     x = as_input("logsumexp", input, out=out)
@@ -323,6 +333,7 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False, *, out: None = Non
     return y if keepdim else squeeze(y, tuple(reduced_dims("logsumexp", x, dim)))
 
 
+@with_numpy_names
 def log_softmax(input: Tensor, dim: int, dtype: Any = None, *, out: None = None) -> Tensor:
     """x - log Σ eˣ along `dim`, in the shape of x; NaN for a slice that is all -∞ or holds ∞."""
     x = as_input("log_softmax", input, dtype, out)
@@ -330,6 +341,7 @@ def log_softmax(input: Tensor, dim: int, dtype: Any = None, *, out: None = None)
     return ops.log_softmax(x, dim=dim)
 
 
+@with_numpy_names
 def prod(
     input: Tensor, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None
 ) -> Tensor:
@@ -371,6 +383,7 @@ def product_of_last_dim(x: Tensor) -> Tensor:
     return x
 
 
+@with_numpy_names
 def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: None = None) -> Tensor:
     """Π_{s ≤ t} x_s along `dim`; of integers and booleans as int64.
 

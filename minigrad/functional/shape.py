@@ -19,6 +19,7 @@ from minigrad.arguments import (
     check_index,
     normalize_dim,
     placed_like,
+    with_numpy_names,
 )
 from minigrad.functional.picking import dim_with_slices, in_order, picked
 from minigrad.graph import TensorBase
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 
+@with_numpy_names
 def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
     """x without its dimensions of size 1, or without those of `dim` that are of size 1."""
     x = as_input("squeeze", input)
@@ -37,6 +39,7 @@ def squeeze(input: Tensor, dim: Dim = None) -> Tensor:
     return ops.reshape(x, shape=tuple(left))
 
 
+@with_numpy_names
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
     """x with a new dimension of size 1 at `dim`, from -x.ndim - 1 to x.ndim."""
     x = as_input("unsqueeze", input)
