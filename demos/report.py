@@ -198,13 +198,15 @@ def table_html(block: Block, out: Path) -> Iterator[str]:
     yield "</tbody></table></div>"
 
 
+def side_told(name: str, measured: str) -> str:
+    """What a side measured; one that is a number says it by its name."""
+    is_number = name.replace(".", "", 1).isdecimal()
+    return name if is_number or name == measured else f"{name}: {measured}"
+
+
 def sides_told(block: Block) -> str:
-    """What both sides measured here; a side that is a number is told once."""
-    told = []
-    for side in block["sides"]:
-        is_number = side["name"].replace(".", "", 1).isdecimal()
-        told.append(side["name"] if is_number else f"{side['name']}: {side['text']}")
-    return "; ".join(told)
+    """What both sides measured here."""
+    return "; ".join(side_told(side["name"], side["text"]) for side in block["sides"])
 
 
 def measure_told(block: Block) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from demos import claims, engines, forest, judging, rule, store, verdicts
+from demos import claims, engines, forest, judging, report, rule, store, verdicts
 from demos.records import Records
 from demos.verdicts import Verdict, readable
 
@@ -80,8 +80,7 @@ def sides(verdict: Verdict) -> str:
         return f"{row.sides[0]}; {row.sides[1]}"
     told = []
     for side, values in zip(row.sides, (verdict.a, verdict.b), strict=True):
-        mean = readable(row.unit.format(row.typical(values)))
-        told.append(side if side == mean else f"{side}: {mean}")
+        told.append(report.side_told(side, readable(row.unit.format(row.typical(values)))))
     return "; ".join(told)
 
 

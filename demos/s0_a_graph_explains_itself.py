@@ -1,8 +1,8 @@
 """0. A graph that explains itself
 
-What backward does, looked at: from z = x y + x to one step of an LSTM, then thirty, then the same
-as one fused op. Each graph is saved as a page, in graphs/ next to the report. Open it in a browser:
-→ goes back through the graph one rule at a time, ? lists the other keys.
+A look at what backward does: from z = x y + x to one step of an LSTM, to thirty steps, and to the
+same as one fused op. Each graph is saved as a page, in graphs/ next to the report. Open it in a
+browser: → goes back through the graph one rule at a time, ? lists the other keys.
 """
 
 # %%
