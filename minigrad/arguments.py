@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import errors, ops
+from minigrad import diagnosis, errors, ops
 from minigrad.array import (
-    DEVICE_OF,
     NAMESPACES,
     Array,
     contiguous_format,
@@ -163,12 +162,9 @@ def check_held(name: str, *operands: Any) -> None:
 def check_one_device(name: str, *operands: Any) -> None:
     """Raise RuntimeError where the tensors among the operands are on several devices."""
     arrays = [a.array if isinstance(a, TensorBase) else a for a in operands]
-    devices = sorted({DEVICE_OF[type(a)] for a in arrays if type(a) in DEVICE_OF})
-    if len(devices) > 1:
-        raise RuntimeError(
-            f"{name}: expected tensors on one device, got {' and '.join(devices)}; "
-            "move one with .to(...)"
-        )
+    found = diagnosis.one_device(name, arrays, {})
+    if found:
+        raise found
 
 
 def check_one_dtype(name: str, *tensors: Tensor) -> None:

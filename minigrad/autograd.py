@@ -33,7 +33,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import errors
+from minigrad import diagnosis, errors
 from minigrad.array import NAMESPACES, NUMPY, XP, Array, float32, float64, get_default_dtype
 from minigrad.call import ANY_NUMBER, parameters_of, split_arguments
 from minigrad.faster import choose, versions_of
@@ -204,7 +204,7 @@ def differentiable(
             if gives_order and not value.flags.c_contiguous:
                 value = xp.ascontiguousarray(value)
         except EXPLAINED as error:
-            raise errors.explain(apply, arrays, settings, error) from error
+            raise diagnosis.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
         if not is_tuple:
             if type(value) not in NAMESPACES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -233,17 +234,19 @@ class Conversions(TensorBase):
         return array.to_numpy(self.array).item() != 0
 
     def __float__(self) -> Any:
-        return self.item() * 1.0
+        return real_number("float", self.item()) * 1.0
+
+    def __complex__(self) -> Any:
+        return complex(self.item())
 
     def __int__(self) -> Any:
-        if self.array.size != 1:
-            return self.item()  # which refuses
-        if not np.isfinite(array.to_numpy(self.array)).all():
-            raise ValueError(f"int: expected a finite number, got {self.item()}")
-        return array.to_numpy(self.array).astype(np.int64).item()
+        number = real_number("int", self.item())
+        if not math.isfinite(number):
+            raise ValueError(f"int: expected a finite number, got {number}")
+        return int_(number)
 
     def __index__(self) -> Any:
-        if self.dtype.kind not in "ib" or self.array.size != 1:
+        if self.dtype.kind not in "iub" or self.array.size != 1:
             raise TypeError(
                 "index: only one integer can be an index, "
                 f"and this is {self.dtype}{tuple(self.shape)}"
@@ -313,6 +316,13 @@ def wanting_grad(name: str, t: Any, requires_grad: Any) -> Any:
         return t
     errors.check_flag(name, "requires_grad", requires_grad)
     return t.requires_grad_()
+
+
+def real_number(name: str, number: Any) -> Any:
+    """`number`, for the function `name`. Raises TypeError where it is complex."""
+    if isinstance(number, complex):
+        raise TypeError(f"{name}: expected a real number, got {number}; use complex(...)")
+    return number
 
 
 def is_device(target: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import errors
+from minigrad import diagnosis
 from minigrad.graph import TensorBase
 
 PLAIN_PARTS = {int, slice, type(None), type(...)}
@@ -88,7 +88,7 @@ def without_empty_ellipsis(index: Any, ndim: int) -> Any:
     """
     if not isinstance(index, tuple) or not has_arrays(index):
         return index
-    if sum(map(errors.width_of, index)) < ndim:
+    if sum(map(diagnosis.width_of, index)) < ndim:
         return index
     return tuple([part for part in index if part is not Ellipsis])
 
@@ -120,7 +120,7 @@ def integers_first(index: Any) -> tuple[tuple[Any, ...], Any]:
         if part is Ellipsis:
             integers.append(part)
         else:
-            integers += [slice(None)] * errors.width_of(part)
+            integers += [slice(None)] * diagnosis.width_of(part)
     if len(others) == len(index):
         return (), index
     return tuple(integers), tuple(others)

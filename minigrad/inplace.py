@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import arguments, array, errors, functional, ops, random
+from minigrad import arguments, array, diagnosis, errors, functional, ops, random
 from minigrad.array import memory_of, to_device, to_numpy
 from minigrad.convert import Conversions
 from minigrad.grad_mode import mode, set_grad_enabled
@@ -179,7 +179,7 @@ class InPlace(Conversions):
                 values = to_device(values, self.device)
             self.write(name, index, self.without_extra_dims(index, values))
         except (ValueError, IndexError, TypeError) as error:
-            raise errors.wrong_assignment(name, self.array, index, values) or error from error
+            raise diagnosis.wrong_assignment(name, self.array, index, values) or error from error
         if is_recorded:
             self.record_change(index, self.as_value_at(index, value))
         return self
@@ -208,7 +208,7 @@ class InPlace(Conversions):
         extra = max(values.ndim - len(target), 0)
         if set(values.shape[:extra]) <= {1}:
             values = values.reshape(values.shape[extra:])
-        if not values.size and errors.broadcast([values.shape, target]) != target:
+        if not values.size and diagnosis.broadcast([values.shape, target]) != target:
             raise ValueError("the values do not fit")
         return values
 
@@ -369,7 +369,7 @@ class InPlace(Conversions):
         """Take over the values of `source`, broadcast to self's shape."""
         errors.check_flag("copy_", "non_blocking", non_blocking)
         shape = tuple(self.values_to_hold("copy_", source).shape)
-        if errors.broadcast([shape, self.array.shape]) != self.array.shape:
+        if diagnosis.broadcast([shape, self.array.shape]) != self.array.shape:
             raise ValueError(
                 f"copy_: expected values that broadcast to {tuple(self.array.shape)}, got shape "
                 f"{shape}; reshape them"

@@ -14,7 +14,7 @@ import strict_device  # noqa: F401  (device="strict")
 from wrong_calls import keywords_of, public_names, working_call, world
 
 import minigrad as mg
-from minigrad import array, byhand, cells, cuda, errors, ops
+from minigrad import array, byhand, cells, cuda, diagnosis, ops
 
 X = mg.ones(2, 3)
 EMPTY = mg.zeros(0, 3)
@@ -930,17 +930,17 @@ def test_nothing_wrong_is_found_where_nothing_is() -> None:
     """The checks answer None, and the caller keeps the error that it has."""
     values = np.ones((2, 3), np.float32)
     flags = np.array([True, False])
-    assert errors.wrong_index("getitem", (flags, -3), (2, 3)) is None
-    assert errors.wrong_index("getitem", (np.array([], int), 2), (2, 3)) is None
-    assert errors.wrong_assignment("setitem", values, 0, np.ones(3)) is None
-    assert errors.shape_can_grow("broadcast_to", [values], {"shape": (4, 2, 3)}) is None
-    assert errors.sizes_agree_elsewhere("stack", [values, values], {}) is None
-    assert errors.sizes_agree_elsewhere("cat", [values, values[:1]], {}) is None
-    assert errors.sizes_of_a_layer("linear", [values, values, np.ones(2)], {}) is None
-    assert errors.sizes_of_a_layer("linear", [values, values], {}) is None
-    assert errors.booleans("bitwise_and", [flags, 1], {}) is None
-    assert errors.floats_for_negative_powers("pow", [np.array([2]), 3], {}) is None
-    assert errors.no_booleans("neg", [values], {}) is None
+    assert diagnosis.wrong_index("getitem", (flags, -3), (2, 3)) is None
+    assert diagnosis.wrong_index("getitem", (np.array([], int), 2), (2, 3)) is None
+    assert diagnosis.wrong_assignment("setitem", values, 0, np.ones(3)) is None
+    assert diagnosis.shape_can_grow("broadcast_to", [values], {"shape": (4, 2, 3)}) is None
+    assert diagnosis.sizes_agree_elsewhere("stack", [values, values], {}) is None
+    assert diagnosis.sizes_agree_elsewhere("cat", [values, values[:1]], {}) is None
+    assert diagnosis.sizes_of_a_layer("linear", [values, values, np.ones(2)], {}) is None
+    assert diagnosis.sizes_of_a_layer("linear", [values, values], {}) is None
+    assert diagnosis.booleans("bitwise_and", [flags, 1], {}) is None
+    assert diagnosis.floats_for_negative_powers("pow", [np.array([2]), 3], {}) is None
+    assert diagnosis.no_booleans("neg", [values], {}) is None
 
 
 def test_an_op_of_a_number_alone_is_computed_by_numpy() -> None:

@@ -1,6 +1,7 @@
 """How tensors come to be, what they turn into, and how they are written to."""
 
 import copy
+import operator
 import pickle
 from typing import Any
 
@@ -305,6 +306,35 @@ def test_what_data_refuses(source: Any, kind: type[Exception], words: str) -> No
     with pytest.raises(kind, match=words):
         x.data = source
     assert x.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "int(t.tensor(2.7))",
+        "int(t.tensor([[-2.7]]))",
+        "int(t.tensor(True))",
+        "int(t.tensor(1e19))",
+        "float(t.tensor([2]))",
+        "complex(t.tensor(1 + 2j))",
+        "complex(t.tensor(0.5))",
+        "operator.index(t.tensor(3, dtype=t.uint8))",
+        "operator.index(t.tensor(True))",
+        "[5, 6][t.tensor(1)]",
+    ],
+)
+def test_a_tensor_is_the_python_number_that_pytorchs_is(call: str) -> None:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    ours, theirs = (eval(call, {"t": t, "operator": operator}) for t in (mg, torch))
+    assert ours == theirs and type(ours) is type(theirs)
+
+
+@pytest.mark.parametrize("kind", [int, float])
+def test_a_complex_number_is_no_real_one(kind: Any) -> None:
+    with pytest.raises(
+        TypeError, match=rf"^{kind.__name__}: expected a real number, got \(1\+2j\)"
+    ):
+        kind(mg.tensor(1 + 2j))
 
 
 def test_new_tensor_has_the_dtype_and_the_device() -> None:
