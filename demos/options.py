@@ -196,7 +196,7 @@ def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Opti
     }
     if given.get("engine") == "torch":
         given.setdefault("out", Path("out/torch"))
-    chosen = Options(**{**given, "names": tuple(given.get("names", ()))})
+    chosen = Options(**{**given, "names": tuple(dict.fromkeys(given.get("names", ())))})
     refuse_what_has_no_use(parser, chosen, given)
     return chosen
 

@@ -352,6 +352,10 @@ def test_a_folder_that_cannot_be_written_to_stops_before_the_first_demo(tmp_path
     assert "expected a folder that can be written to" in done.stderr
 
 
+def test_a_demo_that_is_named_twice_runs_once() -> None:
+    assert parse(["s1", "x1", "s1_gates"], "python -m demos", with_names=True).names == ("s1", "x1")
+
+
 def test_a_wrong_word_stops_the_command() -> None:
     done = python("-m", "demos", "s99")
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.count("\n") == 1
