@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Sequence, Set
 from operator import attrgetter
 from typing import Any
@@ -294,6 +295,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -303,8 +305,9 @@ def grad(
     outputs, inputs: a Tensor or a sequence of them; grad_outputs: the weight of each output, of its
     shape (1 for a scalar). create_graph=True makes the result differentiable in turn. Returns a
     tuple with the shape of each input, None where there is no path and `allow_unused`, zeros there
-    with `materialize_grads`, which also passes over outputs that have no graph. Raises RuntimeError
-    where there is no path or no graph, NotImplementedError with `is_grads_batched`.
+    with `materialize_grads`, which also passes over outputs that have no graph. only_inputs: an old
+    word of PyTorch's, without an effect. Raises RuntimeError where there is no path or no graph,
+    NotImplementedError with `is_grads_batched`.
 
     >>> import minigrad as mg
     >>> x = mg.tensor(3.0, requires_grad=True)
@@ -319,6 +322,12 @@ def grad(
     if errors.as_flag("grad", "is_grads_batched", is_grads_batched):
         raise NotImplementedError(
             "grad: is_grads_batched=True is not supported; call grad once for each of grad_outputs"
+        )
+    if not errors.as_flag("grad", "only_inputs", only_inputs):
+        warnings.warn(
+            "grad: only_inputs=False has no effect; for .grad of all leaves use backward",
+            FutureWarning,
+            stacklevel=2,
         )
     inputs = as_inputs("grad", inputs)
     outputs, cotangents = starting_points(

@@ -587,6 +587,13 @@ x, m = t.tensor([1, 2]), t.tensor([True, False])
 found = [x.masked_fill(m, t.tensor(0.5)), x.masked_fill(m, t.tensor(3.7, dtype=t.float64))]
 found += [m.masked_fill(m, t.tensor(0.0)), x.float().masked_fill(m, leaf(2.0).detach())]
 """,
+    "a penalty of a gradient": """
+x = leaf([1.0, -2.0])
+y = (x**3).sum()
+g = grad(y, x, t.ones_like(y), retain_graph=True, create_graph=True, only_inputs=True)[0]
+((g.norm(2) - 1) ** 2).backward()
+found = [g, x.grad, grad(y, [x], None, None, False, True)[0]]
+""",
 }
 
 
@@ -653,3 +660,10 @@ def test_what_attention_hides_does_not_count_even_where_it_is_nan() -> None:
 def test_every_program_has_a_row_in_the_table() -> None:
     table = Path(__file__).with_name("STRANGERS.md").read_text("utf-8")
     assert set(PROGRAMS) <= set(re.findall(r"`([^`]+)` [|]", table))
+
+
+def test_only_inputs_has_no_effect() -> None:
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.warns(FutureWarning, match="only_inputs=False has no effect; .* use backward"):
+        (g,) = mg.grad((x * x).sum(), x, only_inputs=False)
+    assert g.tolist() == [2, 4]

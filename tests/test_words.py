@@ -115,10 +115,11 @@ c.clone().swapaxes_(1, 2) ; x.detach().sgn_() ; x.true_divide(2, 3) ; x.ravel(0)
 AXIS = """
 x.mean(axis=0) ; t.mean(x, axis=(0, 1), keepdims=True) ; x.std(axis=1) ;
 x.var(axis=0, keepdims=True) ; t.std_mean(x, axis=1) ; t.var_mean(x, axis=0) ; x.logsumexp(axis=1) ;
-x.log_softmax(axis=0) ; x.max(axis=1) ; x.max(axis=1, keepdims=True) ; x.min(axis=0).values ; x.prod(axis=1) ;
-x.amin(axis=0) ; x.cumprod(axis=1) ; x.cummax(axis=0) ; x.cummin(axis=1) ; x.sort(axis=0) ;
-x.argsort(axis=1) ; x.median(axis=1) ; x[:1].squeeze(axis=0) ; x.unsqueeze(axis=1) ; x.sum(axis=0, keepdims=True) ;
-x.mean(axis=0, dim=0) ; x.max(axis=7) ; x.mean(axes=0)
+x.log_softmax(axis=0) ; x.max(axis=1) ; x.max(axis=1, keepdims=True) ; x.min(axis=0).values ;
+x.prod(axis=1) ; x.amin(axis=0) ; x.cumprod(axis=1) ; x.cummax(axis=0) ; x.cummin(axis=1) ;
+x.sort(axis=0) ; x.argsort(axis=1) ; x.median(axis=1) ; x[:1].squeeze(axis=0) ;
+x.unsqueeze(axis=1) ; x.sum(axis=0, keepdims=True) ; x.mean(axis=0, dim=0) ; x.max(axis=7) ;
+x.mean(axes=0)
 """
 RUNNING = """
 t.cummax(x, 0) ; x.cummax(1) ; x.cummax(dim=-1) ; t.cummin(x, dim=1) ; few.cummax(0) ;
