@@ -117,6 +117,12 @@ function origin({ described, scope }) {
   return `<p>${safe(described.origin)}${module}</p>${described.code ? `<pre>${safe(described.code)}</pre>` : ""}`;
 }
 
+// An equation and, in a second column, its derivative: here the panel is narrow, and the derivative goes below.
+const stacked = (formula) => formula.replace(/^ {4} *(\S.*)$/gm, (line, text) => {
+  const columns = text.split(/ {4,}/), first = line.startsWith(" ".repeat(9)) ? [] : [`  ${columns.shift()}`];
+  return [...first, ...columns.length ? [`    ${columns.join("  ")}`] : []].join("\n");
+});
+
 function ofOp(item) {
   const { described: node, scope } = item, rule = data.ops[node.op];
   const settings = Object.entries(node.settings).map(([key, value]) => `${key}=${value}`).join(", ");
@@ -137,7 +143,7 @@ function ofOp(item) {
   });
   const nothing = `<p class="soft">${node.vjps ? "Not yet: press →." : "No gradient comes here."}</p>`;
   const derived = rule.derived ? `<p class="soft">Derived from the rule: ${safe(rule.derived)}</p>` : "";
-  return `<h2>${safe(node.op)} ${soft(settings)}</h2><pre class="formula">${safe(rule.formula)}</pre>${derived}${byHand}` +
+  return `<h2>${safe(node.op)} ${soft(settings)}</h2><pre class="formula">${safe(stacked(rule.formula))}</pre>${derived}${byHand}` +
     part("Made at", origin(item)) + part("Forward", table(forward)) +
     part("Backward: gradient in", table(values.map(([name, v]) => [`∂ ${name}`, gradient(scope, v)]))) +
     part("Backward: gradients out, by the rule below", out.length ? table(out) : nothing) +
