@@ -507,6 +507,7 @@ from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
 from torch.nn.modules.linear import Linear, NonDynamicallyQuantizableLinear
 from torch.nn.modules.rnn import LSTM
 from torch.optim.lr_scheduler import _LRScheduler
+from torch.optim.optimizer import Optimizer
 
 x = torch.zeros(2, dtype=torch.float64)
 print(x.dtype, [x.dtype], f"{x.dtype}", x, type(x.dtype), torch.get_default_dtype())
@@ -556,6 +557,7 @@ print(lstm.__getattr__("bias_hh_l1_reverse").shape, hasattr(lstm, "weight"))
 print(torch.nn.init._calculate_fan_in_and_fan_out(torch.zeros(3, 4, 5)))
 print(isinstance(torch.nn.BatchNorm2d(2), torch.nn.modules.batchnorm._BatchNorm))
 print(isinstance(torch.nn.Conv1d(2, 2, 1), torch.nn.modules.conv._ConvNd))
+print(Optimizer is torch.optim.Optimizer)
 print(issubclass(_LRScheduler, torch.optim.lr_scheduler.LRScheduler))
 print(torch.nn.functional.dropout2d(torch.ones(2, 3), training=False))
 

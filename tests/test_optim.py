@@ -337,6 +337,11 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
         TypeError,
         "^ExponentialLR: gamma: expected a number, got 'half'",
     ),
+    "no step": (
+        lambda p: optim.Optimizer([p], {"lr": 0.1}).step(),
+        NotImplementedError,
+        r"^Optimizer has no step: define `def step\(self, closure=None\)`",
+    ),
     "no rates": (
         lambda p: optim.lr_scheduler.LRScheduler(optim.SGD([p])),
         NotImplementedError,

@@ -1,5 +1,6 @@
 """Optimizers, schedulers and clipping against PyTorch, step for step."""
 
+import copy
 import math
 from typing import Any
 
@@ -308,6 +309,60 @@ def test_a_schedule_of_a_users_own() -> None:
     mine.load_state_dict(states[0])
     resumed.load_state_dict(states[1])
     assert resumed.last_epoch == 6 and resumed.get_last_lr() == [0.4]
+
+
+def lion(library: Any, base: Any) -> Any:
+    """An optimizer of a user's own, as it is written for PyTorch    (Chen et al. 2023)."""
+
+    class Lion(base):  # type: ignore[misc]
+        def __init__(self, params: Any, lr: float = 1e-3, mode: str = "sign"):
+            super().__init__(params, {"lr": lr, "betas": (0.9, 0.99), "mode": mode})
+
+        def __setstate__(self, state: Any) -> None:
+            super().__setstate__(state)
+
+        def step(self, closure: Any = None) -> Any:
+            loss = None if closure is None else closure()
+            with library.no_grad():
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        self.move(group, p)
+            return loss
+
+        def move(self, group: Any, p: Any) -> None:
+            state = self.state[p]
+            if len(state) == 0:
+                state.update(step=0, exp_avg=library.zeros_like(p))
+            state["step"] += 1
+            m, (beta1, beta2) = state["exp_avg"], group["betas"]
+            p.add_(library.sign(m * beta1 + p.grad * (1 - beta1)), alpha=-group["lr"])
+            m.mul_(beta2).add_(p.grad, alpha=1 - beta2)
+
+    return Lion
+
+
+def test_an_optimizer_of_a_users_own() -> None:
+    ours, theirs = parameters((3, 2), (4,))
+    Mine, His = lion(mg, optim.Optimizer), lion(torch, torch.optim.Optimizer)
+    mine, his = Mine(ours, lr=0.1), His(theirs, lr=0.1)
+    for step in range(3):
+        set_gradients(ours, theirs, step)
+        assert mine.step(lambda: 3.0) == his.step(lambda: 3.0)
+        same(ours, theirs)
+    assert repr(mine) == repr(his)
+    saved = mine.state_dict()
+    assert list(saved["state"][0]) == list(his.state_dict()["state"][0]) == ["step", "exp_avg"]
+    again = copy.copy(Mine(ours))
+    again.load_state_dict(saved)
+    set_gradients(ours, theirs, 3)
+    again.step()
+    his.step()
+    same(ours, theirs)
+    assert again.param_groups[0]["mode"] == "sign"
+    assert saved["state"][0]["step"] == 3  # a copy, which later steps leave alone
+    np.testing.assert_array_equal(
+        mine.state[ours[0]]["exp_avg"].numpy(), saved["state"][0]["exp_avg"].numpy()
+    )
 
 
 @pytest.mark.parametrize("name", [*SETTINGS, "LBFGS"])

@@ -81,6 +81,7 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.nn.utils.rnn": [nn.utils.rnn],
     "torch.onnx": [],
     "torch.optim": [nn.optim],
+    "torch.optim.optimizer": [nn.optim.optimizer],
     "torch.optim.lr_scheduler": [lr_scheduler, old.schedulers],
     "torch.random": [random],
     "torch.serialization": [serialization],

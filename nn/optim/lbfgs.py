@@ -24,6 +24,8 @@ class LBFGS(Optimizer):
     NotImplementedError for line_search_fn="strong_wolfe".
     """
 
+    update = None  # type: ignore[assignment]  # a step is one of all parameters together
+
     def __init__(
         self,
         params: Params,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from copy import copy
+from copy import copy, deepcopy
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
@@ -35,7 +36,8 @@ class Optimizer:
 
     A subclass names in `state_names` the arrays that it keeps, and says in `update` what one step
     does to one parameter: `update(xp, p, g, *state, t=step, **settings)` returns the next p and the
-    next state, and writes to none of them.
+    next state, and writes to none of them. One without `update`, as it is written for PyTorch,
+    defines `step`: what its settings and its state are is its own affair.
 
     params: an iterable of parameters, or of groups. defaults: the settings of a group that names
     none.
@@ -51,7 +53,7 @@ class Optimizer:
             raise TypeError(f"Optimizer: defaults: expected a dict of settings, got {got}")
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self.is_mid_step = False  # also after a step that a Ctrl-C or an error ended
         for group in checks.as_groups(type(self).__name__, params):
             self.add_param_group(group)
@@ -75,7 +77,7 @@ class Optimizer:
         they, or the parameters, are wrong.
         """
         name = type(self).__name__
-        for key in self.defaults:
+        for key in self.defaults if has_update(self) else ():
             group[key] = checks.as_setting(name, key, group[key])
         checks.check_params(name, group["params"], set(self.parameters()))
 
@@ -116,6 +118,10 @@ class Optimizer:
         counts have advanced. Raises ValueError where a parameter is read-only, or its gradient has
         another shape. A step that a Ctrl-C ends is half done: `state_dict` then refuses.
         """
+        if not has_update(self):
+            raise NotImplementedError(
+                f"{type(self).__name__} has no step: define `def step(self, closure=None)`"
+            )
         self.check_held_settings()
         loss = None
         if closure is not None:
@@ -217,6 +223,10 @@ class Optimizer:
             )
         return self.snapshot()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the attributes of a pickled optimizer; a subclass may add to them, as in PyTorch."""
+        vars(self).update(state)
+
     def snapshot(self) -> dict[str, Any]:
         """The state as it is, also in the middle of a step, which it then says: for going back."""
         index_of = {p: i for i, p in enumerate(self.parameters())}
@@ -225,8 +235,7 @@ class Optimizer:
             groups.append({**group, "params": [index_of[p] for p in group["params"]]})
         states = {}
         for p, state in self.state.items():
-            arrays = {key: Tensor(value.copy()) for key, value in state.items() if key != "step"}
-            states[index_of[p]] = {"step": state["step"], **arrays}
+            states[index_of[p]] = {key: saved_value(value) for key, value in state.items()}
         found = {"state": states, "param_groups": groups}
         return {**found, "is_mid_step": True} if self.is_mid_step else found
 
@@ -242,7 +251,7 @@ class Optimizer:
         checks.check_group_sizes(name, self.param_groups, saved_groups)
         other = copy(self)  # takes everything first, so that a refusal changes nothing
         other.param_groups = []
-        other.state = {}
+        other.state = defaultdict(dict)
         for group, saved in zip(self.param_groups, saved_groups, strict=True):
             checks.check_saved_settings(name, self.defaults, saved)
             other.add_param_group({**saved, "params": group["params"]})
@@ -258,12 +267,33 @@ class Optimizer:
         owners = [(p, group) for group in self.param_groups for p in group["params"]]
         checks.check_saved_index(type(self).__name__, index, len(owners))
         p, group = owners[index]
+        if not has_update(self):
+            self.state[p] = {key: loaded_value(value, p) for key, value in saved.items()}
+            return
         names = [n for n in self.state_names if self.initial_value(n, group) is not None]
         checks.check_saved_state(type(self).__name__, index, p, saved, names)
         state = {"step": int(saved["step"])}
         for key in names:
             state[key] = as_tensor(saved[key]).to(p).array.copy()
         self.state[p] = state
+
+
+def has_update(optimizer: Optimizer) -> bool:
+    """Whether the library makes the steps; else the optimizer is a user's, with its own `step`."""
+    return hasattr(type(optimizer), "update")
+
+
+def saved_value(value: Any) -> Any:
+    """A copy of what is kept for a parameter, arrays as tensors."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return Tensor(value.copy()) if type(value) in NAMESPACES else deepcopy(value)
+
+
+def loaded_value(value: Any, p: Tensor) -> Any:
+    """A copy of a saved value, floats in the dtype of the parameter and on its device."""
+    is_like_p = isinstance(value, Tensor) and value.ndim > 0 and value.dtype.kind == "f"
+    return value.detach().to(p).clone() if is_like_p else saved_value(value)
 
 
 def parts_of(group: dict[str, Any]) -> list[Part]:
