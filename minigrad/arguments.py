@@ -27,12 +27,12 @@ from minigrad.array import (
     strided,
     to_device,
 )
+from minigrad.call import NUMPY_NAMES
 from minigrad.errors import Function
 from minigrad.graph import TensorBase
 from minigrad.ops.reduction import Dim
 
 BOOL = np.dtype(bool)
-NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
 MOST_ELEMENTS = 2**40  # of a tensor; 4 terabytes of float32
 
 if TYPE_CHECKING:

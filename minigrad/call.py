@@ -63,13 +63,8 @@ def by_position(parameters: list[inspect.Parameter]) -> list[inspect.Parameter]:
     return [p.replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD) for p in parameters]
 
 
-FOREIGN_NAMES = {  # NumPy's and PyTorch's for ours
-    "axis": "dim",
-    "keepdims": "keepdim",
-    "axis0": "dim0",
-    "axis1": "dim1",
-    "size": "shape",
-}
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}  # for ours
+FOREIGN_NAMES = {**NUMPY_NAMES, "axis0": "dim0", "axis1": "dim1", "size": "shape"}
 PLACES = {"input": 0, "other": 1, "exponent": 1}  # PyTorch's names of the first and second array
 UNSUPPORTED = {"out", "dtype", "rounding_mode", "memory_format"}  # accepted where they are None
 

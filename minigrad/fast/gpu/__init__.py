@@ -7,7 +7,7 @@ who meets it:
 - Of places named twice in x[i] += g one wins: `add_at` in minigrad.array adds by atomic additions.
 - float(x), a mask as an index and nonzero wait: none is in a training step; a test counts them.
 - A reduction gives an array, also of 0-d, on a CPU a number: rules take both.
-- Arrays of the host are no operands: minigrad.errors names both devices, and .to(...).
+- Arrays of the host are no operands: minigrad.diagnosis names both devices, and .to(...).
 - An array is no index of a list and no range: Tensor.__index__ brings it to the host.
 - np.asarray(x) is refused: `to_numpy` in minigrad.array is the way to the host.
 - Generator lacks normal, permutation and shuffle: minigrad.random draws on the host; dropout.cu
