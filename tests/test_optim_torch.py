@@ -149,6 +149,7 @@ def test_closure() -> None:
         {},
         {"lr": 0.5, "max_iter": 5},
         {"lr": 0.8, "history_size": 2, "max_iter": 7},
+        {"lr": 0.1, "history_size": 1, "max_iter": 1},
         {"max_iter": 4, "max_eval": 3},
         {"tolerance_grad": 1.0},
         {"lr": 0.1, "tolerance_change": 0.05},
@@ -197,6 +198,11 @@ def test_what_lbfgs_refuses() -> None:
         ours[0].grad = mg.tensor([math.nan, 1.0], dtype=mg.float64)
         return mg.tensor(1.0)
 
+    for count in ("max_iter", "history_size"):
+        changed = optim.LBFGS(ours)
+        changed.param_groups[0][count] = 0
+        with pytest.raises(ValueError, match=f"^LBFGS: expected {count} of at least 1, got 0"):
+            changed.step(broken)
     before = ours[0].tolist()
     with pytest.raises(FloatingPointError, match="^LBFGS: the gradient of parameter 0"):
         optimizer.step(broken)
