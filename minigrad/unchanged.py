@@ -21,12 +21,15 @@ TRANSPARENT = (type(None), Number, str, slice, type(...), np.dtype, Namespace)
 
 
 def check_unchanged(node: Node, needs: list[bool], create_graph: bool) -> None:
-    """Raise RuntimeError where an array that the pullback reads was changed in place."""
+    """Raise RuntimeError where an array that the pullback reads was changed in place.
+
+    With `create_graph` the rule runs again on the arguments, and makes its values anew.
+    """
     for a in node.args:
         if isinstance(a, TensorBase) and a.version[0] > node.birth:
             if reads(node, needs, create_graph, a.version):
                 raise RuntimeError(errors.CHANGED.format(node.op.__name__, "argument"))
-    for version in node.value_versions:
+    for version in () if create_graph else node.value_versions:
         if version[0] > node.birth and reads(node, needs, create_graph, version):
             raise RuntimeError(errors.CHANGED.format(node.op.__name__, "value"))
 

@@ -594,6 +594,31 @@ g = grad(y, x, t.ones_like(y), retain_graph=True, create_graph=True, only_inputs
 ((g.norm(2) - 1) ** 2).backward()
 found = [g, x.grad, grad(y, [x], None, None, False, True)[0]]
 """,
+    "a penalty through changes in place": """
+layers = [nn.Linear(3, 4), nn.LeakyReLU(0.2, inplace=True), nn.Linear(4, 2), nn.ELU(inplace=True)]
+m, x = filled(nn.Sequential(*layers, nn.Linear(2, 1))), leaf([[0.3, -1.0, 2.0], [1.0, 0.5, -0.7]])
+g = grad(m(x).sum(), x, create_graph=True)[0]
+((g.norm(2, dim=1) - 1) ** 2).mean().backward()
+found = [g, x.grad, m[0].weight.grad, m[2].weight.grad, m[2].bias.grad, m[4].weight.grad]
+""",
+    "a weight as length and direction": """
+norm = nn.utils.weight_norm
+m = nn.Sequential(norm(nn.Conv1d(2, 3, 2)), nn.Flatten(), norm(nn.Linear(6, 2), dim=None))
+r = norm(norm(nn.LSTM(1, 2, batch_first=True), "weight_hh_l0"), "bias_ih_l0")
+found = []
+for layers in (filled(m), filled(r)):
+    names = [name for name, _ in layers.named_parameters()]
+    o = optim.SGD(layers.parameters(), lr=0.1)
+    for _ in range(3):
+        x = a(2, 2, 3) if layers is m else a(2, 3, 1)
+        y = layers(x)[0]
+        o.zero_grad()
+        (y**2).mean().backward()
+        o.step()
+    found += [y, *[layers.get_parameter(name) for name in sorted(names)]]
+back = nn.utils.remove_weight_norm(m[0])
+found += [m(a(2, 2, 3)), back.weight, *[back.state_dict()[key] for key in ("bias", "weight")]]
+""",
 }
 
 
@@ -628,6 +653,7 @@ def outcome(library: Any, module: Any, data: Any, gradient: Any, func: Any, prog
 
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:.*dropout:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*weight_norm. is deprecated:FutureWarning")
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_a_program_after_a_report(program: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
@@ -667,3 +693,17 @@ def test_only_inputs_has_no_effect() -> None:
     with pytest.warns(FutureWarning, match="only_inputs=False has no effect; .* use backward"):
         (g,) = mg.grad((x * x).sum(), x, only_inputs=False)
     assert g.tolist() == [2, 4]
+
+
+def test_weight_norm_says_what_it_cannot_change() -> None:
+    layer = nn.utils.weight_norm(nn.Linear(3, 2))
+    with pytest.raises(ValueError, match=r"weight_norm: .*, got 'weight'; Linear has \['bias', "):
+        nn.utils.weight_norm(layer)
+    with pytest.raises(IndexError, match="weight_norm: dim: index 2 is out of range"):
+        nn.utils.weight_norm(nn.Linear(3, 2), dim=2)
+    with pytest.raises(TypeError, match="weight_norm: expected a module, got"):
+        nn.utils.weight_norm(layer.bias)  # type: ignore[type-var]
+    nn.utils.remove_weight_norm(layer)
+    assert sorted(layer.state_dict()) == ["bias", "weight"]
+    with pytest.raises(ValueError, match="remove_weight_norm: .*, got 'weight' of Linear"):
+        nn.utils.remove_weight_norm(layer)

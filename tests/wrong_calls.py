@@ -300,6 +300,8 @@ saved_checkpoint, model=module: io.load_checkpoint
 
 [param], 1.0: utils.clip_grad_norm_ utils.clip_grad_value_
 [param]: utils.parameters_to_vector
+nn.Linear(2, 3): utils.weight_norm
+nn.utils.weight_norm(nn.Linear(2, 3)): utils.remove_weight_norm
 flat, [param]: utils.vector_to_parameters
 [v, v]: rnn.pad_sequence rnn.pack_sequence
 flat, ones: rnn.PackedSequence

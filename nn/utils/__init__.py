@@ -1,4 +1,4 @@
-"""Gradient clipping, and in `nn.utils.rnn` padding."""
+"""Gradient clipping, weight_norm, and in `nn.utils.rnn` padding."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from minigrad.faster import choose, versions_of
 
 from ..arguments import as_list, as_number, check_flags, check_tensor
 from . import rnn
+from .weight_normalization import remove_weight_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm_",
     "clip_grad_value_",
     "parameters_to_vector",
+    "remove_weight_norm",
     "rnn",
     "vector_to_parameters",
+    "weight_norm",
 ]
 
 
