@@ -31,9 +31,12 @@ def test_the_first_bad_step_is_named():
 
 
 def test_what_is_not_finite_has_no_range():
-    assert in_short({"nan": 2}) == ""
-    assert in_short({"min": "1", "max": "1"}) == "1"
-    assert in_short({"min": "1", "max": "2"}) == "1 … 2"
+    assert in_short([{"nan": 2}]) == ""
+    assert in_short([{"min": "1", "max": "1"}]) == "1"
+    assert in_short([{"min": "1", "max": "2"}]) == "1 … 2"
+    assert (
+        in_short([{"min": "-3", "max": "9"}, {"nan": 2}, {"min": "-10", "max": "1"}]) == "-10 … 9"
+    )
 
 
 def test_an_unknown_op_has_no_derivative():
@@ -68,12 +71,12 @@ def test_the_text_and_drawing_show_an_argument_that_is_no_tensor():
     assert "3.0" not in page.dot().split("->", 1)[1]
 
 
-def test_of_an_op_the_first_value_that_is_read_is_drawn():
+def test_of_an_op_the_values_that_are_read_are_shown():
     _, (_, last_cell) = nn.LSTM(3, 4)(mg.zeros(5, 2, 3))
     page = explain(last_cell.sum())
     number = [node["op"] for node in page.nodes].index("lstm")
     assert page.nodes[number]["outs"][0] is None
-    assert page.first_value(number)["shape"] == str((2, 4))
+    assert [value["shape"] for value in page.values_of(number)] == [str((2, 4))]
 
 
 def test_a_second_value_that_is_not_finite_is_the_one_named():
