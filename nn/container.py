@@ -304,6 +304,27 @@ class ParameterDict(ByName[Parameter]):
         check_registration("__setitem__", self, key, param, Parameter)
         setattr(self, key, param)
 
+    def get(self, key: str, default: Any = None) -> Any:
+        """The parameter of that name, or `default`."""
+        return self[key] if key in self else default
+
+    def setdefault(self, key: str, default: Any = None) -> Parameter:
+        """The parameter of that name, which `default` becomes where there is none."""
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def popitem(self) -> tuple[str, Parameter]:
+        """Take out the last parameter, and return it with its name."""
+        if not len(self):
+            raise KeyError("ParameterDict.popitem: expected at least one parameter, got none")
+        key = list(self)[-1]
+        return key, self.pop(key)
+
+    def copy(self) -> ParameterDict:
+        """Another one with the same parameters."""
+        return ParameterDict(self)
+
     def extra_repr(self) -> str:
         return printing.parameter_lines(self)
 

@@ -33,7 +33,14 @@ def used_as_a_dict_of_parameters(n: Any, ones: Any) -> list[Any]:
     held["b"] = n.Parameter(ones(3))
     held.update({"c": n.Parameter(ones(1))})
     said = [list(held.keys()), "b" in held, tuple(held["b"].shape), len(held)]
-    return [*said, list(held.state_dict()), "c" in repr(held)]
+    said += [list(held.state_dict()), "c" in repr(held)]
+    said += [held.get("a") is held["a"], held.get("z"), held.get("z", 3)]
+    said += [held.setdefault("a", ones(9)).shape, held.setdefault("d", ones(4)) is held["d"]]
+    other = held.copy()
+    said += [list(other), other["a"] is held["a"], held.popitem()[0], list(held), len(other)]
+    with pytest.raises(KeyError, match="ParameterDict.popitem: expected|dictionary is empty"):
+        n.ParameterDict().popitem()
+    return said
 
 
 def test_module_dicts_are_pytorchs() -> None:

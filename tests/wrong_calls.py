@@ -360,6 +360,9 @@ nn.Parameter(x): ParameterList.append
 [nn.Parameter(x)]: ParameterList.extend ParameterList.__iadd__
 "a", nn.Parameter(x): ParameterDict.__setitem__
 {"b": nn.Parameter(x)}: ParameterDict.update
+"a": ParameterDict.get
+"b", nn.Parameter(x): ParameterDict.setdefault
+: ParameterDict.copy ParameterDict.popitem
 
 3, 4, 5: nn.AdditiveAttention nn.Bilinear
 3: nn.AttentionPooling nn.BatchNorm1d nn.BatchNorm2d nn.LayerNorm
