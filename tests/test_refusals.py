@@ -990,7 +990,9 @@ def test_an_extension_is_called_with_the_backend_that_is_opened(
     assert array.DEVICE_OF == {np.ndarray: "cuda"}
 
 
-INTEGERS_TOO = "create_graph retain_graph allow_unused is_grads_batched materialize_grads".split()
+INTEGERS_TOO = """
+    create_graph retain_graph only_inputs allow_unused is_grads_batched materialize_grads
+""".split()
 
 
 def flags_of_words() -> list[tuple[str, str]]:
