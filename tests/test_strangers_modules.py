@@ -97,6 +97,8 @@ utils.clip_grad_norm_: parameters=[leaf], max_norm=0.5
 utils.clip_grad_value_: parameters=[leaf], clip_value=0.5
 utils.parameters_to_vector: parameters=[leaf]
 utils.vector_to_parameters: vec=v[:2], parameters=[leaf]
+utils.weight_norm: module=nn.Linear(3, 2)
+utils.remove_weight_norm: module=nn.utils.weight_norm(nn.Linear(3, 2))
 rnn.invert_permutation: permutation=t.tensor([1, 0, 2])
 rnn.pack_padded_sequence: input=image[0], lengths=[2, 2, 1, 1]
 rnn.pack_sequence: sequences=[x, y[:1]]
