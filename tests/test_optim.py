@@ -217,7 +217,7 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
     "amsgrad": (
         lambda p: optim.Adam([p], amsgrad=True),
         NotImplementedError,
-        "^Adam: amsgrad=True is not supported; use AdamW",
+        "^Adam: amsgrad=True is not supported; leave it out, or use RMSprop",
     ),
     "fused": (
         lambda p: optim.AdamW([p], fused=True),

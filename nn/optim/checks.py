@@ -20,7 +20,7 @@ from ..arguments import as_list, as_number, as_tensors, check_state
 from ..state import as_array
 
 WAYS_OUT = {
-    "amsgrad": "use AdamW or RMSprop",
+    "amsgrad": "leave it out, or use RMSprop",
     "foreach": "leave it out, every step updates all parameters in the fastest way there is",
     "fused": "leave it out, every step updates all parameters in the fastest way there is",
     "capturable": "leave it out, a step never waits for a GPU",
