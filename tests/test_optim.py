@@ -327,6 +327,11 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
         NotImplementedError,
         "^StepLR: last_epoch=3 is not supported; .* load_state_dict",
     ),
+    "state": (
+        lambda p: optim.lr_scheduler.StepLR(optim.SGD([p]), 2).load_state_dict([1]),
+        TypeError,
+        "^StepLR: load_state_dict: expected a dict, got a list; pass what state_dict",
+    ),
     "step_size": (
         lambda p: optim.lr_scheduler.StepLR(optim.SGD([p]), 0),
         ValueError,
