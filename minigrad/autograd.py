@@ -292,7 +292,10 @@ def in_dtypes_with_dims(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any]
     So that tensor(0.5, dtype=float64) does not widen a float32 vector, nor an integer an int32 one,
     as in PyTorch. None where no dtype changes.
     """
-    if () not in [getattr(a, "shape", None) for a in arrays]:
+    for a in arrays:
+        if type(a) in NAMESPACES and a.ndim == 0:
+            break
+    else:
         return None
     wanted: dict[bool, Any] = {}  # the dtype of the floats, and that of the integers
     for a in arrays:
