@@ -50,8 +50,8 @@ def weight_norm(module: Layer, name: str = "weight", dim: int | None = 0) -> Lay
             f"weight_norm: expected the name of a parameter, got {name!r}; "
             f"{type(module).__name__} has {[key for key, _ in module.named_parameters()]}"
         )
-    if dim is not None:
-        dim = None if dim == -1 else as_place("weight_norm: dim", dim, w.ndim)
+    is_whole = dim is None or (isinstance(dim, int) and dim == -1)
+    dim = None if is_whole else as_place("weight_norm: dim", dim, w.ndim)
     hook = WeightNorm(name, dim)
     delattr(module, name)
     module.register_parameter(f"{name}_g", Parameter(hook.length(w.detach())))
