@@ -912,6 +912,24 @@ def test_complex_numbers_have_no_order(name: str) -> None:
         call(torch)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_no_gradient_goes_through_unique_and_none_is_left_out_in_silence(
+    create_graph: bool,
+) -> None:
+    x = mg.tensor([2.0, 1.0, 2.0], requires_grad=True)
+    values, counts = mg.unique(x, return_counts=True)
+    assert (values.tolist(), counts.tolist()) == ([1.0, 2.0], [1, 2])
+    assert values.requires_grad and not counts.requires_grad
+    loss = (values.sum() * x).sum()
+    with pytest.raises(NotImplementedError, match=r"^unique: .* use unique\(x\.detach\(\)\)"):
+        mg.grad(loss, x, create_graph=create_graph)
+    assert not mg.unique(x.detach()).requires_grad
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    theirs = torch.tensor([2.0, 1.0, 2.0], requires_grad=True)
+    with pytest.raises(NotImplementedError):
+        torch.unique(theirs).sum().backward()
+
+
 def test_a_complex_bound_is_refused_also_in_a_tensor() -> None:
     with pytest.raises(TypeError, match=r"^clamp: expected real numbers, got complex128\(1,\);"):
         X.clamp(max=mg.tensor([1j]))

@@ -22,6 +22,7 @@ from minigrad.arguments import (
     with_numpy_names,
 )
 from minigrad.array import to_numpy
+from minigrad.autograd import differentiable
 from minigrad.errors import check_flag
 from minigrad.functional.picking import pick_along
 from minigrad.functional.reduction import ValuesAndIndices
@@ -182,7 +183,7 @@ def unique(
     """The different elements, or the different slices along `dim`, in order.
 
     With the options also, in this order: for each element which one it is, and how many there are
-    of each.
+    of each. backward raises NotImplementedError where it would have to go through the elements.
     """
     x = as_ordered("unique", input)
     check_flag("unique", "sorted", sorted)
@@ -199,7 +200,28 @@ def unique(
     if return_counts:
         found.append(counts)
     tensors = [TensorBase.tensor_class(placed_like(x, part)) for part in found]
+    if x.requires_grad:
+        tensors[0] = without_gradient("unique", x, tensors[0])
     return tuple(tensors) if len(tensors) > 1 else tensors[0]
+
+
+def without_gradient(name: str, x: Tensor, values: Tensor) -> Any:
+    """`values`, computed from x, as part of the graph, so that backward refuses to go through.
+
+    A gradient that was left out in silence would be a wrong one.
+    """
+
+    def refuse(g: Any) -> Any:
+        raise NotImplementedError(
+            f"{name}: expected no gradient through its values, which have none in PyTorch either; "
+            f"use {name}(x.detach())"
+        )
+
+    def rule(xp: Any, x: Any) -> Any:
+        return values.array, (refuse,)
+
+    rule.__name__ = name
+    return differentiable(rule)(x)
 
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Any:
