@@ -28,6 +28,13 @@ OPTIMIZERS: list[Any] = [
 gradients = arrays(np.float64, 4, elements=st.floats(-100, 100).filter(lambda v: abs(v) > 1e-3))
 
 
+def sequence_of(params: Any, count: int, milestones: list[int]) -> Any:
+    """As many schedules, one after the other."""
+    optimizer = optim.SGD(params)
+    parts = [optim.lr_scheduler.StepLR(optimizer, 2) for _ in range(count)]
+    return optim.lr_scheduler.SequentialLR(optimizer, parts, milestones)
+
+
 class WrongRates(optim.lr_scheduler.LRScheduler):
     """A schedule with more rates than there are groups."""
 
@@ -307,6 +314,75 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
         ValueError,
         "^SGD: nesterov: expected dampening=0, got 0.1",
     ),
+    "OneCycleLR without steps": (
+        lambda p: optim.lr_scheduler.OneCycleLR(optim.SGD([p]), 0.1, epochs=3),
+        ValueError,
+        "^OneCycleLR: expected total_steps, or epochs and steps_per_epoch, got epochs=3, ",
+    ),
+    "OneCycleLR without momentum": (
+        lambda p: optim.lr_scheduler.OneCycleLR(optim.Adagrad([p]), 0.1, 5),
+        ValueError,
+        "^OneCycleLR: expected an optimizer with momentum or betas, got Adagrad; use cycle_mom",
+    ),
+    "OneCycleLR of another number of groups": (
+        lambda p: optim.lr_scheduler.OneCycleLR(optim.SGD([p]), [0.1, 0.2], 5),
+        ValueError,
+        "^OneCycleLR: max_lr: expected one for each of 1 groups, got 2",
+    ),
+    "OneCycleLR divided by 0": (
+        lambda p: optim.lr_scheduler.OneCycleLR(optim.SGD([p]), 0.1, 5, div_factor=0),
+        ValueError,
+        "^OneCycleLR: div_factor: expected a number other than 0, got 0",
+    ),
+    "OneCycleLR with a rise in no share": (
+        lambda p: optim.lr_scheduler.OneCycleLR(optim.SGD([p]), 0.1, 10, pct_start=True),
+        TypeError,
+        "^OneCycleLR: pct_start: expected a float between 0 and 1, got True",
+    ),
+    "OneCycleLR without a rise": (
+        lambda p: optim.lr_scheduler.OneCycleLR(optim.SGD([p]), 0.1, 10, pct_start=0.1),
+        ValueError,
+        "^OneCycleLR: pct_start: expected a phase of some length, got none at step 0 of 10;",
+    ),
+    "restarts at a time before": (
+        lambda p: optim.lr_scheduler.CosineAnnealingWarmRestarts(optim.SGD([p]), 2).step(-1),
+        ValueError,
+        "^CosineAnnealingWarmRestarts: step: epoch: expected at least 0, got -1",
+    ),
+    "a sequence of one with a milestone": (
+        lambda p: sequence_of([p], 1, [3]),
+        ValueError,
+        "^SequentialLR: milestones: expected 0, one between two of the schedulers, got 1",
+    ),
+    "a sequence of none": (
+        lambda p: sequence_of([p], 0, []),
+        ValueError,
+        "^SequentialLR: schedulers: expected at least one, got none",
+    ),
+    "a sequence of another optimizer's": (
+        lambda p: optim.lr_scheduler.SequentialLR(
+            optim.SGD([p]), [optim.lr_scheduler.StepLR(optim.SGD([p]), 2)], []
+        ),
+        ValueError,
+        "^SequentialLR: schedulers: expected all to be of one optimizer, got StepLR of another",
+    ),
+    "a chain with a metric": (
+        lambda p: optim.lr_scheduler.ChainedScheduler(
+            [optim.lr_scheduler.ReduceLROnPlateau(optim.SGD([p]))]
+        ),
+        ValueError,
+        "^ChainedScheduler: schedulers: expected schedules whose step takes nothing, got Reduce",
+    ),
+    "a chain of no schedule": (
+        lambda p: optim.lr_scheduler.ChainedScheduler([p]),
+        TypeError,
+        "^ChainedScheduler: schedulers: expected schedules of nn.optim.lr_scheduler, got ",
+    ),
+    "a sequence's state without parts": (
+        lambda p: sequence_of([p], 2, [3]).load_state_dict({"last_epoch": 1}),
+        ValueError,
+        "^SequentialLR: load_state_dict: schedulers: expected 2 states, got None",
+    ),
     "LinearLR": (
         lambda p: optim.lr_scheduler.LinearLR(optim.SGD([p]), start_factor=0.0),
         ValueError,
@@ -489,3 +565,34 @@ def test_a_setting_that_changes_later_gets_its_state() -> None:
     optimizer.param_groups[0]["momentum"] = 0.9
     trained(optimizer, p, 2, 2)
     assert set(optimizer.state[p]) == {"step", "momentum_buffer"}
+
+
+def test_a_sequence_whose_state_does_not_fit_is_as_it_was() -> None:
+    scheduler = sequence_of([nn.Parameter([1.0])], 2, [3])
+    for _ in range(4):
+        scheduler.step()
+    before = scheduler.state_dict()
+    other = sequence_of([nn.Parameter([1.0])], 2, [3]).state_dict()
+    other["schedulers"][1]["gamma"] = "half"
+    with pytest.raises(ValueError, match="^StepLR: load_state_dict: gamma: expected numbers"):
+        scheduler.load_state_dict(other)
+    assert scheduler.state_dict() == before
+
+
+def test_a_chain_and_a_sequence_may_begin_later() -> None:
+    """Inside a sequence: PyTorch refuses to begin them after another one."""
+    p = nn.Parameter([1.0])
+    optimizer = optim.SGD([p], lr=0.8)
+    step = optim.lr_scheduler.StepLR
+    chain = optim.lr_scheduler.ChainedScheduler([step(optimizer, 2, 0.5), step(optimizer, 3, 0.1)])
+    inner = optim.lr_scheduler.SequentialLR(
+        optimizer, [step(optimizer, 1, 0.5), step(optimizer, 5)], [2]
+    )
+    whole = optim.lr_scheduler.SequentialLR(
+        optimizer, [optim.lr_scheduler.ConstantLR(optimizer, 0.25), chain, inner], [2, 5]
+    )
+    rates = []
+    for _ in range(8):
+        rates += whole.get_last_lr()
+        whole.step()
+    assert rates == pytest.approx([0.2, 0.2, 0.8, 0.8, 0.4, 0.8, 0.4, 0.8])

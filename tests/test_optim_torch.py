@@ -246,6 +246,13 @@ SCHEDULES = [
     ("ConstantLR", {"factor": 0.5, "total_iters": 3}),
     ("PolynomialLR", {}),
     ("PolynomialLR", {"total_iters": 7, "power": 2.0}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 3}),
+    ("CosineAnnealingWarmRestarts", {"T_0": 2, "T_mult": 2, "eta_min": 0.01}),
+    ("OneCycleLR", {"max_lr": 0.4, "total_steps": 15}),
+    ("OneCycleLR", {"max_lr": [0.4, 0.2], "epochs": 5, "steps_per_epoch": 3, "div_factor": 10.0}),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 14, "three_phase": True, "pct_start": 0.4}),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 20, "anneal_strategy": "linear"}),
+    ("OneCycleLR", {"max_lr": 1.0, "total_steps": 20, "cycle_momentum": False}),
 ]
 
 
@@ -272,6 +279,108 @@ def schedules(chosen: list[tuple[str, dict[str, Any]]], steps: int) -> None:
 @pytest.mark.parametrize(("name", "settings"), SCHEDULES)
 def test_schedule(name: str, settings: dict[str, Any]) -> None:
     schedules([(name, settings)], 14)
+
+
+@pytest.mark.parametrize("method", ["SGD", "Adam"])
+@pytest.mark.parametrize("three_phase", [False, True])
+def test_one_cycle_moves_momentum(method: str, three_phase: bool) -> None:
+    ours, theirs = parameters((2,))
+    pairs = ((optim, ours), (torch.optim, theirs))
+    mine, his = (getattr(lib, method)(p, lr=0.1) for lib, p in pairs)
+    settings = {"max_lr": 0.5, "total_steps": 9, "max_momentum": 0.9, "three_phase": three_phase}
+    my = optim.lr_scheduler.OneCycleLR(mine, **settings)
+    its = torch.optim.lr_scheduler.OneCycleLR(his, **settings)
+    for _ in range(9):
+        for word in ("momentum", "betas"):
+            if word in his.defaults:
+                now, expected = mine.param_groups[0][word], his.param_groups[0][word]
+                assert now == pytest.approx(expected, abs=1e-15)
+        his.step()
+        my.step()
+        its.step()
+    with pytest.raises(ValueError, match=r"^OneCycleLR: step: expected at most 9 steps, got 10;"):
+        my.step()
+    with pytest.raises(ValueError, match="Tried to step 10 times"):
+        its.step()
+
+
+def test_restarts_go_to_parts_of_an_epoch() -> None:
+    ours, theirs = parameters((2,))
+    mine, his = optim.SGD(ours, lr=0.1), torch.optim.SGD(theirs, lr=0.1)
+    settings = {"T_0": 2, "T_mult": 3, "eta_min": 0.001}
+    my = optim.lr_scheduler.CosineAnnealingWarmRestarts(mine, **settings)
+    its = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(his, **settings)
+    his.step()
+    for epoch in [0, 0.25, 1.75, None, 2, 2.5, 7.5, 8, None, 9.125, 1, None, None, 26, None]:
+        my.step(epoch)
+        its.step(epoch)
+        assert my.get_last_lr() == pytest.approx(its.get_last_lr(), abs=1e-12)
+        assert my.last_epoch == its.last_epoch
+
+
+def warm_up_and(library: Any, optimizer: Any, name: str, **settings: Any) -> Any:
+    """A linear rise over three steps, then another schedule, and from step 8 a third one."""
+    schedules = library.lr_scheduler
+    parts = [
+        schedules.LinearLR(optimizer, start_factor=0.1, total_iters=3),
+        getattr(schedules, name)(optimizer, **settings),
+        schedules.ExponentialLR(optimizer, gamma=0.5),
+    ]
+    return schedules.SequentialLR(optimizer, parts, milestones=[3, 8])
+
+
+@pytest.mark.parametrize(("name", "settings"), SCHEDULES)
+def test_schedules_one_after_the_other(name: str, settings: dict[str, Any]) -> None:
+    ours, theirs = parameters((2,), (2,))
+    mine, his = (
+        lib.SGD([{"params": [p[0]]}, {"params": [p[1]], "lr": 0.3}], lr=0.1)
+        for lib, p in ((optim, ours), (torch.optim, theirs))
+    )
+    my = warm_up_and(optim, mine, name, **settings)
+    its = warm_up_and(torch.optim, his, name, **settings)
+    for step in range(12):
+        assert [g["lr"] for g in mine.param_groups] == pytest.approx(
+            [g["lr"] for g in his.param_groups], abs=1e-15
+        )
+        assert my.get_last_lr() == pytest.approx(its.get_last_lr(), abs=1e-15)
+        assert my.last_epoch == its.last_epoch
+        if step == 5:  # and it goes on from there
+            saved = my.state_dict()
+            before = [group["lr"] for group in mine.param_groups]
+            my = warm_up_and(optim, mine, name, **settings)
+            for group, lr in zip(mine.param_groups, before, strict=True):
+                group["lr"] = lr
+            my.load_state_dict(saved)
+        his.step()
+        my.step()
+        its.step()
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of")  # of PyTorch's inner schedules
+def test_a_schedule_of_schedules_in_another_one() -> None:
+    def nested(library: Any, optimizer: Any) -> Any:
+        s = library.lr_scheduler
+        inner = s.SequentialLR(
+            optimizer, [s.ConstantLR(optimizer, 0.5, 2), s.StepLR(optimizer, 2)], [3]
+        )
+        return s.SequentialLR(optimizer, [inner, s.ExponentialLR(optimizer, 0.9)], [6])
+
+    def chained(library: Any, optimizer: Any) -> Any:
+        s = library.lr_scheduler
+        return s.ChainedScheduler(
+            [s.ConstantLR(optimizer, 0.1, 4), s.ExponentialLR(optimizer, 0.9)], optimizer=optimizer
+        )
+
+    for make in (nested, chained):
+        ours, theirs = parameters((2,))
+        mine, his = optim.SGD(ours, lr=0.1), torch.optim.SGD(theirs, lr=0.1)
+        my, its = make(optim, mine), make(torch.optim, his)
+        for _ in range(10):
+            assert my.get_last_lr() == pytest.approx(its.get_last_lr(), abs=1e-15)
+            assert mine.param_groups[0]["lr"] == pytest.approx(his.param_groups[0]["lr"], abs=1e-15)
+            his.step()
+            my.step()
+            its.step()
 
 
 def test_two_schedules_act_together() -> None:

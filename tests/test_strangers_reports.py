@@ -699,7 +699,7 @@ def test_weight_norm_says_what_it_cannot_change() -> None:
     layer = nn.utils.weight_norm(nn.Linear(3, 2))
     with pytest.raises(ValueError, match=r"weight_norm: .*, got 'weight'; Linear has \['bias', "):
         nn.utils.weight_norm(layer)
-    with pytest.raises(IndexError, match="weight_norm: dim: index 2 is out of range"):
+    with pytest.raises(IndexError, match="weight_norm: expected a dim from -2 to 1, got dim 2"):
         nn.utils.weight_norm(nn.Linear(3, 2), dim=2)
     with pytest.raises(TypeError, match="weight_norm: expected a module, got"):
         nn.utils.weight_norm(layer.bias)  # type: ignore[type-var]

@@ -31,6 +31,7 @@ INSIDE = re.compile(
     "detached|scalar_and|vjp_of|MOST|named_jacobian|evaluate|inner|finite_diff|complex_step|gradient_of|forget_generator|"
     "drawn_inside|generator_at|source_of|dropout_mask|draw_on_host|generator$"
 )
+BASES = {"LRScheduler"}  # of which only subclasses are made
 INSIDE_CLASSES = {
     "Tensor": (  # what the engine's own modules call
         "T tensor_class assign values_to_hold html_page as_before become beside catch_up "
@@ -45,7 +46,8 @@ INSIDE_CLASSES = {
     ),
     "LRScheduler": (
         "get_lr next_lr take_new_groups is_better reduce_lr not_saved last_lrs factor factors "
-        "height"
+        "height begin take_back load_numbers needs_metric go_to restart rates momenta between "
+        "schedulers"
     ),
     "DataLoader": "batches_of_numbers batches_of_stream begin_epoch collated make_batch "
     "refuse_foreign_order sizes",
@@ -60,7 +62,8 @@ OPERATORS = (
 def own(module: Any) -> list[str]:
     """The public names of a module: its __all__, or what it defines and does not keep inside."""
     if hasattr(module, "__all__"):
-        return [name for name in module.__all__ if callable(getattr(module, name))]
+        names = [name for name in module.__all__ if name not in BASES]
+        return [name for name in names if callable(getattr(module, name))]
     home = f"{module.__name__}."
     found = []
     for name, value in vars(module).items():
@@ -321,6 +324,10 @@ optimizer, 0.5: sched.ExponentialLR
 optimizer, [2, 4]: sched.MultiStepLR
 optimizer, lambda t: 0.5: sched.LambdaLR sched.MultiplicativeLR
 optimizer: sched.ConstantLR sched.PolynomialLR sched.LinearLR sched.ReduceLROnPlateau
+optimizer, 3: sched.CosineAnnealingWarmRestarts
+optimizer, 0.5, 9: sched.OneCycleLR
+optimizer, [sched.StepLR(optimizer, 2), sched.StepLR(optimizer, 3)], [2]: sched.SequentialLR
+[sched.StepLR(optimizer, 2), scheduler]: sched.ChainedScheduler
 : StepLR.step StepLR.get_last_lr StepLR.state_dict
 0.5: ReduceLROnPlateau.step
 own.state_dict(): StepLR.load_state_dict

@@ -13,6 +13,8 @@ from minigrad import Tensor
 from minigrad.errors import shown
 
 from ..arguments import as_list
+from .combined import ChainedScheduler, SequentialLR
+from .cycles import CosineAnnealingWarmRestarts, OneCycleLR
 from .scheduler import (
     LRScheduler,
     as_count,
@@ -25,6 +27,24 @@ from .scheduler import (
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
+
+__all__ = [
+    "ChainedScheduler",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearLR",
+    "LRScheduler",
+    "MultiplicativeLR",
+    "MultiStepLR",
+    "OneCycleLR",
+    "PolynomialLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
+    "StepLR",
+]
 
 
 class StepLR(LRScheduler):
@@ -105,6 +125,14 @@ class MultiplicativeLR(LambdaLR):
         if self.last_epoch == 0:
             return rates
         return [lr * factor for lr, factor in zip(rates, self.factors())]
+
+    def begin(self) -> None:
+        """Make step 0 after other schedules: there f(0) counts, too."""
+        super().begin()
+        rates = present_lrs(self)
+        self.last_lrs = tuple([lr * factor for lr, factor in zip(rates, self.factors())])
+        for group, lr in zip(self.optimizer.param_groups, self.last_lrs, strict=True):
+            group["lr"] = lr
 
 
 class ConstantLR(LRScheduler):
@@ -221,6 +249,8 @@ class ReduceLROnPlateau(LRScheduler):
     relative to the best ("rel") or absolute ("abs"). After a cut, `cooldown` steps do not count; a
     change of lr below `eps` is left out.
     """
+
+    needs_metric: ClassVar[bool] = True
 
     def __init__(
         self,

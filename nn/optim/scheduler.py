@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from .optimizer import Optimizer
 
 
-COUNTS = {"last_epoch", "num_bad_epochs", "cooldown_counter"}  # states that are never below 0
+# states that are counts, and the least that each can be
+COUNTS = {"last_epoch": -1, "num_bad_epochs": 0, "cooldown_counter": 0}
 
 
 class LRScheduler:
@@ -29,6 +30,7 @@ class LRScheduler:
     """
 
     not_saved: ClassVar[set[str]] = {"optimizer", "last_lrs"}  # what state_dict leaves out
+    needs_metric: ClassVar[bool] = False  # whether step takes one
     last_lrs: tuple[float, ...] = ()  # of the last step, one for each group
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
@@ -72,6 +74,21 @@ class LRScheduler:
         for group, lr in zip(self.optimizer.param_groups, self.last_lrs, strict=True):
             group["lr"] = lr
 
+    def take_back(self) -> None:
+        """Count the step of the constructor as not made, for a schedule that makes it later."""
+        self.last_epoch = max(self.last_epoch - 1, -1)
+
+    def begin(self) -> None:
+        """Make step 0 now, after other schedules: from the lr of step 0, where `next_lr` goes on
+        from the present one, and else as `get_lr` says.
+        """
+        self.take_new_groups()
+        self.last_epoch = -1
+        if type(self).get_lr is LRScheduler.get_lr:
+            for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+                group["lr"] = base
+        self.step()
+
     def get_last_lr(self) -> list[float]:
         """What the last step set the lr of each group to; the present ones, before any step."""
         return list(self.last_lrs or present_lrs(self))
@@ -86,9 +103,13 @@ class LRScheduler:
         """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it
         does not fit.
         """
+        check_state(type(self).__name__, state_dict)
+        self.load_numbers(state_dict)
+
+    def load_numbers(self, state_dict: dict[str, Any]) -> None:
+        """Take over numbers and lists of them. Raises ValueError where they do not fit."""
         name = type(self).__name__
-        check_state(name, state_dict)
-        own = self.state_dict()
+        own = LRScheduler.state_dict(self)
         if state_dict.keys() != own.keys():
             expected = ", ".join(own)
             got = ", ".join(map(str, state_dict))
@@ -99,7 +120,7 @@ class LRScheduler:
                     f"{name}: load_state_dict: {key}: expected numbers as in {own[key]!r}, "
                     f"got {shown(value)}"
                 )
-            if np.isnan(value).any() or (key in COUNTS and value < 0):
+            if np.isnan(value).any() or (key in COUNTS and value < COUNTS[key]):
                 raise ValueError(
                     f"{name}: load_state_dict: {key}: expected numbers that can occur, "
                     f"got {value!r}"

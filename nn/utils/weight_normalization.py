@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, TypeVar
 
 from minigrad import Tensor
+from minigrad.arguments import normalize_dim
 from minigrad.errors import shown
 
-from ..arguments import as_place
 from ..module import Module, Parameter
 
 Layer = TypeVar("Layer", bound=Module)
@@ -51,7 +51,7 @@ def weight_norm(module: Layer, name: str = "weight", dim: int | None = 0) -> Lay
             f"{type(module).__name__} has {[key for key, _ in module.named_parameters()]}"
         )
     is_whole = dim is None or (isinstance(dim, int) and dim == -1)
-    dim = None if is_whole else as_place("weight_norm: dim", dim, w.ndim)
+    dim = None if is_whole else normalize_dim("weight_norm", w, dim)
     hook = WeightNorm(name, dim)
     delattr(module, name)
     module.register_parameter(f"{name}_g", Parameter(hook.length(w.detach())))
