@@ -15,6 +15,7 @@ from minigrad import Tensor, byhand, cells, no_grad, ones_like, sigmoid, tanh, z
 from minigrad.arguments import check_one_device
 from minigrad.array import NAMESPACES
 from minigrad.cells import States
+from minigrad.creation import as_size
 from minigrad.errors import shown
 
 from . import functional as F
@@ -68,7 +69,8 @@ class Recurrent(Module):
     def initial_state(self, x: Tensor, hx: Any, shape: tuple[int, ...]) -> States:
         """The state to start from as a tuple of tensors of this shape: hx, or zeros."""
         if hx is None:
-            zero = Tensor(NAMESPACES[type(x.array)].zeros(shape, dtype=x.dtype))
+            xp = NAMESPACES[type(x.array)]  # zeros on its device: `zeros` would move them there
+            zero = Tensor(xp.zeros(as_size("zeros", shape), dtype=x.dtype))
             return (zero,) * self.states
         return tuple(hx) if isinstance(hx, tuple | list) else (hx,)
 

@@ -56,9 +56,8 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 
     def restart(self) -> None:
         """Count T_cur from the last restart, if there was one."""
-        if self.T_mult == 1:  # a far epoch has many restarts
+        if self.T_mult == 1 and self.T_cur >= self.T_i:  # a far epoch has many restarts
             self.T_cur %= self.T_i
-            return
         while self.T_cur >= self.T_i:
             self.T_cur -= self.T_i
             self.T_i *= self.T_mult

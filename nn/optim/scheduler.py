@@ -163,7 +163,7 @@ def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
     if name == "last_epoch" and not (isinstance(value, Integral) and int(value) >= -1):
         got = shown(value)
         raise ValueError(f"{scheduler}: last_epoch: expected a count of steps from -1, got {got}")
-    if name == "step_size" and existing is not None:
+    if name in ("step_size", "T_0", "T_i", "T_mult") and existing is not None:
         as_count(scheduler, name, value)
     if isinstance(existing, list):
         is_free = name == "milestones"
