@@ -107,11 +107,15 @@ rnn.pad_sequence: sequences=[x, y[:1]]
 rnn.unpack_sequence: packed_sequences=packed
 rnn.unpad_sequence: padded_sequences=image[0], lengths=t.tensor([2, 1, 1, 1])
 optim.Optimizer: params=[leaf], defaults={}
+lr_scheduler.ChainedScheduler: schedulers=schedules
 lr_scheduler.CosineAnnealingLR: T_max=3
+lr_scheduler.CosineAnnealingWarmRestarts: T_0=3
 lr_scheduler.ExponentialLR: gamma=0.5
 lr_scheduler.LambdaLR: lr_lambda=lambda step: 0.5
 lr_scheduler.MultiStepLR: milestones=[1, 2]
 lr_scheduler.MultiplicativeLR: lr_lambda=lambda step: 0.5
+lr_scheduler.OneCycleLR: max_lr=0.5, total_steps=9
+lr_scheduler.SequentialLR: schedulers=schedules, milestones=[2]
 lr_scheduler.StepLR: step_size=2
 data.BatchSampler: sampler=range(4), batch_size=2, drop_last=False
 data.ConcatDataset: datasets=[[1, 2], [3]]
@@ -181,6 +185,7 @@ def given_names(ours: bool) -> dict[str, Any]:
     leaf.grad = library.tensor([3.0, 4.0])
     found["leaf"] = leaf
     found["optimizer"] = optim.SGD([leaf], lr=0.1)
+    found["schedules"] = [optim.lr_scheduler.StepLR(found["optimizer"], n) for n in (2, 3)]
     found["packed"] = part.utils.rnn.pack_sequence([found["x"], found["y"][:1]])
     return found
 
