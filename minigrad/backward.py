@@ -376,5 +376,10 @@ def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
             return
         is_recorded = gradients.create_graph or grad.wants_grad
         in_place = t.node is None and not is_recorded and grad.is_writable()
+        are_alike = grad.array.shape == g.array.shape and grad.array.dtype == g.array.dtype
+        if in_place and are_alike and grad.base is None:
+            grad.array += g.array  # add_ takes ten times as long to call
+            grad.mark_changed()
+            return
         with set_grad_enabled(is_recorded):
             t.leaf_grad = grad.add_(g) if in_place else grad + g
