@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from minigrad.errors import shown
 
 from ..arguments import as_probability, check_bools, check_integers
-from .scheduler import LRScheduler, as_number, check_word, checked_groups
+from .scheduler import LRScheduler, as_number, check_word, checked_groups, one_for_each_group
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -111,9 +111,9 @@ class OneCycleLR(LRScheduler):
         self.three_phase = three_phase
         self.div_factor = as_divisor("div_factor", div_factor)
         self.final_div_factor = as_divisor("final_div_factor", final_div_factor)
-        self.max_lrs = one_for_each_group(self, "max_lr", max_lr)
-        self.base_momentums = one_for_each_group(self, "base_momentum", base_momentum)
-        self.max_momentums = one_for_each_group(self, "max_momentum", max_momentum)
+        self.max_lrs = numbers_of_groups(self, "max_lr", max_lr)
+        self.base_momentums = numbers_of_groups(self, "base_momentum", base_momentum)
+        self.max_momentums = numbers_of_groups(self, "max_momentum", max_momentum)
         if cycle_momentum and not {"momentum", "betas"} & optimizer.defaults.keys():
             raise ValueError(
                 f"{name}: expected an optimizer with momentum or betas, "
@@ -200,12 +200,7 @@ def as_divisor(key: str, value: Any) -> float:
     return float(number)
 
 
-def one_for_each_group(scheduler: Any, key: str, given: Any) -> list[float]:
-    """One number for each group, from a list of them or from one for all."""
-    count = len(checked_groups(scheduler))
-    values = list(given) if isinstance(given, list | tuple) else [given] * count
-    if len(values) != count:
-        raise ValueError(
-            f"OneCycleLR: {key}: expected one for each of {count} groups, got {len(values)}"
-        )
+def numbers_of_groups(scheduler: Any, key: str, given: Any) -> list[float]:
+    """One number for each group."""
+    values = one_for_each_group(scheduler, key, given)
     return [float(as_number("OneCycleLR", key, value)) for value in values]

@@ -22,6 +22,7 @@ from .scheduler import (
     check_epoch,
     check_word,
     checked_groups,
+    one_for_each_group,
     present_lrs,
 )
 
@@ -324,13 +325,7 @@ class ReduceLROnPlateau(LRScheduler):
 def as_functions(scheduler: Any, given: Any) -> list[Any]:
     """One function for each group. Raises TypeError or ValueError where they are not."""
     name = type(scheduler).__name__
-    groups = checked_groups(scheduler)
-    functions = list(given) if isinstance(given, list | tuple) else [given] * len(groups)
-    if len(functions) != len(groups):
-        raise ValueError(
-            f"{name}: lr_lambda: expected one for each of {len(groups)} groups, "
-            f"got {len(functions)}"
-        )
+    functions = one_for_each_group(scheduler, "lr_lambda", given)
     for function in functions:
         if not callable(function):
             raise TypeError(f"{name}: lr_lambda: expected a function, got {shown(function)}")

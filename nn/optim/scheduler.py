@@ -140,6 +140,18 @@ def checked_groups(scheduler: Any) -> list[dict[str, Any]]:
     return groups
 
 
+def one_for_each_group(scheduler: Any, key: str, given: Any) -> list[Any]:
+    """One value for each group, of a list or the same for all. Raises ValueError otherwise."""
+    count = len(checked_groups(scheduler))
+    values = list(given) if isinstance(given, list | tuple) else [given] * count
+    if len(values) != count:
+        name = type(scheduler).__name__
+        raise ValueError(
+            f"{name}: {key}: expected one for each of {count} groups, got {len(values)}"
+        )
+    return values
+
+
 def present_lrs(scheduler: LRScheduler) -> list[float]:
     """The lr of each group. Raises TypeError where one is no number."""
     name = type(scheduler).__name__
