@@ -268,18 +268,6 @@ SMALL = (
 )
 
 
-def before_the_table(found: Verdicts) -> str:
-    """How many rows rest on runs that were made before the table was written."""
-    count = sum(verdict.earlier for verdict in found.values())
-    if not count:
-        return ""
-    return (
-        f"\nRows without runs under the table yet: {count}. They are judged by the same rule from "
-        "[runs made before](records/earlier) the row was as it is, with fewer learning rates. They "
-        'are marked "earlier", and count as provisional: `python -m demos.ledger` replaces them.\n'
-    )
-
-
 def section(found: Verdicts) -> str:
     """How it is judged, and what speaks against it."""
     doubts = [errors(), SHARED, SMALL]
@@ -287,7 +275,4 @@ def section(found: Verdicts) -> str:
         told = (few_runs, another_interval, many, known_before, found_with)
         doubts[1:1] = [sentences(found) for sentences in told]
     bullets = "".join(f"- {doubt}\n" for doubt in doubts)
-    return (
-        f"\n## How it is judged\n\n{RULE}\n### What speaks against it\n\n{bullets}"
-        f"{before_the_table(found)}"
-    )
+    return f"\n## How it is judged\n\n{RULE}\n### What speaks against it\n\n{bullets}"

@@ -20,9 +20,6 @@ import numpy as np
 from demos import claims
 
 FOLDER = Path(__file__).with_name("records")
-EARLIER = (
-    FOLDER / "earlier"
-)  # of runs made before the table: they count where nothing else is there
 Pair = tuple[float, float]
 
 

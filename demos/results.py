@@ -153,7 +153,7 @@ def row_of(verdict: Verdict, records: Records) -> str:
         f"{row.text} *({row.place})*" if row.place else f"↳ {row.text}",
         f"{sides(verdict)} ({row.measure})",
         interval(verdict),
-        f"{verdict.seeds}{', earlier' * verdict.earlier}",
+        str(verdict.seeds),
         chances(verdict),
         in_torch(row, records),
         f"{mark} {verdict.word}{judging.remark(verdict)}",

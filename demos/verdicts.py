@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 
 from demos import claims, rule, store
-from demos.records import EARLIER, Records
+from demos.records import Records
 
 ONLY_IF, NOT_RUN = "holds only if", "not run"
 MARKS = {  # the kinds of verdicts, in the order in which they are counted
@@ -29,7 +29,7 @@ class Verdict:
 
     own: the verdict of the row's own comparison; kind: one of MARKS, with the condition taken in;
     word: the kind, and the condition in words. judged: None of a fact, and where nothing was run.
-    p: corrected for looks and for all comparisons. earlier: rests on runs made before the table.
+    p: corrected for looks and for all comparisons.
     """
 
     row: claims.Claim
@@ -41,7 +41,6 @@ class Verdict:
     b: tuple[float, ...] = ()
     judged: rule.Judged | None = None
     p: float | None = None
-    earlier: bool = False
 
     @property
     def provisional(self) -> bool:
@@ -74,20 +73,9 @@ def with_condition(row: claims.Claim, own: Mapping[str, str]) -> tuple[str, str]
     return own[row.name], own[row.name]
 
 
-def of(
-    records: Records, engine: str = "minigrad", earlier: Records | None = None
-) -> dict[str, Verdict]:
-    """The verdict of each row of the table from the records of one engine.
-
-    earlier: what rows rest on that have too few runs for a look in `records`.
-    """
+def of(records: Records, engine: str = "minigrad") -> dict[str, Verdict]:
+    """The verdict of each row of the table from the records of one engine."""
     sides = {name: records.sides(name, engine) for name in claims.table()}
-    old = set()
-    for name, (a, _) in sides.items():
-        before = earlier.sides(name, engine) if earlier else ([], [])
-        if len(before[0]) >= rule.LOOKS[0] and not rule.look(len(a)):
-            sides[name] = before
-            old.add(name)
     judged: dict[str, rule.Judged] = {}
     own: dict[str, str] = {}
     for name, row in claims.table().items():
@@ -106,16 +94,14 @@ def of(
         n = judged[name].n if name in judged else len(sides[name][0])
         a, b = (tuple(side[:n]) for side in sides[name])
         found = judged.get(name)
-        verdicts[name] = Verdict(
-            row, own[name], kind, word, n, a, b, found, p.get(name), earlier=name in old
-        )
+        verdicts[name] = Verdict(row, own[name], kind, word, n, a, b, found, p.get(name))
     return verdicts
 
 
 @cache
 def committed() -> dict[str, Verdict]:
     """The verdicts of demos/records/."""
-    return of(Records.load(), earlier=Records.load(EARLIER))
+    return of(Records.load())
 
 
 def counted(number: int, thing: str) -> str:

@@ -161,17 +161,6 @@ def test_only_if_needs_the_comparison_under_the_condition(tmp_path: Path) -> Non
     assert failed.kind == rule.ALIKE and failed.word.startswith("alike; open is whether it does if")
 
 
-def test_runs_before_the_table_count_only_where_nothing_else_is_there(tmp_path: Path) -> None:
-    old = recorded(tmp_path / "old", {"locked": (2.80, 2.84), "drop-h": (2.80, 2.84)})
-    new = recorded(tmp_path / "new", {"locked": (2.84, 2.80)}, n=5)
-    kept = verdicts.of(new, earlier=old)
-    assert (kept["locked"].kind, kept["locked"].earlier) == (rule.FAILS, False)
-    assert (kept["drop-h"].kind, kept["drop-h"].earlier) == (rule.HOLDS, True)
-    assert "Rows without runs under the table yet: 1." in judging.before_the_table(kept)
-    assert not kept["variational"].earlier and kept["variational"].kind == verdicts.NOT_RUN
-    assert verdicts.of(new)["drop-h"].kind == verdicts.NOT_RUN
-
-
 def test_what_the_runs_could_have_found_is_said_from_their_spread(tmp_path: Path) -> None:
     near = verdicts.of(recorded(tmp_path / "a", {"locked": (2.80, 2.84)}))
     assert near["locked"].power() > 0.99 and "in 1 of 1 comparisons" in judging.found_with(near)
