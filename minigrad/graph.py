@@ -101,7 +101,7 @@ class TensorBase:
     def catch_up(self) -> None:
         """Take over what was recorded of a change of the memory that this tensor shows a part of.
 
-        minigrad.inplace has it: nothing is recorded without.
+        minigrad.mutation has it: nothing is recorded without.
         """
 
     @property

@@ -52,6 +52,7 @@ ROOMS = [
     {"minigrad.arguments"},
     {"minigrad.functional", "minigrad.distributions"},
     {"minigrad.convert", "minigrad.index"},
+    {"minigrad.mutation"},
     {"minigrad.inplace", "minigrad.aliases", "minigrad.constructor", "minigrad.creation"},
     {"minigrad.tensor"},
     {"minigrad.einsum", "minigrad.func", "minigrad.check"},
