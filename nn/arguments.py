@@ -151,11 +151,6 @@ def as_list(name: str, key: str, values: Any, check: Callable[[Any], Any]) -> li
     return found
 
 
-def as_tensors(name: str, key: str, values: Any) -> list[Tensor]:
-    """An iterable of tensors as a list. Raises as `as_list` does, TypeError for another item."""
-    return as_list(name, key, values, lambda value: check_tensor(name, f"each of {key}", value))
-
-
 def as_probability(name: str, key: str, value: Any) -> float:
     """A number. Raises TypeError where it is none, ValueError where it is not between 0 and 1."""
     p: float = value if type(value) is float else as_number(name, key, value)

@@ -128,7 +128,7 @@ REFUSED = [
     (
         TypeError,
         "SGD: params: expected an iterable of parameters .* got a tuple among them",
-        lambda: SGD(nn.Linear(2, 3).named_parameters(), lr=0.1),
+        lambda: SGD([(p, name) for name, p in nn.Linear(2, 3).named_parameters()], lr=0.1),
     ),
     (TypeError, "dropout: expected floats, got int64", lambda: F.dropout(mg.tensor([1, 2]))),
     (ValueError, r"pad: expected a pair \(before, after\)", lambda: F.pad(mg.zeros(2), (1,))),

@@ -23,6 +23,7 @@ OPTIMIZERS: list[Any] = [
     optim.Adamax,
     optim.ASGD,
     lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True),
+    lambda p: optim.Adam(p, amsgrad=True),
     lambda p: optim.RMSprop(p, momentum=0.9, centered=True),
 ]
 gradients = arrays(np.float64, 4, elements=st.floats(-100, 100).filter(lambda v: abs(v) > 1e-3))
@@ -222,19 +223,44 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
         "takes from 2 to 7 positional arguments but 8 were given",
     ),
     "amsgrad": (
-        lambda p: optim.Adam([p], amsgrad=True),
-        NotImplementedError,
-        "^Adam: amsgrad=True is not supported; leave it out, or use RMSprop",
+        lambda p: optim.Adam([p], amsgrad="yes"),
+        TypeError,
+        "^Adam: amsgrad: expected a number, got 'yes'",
     ),
-    "fused": (
-        lambda p: optim.AdamW([p], fused=True),
-        NotImplementedError,
-        "^AdamW: fused=True is not supported; leave it out",
+    "fused and foreach": (
+        lambda p: optim.AdamW([p], fused=True, foreach=True),
+        RuntimeError,
+        "^AdamW: expected foreach=True or fused=True, got both; leave them out",
     ),
     "foreach in a group": (
-        lambda p: optim.SGD([{"params": [p], "foreach": True}]),
+        lambda p: optim.SGD([{"params": [p], "foreach": mg.ones(2)}]),
+        TypeError,
+        r"^SGD: expected True or False as foreach, got float32\(2,\)",
+    ),
+    "capturable in a group": (
+        lambda p: optim.Adam([{"params": [p], "capturable": True}]),
         NotImplementedError,
-        "^SGD: foreach=True is not supported; leave it out",
+        "^Adam: capturable=True is not supported; leave it out",
+    ),
+    "names for some": (
+        lambda p: optim.SGD([("w", p), nn.Parameter([1.0])]),
+        ValueError,
+        "^SGD: params: expected a name with each or with none, got 1 names for 2 parameters",
+    ),
+    "names in one group": (
+        lambda p: optim.SGD([p]).add_param_group({"params": [("w", nn.Parameter([1.0]))]}),
+        ValueError,
+        "^SGD: params: expected parameters without names, as in the other groups",
+    ),
+    "names in all groups but one": (
+        lambda p: optim.SGD([("w", p)]).add_param_group({"params": nn.Parameter([1.0])}),
+        ValueError,
+        "^SGD: params: expected parameters with names, as in the other groups",
+    ),
+    "a number for a name": (
+        lambda p: optim.SGD([(3, p)]),
+        TypeError,
+        r"^SGD: params: expected an iterable .* got a tuple among them",
     ),
     "capturable": (
         lambda p: optim.RMSprop([p], capturable=True),
@@ -256,10 +282,20 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
         NotImplementedError,
         "^SGD: lr as a tensor is not supported; pass a number",
     ),
-    "rate": (
-        lambda p: optim.SGD([{"params": [p], "rate": 1}]),
+    "momentun": (
+        lambda p: optim.SGD([{"params": [p], "momentun": 0.9}]),
         TypeError,
-        "^SGD: expected settings among lr, momentum, .*, got rate",
+        "^SGD: expected the setting momentum in a group, got momentun",
+    ),
+    "an epoch that is no count": (
+        lambda p: optim.lr_scheduler.StepLR(optim.SGD([p]), 2).step(0.5),
+        TypeError,
+        "^StepLR: step: expected an integer as epoch, got 0.5",
+    ),
+    "an epoch too far": (
+        lambda p: optim.lr_scheduler.StepLR(optim.SGD([p]), 2).step(10**12),
+        ValueError,
+        "^StepLR: step: expected epoch of at most 1000000, got 1000000000000",
     ),
     "a group": (lambda p: optim.SGD([{"lr": 1}]), TypeError, "^SGD: expected a group {'params'"),
     "words": (
@@ -441,6 +477,7 @@ MISUSE: dict[str, tuple[Any, Any, str]] = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:StepLR")
 @pytest.mark.parametrize(("make", "kind", "message"), MISUSE.values(), ids=MISUSE)
 def test_misuse_of_optimizers(make: Any, kind: Any, message: str) -> None:
     with pytest.raises(kind, match=message):

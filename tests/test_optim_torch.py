@@ -26,8 +26,13 @@ SETTINGS: dict[str, list[dict[str, Any]]] = {
         {},
         {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1},
         {"maximize": True, "lr": 0.0},
+        {"lr": 0.1, "betas": (0.5, 0.5), "amsgrad": True, "weight_decay": 0.1},
     ],
-    "AdamW": [{}, {"lr": 0.1, "weight_decay": 0.3, "maximize": True}],
+    "AdamW": [
+        {},
+        {"lr": 0.1, "weight_decay": 0.3, "maximize": True},
+        {"lr": 0.1, "betas": (0.5, 0.5), "amsgrad": True},
+    ],
     "RMSprop": [
         {},
         {"lr": 0.1, "alpha": 0.5, "eps": 1e-3, "weight_decay": 0.1},
@@ -93,6 +98,17 @@ def test_optimizer(name: str, settings: dict[str, Any], request: pytest.FixtureR
         same(ours, theirs)
 
 
+@pytest.mark.parametrize("how", [{"foreach": True}, {"foreach": False}, {"fused": True}])
+def test_what_chooses_how_pytorch_computes_has_no_effect(how: dict[str, bool]) -> None:
+    ours, theirs = parameters((3, 2), (4,))
+    mine, his = optim.AdamW(ours, lr=0.1, **how), torch.optim.AdamW(theirs, lr=0.1, **how)
+    for step in range(3):
+        set_gradients(ours, theirs, step)
+        mine.step()
+        his.step()
+    same(ours, theirs)
+
+
 def test_settings_by_position() -> None:
     for name, args in (
         ("SGD", (0.1, 0.9)),
@@ -122,6 +138,54 @@ def test_groups() -> None:
         mine.step()
         his.step()
     same(ours, theirs)
+
+
+def test_parameters_with_names_and_keys_that_are_no_settings() -> None:
+    """A group keeps both, saves them, and takes them from a file."""
+    groups = []
+    for library, kind in ((nn, optim.Adam), (torch.nn, torch.optim.Adam)):
+        layer = library.Linear(2, 3)
+        weights = {"params": [("w", layer.weight)], "kind": "matrix", "scale": 0.5}
+        optimizer = kind([weights, {"params": [("b", layer.bias)], "lr": 0.5}], lr=0.1)
+        other = kind([{"params": [p], "kind": "any"} for p in layer.parameters()])
+        other.load_state_dict(optimizer.state_dict())
+        whole = kind(layer.named_parameters())
+        assert [group["param_names"] for group in whole.param_groups] == [["weight", "bias"]]
+        for found in (optimizer, other):
+            keys = ("param_names", "kind", "scale", "lr")
+            groups.append([[group.get(key) for key in keys] for group in found.param_groups])
+        assert "param_names: ['w']" in repr(optimizer) and "scale: 0.5" in repr(optimizer)
+    mine, my_loaded, its, its_loaded = groups
+    assert mine == its == [[["w"], "matrix", 0.5, 0.1], [["b"], None, None, 0.5]]
+    assert my_loaded == [[["w"], "matrix", 0.5, 0.1], [["b"], "any", None, 0.5]]
+    assert its_loaded == its  # a key that the saved group lacks goes
+
+
+@pytest.mark.parametrize("name", ["Adam", "AdamW"])
+def test_amsgrad_is_saved_and_read_as_pytorch_saves_it(name: str) -> None:
+    ours, theirs = parameters((3, 2))
+    mine = getattr(optim, name)(ours, lr=0.1, betas=(0.5, 0.5), amsgrad=True)
+    his = getattr(torch.optim, name)(theirs, lr=0.1, betas=(0.5, 0.5), amsgrad=True)
+    for step in range(3):
+        set_gradients(ours, theirs, step)
+        his.step()
+    state = his.state_dict()
+    state["state"] = {0: {key: value.numpy() for key, value in state["state"][0].items()}}
+    mine = getattr(optim, name)(ours)
+    mine.load_state_dict(state)
+    ours[0].data.copy_(mg.tensor(theirs[0].detach().numpy()))
+    for step in range(3, 6):
+        set_gradients(ours, theirs, step)
+        mine.step()
+        his.step()
+        same(ours, theirs)
+    saved = mine.state_dict()
+    assert saved["state"][0].keys() == his.state_dict()["state"][0].keys()
+    older = getattr(optim, name)(ours).state_dict()
+    del older["param_groups"][0]["amsgrad"]  # a file from before there was amsgrad
+    mine = getattr(optim, name)(ours)
+    mine.load_state_dict(older)
+    assert mine.param_groups[0]["amsgrad"] is False
 
 
 def test_closure() -> None:
@@ -225,8 +289,11 @@ def test_a_schedule_of_functions_is_saved_without_them() -> None:
     for wrong, error in ((3, TypeError), ([print, print], ValueError)):
         with pytest.raises(error, match="^LambdaLR: lr_lambda: expected"):
             optim.lr_scheduler.LambdaLR(optimizer, wrong)
-    with pytest.raises(NotImplementedError, match="^StepLR: step: epoch=3 is not supported"):
-        optim.lr_scheduler.StepLR(optimizer, 2).step(3)
+    steps = [optim.lr_scheduler.StepLR(optimizer, 2), optim.lr_scheduler.StepLR(optimizer, 3)]
+    several = optim.lr_scheduler.ChainedScheduler(steps)
+    message = "^ChainedScheduler: step: epoch=3 is not supported"
+    with pytest.raises(NotImplementedError, match=message):
+        several.step(3)
 
 
 SCHEDULES = [
@@ -254,6 +321,41 @@ SCHEDULES = [
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 20, "anneal_strategy": "linear"}),
     ("OneCycleLR", {"max_lr": 1.0, "total_steps": 20, "cycle_momentum": False}),
 ]
+
+
+@pytest.mark.filterwarnings("ignore:The epoch parameter", "ignore:Detected call of")
+@pytest.mark.parametrize(("name", "settings"), SCHEDULES, ids=str)
+def test_a_step_to_an_epoch(name: str, settings: dict[str, Any]) -> None:
+    """PyTorch's form before 1.4, forwards, backwards, twice, and between steps without one."""
+    ours, theirs = parameters((2,), (2,))
+    mine = optim.SGD([{"params": p, "lr": lr} for p, lr in zip(ours, (0.1, 0.4))])
+    his = torch.optim.SGD([{"params": p, "lr": lr} for p, lr in zip(theirs, (0.1, 0.4))])
+    if "max_lr" in settings:
+        settings = {**settings, "cycle_momentum": False}
+    my = getattr(optim.lr_scheduler, name)(mine, **settings)
+    its = getattr(torch.optim.lr_scheduler, name)(his, **settings)
+    for epoch in (0, 1, 2, 2, 6, None, None, 3, 4, 0, 12):
+        if epoch is not None and name != "CosineAnnealingWarmRestarts":
+            with pytest.warns(UserWarning, match=f"^{name}: step: an epoch is deprecated"):
+                my.step(epoch)
+        else:
+            my.step(epoch)
+        its.step(epoch)
+        rates = [group["lr"] for group in mine.param_groups]
+        assert rates == pytest.approx([group["lr"] for group in his.param_groups], rel=1e-12)
+        assert my.last_epoch == its.last_epoch and my.get_last_lr() == rates
+
+
+def test_a_plateau_counts_from_an_epoch() -> None:
+    ours, theirs = parameters((2,))
+    my = optim.lr_scheduler.ReduceLROnPlateau(optim.SGD(ours), patience=1)
+    its = torch.optim.lr_scheduler.ReduceLROnPlateau(torch.optim.SGD(theirs), patience=1)
+    with pytest.warns(UserWarning, match="an epoch is deprecated|The epoch parameter"):
+        for scheduler in (my, its):
+            for epoch in (4, 4, 7, None):
+                scheduler.step(1.0, epoch)
+    assert my.last_epoch == its.last_epoch == 8
+    assert my.get_last_lr() == pytest.approx(its.get_last_lr())
 
 
 def schedules(chosen: list[tuple[str, dict[str, Any]]], steps: int) -> None:

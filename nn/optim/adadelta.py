@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .checks import refuse_unsupported
+from .checks import check_how, refuse_unsupported
 from .optimizer import Optimizer, Params
 
 
@@ -37,8 +37,8 @@ class Adadelta(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ):
-        refuse_unsupported("Adadelta", foreach=foreach, capturable=capturable)
-        refuse_unsupported("Adadelta", differentiable=differentiable)
+        check_how("Adadelta", foreach=foreach)
+        refuse_unsupported("Adadelta", capturable=capturable, differentiable=differentiable)
         settings = {
             "lr": lr,
             "rho": rho,
@@ -80,8 +80,8 @@ class Adamax(Optimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ):
-        refuse_unsupported("Adamax", foreach=foreach, capturable=capturable)
-        refuse_unsupported("Adamax", differentiable=differentiable)
+        check_how("Adamax", foreach=foreach)
+        refuse_unsupported("Adamax", capturable=capturable, differentiable=differentiable)
         settings = {
             "lr": lr,
             "betas": betas,

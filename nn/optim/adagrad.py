@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad import Tensor
 
-from .checks import refuse_unsupported
+from .checks import check_how, refuse_unsupported
 from .optimizer import Optimizer, Params
 
 
@@ -43,7 +43,8 @@ class Adagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        refuse_unsupported("Adagrad", foreach=foreach, differentiable=differentiable, fused=fused)
+        check_how("Adagrad", foreach=foreach, fused=fused)
+        refuse_unsupported("Adagrad", differentiable=differentiable)
         settings = {
             "lr": lr,
             "lr_decay": lr_decay,

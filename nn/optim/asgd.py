@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import refuse_unsupported
+from .checks import check_how, refuse_unsupported
 from .optimizer import Optimizer, Params
 
 
@@ -41,8 +41,8 @@ class ASGD(Optimizer):
         differentiable: bool = False,
         capturable: bool = False,
     ):
-        refuse_unsupported("ASGD", foreach=foreach, capturable=capturable)
-        refuse_unsupported("ASGD", differentiable=differentiable)
+        check_how("ASGD", foreach=foreach)
+        refuse_unsupported("ASGD", capturable=capturable, differentiable=differentiable)
         settings = {
             "lr": lr,
             "lambd": lambd,

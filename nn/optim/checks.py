@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from numbers import Integral
 from typing import Any
 
@@ -16,26 +17,38 @@ from minigrad.array import XP
 from minigrad.errors import shown
 
 from .. import arguments
-from ..arguments import as_list, as_number, as_tensors, check_state
+from ..arguments import as_list, as_number, check_state, check_tensor
 from ..state import as_array
 
 WAYS_OUT = {
-    "amsgrad": "leave it out, or use RMSprop",
-    "foreach": "leave it out, every step updates all parameters in the fastest way there is",
-    "fused": "leave it out, every step updates all parameters in the fastest way there is",
     "capturable": "leave it out, a step never waits for a GPU",
     "differentiable": "write the step with tensors: p - lr * grad(loss, p, create_graph=True)[0]",
     "decoupled_weight_decay": "use AdamW",
     "line_search_fn": "leave it out, and choose lr",
 }
 
-SUMS_OF_SQUARES = {"exp_avg_sq", "square_avg", "sum"}  # states of which a step takes the root
+HOW = ("foreach", "fused")  # how PyTorch computes a step, and never what
+ONLY_IN_PYTORCH = {*WAYS_OUT, *HOW}
+
+SUMS_OF_SQUARES = {"exp_avg_sq", "max_exp_avg_sq", "square_avg", "sum"}  # a step takes their root
+LATER_SETTINGS = {"amsgrad"}  # which older files lack
 
 
 def refuse_unsupported(name: str, **settings: Any) -> None:
     """Raise NotImplementedError where a setting that only PyTorch has is not at its default."""
     for key, value in settings.items():
         arguments.refuse_unsupported(name, WAYS_OUT[key], **{key: value})
+
+
+def check_how(name: str, *, foreach: Any, fused: Any = None) -> None:
+    """Check what has no effect: every step updates all parameters in the fastest way there is.
+
+    Raises TypeError for what is neither a bool nor None, RuntimeError where both are asked for.
+    """
+    flags = {"foreach": foreach, "fused": fused}
+    arguments.check_bools(name, **{key: v for key, v in flags.items() if v is not None})
+    if foreach and fused:
+        raise RuntimeError(f"{name}: expected foreach=True or fused=True, got both; leave them out")
 
 
 def as_groups(name: str, params: Any) -> list[Any]:
@@ -47,7 +60,7 @@ def as_groups(name: str, params: Any) -> list[Any]:
         raise TypeError(f"{expected}, got {type(params).__name__}")
 
     def check(item: Any) -> None:
-        if not isinstance(item, Tensor | dict):
+        if not isinstance(item, Tensor | dict) and not is_named(item):
             raise TypeError(f"{expected}, got {shown(item)} among them")
 
     groups = as_list(name, "params", params, check)
@@ -58,19 +71,31 @@ def as_groups(name: str, params: Any) -> list[Any]:
     return [{"params": groups}]
 
 
-def check_group_keys(name: str, group: Any, defaults: dict[str, Any]) -> None:
-    """Raise TypeError where a group is no dict with "params", or has a setting that the method has
-    not.
+def is_named(item: Any) -> bool:
+    """Whether an item is a parameter with its name, as `named_parameters` gives it."""
+    is_pair = isinstance(item, tuple) and len(item) == 2
+    return is_pair and isinstance(item[0], str) and isinstance(item[1], Tensor)
+
+
+def check_group_keys(
+    name: str, group: Any, defaults: dict[str, Any], fixed: dict[str, Any]
+) -> None:
+    """Raise TypeError where a group is no dict with "params", or has a key that is all but one of
+    the method's settings. What else it has is kept, and has no effect.
+
+    fixed: settings that only PyTorch has, with the value that this method has.
     """
     if not isinstance(group, dict) or "params" not in group:
         raise TypeError(f"{name}: expected a group {{'params': [...], ...}}, got {group!r:.100}")
     unknown = set(map(str, group)) - defaults.keys() - {"params", "initial_lr"}
-    refuse_unsupported(name, **{key: group[key] for key in unknown & WAYS_OUT.keys()})
-    unknown = unknown - WAYS_OUT.keys()
-    if unknown:
-        expected = ", ".join(defaults)
-        got = ", ".join(sorted(unknown))
-        raise TypeError(f"{name}: expected settings among {expected}, got {got}")
+    for key in sorted(unknown & WAYS_OUT.keys()):
+        if key not in fixed or group[key] != fixed[key]:
+            refuse_unsupported(name, **{key: group[key]})
+    check_how(name, foreach=group.get("foreach"), fused=group.get("fused"))
+    for key in sorted(unknown - ONLY_IN_PYTORCH):
+        close = get_close_matches(key, defaults, n=1, cutoff=0.85)
+        if close:
+            raise TypeError(f"{name}: expected the setting {close[0]} in a group, got {key}")
 
 
 def as_setting(name: str, key: str, value: Any) -> Any:
@@ -132,9 +157,38 @@ def has_numbers(value: Any) -> bool:
         return False
 
 
-def params_of(name: str, params: Any) -> list[Tensor]:
-    """The parameters of a group, or the only one, as a list."""
-    return [params] if isinstance(params, Tensor) else as_tensors(name, "params", params)
+def params_of(name: str, params: Any) -> tuple[list[Tensor], list[str]]:
+    """The parameters of a group, or the only one, as a list, and their names if they have some.
+
+    Raises ValueError where some have a name and others not.
+    """
+    if isinstance(params, Tensor):
+        return [params], []
+    items = as_list(name, "params", params, lambda item: check_param(name, item))
+    names = [item[0] for item in items if is_named(item)]
+    if names and len(names) < len(items):
+        raise ValueError(
+            f"{name}: params: expected a name with each or with none, got {len(names)} names for "
+            f"{len(items)} parameters"
+        )
+    return [item[1] if names else item for item in items], names
+
+
+def check_param(name: str, item: Any) -> None:
+    """Raise TypeError where an item is neither a tensor, nor one with its name."""
+    if not is_named(item):
+        check_tensor(name, "each of params", item)
+
+
+def check_names(name: str, groups: Sequence[dict[str, Any]], group: dict[str, Any]) -> None:
+    """Raise ValueError where the parameters of a new group have names, and those of others not, or
+    the other way round.
+    """
+    if groups and ("param_names" in groups[0]) != ("param_names" in group):
+        expected = "with" if "param_names" in groups[0] else "without"
+        raise ValueError(
+            f"{name}: params: expected parameters {expected} names, as in the other groups"
+        )
 
 
 def check_params(name: str, params: Sequence[Tensor], known: set[Tensor]) -> None:
@@ -223,7 +277,7 @@ def check_group_sizes(name: str, own: Sequence[Any], saved: Sequence[Any]) -> No
 
 def check_saved_settings(name: str, defaults: dict[str, Any], saved: dict[str, Any]) -> None:
     """Raise ValueError where a saved group lacks a setting of the method."""
-    missing = sorted(defaults.keys() - saved.keys())
+    missing = sorted(defaults.keys() - saved.keys() - LATER_SETTINGS)
     if missing:
         raise ValueError(
             f"{name}: load_state_dict: expected settings {', '.join(defaults)}, "

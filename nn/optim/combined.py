@@ -88,7 +88,7 @@ class SequentialLR(Combined):
         self.schedulers[0].begin()
         self.last_lrs = tuple(self.schedulers[0].get_last_lr())
 
-    def step(self, epoch: None = None) -> None:
+    def step(self, epoch: int | None = None) -> None:
         """Let the schedule whose turn it is set the lr."""
         check_epoch("SequentialLR", epoch)
         self.last_epoch += 1
@@ -114,7 +114,7 @@ class ChainedScheduler(Combined):
             scheduler.begin()
         self.last_lrs = tuple(self.schedulers[-1].get_last_lr())
 
-    def step(self, epoch: None = None) -> None:
+    def step(self, epoch: int | None = None) -> None:
         """A step of each schedule."""
         check_epoch("ChainedScheduler", epoch)
         for scheduler in self.schedulers:

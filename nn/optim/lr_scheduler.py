@@ -18,8 +18,8 @@ from .cycles import CosineAnnealingWarmRestarts, OneCycleLR
 from .scheduler import (
     LRScheduler,
     as_count,
+    as_epoch,
     as_number,
-    check_epoch,
     check_word,
     checked_groups,
     one_for_each_group,
@@ -119,21 +119,23 @@ class LambdaLR(LRScheduler):
 
 
 class MultiplicativeLR(LambdaLR):
-    """lr_t = lr_{t-1} f(t), f being `lr_lambda`, or one function for each group in a list."""
+    """lr_t = lr_{t-1} f(t), f being `lr_lambda`, or one function for each group in a list.
+
+    The constructor leaves lr as it is; f(0) counts where step 0 is made after other schedules.
+    """
+
+    not_saved: ClassVar[set[str]] = {*LambdaLR.not_saved, "is_made"}
+    is_made = False
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Any, last_epoch: int = -1):
+        super().__init__(optimizer, lr_lambda, last_epoch)
+        self.is_made = True
 
     def get_lr(self) -> list[float]:
         rates = present_lrs(self)
-        if self.last_epoch == 0:
+        if not self.is_made:
             return rates
         return [lr * factor for lr, factor in zip(rates, self.factors())]
-
-    def begin(self) -> None:
-        """Make step 0 after other schedules: there f(0) counts, too."""
-        super().begin()
-        rates = present_lrs(self)
-        self.last_lrs = tuple([lr * factor for lr, factor in zip(rates, self.factors())])
-        for group, lr in zip(self.optimizer.param_groups, self.last_lrs, strict=True):
-            group["lr"] = lr
 
 
 class ConstantLR(LRScheduler):
@@ -288,9 +290,13 @@ class ReduceLROnPlateau(LRScheduler):
     def take_new_groups(self) -> None:
         """Nothing: each cut is of the present lr, and no other is kept."""
 
-    def step(self, metrics: Any, epoch: None = None) -> None:  # type: ignore[override]
-        """Count `metrics`, a number or a tensor of one, and cut the lr where it is time to."""
-        check_epoch("ReduceLROnPlateau", epoch)
+    def step(self, metrics: Any, epoch: int | None = None) -> None:  # type: ignore[override]
+        """Count `metrics`, a number or a tensor of one, and cut the lr where it is time to.
+
+        epoch: the number of this step, as programs before PyTorch 1.4 give it; with a warning.
+        """
+        if epoch is not None:
+            self.last_epoch = as_epoch("ReduceLROnPlateau", epoch) - 1  # counted below
         value = metrics.reshape(()) if getattr(metrics, "size", 0) == 1 else metrics
         metric = float(as_number("ReduceLROnPlateau: step", "metrics", value))
         self.last_epoch += 1

@@ -18,7 +18,7 @@ from ..arguments import check_function
 from ..module import zero_gradients
 from . import checks
 
-Params = Iterable[Tensor] | Iterable[dict[str, Any]]
+Params = Iterable[Tensor] | Iterable[tuple[str, Tensor]] | Iterable[dict[str, Any]]
 
 
 class Part(NamedTuple):
@@ -39,11 +39,12 @@ class Optimizer:
     next state, and writes to none of them. One without `update`, as it is written for PyTorch,
     defines `step`: what its settings and its state are is its own affair.
 
-    params: an iterable of parameters, or of groups. defaults: the settings of a group that names
-    none.
+    params: an iterable of parameters, of pairs as from `named_parameters`, or of groups; a group
+    keeps the names as param_names. defaults: the settings of a group that names none.
     """
 
     state_names: ClassVar[tuple[str, ...]] = ()
+    fixed_settings: ClassVar[dict[str, Any]] = {}  # only PyTorch has others
     update: Callable[..., tuple[Any, ...]]
     held: Sequence[Any] = ()  # what the groups held when they were last checked
 
@@ -59,16 +60,20 @@ class Optimizer:
             self.add_param_group(group)
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
-        """Also optimize `param_group["params"]`, with the other entries as settings.
+        """Also optimize `param_group["params"]`, with the other entries as settings; one that is
+        no setting is kept, and has no effect.
 
         Raises TypeError or ValueError where a setting or a parameter is not one that the method
         takes.
         """
-        checks.check_group_keys(type(self).__name__, param_group, self.defaults)
-        params = param_group["params"]
-        params = checks.params_of(type(self).__name__, params)
-        given = {key: v for key, v in param_group.items() if key not in checks.WAYS_OUT}
+        name = type(self).__name__
+        checks.check_group_keys(name, param_group, self.defaults, self.fixed_settings)
+        params, param_names = checks.params_of(name, param_group["params"])
+        given = {key: v for key, v in param_group.items() if key not in checks.ONLY_IN_PYTORCH}
+        if param_names:
+            given["param_names"] = param_names
         group = {**self.defaults, **given, "params": params}
+        checks.check_names(name, self.param_groups, group)
         self.check_group(group)
         self.param_groups.append(group)
 
@@ -160,7 +165,8 @@ class Optimizer:
             state["step"] = step
         columns = [self.state_arrays(xp, name, arrays, states, group) for name in self.state_names]
         settings = {key: group[key] for key in self.defaults}
-        update_all = choose(versions_of(self.update.__name__), self.update_each, xp.kind)
+        versions = versions_of(self.update.__name__)
+        update_all = choose(versions, self.update_each, xp.kind, **settings)
         update_all(xp, arrays, grads, *columns, steps=steps, **settings)
         for p in params:
             p.mark_changed()
@@ -199,7 +205,8 @@ class Optimizer:
     def unsupported_settings(self) -> dict[str, Any]:
         """The settings that PyTorch has besides, with the one value that each has here."""
         arguments = inspect.signature(type(self)).parameters
-        return {key: arguments[key].default for key in checks.WAYS_OUT if key in arguments}
+        keys = checks.ONLY_IN_PYTORCH & arguments.keys()
+        return {**{key: arguments[key].default for key in keys}, **self.fixed_settings}
 
     def __repr__(self) -> str:
         text = f"{type(self).__name__} ("

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import refuse_unsupported
+from .checks import check_how, refuse_unsupported
 from .optimizer import Optimizer, Params
 
 
@@ -50,8 +50,8 @@ class RMSprop(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
     ):
-        refuse_unsupported("RMSprop", capturable=capturable, foreach=foreach)
-        refuse_unsupported("RMSprop", differentiable=differentiable)
+        check_how("RMSprop", foreach=foreach)
+        refuse_unsupported("RMSprop", capturable=capturable, differentiable=differentiable)
         settings = {
             "lr": lr,
             "alpha": alpha,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from copy import deepcopy
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,12 +12,14 @@ import numpy as np
 from minigrad import Tensor
 from minigrad.errors import shown
 
-from ..arguments import as_list, check_state
+from ..arguments import as_list, check_integers, check_state
 from .checks import has_numbers
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
 
+
+MOST_COUNTED = 1_000_000  # steps to an epoch, which takes half a second
 
 # states that are counts, and the least that each can be
 COUNTS = {"last_epoch": -1, "num_bad_epochs": 0, "cooldown_counter": 0}
@@ -65,14 +68,33 @@ class LRScheduler:
         bases = self.base_lrs
         return [self.next_lr(lr, b, self.last_epoch) for lr, b in zip(rates, bases, strict=True)]
 
-    def step(self, epoch: None = None) -> None:
-        """Set the lr of the next epoch. Raises NotImplementedError where an epoch is given."""
-        check_epoch(type(self).__name__, epoch)
+    def step(self, epoch: int | None = None) -> None:
+        """Set the lr of the next epoch; or, as programs before PyTorch 1.4 do it, that of `epoch`.
+
+        That gives a warning. Raises TypeError or ValueError where epoch is no count.
+        """
         self.take_new_groups()
-        self.last_epoch += 1
+        if epoch is None:
+            self.last_epoch += 1
+        else:
+            self.go_to(as_epoch(type(self).__name__, epoch))
         self.last_lrs = as_rates(self, self.get_lr())
         for group, lr in zip(self.optimizer.param_groups, self.last_lrs, strict=True):
             group["lr"] = lr
+
+    def go_to(self, epoch: int) -> None:
+        """Be at step `epoch`, with the lr of the step before it: counted from step 0 on, where
+        `next_lr` goes on from the present lr, and else as it is.
+        """
+        is_next = epoch == self.last_epoch + 1 and present_lrs(self) == list(self.last_lrs)
+        if not is_next and type(self).get_lr is LRScheduler.get_lr:
+            check_countable(type(self).__name__, epoch)
+            for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+                lr = base
+                for t in range(epoch):
+                    lr = self.next_lr(lr, base, t)
+                group["lr"] = lr
+        self.last_epoch = epoch
 
     def take_back(self) -> None:
         """Count the step of the constructor as not made, for a schedule that makes it later."""
@@ -191,8 +213,23 @@ def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
         raise TypeError(f"{scheduler}: {name}: expected an optimizer of nn.optim, got {got}")
 
 
+def as_epoch(name: str, epoch: Any) -> int:
+    """The epoch that a step is to go to, with a warning. Raises where it is no count."""
+    check_integers(f"{name}: step", 0, epoch=epoch)
+    warnings.warn(
+        f"{name}: step: an epoch is deprecated; call step() once after each epoch", stacklevel=3
+    )
+    return int(epoch)
+
+
+def check_countable(name: str, epoch: int) -> None:
+    """Raise ValueError where it would take too long to count up to an epoch."""
+    if epoch > MOST_COUNTED:
+        raise ValueError(f"{name}: step: expected epoch of at most {MOST_COUNTED}, got {epoch}")
+
+
 def check_epoch(name: str, epoch: Any) -> None:
-    """Raise NotImplementedError where step is to go to an epoch."""
+    """Raise NotImplementedError where several schedules are to go to an epoch."""
     if epoch is not None:
         raise NotImplementedError(
             f"{name}: step: epoch={shown(epoch)} is not supported; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import refuse_unsupported
+from .checks import check_how, refuse_unsupported
 from .optimizer import Optimizer, Params
 
 
@@ -50,7 +50,8 @@ class SGD(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
     ):
-        refuse_unsupported("SGD", foreach=foreach, differentiable=differentiable, fused=fused)
+        check_how("SGD", foreach=foreach, fused=fused)
+        refuse_unsupported("SGD", differentiable=differentiable)
         settings = {
             "lr": lr,
             "momentum": momentum,

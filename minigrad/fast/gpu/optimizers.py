@@ -74,20 +74,26 @@ def sgd(xp, *columns, steps, maximize, lr, momentum, dampening, weight_decay, ne
     update_all(xp, SGD, maximize, arguments, steps, *columns)
 
 
-@faster("adam", device="cuda")
-def adam(xp, *columns, steps, maximize, lr, betas, eps, weight_decay, p_factor=1.0):
-    """nn.optim.adam.adam. p_factor: what p is multiplied by before the step."""
+def without_amsgrad(*, amsgrad: bool, **settings: Any) -> bool:
+    """Whether the kernel of Adam computes this; it keeps no maximum."""
+    return not amsgrad
+
+
+@faster("adam", device="cuda", when=without_amsgrad)
+def adam(xp, params, grads, ms, vs, tops, *, steps, maximize, lr, betas, eps, **settings):
+    """nn.optim.adam.adam. settings: weight_decay, and p_factor, by which p is multiplied before."""
     beta1, beta2 = betas
+    weight_decay, p_factor = settings["weight_decay"], settings.get("p_factor", 1.0)
 
     def arguments(t: int) -> tuple[Any, ...]:
         lr_t, eps_t = bias_corrected(t, lr, betas, eps)
         numbers = lr_t, beta1, 1 - beta1, beta2, 1 - beta2, eps_t, weight_decay, p_factor
         return tuple(map(float, numbers))
 
-    update_all(xp, ADAM, maximize, arguments, steps, *columns)
+    update_all(xp, ADAM, maximize, arguments, steps, params, grads, ms, vs)
 
 
-@faster("adamw", device="cuda")
+@faster("adamw", device="cuda", when=without_amsgrad)
 def adamw(xp, *columns, lr, weight_decay, **settings):
     """nn.optim.adam.adamw."""
     p_factor = 1 - lr * weight_decay
