@@ -374,12 +374,11 @@ def accumulate_grad(t: TensorBase | None, gradients: Gradients) -> None:
         if grad is None:
             t.leaf_grad = g
             return
-        is_recorded = gradients.create_graph or grad.wants_grad
-        in_place = t.node is None and not is_recorded and grad.is_writable()
+        is_recorded = gradients.create_graph or grad.requires_grad
         are_alike = grad.array.shape == g.array.shape and grad.array.dtype == g.array.dtype
-        if in_place and are_alike and grad.base is None:
-            grad.array += g.array  # add_ takes ten times as long to call
+        if t.node is None and not is_recorded and are_alike and grad.is_writable():
+            grad.array += g.array  # as add_ does, which asks of its arguments what is known here
             grad.mark_changed()
-            return
-        with set_grad_enabled(is_recorded):
-            t.leaf_grad = grad.add_(g) if in_place else grad + g
+        else:
+            with set_grad_enabled(is_recorded):
+                t.leaf_grad = grad + g

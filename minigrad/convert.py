@@ -13,6 +13,7 @@ from minigrad import arguments, array, errors, ops
 from minigrad.graph import TensorBase
 
 EXACT = np.dtype(object)  # of exact numbers, see minigrad.prove
+OF_THE_ENGINE = {"array", "version", *TensorBase.__annotations__}  # attributes of a tensor
 
 
 class Size(tuple[int, ...]):
@@ -260,7 +261,7 @@ class Conversions(TensorBase):
             parts.append(f"dtype={self.dtype}")
         if self.device.type != "cpu":
             parts.append(f"device='{self.device}'")
-        if self.node is not None and self.requires_grad:
+        if self.requires_grad and self.node is not None:
             parts.append(f"grad_fn=<{self.node.op.__name__}>")
         elif self.requires_grad:
             parts.append("requires_grad=True")
@@ -272,13 +273,16 @@ class Conversions(TensorBase):
         return format(self.item() if is_number else str(self), spec)
 
     def __deepcopy__(self, memo: dict[Any, Any]) -> Any:
-        if self.node is not None:
+        """A leaf with memory of its own, also of a view, and the attributes that a user gave it."""
+        if self.requires_grad and self.node is not None:
             raise RuntimeError(
                 "deepcopy: this tensor has a graph behind it; copy .detach() of it, or a leaf"
             )
         t = memo[id(self)] = type_(self).__new__(type_(self))
-        t.__dict__.update(self.__dict__, array=self.array.copy(), version=[0, None], leaf_grad=None)
-        t.__dict__.pop("leaf_hooks", None)
+        users = {key: value for key, value in vars(self).items() if key not in OF_THE_ENGINE}
+        vars(t).update(copy.deepcopy(users, memo))
+        TensorBase.__init__(t, self.array.copy())
+        t.wants_grad = self.wants_grad
         if self.copies_grad:
             t.grad = copy.deepcopy(self.grad, memo)
         return t
@@ -286,11 +290,11 @@ class Conversions(TensorBase):
     def __copy__(self) -> Any:
         """Another name for the same memory: a change of one is a change of both."""
         t = type_(self).__new__(type_(self))
-        t.__dict__.update(self.__dict__)
+        t.__dict__.update(self.__dict__, base=self if self.base is None else self.base)
         return t
 
     def __reduce__(self) -> Any:
-        if self.node is not None:
+        if self.requires_grad and self.node is not None:
             raise RuntimeError(
                 "pickle: this tensor has a graph behind it; pickle .detach() of it, or a state_dict"
             )

@@ -39,6 +39,15 @@ LEAF_IN_PLACE = (
     "cannot be changed in place while ops are recorded; do it under minigrad.no_grad(), or write "
     "x = x + y, which makes a new tensor"
 )
+LEAF_CHANGED = (
+    "requires_grad: expected a leaf that is changed under minigrad.no_grad(), got a view of a "
+    "tensor that was changed in place while ops were recorded; use .detach() of it"
+)
+PART_IN_PLACE = (
+    "{}: expected a tensor that requires a gradient as the tensor does of which it is a view, got "
+    "one that was made under no_grad, or before that was asked; make the view anew, or change it "
+    "under minigrad.no_grad()"
+)
 NO_LEAF = (
     "{}: input {} of shape {} does not require a gradient; set requires_grad=True before it is used"
 )

@@ -34,11 +34,11 @@ class InPlace(Mutable):
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Any:
         """self += alpha * other."""
-        return self.update("add_", partial(ops.add, alpha=alpha), other)
+        return self.update("add_", times(alpha, ops.add), other)
 
     def sub_(self, other: Any, *, alpha: Any = 1) -> Any:
         """self -= alpha * other."""
-        return self.update("sub_", partial(ops.sub, alpha=alpha), other)
+        return self.update("sub_", times(alpha, ops.sub), other)
 
     def mul_(self, other: Any) -> Any:
         """self *= other."""
@@ -199,6 +199,12 @@ class InPlace(Mutable):
     def t_(self) -> Any:
         """self as its transpose."""
         return self.reshape_in_place("t_", functional.t)
+
+
+def times(alpha: Any, op: Any) -> Any:
+    """op(x, y) with alpha times y."""
+    is_one = type(alpha) is int and alpha == 1
+    return op if is_one else partial(op, alpha=alpha)  # the keyword takes longer than the op
 
 
 # Functions in place: exp_() is exp, and so on

@@ -58,17 +58,19 @@ class Mutable(Conversions):
     def is_recorded_with(self, name: str, *others: Any) -> bool:
         """Whether a change of self by `others` is recorded.
 
-        Raises RuntimeError where it is one of a leaf that requires a gradient, or of a part of one.
+        Raises RuntimeError where it is one of a leaf that requires a gradient, or of a part of one,
+        or of a part that knows nothing of the graph of the whole.
         """
         if not mode.grad_enabled or self.array.dtype.kind not in "fcO":
             return False
-        if not any(map(requires_grad, (self, *others))):
-            return False
+        require = [requires_grad(t) for t in (self, *others)]  # asked of each: it catches up then
         root = self if self.base is None else self.base
         for t in (self, root):
             if t.wants_grad and t.node is None:
                 raise RuntimeError(errors.LEAF_IN_PLACE.format(name))
-        return True
+        if root.wants_grad and not self.wants_grad:
+            raise RuntimeError(errors.PART_IN_PLACE.format(name))
+        return True in require
 
     # What is recorded
 
@@ -136,13 +138,19 @@ class Mutable(Conversions):
         return to_device(values, self.device)
 
     def catch_up(self) -> None:
-        """Where the base of self was changed since: be its part, as recorded."""
-        root = self.base
-        is_leaf_of_its_own = self.wants_grad and self.node is None
-        if root is None or root.node is None or is_leaf_of_its_own:
+        """Where the base of self was changed since: be its part, as recorded.
+
+        Raises RuntimeError for a leaf that requires a gradient of its own.
+        """
+        root: Any = self.base
+        while root is not None and root.node is None:
+            root = root.before  # of one that was detached in place: what it was
+        if root is None:
             return
         if self.changed >= root.changed or self.version is not root.version:
             return
+        if self.wants_grad and self.node is None:
+            raise RuntimeError(errors.LEAF_CHANGED)
         places = array.place_within(self.array, root.array)
         index = tuple([self.put_beside(place) for place in places])
         whole = root
@@ -297,15 +305,19 @@ class Mutable(Conversions):
 
     def reshape_in_place(self, name: str, op: Any, *args: Any) -> Any:
         """self as op(self, *args) shows it, in the same memory, for the method `name`."""
-        if self.requires_grad and self.node is None:
+        is_leaf = self.requires_grad and self.node is None
+        if is_leaf and mode.grad_enabled:
             raise RuntimeError(errors.LEAF_IN_PLACE.format(name))
         try:
-            with set_grad_enabled(self.wants_grad, immediately=False):
+            with set_grad_enabled(self.wants_grad and not is_leaf, immediately=False):
                 result = op(self.as_before(), *args)
         except Exception as error:
             errors.in_name_of(name, error)
             raise
-        self.become(result.node, result.index)
+        if is_leaf:
+            self.mark_changed()  # since an op may have taken it in the other shape
+        else:
+            self.become(result.node, result.index)
         self.array = result.array
         return self
 

@@ -193,6 +193,11 @@ def test_where_gradients_do_not_accumulate_in_place() -> None:
     b.grad = mg.tensor([1.0], dtype=mg.float64).expand(2)  # has no memory of its own
     (b * 2).sum().backward()
     assert b.grad.tolist() == [3, 3]
+    flat, weight = mg.zeros(2, dtype=mg.float64), leaf([5.0, 7.0])
+    b.grad = flat[:]
+    flat += weight  # so that b.grad, a view, has a gradient of its own
+    (b * 2).sum().backward()
+    assert b.grad.tolist() == [7, 9] and flat.tolist() == [5, 7] and b.grad.requires_grad
     y = b * 2
     y.retain_grad()
     y.sum().backward(retain_graph=True)

@@ -1,5 +1,6 @@
 """Changes in place with recording on: the numbers and gradients are PyTorch's, or both refuse."""
 
+import copy
 import gc
 import re
 import weakref
@@ -91,6 +92,16 @@ PROGRAMS = {
     "detached": "x = a * b\nu = x.sum()\nx.detach_()\nx[0] = 1.0\ny = x + b + u",
     "a detached view": "x = (a * b)[0]\nx.detach_()\ny = x + a",
     "float32 into float64": "y = zeros(2, 3)\ny[0] = (b * b).float()",
+    "rows exchanged": "y = a * b\ny[0], y[1] = y[1], y[0]",
+    "elements exchanged": "y = b * 2\ny[0], y[1] = y[1], y[0]",
+    "a view that is stale": "x = a * 2\nv = x[1]\nx *= b\ny = a * 1\ny[0] = v",
+    "elements in a loop": "x = b.detach() * 1\nfor e in x: e.mul_(3.0)\ny = x * b",
+    "a view of a later leaf": "y = zeros(3)\nv = y[1:]\ny.requires_grad_()\nv.mul_(2.0)",
+    "a view that was not recorded": "y = a * 1\nwith t.no_grad(): v = y[0]\nv.mul_(b)",
+    "a view that was not recorded, by a number": "y = a * 1\nwith t.no_grad(): v = y[0]\nv *= 2",
+    "the shape of a leaf, not recorded": "with t.no_grad(): b.unsqueeze_(0)\ny = b * a",
+    "the shape of a leaf, changed after use": "z = a * b\n"
+    "with t.no_grad(): b.unsqueeze_(0)\ny = z * b",
     "itself": "y = a * 2\ny[0] = y[1]\ny[:, 0] = y[:, 1] + y[:, 2]",
     "sums of itself": "y = a * 2\ny += y\ny[0] += y[1]\ny[0] += y[0]",
     "a row plus, of a result": "y = zeros(2, 3)\nfor t in range(4): y[t % 2] += a[t % 2] * b",
@@ -172,6 +183,50 @@ def test_random_programs(seed: int) -> None:
 
 
 # What PyTorch's numbers do not show
+
+
+def test_a_copy_of_a_name_follows_what_is_recorded() -> None:
+    a = mg.tensor([1.0, 2.0], requires_grad=True)
+    y = a * 2
+    z = copy.copy(y)
+    y.mul_(a)
+    z.sum().backward()
+    assert z.tolist() == [2, 8] and a.grad.tolist() == [4, 8]
+
+
+def test_a_deep_copy_of_a_view_is_no_view() -> None:
+    whole = mg.ones(4)
+    part = whole[1:3]
+    part.kind = ["a list"]
+    copied = copy.deepcopy(part)
+    weight = mg.tensor([5.0, 6.0], requires_grad=True)
+    copied.mul_(weight)
+    copied.sum().backward()
+    assert weight.grad.tolist() == [1, 1] and copied.tolist() == [5, 6]
+    assert whole.tolist() == [1] * 4 and not whole.requires_grad
+    assert copied.kind == part.kind and copied.kind is not part.kind
+    part.mul_(weight)
+    with pytest.raises(RuntimeError, match="deepcopy: this tensor has a graph behind it"):
+        copy.deepcopy(whole[:2])
+
+
+def test_a_view_of_what_was_detached_later_keeps_its_graph() -> None:
+    a = mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = a * 1
+    part = y[:2]
+    y.div_(2)
+    y.detach_()
+    part.sum().backward()
+    assert a.grad.tolist() == [0.5, 0.5, 0] and not y.requires_grad
+
+
+def test_a_leaf_whose_memory_becomes_a_value_is_refused() -> None:
+    whole, weight = mg.ones(3), mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    part = whole[:2].requires_grad_()
+    whole.mul_(weight)
+    with pytest.raises(RuntimeError, match="requires_grad: expected a leaf that is changed under"):
+        part * 2
+    assert part.detach().tolist() == [1, 2]
 
 
 def test_second_derivatives_go_through_an_assignment() -> None:

@@ -111,7 +111,7 @@ def unbind(xp, x, *, dim=0):
         raise TypeError("dim")
     n = x.shape[dim]
     lead = whole_dims(dim, x)
-    ys = tuple([x[(*lead, i)] for i in range(n)])
+    ys = tuple([x[(*lead, i, ...)] for i in range(n)])  # ...: of one element a view, too
 
     def pullback(gs, needs):
         known = [g for g in gs if g is not None]
