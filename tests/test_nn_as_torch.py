@@ -82,15 +82,15 @@ def test_all_ways_to_import_give_the_same_modules(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "name"),
     [
-        ("from torch import jit", "torch.jit"),
-        ("import torch.distributed", "torch.distributed"),
-        ("import torch.distributed as dist", "torch.distributed"),
-        ("from torch.cuda.amp import autocast", "torch.cuda.amp"),
+        ("torch.jit", "torch.jit"),
+        ("from torch import nonsense", "torch.nonsense"),
+        ("import torch.nonsense as dist", "torch.nonsense"),
+        ("from torch.cuda.amp import custom_fwd", "torch.cuda.amp.custom_fwd"),
         ("from torch.nn import Conv3d", "torch.nn.Conv3d"),
         ("torch.fft.rfft(torch.ones(3))", "torch.fft"),
         ("torch.nn.Conv3d(3, 3, 3)", "torch.nn.Conv3d"),
         ("torch.nn.functional.conv3d", "torch.nn.functional.conv3d"),
-        ("import torch.onnx; torch.onnx.export", "torch.onnx.export"),
+        ("import torch.onnx; torch.onnx.export()", "torch.onnx.export"),
         ("torch.ones(2).erfinv()", "torch.Tensor.erfinv"),
     ],
 )
@@ -127,9 +127,9 @@ from nn.as_torch import optim
 import nn
 assert F.relu is nn.functional.relu and optim.Adam is nn.optim.Adam and F is torch.nn.functional
 try:
-    from nn.as_torch import jit
+    from nn.as_torch import nonsense
 except NotImplementedError as error:
-    assert str(error).startswith("torch.jit")
+    assert str(error).startswith("torch.nonsense")
 import torch as imported
 assert imported.nn is torch.nn and imported.Tensor is torch.Tensor
 """
@@ -459,12 +459,19 @@ def test_tensors_are_printed_as_pytorchs(tmp_path: Path) -> None:
 
 
 REFUSED = {
-    "from torch import jit": "torch.jit is not supported: .* nothing is compiled here",
-    "import torch\n@torch.jit.script\ndef f(x): return x": "torch.jit is not supported",
+    "from torch import jit\njit.script(3)": "torch.jit.script is .* nothing is compiled here",
+    "from torch.jit import script\n@script\ndef f(x): return x": "torch.jit.script is not supp",
+    "import torch.fx.passes as p\nclass A(p.b.C): pass": "torch.fx.passes.b is not supported",
+    "from torch.fx import Node\nclass A(Node): pass": "torch.fx.Node is not supported",
+    "from torch.profiler import profile\nwith profile: pass": "torch.profiler.profile is not",
+    "from torch.hub import load\nif load: pass": "torch.hub.load is not supported",
+    "import torch\n@torch.jit.script\ndef f(x): return x": "torch.jit.* is not supported",
     "import torchvision": "torchvision is not supported: .* read the data with NumPy",
     "from torchtext.data import Field": "torchtext is not supported",
-    "from torch.cuda.amp import autocast": "torch.cuda.amp is not supported: .* leave it out",
-    "import torch\ntorch.autocast('cpu')": "torch.autocast is not supported: .* leave it out",
+    "from torch.cuda.amp import custom_bwd": "torch.cuda.amp.* is not supported: .* leave it out",
+    "import torch\ntorch.autocast('cpu')": "torch.amp.autocast is not supported; leave it out",
+    "import torch\ntorch.amp.GradScaler('cpu')": "torch.amp.GradScaler is not supported; leave",
+    "import torch\ntorch.nn.Tanh().register_backward_hook(print)": "; use register_full_backward",
     "import torch\ntorch.nn.Tanh().half()": "torch.nn.Module.half is not supported",
     "import torch\nw = torch.ones(1)\ntorch.optim.SGD([w]).register_step_post_hook(print)": (
         "torch.optim.Optimizer.register_step_post_hook is not supported"
@@ -472,7 +479,7 @@ REFUSED = {
     "import torch\ntorch.ones(1).logit()": "torch.Tensor.logit is not supported",
     "import torch\ntorch.ones(2, dtype=torch.float16)": "torch.float16 .*; use torch.float32",
     "import torch\ntorch.ones(2).reinforce(1)": "torch.Tensor.reinforce .*Categorical",
-    "import torch.distributed as dist": "torch.distributed is .* train in one process",
+    "import torch.distributed as dist\ndist.init_process_group()": "group is .* in one process",
     "import torch\ntorch.save(torch.nn.Linear(2, 2), 'm.pt')": "save model.state_dict",
     "import torch\ntorch.onnx.export()": "torch.onnx.export is .* --check program.py",
 }
@@ -491,6 +498,119 @@ def test_what_is_not_there_is_refused_in_a_sentence(tmp_path: Path) -> None:
     lines = run(attempts, tmp_path).splitlines()
     for line, (program, expected) in zip(lines, REFUSED.items(), strict=True):
         assert re.search(expected, line), f"{program}: {line}"
+
+
+IMPORTED_AND_NOT_USED = """
+    import torch.distributed as dist, torch.multiprocessing, torch.utils.data.distributed
+    import torch.nn.parallel
+    from torch import fx, jit
+    from torch.jit import ScriptModule, script, trace
+    from torch.nn.parallel import DistributedDataParallel
+    from torch.optim.adam import Adam
+    from torch.utils.checkpoint import checkpoint
+    from torch.utils.data.distributed import DistributedSampler
+    import torch
+
+    model = torch.nn.Linear(2, 2)
+    print(isinstance(model, DistributedDataParallel), isinstance(model, ScriptModule))
+    print(Adam is torch.optim.Adam, torch.distributed.is_initialized() or dist.is_initialized())
+"""
+
+
+def test_what_is_not_there_can_be_imported(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(IMPORTED_AND_NOT_USED, tmp_path)
+    assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
+
+
+MIXED_PRECISION = """
+    import torch
+    from torch.cuda.amp import GradScaler, autocast
+
+    model = torch.nn.Linear(2, 1)
+    torch.nn.init.ones_(model.weight), torch.nn.init.zeros_(model.bias)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    for scaler in (GradScaler(), GradScaler(enabled=False), torch.amp.GradScaler(enabled=False)):
+        scaler.load_state_dict(scaler.state_dict())
+        with autocast(), torch.autocast("cuda", dtype=torch.float32):
+            loss = (model(torch.ones(3, 2)) ** 2).mean()
+        scaler.scale(loss).backward()
+        scaler.unscale_(optimizer)
+        scaler.step(optimizer)
+        scaler.update()
+        print(loss.dtype, loss.item(), scaler.is_enabled(), scaler.get_scale())
+
+    @torch.autocast("cpu", enabled=False)
+    def double(x):
+        return 2 * x
+
+    print(double(model.weight).tolist())
+"""
+
+
+def test_mixed_precision_is_switched_off_where_there_is_no_gpu(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    path = tmp_path / "program.py"
+    path.write_text(textwrap.dedent(MIXED_PRECISION), "utf-8")
+    ours = python("-W", "ignore", "-m", "nn.as_torch", str(path))
+    assert ours == python("-W", "ignore", str(path))
+
+
+INTO_A_TENSOR = """
+    import torch
+
+    x = torch.arange(6.0).reshape(2, 3)
+    product, empty = torch.zeros(2, 2), torch.empty(0)
+    print(torch.matmul(x, x.T, out=product) is product, product)
+    print(torch.add(x, 1, out=empty) is empty, empty.shape, empty.tolist())
+    wide = torch.zeros(2, 3, dtype=torch.float64)
+    print(torch.mul(x, 0.5, out=wide), torch.cat([x, x], out=torch.empty(0)).shape)
+    print(torch.sub(x, 1, out=None).shape)
+    w = torch.ones(3, requires_grad=True)
+    for function in (
+        lambda: torch.exp(w, out=torch.empty(3)),
+        lambda: torch.exp(x, out=w),
+        lambda: torch.mul(x, 0.5, out=torch.zeros(2, 3, dtype=torch.int64)),
+        lambda: torch.sum(x, 1, out=3),
+    ):
+        try:
+            print(function())
+        except (RuntimeError, TypeError) as error:
+            print(type(error).__name__)
+"""
+
+
+def test_a_value_is_written_into_a_given_tensor(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(INTO_A_TENSOR, tmp_path)
+    assert ours == python(str(tmp_path / "program.py"))
+    program = "import torch\ntorch.exp(torch.ones(3), out=torch.ones(2))"
+    refused = run(program, tmp_path, code=1)
+    assert "exp: expected out of shape (3,), got torch.float32(2,)" in refused
+
+
+GRAPH = """
+    import torch
+
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = (x * 3).exp().sum()
+    print(y.grad_fn.name(), y.grad_fn == y.grad_fn, y.grad_fn == x.exp().grad_fn)
+    function, place = y.grad_fn.next_functions[0]
+    print(function.name(), place, function.next_functions[0][0].name())
+    (leaf, place), constant = function.next_functions[0][0].next_functions
+    print(leaf.name(), place, constant, leaf.variable is x, leaf.next_functions)
+    print(str(leaf).split(" at ")[0], str(function).split(" at ")[0])
+    parts = torch.ones(4, requires_grad=True).exp().split(2)
+    print((parts[1] * 1).grad_fn.next_functions[0][1], len({leaf, function}))
+    w = (x * 2).mul_(torch.ones(2)).grad_fn
+    print(w.next_functions[0][0].name(), w.next_functions[0][0].next_functions[0][0] == leaf)
+"""
+
+
+def test_the_graph_behind_a_value(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(GRAPH, tmp_path)
+    assert ours == python(str(tmp_path / "program.py"))
 
 
 def test_a_stand_in_beside_a_program_is_taken(tmp_path: Path) -> None:

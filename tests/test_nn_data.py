@@ -72,6 +72,31 @@ def test_a_loader_of_tensors(settings: dict[str, Any]) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize(
+    "settings", [*LOADERS, {"shuffle": True}, {"shuffle": True, "batch_size": None}]
+)
+def test_a_loader_shows_pytorchs_samplers(settings: dict[str, Any]) -> None:
+    ours = nn.data.DataLoader(range(4), **settings)
+    theirs = torch.utils.data.DataLoader(range(4), **settings)
+    for word in ("sampler", "batch_sampler", "batch_size", "drop_last"):
+        mine, its = getattr(ours, word), getattr(theirs, word)
+        assert type(mine).__name__ == type(its).__name__ and (
+            mine == its or hasattr(mine, "__iter__")
+        )
+    assert len(ours.sampler) == len(theirs.sampler)
+    if "shuffle" in settings:
+        mg.manual_seed(3)
+        order = list(ours.sampler)
+        mg.manual_seed(3)
+        assert [int(number) for batch in ours for number in np.ravel(batch)] == order
+    stream = nn.data.IterableDataset()
+    assert isinstance(nn.data.DataLoader(stream).batch_sampler, nn.data.BatchSampler)
+    with pytest.raises(
+        ValueError, match="^RandomSampler: expected num_samples of at least 1, got 0"
+    ):
+        nn.data.DataLoader([], shuffle=True)
+
+
 def test_a_dataset_of_ones_own_is_asked_item_by_item() -> None:
     found = []
     for library, data in ((mg, nn.data), (torch, torch.utils.data)):

@@ -12,7 +12,7 @@ from types import ModuleType
 import minigrad
 
 from .own.methods import TENSOR_METHODS
-from .tree import MODULES
+from .tree import MODULES, RefusedName
 
 Needs = dict[str, list[str]]  # the names of PyTorch's, each with the places that use it
 
@@ -42,7 +42,7 @@ def is_here(name: str) -> bool:
         if not isinstance(found, ModuleType):
             break  # an attribute of a class or a function
         found = getattr(found, part, None)
-    return found is not None
+    return found is not None and not isinstance(found, RefusedName)
 
 
 def files_of(programs: list[str]) -> list[Path]:

@@ -17,18 +17,23 @@ from nn.optim import lr_scheduler
 
 from .own import (
     accelerator,
+    amp,
     autograd,
     backends,
     bag,
     cuda,
+    cuda_amp,
     data,
+    distributed,
     distributions,
     dtypes,
     function,
+    graph,
     lazy,
     legacy,
     linalg,
     old,
+    out,
     parallel,
     printing,
     random,
@@ -42,8 +47,9 @@ from .own.methods import MODULE_METHODS, OPTIMIZER_METHODS, TENSOR_METHODS
 # The modules of PyTorch's, and the modules here whose public names each has: the first one counts.
 # Those without any can be imported, as programs do that use them in one mode alone.
 TREE: dict[str, list[ModuleType]] = {
-    "torch": [words, dtypes, tensor, legacy, serialization, minigrad],
+    "torch": [words, dtypes, out, tensor, legacy, serialization, amp, minigrad],
     "torch.accelerator": [accelerator],
+    "torch.amp": [amp],
     "torch.autograd": [autograd],
     "torch.autograd.function": [function],
     "torch.autograd.variable": [autograd],
@@ -52,10 +58,12 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.backends.cudnn": [backends.cudnn],
     "torch.backends.mps": [backends.mps],
     "torch.cuda": [cuda],
+    "torch.cuda.amp": [cuda_amp],
+    "torch.distributed": [distributed],
     "torch.distributions": [distributions],
     "torch.distributions.categorical": [distributions],
     "torch.distributions.normal": [distributions],
-    "torch.functional": [minigrad],
+    "torch.functional": [out, minigrad],
     "torch.func": [minigrad.func],
     "torch.linalg": [linalg],
     "torch.nn": [nn, bag, lazy, parallel],
@@ -81,6 +89,8 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.nn.utils.rnn": [nn.utils.rnn],
     "torch.onnx": [],
     "torch.optim": [nn.optim],
+    "torch.optim.adam": [nn.optim.adam],
+    "torch.optim.sgd": [nn.optim.sgd],
     "torch.optim.optimizer": [nn.optim.optimizer],
     "torch.optim.lr_scheduler": [lr_scheduler, old.schedulers],
     "torch.random": [random],
@@ -93,12 +103,40 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.utils.hooks": [hooks],
     "torch.utils.tensorboard": [tensorboard],
 }
+# The modules of PyTorch's that are not here, and can be imported all the same, with any name and
+# any module in them: many a program does so and uses none. What is used raises MissingName.
+REFUSED = (
+    "torch.ao",
+    "torch.autograd.forward_ad",
+    "torch.autograd.functional",
+    "torch.autograd.profiler",
+    "torch.distributed",
+    "torch.fft",
+    "torch.fx",
+    "torch.hub",
+    "torch.jit",
+    "torch.multiprocessing",
+    "torch.nn.parallel",
+    "torch.nn.utils.parametrizations",
+    "torch.nn.utils.parametrize",
+    "torch.nn.utils.prune",
+    "torch.onnx",
+    "torch.profiler",
+    "torch.quantization",
+    "torch.sparse",
+    "torch.special",
+    "torch.testing",
+    "torch.utils.benchmark",
+    "torch.utils.checkpoint",
+    "torch.utils.cpp_extension",
+    "torch.utils.data.distributed",
+    "torch.utils.model_zoo",
+)
 HERE = "nn.as_torch"
 WITH_PYTORCH = ("torchvision", "torchtext", "torchaudio")  # packages compiled against PyTorch
 LIST = "`python -m nn.as_torch --check program.py` lists all that a program needs"
 WAYS_OUT = {
     "torch.amp": "leave it out, numbers are float32 here",
-    "torch.autocast": "leave it out, numbers are float32 here",
     "torch.bfloat16": "use torch.float32",
     "torch.cuda.amp": "leave it out, numbers are float32 here",
     "torch.distributed": "train in one process",
@@ -106,6 +144,7 @@ WAYS_OUT = {
     "torch.half": "use torch.float32",
     "torch.jit": "leave it out, nothing is compiled here",
     "torch.multiprocessing": "train in one process",
+    "torch.nn.Module.register_backward_hook": "use register_full_backward_hook",
     "torch.nn.parallel": "train in one process",
     "torch.Tensor.reinforce": "use log_prob of torch.distributions.Categorical",
 }
@@ -119,8 +158,40 @@ class MissingModule(NotImplementedError, ImportError):
     """A module of PyTorch's that is not here; `except ImportError` takes it."""
 
 
+class RefusedName:
+    """A name in a module of `REFUSED`, which can be imported: using it raises MissingName."""
+
+    def __init__(self, path: str):
+        self.path = path
+
+    def refuse(self, *args: Any, **settings: Any) -> Any:
+        """Raise MissingName."""
+        raise MissingName(missing(self.path))
+
+    __call__ = __mro_entries__ = __enter__ = __bool__ = __iter__ = __getitem__ = refuse
+
+    def __exit__(self, *exception: object) -> None:
+        """Nothing: no block is entered."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(f"{self.path} has no attribute {name!r}")
+        return self.refuse()
+
+    def __instancecheck__(self, instance: Any) -> bool:
+        """False: there are none."""
+        return False
+
+
+def is_refused(path: str) -> bool:
+    """Whether a module is one of `REFUSED`, or in one of them."""
+    return f"{path}.".startswith(tuple([f"{name}." for name in REFUSED]))
+
+
 class TorchModule(ModuleType):
-    """A module of PyTorch's, with the names that are here. Raises MissingName for any other."""
+    """A module of PyTorch's, with the names that are here. Raises MissingName for any other, where
+    it is used if the module is one of `REFUSED`.
+    """
 
     def __init__(self, name: str, sources: list[ModuleType]):
         super().__init__(name, doc=" ".join([source.__doc__ or "" for source in sources[:1]]))
@@ -131,7 +202,10 @@ class TorchModule(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
-        raise MissingName(missing(f"{self.__name__}.{name}"))
+        path = f"{self.__name__}.{name}"
+        if is_refused(self.__name__):
+            return RefusedName(path)
+        raise MissingName(missing(path))
 
 
 def public_names(module: ModuleType) -> dict[str, Any]:
@@ -197,7 +271,9 @@ class TorchFinder(MetaPathFinder, Loader):
             return None
         place = path_in_torch(fullname)
         if place not in MODULES:
-            raise MissingModule(missing(place))
+            if not is_refused(place):
+                raise MissingModule(missing(place))
+            MODULES[place] = TorchModule(place, [])
         return ModuleSpec(fullname, self, is_package=True)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -252,7 +328,7 @@ def install() -> None:
     ]
     for kind, path, names in kinds:
         kind.__getattr__ = missing_method(path, names)
-    minigrad.Tensor.grad_fn = property(printing.grad_fn)
+    minigrad.Tensor.grad_fn = property(graph.grad_fn)
     minigrad.Tensor.dtype = property(dtypes.of_tensor)  # type: ignore[assignment]
     nn.RNNBase._flat_weights_names = property(old.flat_weights_names)  # type: ignore[attr-defined]
     nn.RNNBase._all_weights = property(old.all_weights)  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ from ..arguments import (
 )
 from .collate import collate, convert
 from .dataset import IterableDataset, TensorDataset, check_dataset, item_of
-from .sampler import BatchSampler
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 FIXED = ("dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "is_stream")
 
@@ -101,9 +101,16 @@ class DataLoader:
         source_of(name, generator)
         check_order(batch_size, shuffle, sampler, batch_sampler, drop_last, self.is_stream)
         self.dataset = dataset
-        self.batch_size = batch_size
         self.shuffle = bool(shuffle)
+        self.has_own_order = not self.is_stream and sampler is None and batch_sampler is None
+        if sampler is None and self.shuffle:
+            sampler = RandomSampler(dataset, generator=generator)
+        elif sampler is None:
+            sampler = dataset if self.is_stream else SequentialSampler(dataset)
         self.sampler = sampler
+        self.batch_size = batch_size if batch_sampler is None else None
+        if batch_sampler is None and batch_size is not None:
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         self.batch_sampler = batch_sampler
         self.drop_last = drop_last
         self.collate_fn = collate_fn
@@ -128,14 +135,10 @@ class DataLoader:
         super().__setattr__(name, value)
 
     def __len__(self) -> int:
-        if self.batch_sampler is not None:
-            check_has_length("DataLoader: len", self.batch_sampler)
-            return len(self.batch_sampler)
-        numbered = self.dataset if self.sampler is None else self.sampler
-        check_has_length("DataLoader: len", numbered)
-        count = len(numbered)
-        whole, rest = divmod(count, self.batch_size or 1)
-        return whole if self.drop_last or not rest else whole + 1
+        order = self.sampler if self.batch_sampler is None else self.batch_sampler
+        for source in (order, getattr(order, "sampler", order)):
+            check_has_length("DataLoader: len", source)
+        return len(order)
 
     def __iter__(self) -> Iterator[Any]:
         if self.is_stream:
@@ -157,30 +160,23 @@ class DataLoader:
 
     def batches_of_numbers(self, source: np.random.Generator) -> Iterator[Any]:
         """The numbers of the items of each batch; of one item, where there are no batches."""
-        if self.batch_sampler is not None:
-            return iter(self.batch_sampler)
-        order = self.sampler
-        if order is None:
-            count = len(self.dataset)
-            order = source.permutation(count).tolist() if self.shuffle else range(count)
+        if not self.shuffle:
+            return iter(self.sampler if self.batch_sampler is None else self.batch_sampler)
+        order = self.sampler.drawn_from(source)
         if self.batch_size is None:
-            return iter(order)
+            return order
         return iter(BatchSampler(order, self.batch_size, self.drop_last))
 
     def batches_of_stream(self) -> Iterator[Any]:
         """The batches of an IterableDataset."""
-        if self.batch_size is None:
-            for item in self.dataset:
-                yield self.collated(item)
-            return
-        for items in BatchSampler(self.dataset, self.batch_size, self.drop_last):
+        for items in self.dataset if self.batch_sampler is None else self.batch_sampler:
             yield self.collated(items)
 
     def make_batch(self, numbers: Any) -> Any:
         """The items of these numbers, as one batch; the item, where there are no batches."""
         if type(self.dataset) is TensorDataset and self.collate_fn is None:
             return list(self.dataset[numbers])  # all rows at once
-        if self.batch_size is None and self.batch_sampler is None:
+        if self.batch_sampler is None:
             return self.collated(item_of("DataLoader", self.dataset, numbers))
         if not isinstance(numbers, Iterable) or getattr(numbers, "ndim", 1) == 0:
             raise TypeError(
@@ -192,8 +188,7 @@ class DataLoader:
         """A batch of a list of items; an item itself as tensors, where there are no batches."""
         if self.collate_fn is not None:
             return self.collate_fn(items)
-        is_batch = self.batch_size is not None or self.batch_sampler is not None
-        return collate(items) if is_batch else convert(items)
+        return convert(items) if self.batch_sampler is None else collate(items)
 
     # Resuming: an epoch is its order, which follows from the state of the random generator before
     # it, and the number of batches that it has given.
@@ -247,7 +242,7 @@ class DataLoader:
 
     def refuse_foreign_order(self, method: str) -> None:
         """Raise NotImplementedError where the order does not follow from a random generator."""
-        if self.is_stream or self.sampler is not None or self.batch_sampler is not None:
+        if not self.has_own_order:
             raise NotImplementedError(
                 f"DataLoader.{method}: a loader with a sampler, or of an IterableDataset, is not "
                 "supported, since its order is not known here; use shuffle=True"

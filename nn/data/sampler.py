@@ -84,7 +84,10 @@ class RandomSampler(Sampler):
         return self.num_samples
 
     def __iter__(self) -> Iterator[int]:
-        source = source_of("RandomSampler", self.generator)
+        return self.drawn_from(source_of("RandomSampler", self.generator))
+
+    def drawn_from(self, source: np.random.Generator) -> Iterator[int]:
+        """One pass, in the order that this generator draws."""
         count, left = len(self.data_source), self.num_samples
         while left > 0:  # in parts, since num_samples may be larger than any list
             size = min(left, max(count, 32))

@@ -138,13 +138,6 @@ def node_name(op: str) -> str:
     return "".join([part.capitalize() for part in parts]) + "Backward0"
 
 
-def grad_fn(tensor: Tensor) -> str | None:
-    """`Tensor.grad_fn`: a text that names the op, None for a leaf."""
-    if tensor.node is None or tensor.is_leaf:
-        return None
-    return f"<{node_name(tensor.node.op.__name__)}>"
-
-
 def with_suffixes(text: str, found: list[str]) -> str:
     """The text with its suffixes, each on a new line where the line would be too long."""
     length = len(text) - text.rfind("\n") + 1
