@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.errors import shown
 from minigrad.ops import linear, relu, sigmoid, stack, tanh, where
 from minigrad.tensor import Tensor
 
@@ -25,11 +26,12 @@ Lengths = Sequence[int] | np.ndarray[Any, Any] | None
 States = tuple[Tensor, ...]
 
 
-def check_nonlinearity(nonlinearity: str) -> str:
-    """`nonlinearity`. Raises ValueError where it is not "tanh" or "relu"."""
-    if nonlinearity not in ("tanh", "relu"):
-        raise ValueError(f"nonlinearity: expected 'tanh' or 'relu', got {nonlinearity!r}")
-    return nonlinearity
+def check_nonlinearity(name: str, nonlinearity: Any) -> None:
+    """Raise ValueError where the nonlinearity of an RNN is neither "tanh" nor "relu"."""
+    if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
+        raise ValueError(
+            f"{name}: expected nonlinearity 'tanh' or 'relu', got {shown(nonlinearity)}"
+        )
 
 
 def rnn_cell(
@@ -46,7 +48,7 @@ def rnn_cell(
 
     Elman 1990; Graves 2013, eq. 1. Raises ValueError for another nonlinearity.
     """
-    check_nonlinearity(nonlinearity)
+    check_nonlinearity("rnn_cell", nonlinearity)
     a = linear(x, w_ih, b_ih) + linear(h, w_hh, b_hh)
     return tanh(a) if nonlinearity == "tanh" else relu(a)
 

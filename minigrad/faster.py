@@ -56,3 +56,10 @@ def choose(
         if version.device == device and (version.when is None or version.when(*args, **settings)):
             return version.function
     return plain
+
+
+def run_fastest(
+    name: str, plain: Callable[..., Any], device: str, *args: Any, **settings: Any
+) -> Any:
+    """What plain(*args, **settings) gives, by the faster version of `name` that fits, if any."""
+    return choose(versions_of(name), plain, device, *args, **settings)(*args, **settings)

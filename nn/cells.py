@@ -36,13 +36,12 @@ from .module import Module, Parameter
 class Recurrent(Module):
     """What cells and layers share: weights with H rows for each gate, and a state.
 
-    gate_names: the gates, in the order of their rows. states: how many tensors the state has, 1 (h)
-    or 2 (h and c). suffixes: the ends of the parameters' names, "" for a cell, "_l0" ... in a
-    layer.
+    gate_names: the gates, in the order of their rows. state_names: the tensors of the state, h, or
+    h and c. suffixes: the ends of the parameters' names, "" for a cell, "_l0" ... in a layer.
     """
 
     gate_names: tuple[str, ...] = ("h",)
-    states = 1
+    state_names: tuple[str, ...] = ("h",)
     suffixes: list[str]
     hidden_size: int
 
@@ -71,7 +70,7 @@ class Recurrent(Module):
         if hx is None:
             xp = NAMESPACES[type(x.array)]  # zeros on its device: `zeros` would move them there
             zero = Tensor(xp.zeros(as_size("zeros", shape), dtype=x.dtype))
-            return (zero,) * self.states
+            return (zero,) * len(self.state_names)
         return tuple(hx) if isinstance(hx, tuple | list) else (hx,)
 
     def check_state(self, hx: Any, shape: tuple[int, ...], dtype: Any) -> None:
@@ -84,10 +83,12 @@ class Recurrent(Module):
             isinstance(part, Tensor) and tuple(part.shape) == shape and part.dtype == dtype
             for part in state
         ]
-        if len(state) == self.states and all(fits):
+        if len(state) == len(self.state_names) and all(fits):
             return
         got = ", ".join([shown(part) for part in state])
-        expected = f"{dtype}{shape}" if self.states == 1 else f"(h, c) of {dtype}{shape} each"
+        expected = f"{dtype}{shape}"
+        if len(self.state_names) > 1:
+            expected = f"({', '.join(self.state_names)}) of {expected} each"
         are_tensors = all([isinstance(part, Tensor) for part in state])
         kind = ValueError if are_tensors else TypeError
         raise kind(f"{name}: expected hx {expected}, got {got}")
@@ -137,7 +138,9 @@ class Cell(Recurrent):
 
 
 class RNNCell(Cell):
-    """h' = tanh(W x + b + U h + b), or relu: cell(x, h) -> h', h (B,H), zeros if None.
+    """h' = tanh(w_ih x + b_ih + w_hh h + b_hh), or relu in place of tanh.
+
+    cell(x, h) -> h': x (B,I), h and h' (B,H). h is 0 where it is None.
 
     >>> from minigrad import ones
     >>> tuple(RNNCell(3, 4)(ones(2, 3)).shape)
@@ -155,7 +158,8 @@ class RNNCell(Cell):
         dtype: Any = None,
     ):
         super().__init__(input_size, hidden_size, bias, device, dtype)
-        self.nonlinearity = check_nonlinearity("RNNCell", nonlinearity)
+        cells.check_nonlinearity("RNNCell", nonlinearity)
+        self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
         (h,) = self.prepare(input, hx)
@@ -169,13 +173,14 @@ class RNNCell(Cell):
 
 
 class LSTMCell(Cell):
-    """c' = f c + i g, h' = o tanh c': cell(x, (h, c)) -> (h', c'), h and c (B,H), zeros if None.
+    """c' = f c + i g,    h' = o tanh c'.
 
+    cell(x, (h, c)) -> (h', c'): x (B,I), the states (B,H). h and c are 0 where they are None.
     forget_bias: the sum of the forget gate's two biases.
     """
 
     gate_names = ("i", "f", "g", "o")
-    states = 2
+    state_names = ("h", "c")
 
     @checked
     def __init__(
@@ -203,10 +208,11 @@ class LSTMCell(Cell):
 
 
 class GRUCell(Cell):
-    """h' = z h + (1 - z) n: cell(x, h) -> h', h (B,H), zeros if None. The lesson's z is this 1 - z.
+    """h' = z h + (1 - z) n.
 
-    reset_after=True is PyTorch's GRU; reset_after=False resets h before its product
-    (Cho et al. 2014).
+    cell(x, h) -> h': x (B,I), h and h' (B,H). h is 0 where it is None. The z of the lesson is 1 - z
+    here. reset_after=True is PyTorch's GRU; reset_after=False resets h before its product (Cho et
+    al. 2014).
     """
 
     gate_names = ("r", "z", "n")
@@ -239,10 +245,12 @@ class GRUCell(Cell):
 
 
 class PeepholeLSTMCell(LSTMCell):
-    """An LSTM whose gates see the cell    (Gers & Schmidhuber 2000; Graves 2013, eq. 7-11):
+    """An LSTM whose gates see the cell    (Gers & Schmidhuber 2000; Graves 2013, eq. 7-11).
 
-    i = σ(W x + b + U h + b + p_i c),    f = σ(... + p_f c),    c' = f c + i g,
-    o = σ(... + p_o c'),    h' = o tanh c'
+    With a = w_ih x + b_ih + w_hh h + b_hh in blocks i, f, g, o:
+
+        i = σ(a_i + p_i c),    f = σ(a_f + p_f c),    g = tanh a_g,    c' = f c + i g
+        o = σ(a_o + p_o c'),    h' = o tanh c'
 
     weight_peephole (3H,) holds p_i, p_f, p_o: each unit sees its own cell. With zeros there it is
     an LSTMCell. Run it with `unroll`.
@@ -264,20 +272,12 @@ class PeepholeLSTMCell(LSTMCell):
         p_i, p_f, p_o = self.weight_peephole.chunk(3)
         a = F.linear(input, w_ih, b_ih) + F.linear(h, w_hh, b_hh)  # (B,4H)
         a_i, a_f, a_g, a_o = a.chunk(4, dim=-1)  # (B,H) each
-        f = sigmoid(a_f + p_f * c)
         i = sigmoid(a_i + p_i * c)
-        c = f * c + i * tanh(a_g)
+        f = sigmoid(a_f + p_f * c)
+        g = tanh(a_g)
+        c = f * c + i * g
         o = sigmoid(a_o + p_o * c)
         return o * tanh(c), c
-
-
-def check_nonlinearity(name: str, nonlinearity: str) -> str:
-    """Raise ValueError where the nonlinearity of an RNN is neither "tanh" nor "relu"."""
-    if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
-        raise ValueError(
-            f"{name}: expected nonlinearity 'tanh' or 'relu', got {shown(nonlinearity)}"
-        )
-    return nonlinearity
 
 
 @checked

@@ -12,9 +12,9 @@ from . import functional as F
 from . import init
 from .arguments import check_same_dtype, check_sizes, check_tensor
 from .checked import checked
+from .functional.windows import Sizes, convolve, ends_of, refuse_pooling, size_per_dim
 from .layers import Dropout
 from .module import Module, Parameter
-from .windows import Sizes, as_sizes, convolve, ends_of, refuse_pooling
 
 
 class Convolution(Module):
@@ -51,12 +51,14 @@ class Convolution(Module):
             )
         self.in_channels = in_channels
         self.out_channels = out_channels
-        self.kernel_size = as_sizes(name, "kernel_size", kernel_size, self.n)
-        self.stride = as_sizes(name, "stride", stride, self.n)
-        self.dilation = as_sizes(name, "dilation", dilation, self.n)
+        self.kernel_size = size_per_dim(name, "kernel_size", kernel_size, self.n)
+        self.stride = size_per_dim(name, "stride", stride, self.n)
+        self.dilation = size_per_dim(name, "dilation", dilation, self.n)
         ends_of(name, padding, self.kernel_size, self.stride, self.dilation)  # raises
         is_word = isinstance(padding, str)
-        self.padding = padding if is_word else as_sizes(name, "padding", padding, self.n, least=0)
+        self.padding = (
+            padding if is_word else size_per_dim(name, "padding", padding, self.n, least=0)
+        )
         self.groups = groups
         shape = (out_channels, in_channels // groups, *self.kernel_size)
         self.weight = Parameter(zeros(shape, device=device, dtype=dtype))
@@ -157,9 +159,9 @@ class AvgPool1d(Pooling):
         count_include_pad: bool = True,
     ):
         refuse_pooling("AvgPool1d", ceil_mode=ceil_mode)
-        kernel = as_sizes("AvgPool1d", "kernel_size", kernel_size, 1)
-        strides = kernel if stride is None else as_sizes("AvgPool1d", "stride", stride, 1)
-        ends = as_sizes("AvgPool1d", "padding", padding, 1, least=0)
+        kernel = size_per_dim("AvgPool1d", "kernel_size", kernel_size, 1)
+        strides = kernel if stride is None else size_per_dim("AvgPool1d", "stride", stride, 1)
+        ends = size_per_dim("AvgPool1d", "padding", padding, 1, least=0)
         super().__init__(kernel, strides, ends)
         self.count_include_pad = count_include_pad
 
@@ -237,25 +239,30 @@ class BatchNorm1d(Module):
         self.momentum = momentum
         self.affine = affine
         self.track_running_stats = track_running_stats
-        place = {"device": device, "dtype": dtype}
-        self.weight = Parameter(zeros(num_features, **place)) if affine else None
-        self.bias = Parameter(zeros(num_features, **place)) if affine and bias else None
-        is_kept = track_running_stats
-        self.register_buffer("running_mean", zeros(num_features, **place) if is_kept else None)
-        self.register_buffer("running_var", zeros(num_features, **place) if is_kept else None)
-        steps = zeros((), device=device, dtype=mg.int64) if is_kept else None
-        self.register_buffer("num_batches_tracked", steps)
+
+        def vector() -> Tensor:
+            return zeros(num_features, device=device, dtype=dtype)
+
+        self.weight = Parameter(vector()) if affine else None
+        self.bias = Parameter(vector()) if affine and bias else None
+        if track_running_stats:
+            self.register_buffer("running_mean", vector())
+            self.register_buffer("running_var", vector())
+            count = zeros((), device=device, dtype=mg.int64)
+            self.register_buffer("num_batches_tracked", count)
+        else:
+            for name in ("running_mean", "running_var", "num_batches_tracked"):
+                self.register_buffer(name, None)
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
         """A mean of 0 and a variance of 1, of no batch."""
-        for buffer, start in (
-            (self.running_mean, 0),
-            (self.running_var, 1),
-            (self.num_batches_tracked, 0),
-        ):
-            if buffer is not None:
-                init.constant_(buffer, start)
+        if self.running_mean is not None:
+            init.zeros_(self.running_mean)
+        if self.running_var is not None:
+            init.ones_(self.running_var)
+        if self.num_batches_tracked is not None:
+            init.zeros_(self.num_batches_tracked)
 
     def reset_parameters(self) -> None:
         self.reset_running_stats()

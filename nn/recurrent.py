@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from minigrad import Tensor, byhand, stack
-from minigrad.cells import States
+from minigrad.cells import States, check_nonlinearity
 from minigrad.errors import shown
 
 from . import functional as F
@@ -30,7 +30,7 @@ from .arguments import (
     place,
     refuse_unsupported,
 )
-from .cells import Recurrent, check_nonlinearity
+from .cells import Recurrent
 from .checked import checked
 from .module import Parameter
 from .utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
@@ -131,7 +131,7 @@ class RNNBase(Recurrent):
             state = [part[:, 0] for part in state]
         elif self.batch_first:
             output = output.transpose(0, 1)
-        return output, state[0] if self.states == 1 else tuple(state)
+        return output, state[0] if len(state) == 1 else tuple(state)
 
     def forward_packed(
         self, input: PackedSequence, hx: Any, lengths: Any
@@ -257,7 +257,7 @@ def stack_states(parts: Sequence[Tensor]) -> Tensor:
 
 
 class RNN(RNNBase):
-    """h_t = tanh(W x_t + b + U h_{t-1} + b), or relu: `cells.rnn_cell` over time.
+    """h_t = tanh(w_ih x_t + b_ih + w_hh h_{t-1} + b_hh): `minigrad.cells.rnn_cell` over time.
 
     nonlinearity: "tanh" or "relu". The other arguments, shapes and errors: see RNNBase.
 
@@ -285,14 +285,15 @@ class RNN(RNNBase):
     ):
         shared = (num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
         super().__init__(input_size, hidden_size, *shared)
-        self.nonlinearity = check_nonlinearity("RNN", nonlinearity)
+        check_nonlinearity("RNN", nonlinearity)
+        self.nonlinearity = nonlinearity
 
     def settings(self) -> dict[str, Any]:
         return {"nonlinearity": self.nonlinearity}
 
 
 class LSTM(RNNBase):
-    """c_t = f c_{t-1} + i g, h_t = o tanh c_t: `cells.lstm_cell` over time.
+    """c_t = f c_{t-1} + i g,  h_t = o tanh c_t: `minigrad.cells.lstm_cell` over time.
 
     proj_size: 0. forget_bias: the sum of the two biases of every forget gate; 1 lets them start
     open (Jozefowicz et al. 2015). chrono: the longest dependency of the task, for `init.chrono_`,
@@ -306,7 +307,7 @@ class LSTM(RNNBase):
     """
 
     gate_names = ("i", "f", "g", "o")
-    states = 2
+    state_names = ("h", "c")
     op = staticmethod(byhand.lstm)
 
     @checked
@@ -343,11 +344,11 @@ class LSTM(RNNBase):
 
 
 class GRU(RNNBase):
-    """h_t = z h_{t-1} + (1 - z) n: `cells.gru_cell` over time; the lesson's z is this 1 - z.
+    """h_t = z h_{t-1} + (1 - z) n: `minigrad.cells.gru_cell` over time.
 
-    reset_after=True is PyTorch's GRU; reset_after=False resets the state before its product, as in
-    Cho et al. 2014. chrono: the longest dependency of the task, for `init.chrono_`. The other
-    arguments, shapes and errors: see RNNBase.
+    The z of the lesson is 1 - z here. reset_after=True is PyTorch's GRU; reset_after=False resets
+    the state before its product, as in Cho et al. 2014. chrono: the longest dependency of the task,
+    for `init.chrono_`. The other arguments, shapes and errors: see RNNBase.
 
     >>> from minigrad import ones
     >>> output, h_n = GRU(3, 4, batch_first=True)(ones(5, 7, 3))

@@ -282,7 +282,7 @@ def test_an_id_out_of_range_is_refused(
     ids = np.where(IDS == -1, 1, IDS)  # only [] counts from the end
     pick(there(X), there(ids)).tolist()
     y = pick(there(X), there(BAD))
-    with pytest.raises(IndexError, match=r"^GPU: .*(got 2|got 3);.*nobody waits for a GPU"):
+    with pytest.raises(IndexError, match=r"^GPU: .*(got 2|got 3);.*a GPU runs behind the program"):
         y.tolist()
     pick(there(X), there(ids)).tolist()  # it is said once
 

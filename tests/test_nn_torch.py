@@ -208,7 +208,7 @@ def test_lstm_cell(bias: bool) -> None:
 def test_the_gradient_by_a_state_on_the_way(kind: str) -> None:
     ours, theirs = getattr(nn, kind)(3, 4), getattr(torch.nn, kind)(3, 4)
     twins(ours, theirs)
-    xs, first = draw(3, 2, 3), [draw(2, 4), draw(2, 4, seed=1)][: ours.states]
+    xs, first = draw(3, 2, 3), [draw(2, 4), draw(2, 4, seed=1)][: len(ours.state_names)]
 
     def gradients(cell: Any, tensor: Any, grad: Any) -> list[Any]:
         hx = [tensor(a).requires_grad_() for a in first]

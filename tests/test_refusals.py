@@ -559,9 +559,9 @@ REFUSALS: list[Refusal] = [
     ),
     (
         "nonlinearity",
-        lambda: cells.check_nonlinearity("sin"),
+        lambda: cells.rnn_cell(X, X, X, X, nonlinearity="sin"),
         ValueError,
-        "nonlinearity: expected 'tanh' or 'relu', got 'sin'",
+        "rnn_cell: expected nonlinearity 'tanh' or 'relu', got 'sin'",
     ),
     (
         "int of several",

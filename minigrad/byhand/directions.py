@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad.array import NAMESPACES
 from minigrad.cells import States
-from minigrad.faster import choose, versions_of
+from minigrad.faster import run_fastest
 from minigrad.graph import Op
 from minigrad.ops import cat
 from minigrad.tensor import Tensor
@@ -25,9 +25,10 @@ def both_directions(
     side, and the last states of each. Raises what `layer` raises.
     """
     kind = NAMESPACES[type(x.array)].kind
-    versions = versions_of("both_directions")
-    run = choose(versions, one_after_the_other, kind, layer, x, forward, reverse, **settings)
-    found: BothResult = run(layer, x, forward, reverse, **settings)
+    arguments = (layer, x, forward, reverse)
+    found: BothResult = run_fastest(
+        "both_directions", one_after_the_other, kind, *arguments, **settings
+    )
     return found
 
 

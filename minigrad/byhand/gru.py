@@ -9,7 +9,7 @@ from __future__ import annotations
 from minigrad.autograd import op
 from minigrad.byhand.sequence import (
     ReadingOrder,
-    check_sizes,
+    check_shapes,
     gate_blocks,
     gradient_or_zeros,
     product,
@@ -42,7 +42,7 @@ def gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, reset
     lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there.
     reverse: each row is read from its end to its start.
     """
-    check_sizes("gru", 3, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
+    check_shapes("gru", 3, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
     T, B, I = x.shape
     H = h0.shape[1]
     w_ih = gate_blocks(xp, w_ih, H)  # (3,H,I)

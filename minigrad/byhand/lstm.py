@@ -9,7 +9,7 @@ from __future__ import annotations
 from minigrad.autograd import op
 from minigrad.byhand.sequence import (
     ReadingOrder,
-    check_sizes,
+    check_shapes,
     gate_blocks,
     gradient_or_zeros,
     product,
@@ -39,7 +39,7 @@ def lstm(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False):
     lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there.
     reverse: each row is read from its end to its start.
     """
-    check_sizes("lstm", 4, x, [h0, c0], w_ih, w_hh, b_ih, b_hh, lengths)
+    check_shapes("lstm", 4, x, [h0, c0], w_ih, w_hh, b_ih, b_hh, lengths)
     T, B, I = x.shape
     H = h0.shape[1]
     w_ih = gate_blocks(xp, w_ih, H)  # (4,H,I)
@@ -88,14 +88,15 @@ def lstm(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False):
             db += xp.sum(da, axis=1)
             if needs[0]:
                 dx[t, rows] = product_dx(xp, w_ih, da)
+        db = xp.reshape(db, (4 * H,))
         return [
             order.write(dx) if needs[0] else None,
             order.write_state(dh),
             order.write_state(dc),
             xp.reshape(dw_ih, (4 * H, I)),
             xp.reshape(dw_hh, (4 * H, H)),
-            None if b_ih is None else xp.reshape(db, (4 * H,)),
-            None if b_hh is None else xp.reshape(db, (4 * H,)) + 0,
+            None if b_ih is None else db,
+            None if b_hh is None else xp.clone(db),  # two gradients never share memory
         ]
 
     return (order.write(h[1:]), order.last(h), order.last(c)), pullback

@@ -6,7 +6,7 @@ demos/x1_backward_by_hand.py derives the equations of the LSTM; these are their 
 from __future__ import annotations
 
 from minigrad.autograd import op
-from minigrad.byhand.sequence import ReadingOrder, check_sizes, gradient_or_zeros
+from minigrad.byhand.sequence import ReadingOrder, check_shapes, gradient_or_zeros
 from minigrad.cells import check_nonlinearity, rnn_composed
 
 
@@ -26,8 +26,8 @@ def rnn(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, nonli
     lengths (B,): row b ends after lengths[b] steps, and its hs are 0 from there.
     reverse: each row is read from its end to its start.
     """
-    check_sizes("rnn", 1, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
-    check_nonlinearity(nonlinearity)
+    check_shapes("rnn", 1, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
+    check_nonlinearity("rnn", nonlinearity)
     T, B, I = x.shape
     H = h0.shape[1]
     b = 0 if b_ih is None else b_ih + b_hh  # (H,)
@@ -66,7 +66,7 @@ def rnn(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, nonli
             dw_ih,
             dw_hh,
             None if b_ih is None else db,
-            None if b_hh is None else db + 0,
+            None if b_hh is None else xp.clone(db),  # two gradients never share memory
         ]
 
     return (order.write(h[1:]), order.last(h)), pullback

@@ -21,22 +21,32 @@ class ReadingOrder:
 
     lengths (B,): sequence b ends after lengths[b] steps; None: all have T.
     reverse: each sequence is read from its end to its start.
+
+    active_rows: how many sequences run at each step.
+    permutation: row j is sequence permutation[j] of the batch.
+    times: at step t row j reads x at the time times[t, j].
     """
 
     def __init__(self, xp: XP, T: int, B: int, lengths: Lengths, reverse: bool):
         self.xp = xp
         self.has_lengths = lengths is not None
-        self.active_rows = [B] * T  # how many sequences run at each step
-        self.permutation: Any = slice(None)  # row j is sequence permutation[j] of the batch
-        self.times: Any = slice(None, None, -1 if reverse else 1)  # step t of row j: times[t, j]
-        if lengths is None:
-            return
-        lengths = np.asarray(lengths, dtype=np.int64)
+        # Without lengths: all rows at every step, in their own order, from one end to the other.
+        self.active_rows = [B] * T
+        self.permutation: Any = slice(None)
+        self.times: Any = slice(None, None, -1 if reverse else 1)
+        if lengths is not None:
+            self.sort_by_length(np.asarray(lengths, dtype=np.int64), T, reverse)
+
+    def sort_by_length(self, lengths: Array, T: int, reverse: bool) -> None:
+        """The order in which the rows that still run are the first ones."""
+        xp = self.xp
         permutation = np.argsort(-lengths, kind="stable")
-        ends = lengths[permutation]
-        t = np.arange(T)[:, None]
+        ends = lengths[permutation]  # (B,)
+        t = np.arange(T)[:, None]  # (T,1)
         runs = t < ends  # (T,B)
-        times = np.where(runs & reverse, ends - 1 - t, t)
+        times = t  # (T,1), one time for all rows
+        if reverse:
+            times = np.where(runs, ends - 1 - t, t)  # (T,B)
         self.active_rows = runs.sum(axis=1).tolist()
         self.permutation = xp.asarray(permutation)
         self.times = xp.asarray(times)
@@ -118,7 +128,7 @@ def product_dw(xp: XP, da: Array, x: Array) -> Array:
     return xp.matmul(xp.swapaxes(da, 1, 2), x)
 
 
-def check_sizes(
+def check_shapes(
     name: str,
     blocks: int,
     x: Array,
@@ -129,7 +139,10 @@ def check_sizes(
     b_hh: Array,
     lengths: Lengths = None,
 ) -> None:
-    """Raise ValueError where the arguments of rnn, lstm or gru do not fit together."""
+    """Raise ValueError where the arguments of rnn, lstm or gru do not fit together.
+
+    blocks: how many gates the weights have.
+    """
     if x.ndim != 3:
         raise ValueError(f"{name}: expected x (time, batch, input size), got {tuple(x.shape)}")
     if (b_ih is None) != (b_hh is None):
@@ -137,16 +150,12 @@ def check_sizes(
     _, B, I = x.shape
     H = w_hh.shape[-1]
     K = blocks * H
-    names = ["h0", "c0"][: len(states)] + ["w_ih", "w_hh"]
-    arrays = [*states, w_ih, w_hh]
-    expected: list[tuple[int, ...]] = [(B, H)] * len(states) + [(K, I), (K, H)]
+    expected: list[Any] = [(key, state, (B, H)) for key, state in zip(("h0", "c0"), states)]
+    expected += [("w_ih", w_ih, (K, I)), ("w_hh", w_hh, (K, H))]
     if b_ih is not None:
-        names += ["b_ih", "b_hh"]
-        arrays += [b_ih, b_hh]
-        expected += [(K,), (K,)]
-    got = [a.shape for a in arrays]
-    if got != expected:
-        wrong = [i for i in range(len(got)) if got[i] != expected[i]][0]
-        raise ValueError(f"{name}: expected {names[wrong]} {expected[wrong]}, got {got[wrong]}")
+        expected += [("b_ih", b_ih, (K,)), ("b_hh", b_hh, (K,))]
+    for key, array, shape in expected:
+        if array.shape != shape:
+            raise ValueError(f"{name}: expected {key} {shape}, got {array.shape}")
     if lengths is not None and len(lengths) != B:
         raise ValueError(f"{name}: expected {B} lengths, got {len(lengths)}")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from minigrad import cells
 from minigrad.autograd import op
-from minigrad.byhand.sequence import check_sizes, gradient_or_zeros
+from minigrad.byhand.sequence import check_shapes, gradient_or_zeros
 
 
 @op(composed=cells.rnn_cell)
@@ -23,7 +23,7 @@ def rnn_cell(xp, x, h, w_ih, w_hh, b_ih, b_hh, *, nonlinearity="tanh"):
     For nonlinearity="relu" h' = max(a, 0) and ∂a = ∂h' where h' > 0, else 0.
     """
     check_step("rnn_cell", 1, x, [h], w_ih, w_hh, b_ih, b_hh)
-    cells.check_nonlinearity(nonlinearity)
+    cells.check_nonlinearity("rnn_cell", nonlinearity)
     a = affine(xp, x, w_ih, b_ih) + affine(xp, h, w_hh, b_hh)  # (B,H)
     h_next = xp.tanh(a) if nonlinearity == "tanh" else xp.maximum(a, 0)
 
@@ -128,4 +128,4 @@ def check_step(name, gates, x, states, w_ih, w_hh, b_ih, b_hh):
     """Raise ValueError where the arguments of a step do not fit together."""
     if x.ndim != 2:
         raise ValueError(f"{name}: expected x (batch, input size), got {tuple(x.shape)}")
-    check_sizes(name, gates, x[None], states, w_ih, w_hh, b_ih, b_hh)
+    check_shapes(name, gates, x[None], states, w_ih, w_hh, b_ih, b_hh)

@@ -16,12 +16,10 @@ import numpy as np
 
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
-from minigrad.byhand.sequence import check_sizes
+from minigrad.byhand.sequence import check_shapes
 from minigrad.fast.workspace import workspace
 
-MIN_HALVED_SIZE = (
-    2**21
-)  # numbers in all states (T,B,H); with fewer, the copies of the halves cost more
+MIN_HALVED_SIZE = 2**21  # numbers in all states (T,B,H); below it the copies cost more
 
 
 class Cores:
@@ -32,6 +30,10 @@ class Cores:
     """
 
     def __init__(self) -> None:
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Forget the second thread, which a forked process does not have."""
         vars(self).clear()
         self.lock = threading.Lock()  # BLAS has one setting for all threads
 
@@ -63,15 +65,14 @@ class Cores:
 
 cores = Cores()
 if hasattr(os, "register_at_fork"):  # not on Windows
-    # A forked process has no second thread.
-    os.register_at_fork(after_in_child=cores.__init__)  # type: ignore[misc]
+    os.register_at_fork(after_in_child=cores.start_anew)
 
 
 def in_halves(name: str, blocks: int) -> Callable[..., Any]:
     """Decorate the rule of a recurrent layer: a large batch runs as two halves.
 
     The rule is (xp, x, *states, four weights) -> (hs, *last states). name, blocks: for
-    `check_sizes`, since a half would not show what does not fit.
+    `check_shapes`, since a half would not show what does not fit.
     """
 
     def decorate(rule: Callable[..., RuleResult]) -> Callable[..., RuleResult]:
@@ -80,7 +81,7 @@ def in_halves(name: str, blocks: int) -> Callable[..., Any]:
             x, *states = args[:-4]
             weights = args[-4:]
             w_ih, w_hh, b_ih, b_hh = weights
-            check_sizes(name, blocks, x, states, w_ih, w_hh, b_ih, b_hh, lengths)
+            check_shapes(name, blocks, x, states, w_ih, w_hh, b_ih, b_hh, lengths)
             if is_worth_halving(x, states[0]):
                 return run_in_halves(rule, xp, x, states, weights, lengths, settings)
             return rule(xp, *args, lengths=lengths, **settings)

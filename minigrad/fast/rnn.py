@@ -40,7 +40,7 @@ def rnn_in_chunks(
 
     With "relu", h_t = max(W s_t, 0),    ∂a_t = ∂h_t where h_t > 0, else 0.
     """
-    check_nonlinearity(nonlinearity)
+    check_nonlinearity("rnn", nonlinearity)
     H = h0.shape[1]
     W = pack_weights(xp, w_ih, w_hh, b_ih, b_hh)
     seq = ColumnSequence(xp, x, h0, lengths, reverse, xp.result_type(x, h0, W))

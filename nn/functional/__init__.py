@@ -4,7 +4,6 @@ They have PyTorch's names and arguments. What minigrad lacks raises NotImplement
 asked for.
 """
 
-from ..windows import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d, pad
 from .layers import (
     batch_norm,
     bilinear,
@@ -38,6 +37,7 @@ from .activation import (
     softsign,
     tanh,
 )
+from .windows import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d, pad
 from .distance import (
     cosine_similarity,
     normalize,

@@ -22,13 +22,13 @@ from ..arguments import (
     refuse_unsupported,
 )
 from ..checked import checked
-from ..windows import with_batch
 from .checks import (
     changed_in_place,
     check_classes,
     normalize_padding_idx,
     normalized_sizes,
 )
+from .windows import with_batch
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

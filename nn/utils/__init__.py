@@ -11,7 +11,7 @@ from typing import Any
 
 from minigrad import Tensor, cat, tensor
 from minigrad.array import NAMESPACES, Array
-from minigrad.faster import choose, versions_of
+from minigrad.faster import run_fastest
 
 from ..arguments import as_list, as_number, check_flags, check_tensor
 from . import rnn
@@ -57,10 +57,10 @@ def clip_grad_norm_(
         return tensor(0.0)
     grads = [p.grad.array for p in params]
     xp = NAMESPACES[type(grads[0])]
-    norm = choose(NORM_OF, norm_of, xp.kind, grads, order)(grads, order)
+    norm = run_fastest("norm_of", norm_of, xp.kind, grads, order)
     if error_if_nonfinite and not math.isfinite(norm):
         raise RuntimeError(f"{name}: {reason_of_nonfinite(norm, params)}")
-    choose(SCALE_ALL, scale_all, xp.kind, grads, norm, max_norm)(grads, norm, max_norm)
+    run_fastest("scale_all", scale_all, xp.kind, grads, norm, max_norm)
     for p in params:
         p.grad.mark_changed()
     return Tensor(xp.asarray(norm))
@@ -148,10 +148,6 @@ def scale_all(grads: list[Array], norm: Any, max_norm: float) -> None:
     scale = xp.minimum(max_norm / (norm + 1e-6), 1.0)
     for g in grads:
         g *= scale
-
-
-NORM_OF = versions_of("norm_of")
-SCALE_ALL = versions_of("scale_all")
 
 
 def reason_of_nonfinite(norm: Any, params: list[Any]) -> str:

@@ -1,5 +1,5 @@
-// Checks that nobody waits for: what is wrong goes to device_fault, which stops the optimizers'
-// kernels, and to host_fault, which the host reads when a value comes there.
+// Checks without waiting for the GPU: what is wrong goes to device_fault, which stops the kernels of
+// the optimizers, and to host_fault, which the host reads the next time that a value comes there.
 
 extern "C" __global__ void outside(
     long long n, long long *device_fault, long long *host_fault,

@@ -1,5 +1,5 @@
-// What stands before every file of kernels here. T, float or double, is defined before it: see
-// source.py.
+// What comes before every file of kernels: Kernel.source in source.py puts them together, after a
+// typedef of T as float or double.
 
 // The loop of a kernel over i from 0 to n - 1, whatever the number of threads.
 #define FOR_EACH(i, n) \

@@ -14,7 +14,7 @@ PARTITIONS = 4  # of a multiprocessor; each has a quarter of the registers
 MAX_THREADS = 1024  # of a block
 MAX_REGISTERS = 248  # of a thread: 255, in steps of 8
 OWN_SHARED = 1024  # bytes that CUDA takes of the shared memory of each block
-# registers of a thread beside w_hh, found with `nvcc -Xptxas -v`: with fewer some numbers spill
+# registers of a thread besides those of w_hh, by `nvcc -Xptxas -v`: with fewer some numbers spill
 OTHER_REGISTERS = {4: 56, 8: 112}  # by the bytes of a number
 ROWS = 4, 2, 1  # sequences of a block
 

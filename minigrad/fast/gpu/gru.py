@@ -9,7 +9,7 @@ from typing import Any
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
 from minigrad.byhand.gru import gru
-from minigrad.byhand.sequence import check_sizes
+from minigrad.byhand.sequence import check_shapes
 from minigrad.cells import Lengths
 from minigrad.fast.gpu.one_launch import kind_of
 from minigrad.fast.gpu.recurrent import run_on_gpu
@@ -38,6 +38,6 @@ def gru_on_gpu(
     reset_after: bool = True,
 ) -> RuleResult:
     """The kernels of gru_scan.cu, or of gru.cu, step after step."""
-    check_sizes("gru", 3, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
+    check_shapes("gru", 3, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
     weights = [w_ih, w_hh, b_ih, b_hh]
     return run_on_gpu(xp, GRU, x, [h0], weights, lengths, reverse)

@@ -3,9 +3,9 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) gru_scan(Scan scan)
 {
-    T *rest = (T *)shared_memory;     // (H - HELD, K)
+    T *rest = (T *)shared_memory;        // (H - HELD, K)
     T *h_shared = rest + (H - HELD) * K; // (ROWS,H)
-    T *u = h_shared + ROWS * H;       // (ROWS,K)
+    T *u = h_shared + ROWS * H;          // (ROWS,K)
     const Direction &d = scan.direction[blockIdx.y];
     const Sequence s = sequence_of_thread(scan);
     const bool mine = has_sequence(scan);
@@ -73,9 +73,9 @@ __device__ __forceinline__ Saved saved_at(
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) gru_scan_back(Scan scan)
 {
-    T *rest = (T *)shared_memory;   // (H - HELD, K)
-    T *du = rest + (H - HELD) * K;  // (ROWS,K)
-    T *part = du + ROWS * K;        // (3,ROWS,H)
+    T *rest = (T *)shared_memory;  // (H - HELD, K)
+    T *du = rest + (H - HELD) * K; // (ROWS,K)
+    T *part = du + ROWS * K;       // (3,ROWS,H)
     const Direction &d = scan.direction[blockIdx.y];
     const Sequence s = sequence_of_thread(scan);
     const bool mine = has_sequence(scan);

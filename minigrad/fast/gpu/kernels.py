@@ -30,7 +30,7 @@ NOT_FINITE = Kernel("checks.cu", "not_finite")
 class Kernels:
     """Runs kernels on one kind of device, and keeps what they found wrong.
 
-    To look at a value is to wait until the GPU has done all its work, so no op looks. A kernel that
+    Reading a value waits until the GPU has done all its work, so no op reads one. A kernel that
     finds an id out of range, or a gradient that is not finite, writes that to `device_fault`, and
     while that is set no optimizer changes anything. It writes it to `host_fault` too, in memory of
     the host, and `raise_faults` raises it the next time that a value comes to the host (which waits
@@ -179,7 +179,7 @@ class Kernels:
         """The code of an id out of range."""
         sentence = (
             f"GPU: {name}: expected {limits}, got {{}}; "
-            "the op is one before this line, since nobody waits for a GPU"
+            "the op is before this line, since a GPU runs behind the program"
         )
         return self.fault_code(IndexError, sentence)
 

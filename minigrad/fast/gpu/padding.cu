@@ -1,5 +1,5 @@
-// x (rows,width) with 0 behind the end of each sequence. Row time · time_stride + number ·
-// batch_stride is a time of a sequence.
+// x (rows,width) with 0 after the end of each sequence. The time `time` of sequence `number` is the
+// row time · time_stride + number · batch_stride.
 
 extern "C" __global__ void without_padding(
     long long n, T *out, const T *x, const long long *lengths, long long width, long long steps,

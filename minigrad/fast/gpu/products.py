@@ -108,7 +108,7 @@ class Products:
         return total[0]
 
     def ones(self, n: int, dtype: Any) -> Array:
-        """A row of ones, (1,n), which nobody may write to."""
+        """A row of ones, (1,n), shared: it must not be written to."""
         kept = vars(self.local).setdefault("ones", {})
         if (n, dtype) not in kept:
             if len(kept) == MAX_ONES:

@@ -31,16 +31,17 @@ def run_on_gpu(
     weights: list[Any],
     lengths: Lengths,
     reverse: bool,
-    *settings: int,
+    relu: bool | None = None,
 ) -> RuleResult:
     """hs (T,B,H) and the last states (B,H), and their pullback, for one kind of layer.
 
-    settings: of the RNN, whether relu takes the place of tanh.
+    relu: of an RNN, whether relu takes the place of tanh; None for the others.
     """
     how = fit_of(xp, kind, x, weights[1], 1)
     if how is not None:
         direction = Direction(states, weights, reverse)
-        return run_in_one_launch(xp, kind, how, x, [direction], lengths, 1 in settings)
+        return run_in_one_launch(xp, kind, how, x, [direction], lengths, bool(relu))
+    settings = () if relu is None else (int(relu),)  # what the kernels of an RNN take besides
     scan = GpuScan(xp, x, states, weights, lengths, reverse)
     scan.forward(kind.step, settings)
 

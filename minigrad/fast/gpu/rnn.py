@@ -7,7 +7,7 @@ from __future__ import annotations
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
 from minigrad.byhand.rnn import rnn
-from minigrad.byhand.sequence import check_sizes
+from minigrad.byhand.sequence import check_shapes
 from minigrad.cells import Lengths, check_nonlinearity
 from minigrad.fast.gpu.one_launch import kind_of
 from minigrad.fast.gpu.recurrent import run_on_gpu
@@ -31,8 +31,7 @@ def rnn_on_gpu(
     nonlinearity: str = "tanh",
 ) -> RuleResult:
     """The kernels of rnn_scan.cu, or of rnn.cu, step after step."""
-    check_sizes("rnn", 1, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
-    check_nonlinearity(nonlinearity)
-    is_relu = int(nonlinearity == "relu")
+    check_shapes("rnn", 1, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
+    check_nonlinearity("rnn", nonlinearity)
     weights = [w_ih, w_hh, b_ih, b_hh]
-    return run_on_gpu(xp, RNN, x, [h0], weights, lengths, reverse, is_relu)
+    return run_on_gpu(xp, RNN, x, [h0], weights, lengths, reverse, nonlinearity == "relu")

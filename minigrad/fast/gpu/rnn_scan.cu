@@ -3,9 +3,9 @@
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) rnn_scan(Scan scan)
 {
-    T *rest = (T *)shared_memory;     // (H - HELD, K)
+    T *rest = (T *)shared_memory;        // (H - HELD, K)
     T *h_shared = rest + (H - HELD) * K; // (ROWS,H)
-    T *u = h_shared + ROWS * H;       // (ROWS,K)
+    T *u = h_shared + ROWS * H;          // (ROWS,K)
     const Direction &d = scan.direction[blockIdx.y];
     const Sequence s = sequence_of_thread(scan);
     const bool mine = has_sequence(scan);
@@ -50,15 +50,14 @@ __device__ __forceinline__ Saved saved_at(
     const Scan &scan, const Direction &d, const Sequence &s, int t)
 {
     const long long at = s.row_of_step(scan, t);
-    return {d.gates[at * K + s.k],
-            gradient_from_above(scan, at, s.k)};
+    return {d.gates[at * K + s.k], gradient_from_above(scan, at, s.k)};
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) rnn_scan_back(Scan scan)
 {
-    T *rest = (T *)shared_memory;   // (H - HELD, K)
-    T *da = rest + (H - HELD) * K;  // (ROWS,K)
-    T *part = da + ROWS * K;        // (1,ROWS,H)
+    T *rest = (T *)shared_memory;  // (H - HELD, K)
+    T *da = rest + (H - HELD) * K; // (ROWS,K)
+    T *part = da + ROWS * K;       // (1,ROWS,H)
     const Direction &d = scan.direction[blockIdx.y];
     const Sequence s = sequence_of_thread(scan);
     const bool mine = has_sequence(scan);

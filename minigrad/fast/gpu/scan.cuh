@@ -10,11 +10,14 @@
 //                       of a gate, and multiplies PER_THREAD of the block's sequences by it
 //     in the equations  thread (row, k) has unit k of one sequence
 //
-// H, GATES, ROWS, PER_THREAD and HELD are defined before this text: see one_launch.py.
+// H, GATES, ROWS, PER_THREAD, HELD and MIN_BLOCKS are defined before this file: see Fit in fit.py.
 
 #define K (GATES * H)
 #define THREADS (ROWS / PER_THREAD * K)
 #define PARTS (4 / PER_THREAD) // partial sums of a product, which do not wait for one another
+
+// What each kernel divides up: shared_bytes in fit.py says how large it is.
+extern __shared__ __align__(16) unsigned char shared_memory[];
 
 // One direction of a layer. An array has 0 where there is none.
 struct Direction {
@@ -62,7 +65,7 @@ struct Sequence {
     }
 };
 
-// How many steps the sequence in a place of the order has; 0 behind the last one.
+// How many steps the sequence in a place of the order has; 0 after the last one.
 __device__ __forceinline__ int steps_of(const Scan &scan, long long place)
 {
     if (place >= scan.batch)
@@ -108,7 +111,7 @@ __device__ __forceinline__ T *bias_gradients(const Scan &scan, const Sequence &s
     return scan.db + ((long long)s.number * gridDim.y + blockIdx.y) * 2 * K + s.k;
 }
 
-// Zeros in hs and h_before behind the end of a sequence.
+// Zeros in hs and h_before after the end of a sequence.
 __device__ __forceinline__ void pad_states(
     const Scan &scan, const Direction &d, const Sequence &s)
 {
@@ -197,6 +200,3 @@ __device__ __forceinline__ T sum_of_gates(const T *part)
         sum += part[gate * ROWS * H + threadIdx.x];
     return sum;
 }
-
-// Shared memory, as SHARED_MEMORY in one_launch.py counts it.
-extern __shared__ __align__(16) unsigned char shared_memory[];

@@ -1,4 +1,4 @@
-"""The kernels' source: files of CUDA C beside this one."""
+"""The source of the kernels: the CUDA C files in this folder."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ BY_BLOCKS = "common.cuh", "block.cuh"  # the headers of a kernel that sums over 
 
 
 class Kernel(NamedTuple):
-    """The kernel `name` of a file. Its first parameter is n, how many numbers it is run for; a
-    kernel of whole blocks (scan.cuh) has another form.
+    """The kernel `name` of a file.
 
-    headers: the files that stand before it.
+    Its first parameter is n, how many numbers it is run for; one over whole blocks (scan.cuh) takes
+    a Scan alone. headers: the files that are included before it.
     """
 
     file: str

@@ -18,19 +18,19 @@ import minigrad as mg
 from minigrad import Tensor
 from minigrad.errors import shown
 
-from .arguments import (
+from ..arguments import (
     check_integers,
     check_same_dtype,
     check_sizes,
     check_tensor,
     refuse_unsupported,
 )
-from .checked import checked
+from ..checked import checked
 
 Sizes = int | Sequence[int]
 
 
-def as_sizes(name: str, key: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
+def size_per_dim(name: str, key: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
     """One size for each of `count` dimensions. Raises where they are no integers, or too small."""
     sizes = (value,) * count if isinstance(value, Integral) else value
     if isinstance(sizes, tuple | list) and len(sizes) == 1:
@@ -47,7 +47,7 @@ def windows_of(
 ) -> Tensor:
     """(B,C,*sizes) -> (B,C,*places,*kernel): the windows that fit, `stride` apart."""
     n = len(kernel)
-    index: list[Any] = [slice(None), slice(None)]
+    index: list[Any] = [slice(None), slice(None)]  # and for each dim i an array that broadcasts
     for i in range(n):
         span = dilation[i] * (kernel[i] - 1) + 1
         size = x.shape[2 + i]
@@ -58,8 +58,9 @@ def windows_of(
             )
         starts = np.arange(0, size - span + 1, stride[i])
         places = starts[:, None] + dilation[i] * np.arange(kernel[i])  # (P_i,K_i)
-        shape = [1] * (2 * n)
-        shape[i], shape[n + i] = places.shape
+        shape = [1] * (2 * n)  # (*places,*kernel)
+        shape[i] = len(starts)
+        shape[n + i] = kernel[i]
         index.append(places.reshape(shape))
     return x[tuple(index)]
 
@@ -133,8 +134,8 @@ def convolve(
             f"{name}: expected weight (out, in / {groups}, ...) for {C} channels in, "
             f"got {tuple(weight.shape)}"
         )
-    stride = as_sizes(name, "stride", stride, n)
-    dilation = as_sizes(name, "dilation", dilation, n)
+    stride = size_per_dim(name, "stride", stride, n)
+    dilation = size_per_dim(name, "dilation", dilation, n)
     kernel = weight.shape[2:]
     ends = ends_of(name, padding, kernel, stride, dilation)
     if any(ends):
@@ -159,11 +160,10 @@ def ends_of(
     stride: Sequence[int],
     dilation: Sequence[int],
 ) -> list[int]:
-    """The zeros before and after each dimension, from the last one on, as `pad` takes them."""
+    """How many zeros a convolution puts before and after each dimension, as `pad` takes them."""
     n = len(kernel)
     if not isinstance(padding, str):
-        sizes = as_sizes(name, "padding", padding, n, least=0)
-        return [size for size in reversed(sizes) for _ in range(2)]
+        return on_both_sides(size_per_dim(name, "padding", padding, n, least=0))
     if padding == "valid":
         return [0, 0] * n
     if padding != "same":
@@ -174,6 +174,14 @@ def ends_of(
     for size, step in zip(reversed(kernel), reversed(dilation), strict=True):
         total = step * (size - 1)
         ends += [total // 2, total - total // 2]
+    return ends
+
+
+def on_both_sides(sizes: Sequence[int]) -> list[int]:
+    """Padding of each dimension as `pad` takes it: before and after, from the last dimension on."""
+    ends = []
+    for size in reversed(sizes):
+        ends += [size, size]
     return ends
 
 
@@ -243,7 +251,7 @@ def max_pool(
     name: str, n: int, input: Tensor, kernel_size: Any, stride: Any, padding: Any, dilation: Any
 ) -> Tensor:
     """The largest element of each window; of equal ones the first gets the gradient."""
-    sizes = as_sizes(name, "dilation", dilation, n)
+    sizes = size_per_dim(name, "dilation", dilation, n)
     rows = pooled_windows(name, n, input, kernel_size, stride, padding, sizes, -math.inf)
     y = rows.max(-1)[0]  # (B,C,*P)
     return y if input.ndim == n + 2 else y[0]
@@ -278,15 +286,15 @@ def pooled_windows(
 ) -> Tensor:
     """Each window as one row: (B,C,*P,·). `value` fills the padding, at most half a window."""
     x = with_batch(name, input, n)
-    kernel = as_sizes(name, "kernel_size", kernel_size, n)
-    strides = kernel if stride is None else as_sizes(name, "stride", stride, n)
-    ends = as_sizes(name, "padding", padding, n, least=0)
+    kernel = size_per_dim(name, "kernel_size", kernel_size, n)
+    strides = kernel if stride is None else size_per_dim(name, "stride", stride, n)
+    ends = size_per_dim(name, "padding", padding, n, least=0)
     if any([2 * end > size for end, size in zip(ends, kernel)]):
         raise ValueError(
             f"{name}: expected padding of at most half of kernel_size={kernel}, got {ends}"
         )
     if any(ends):
-        x = pad(x, [end for end in reversed(ends) for _ in range(2)], value=value)
+        x = pad(x, on_both_sides(ends), value=value)
     return windows_of(name, x, kernel, strides, dilation).flatten(2 + n)
 
 
@@ -331,7 +339,8 @@ def pad(
 def pad_dim(input: Tensor, dim: int, before: int, after: int, value: float) -> Tensor:
     """`input` with as many `value`s before and after it along `dim`; a negative number cuts."""
     size = input.shape[dim]
-    start, stop = max(-before, 0), size - max(-after, 0)
+    start = max(-before, 0)
+    stop = size - max(-after, 0)
     if stop < start or size + before + after < 0:
         raise ValueError(f"pad: cannot cut {-before} and {-after} from dim {dim} of size {size}")
     parts = []
@@ -344,7 +353,7 @@ def pad_dim(input: Tensor, dim: int, before: int, after: int, value: float) -> T
 
 
 def filled_like(input: Tensor, dim: int, size: int, value: float) -> Tensor:
-    """A tensor full of `value`, as `input` is but for its size along `dim`."""
+    """A tensor full of `value`, like `input` but of this size along `dim`."""
     shape = [*input.shape]
     shape[dim] = size
     return input.beside(np.full(shape, value, input.dtype))
