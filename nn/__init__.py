@@ -80,7 +80,8 @@ from .loss import (
     PairwiseDistance,
     SmoothL1Loss,
 )
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 from .recurrent import GRU, LSTM, RNN, RNNBase
 from .transformer import (
     Transformer,

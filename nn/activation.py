@@ -10,7 +10,8 @@ from . import functional as F
 from .arguments import as_number, check_sizes, refuse_unsupported
 from .checked import checked
 from .init import constant_
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class WithInplace(Module):

@@ -61,8 +61,7 @@ def as_place(name: str, index: Any, count: int) -> int:
 
     Raises TypeError where it is no integer, IndexError where there is no such element.
     """
-    if isinstance(index, Tensor | np.ndarray) and index.ndim == 0:
-        index = index.item()
+    index = one_number(index)
     if not isinstance(index, Integral):
         raise TypeError(f"{name}: expected an integer or a slice as index, got {shown(index)}")
     if not -count <= int(index) < count:
@@ -70,10 +69,15 @@ def as_place(name: str, index: Any, count: int) -> int:
     return int(index) % count
 
 
+def one_number(value: Any) -> Any:
+    """The number in a tensor or an array without dimensions; anything else as it is."""
+    is_one = isinstance(value, Tensor | np.ndarray) and value.ndim == 0
+    return value.item() if is_one else value
+
+
 def as_number(name: str, key: str, value: Any) -> Any:
     """A number, also from a tensor or array without dimensions. Raises TypeError otherwise."""
-    is_one = isinstance(value, Tensor | np.ndarray) and value.ndim == 0
-    number = value.item() if is_one else value
+    number = one_number(value)
     if not isinstance(number, Real):
         raise TypeError(f"{name}: expected a number as {key}, got {shown(value)}")
     return number

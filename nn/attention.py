@@ -22,13 +22,10 @@ from .arguments import (
     refuse_unsupported,
 )
 from .checked import checked
-from .functional import (
-    attend,
-    linear,
-    masked_softmax,
-)
+from .functional import attend, linear, masked_softmax
 from .layers import Linear
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class NonDynamicallyQuantizableLinear(Linear):
@@ -198,8 +195,8 @@ class MultiheadAttention(Module):
 
 
 def check_sequence(name: str, key: str, x: Any, first: Any, weight: Tensor) -> None:
-    """Raise where x is no sequence that `weight` (.., E) can be applied to, or has a batch where
-    the `first` of several has none.
+    """Raise where x is no sequence of vectors (E,) for `weight` (..,E), or has a batch and `first`,
+    the first of several sequences, has none.
     """
     E = weight.shape[-1]
     check_tensor(name, key, x)

@@ -30,7 +30,9 @@ from .arguments import (
     place,
 )
 from .checked import checked
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
+from .printing import changed_settings
 
 
 class Recurrent(Module):
@@ -133,8 +135,7 @@ class Cell(Recurrent):
         return self.initial_state(x, hx, shape)
 
     def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        return text if self.bias else f"{text}, bias=False"
+        return f"{self.input_size}, {self.hidden_size}{changed_settings(self, bias=True)}"
 
 
 class RNNCell(Cell):
@@ -168,8 +169,7 @@ class RNNCell(Cell):
         return byhand.rnn_cell(input, h, *self.weights(), nonlinearity=self.nonlinearity)
 
     def extra_repr(self) -> str:
-        text = super().extra_repr()
-        return text if self.nonlinearity == "tanh" else f"{text}, nonlinearity={self.nonlinearity}"
+        return super().extra_repr() + changed_settings(self, nonlinearity="tanh")
 
 
 class LSTMCell(Cell):
@@ -240,8 +240,7 @@ class GRUCell(Cell):
         return byhand.gru_cell(input, h, *self.weights())
 
     def extra_repr(self) -> str:
-        text = super().extra_repr()
-        return text if self.reset_after else f"{text}, reset_after=False"
+        return super().extra_repr() + changed_settings(self, reset_after=True)
 
 
 class PeepholeLSTMCell(LSTMCell):

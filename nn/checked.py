@@ -3,8 +3,8 @@
 `@checked` above `def elu(input: Tensor, alpha: float = 1.0, ...)` lets `elu(x, "abc")` say "elu:
 expected a number as alpha, got 'abc'" before anything is computed; a method says the name of its
 class. Checked are the annotations Tensor, float, int and bool, also with `| None`, and what the
-arguments `device` and `dtype` name. The rest, how large a number may be say, the function says
-itself.
+arguments `device` and `dtype` name. All else, such as how large a number may be, is checked by the
+function itself.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from minigrad import Tensor
 from minigrad.arguments import as_dtype
 from minigrad.array import device
 from minigrad.errors import in_name_of, shown
+
+from .arguments import one_number
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -71,12 +73,6 @@ def take_bool(value: Any) -> bool:
     if not isinstance(value, np.bool_):
         raise TypeError
     return bool(value)
-
-
-def one_number(value: Any) -> Any:
-    """The number in a tensor or an array without dimensions; anything else as it is."""
-    is_one = isinstance(value, Tensor | np.ndarray) and value.ndim == 0
-    return value.item() if is_one else value
 
 
 def take_device(value: Any) -> Any:
@@ -135,28 +131,34 @@ class Argument(NamedTuple):
         """A value as the function gets it. Raises TypeError or ValueError where it is no such."""
         if self.allows(type(value)):
             return value
+        error: type[Exception] = TypeError
         for kind in self.kinds:
             try:
                 return kind.take(value)
-            except (TypeError, ValueError) as error:
-                found = type(error)
-        words = [word for kind in self.kinds for word in kind.words]
-        words += ["None"] * self.may_be_none
-        first = f"{', '.join(words[:-1])} or " if words[:-1] else ""
-        raise found(
-            f"{name}: expected {first}{words[-1]} as {self.key}, got {shown(value)}"
+            except (TypeError, ValueError) as refusal:
+                error = type(refusal)
+        raise error(
+            f"{name}: expected {self.expected()} as {self.key}, got {shown(value)}"
             f"{self.kinds[0].way_out}"
         )
+
+    def expected(self) -> str:
+        """What it may be, in a message: "a Tensor, a number or None"."""
+        words = [word for kind in self.kinds for word in kind.words]
+        if self.may_be_none:
+            words.append("None")
+        *others, last = words
+        return f"{', '.join(others)} or {last}" if others else last
 
 
 def checked(function: Function) -> Function:
     """The function, which refuses what its annotations do not allow.
 
     What a function that it is composed of refuses is told in its name, too: "softmin (neg): ..".
-    Types of arguments that were right once are not looked at again.
+    Types of arguments that were accepted once are not checked again.
     """
     known: dict[str, Argument] = {}  # filled at the first call: an import reads no signature
-    right: set[tuple[Any, ...]] = set()
+    accepted: set[tuple[Any, ...]] = set()
 
     def name_of(args: tuple[Any, ...]) -> str:
         return type(args[0]).__name__ if "self" in known else function.__name__
@@ -173,7 +175,7 @@ def checked(function: Function) -> Function:
         taken = [argument.take(name, value) for argument, value in given]
         taken_by_name = {argument.key: argument.take(name, value) for argument, value in named}
         if all([argument.allows(type(value)) for argument, value in given + named]):
-            right.add((*map(type, args), *settings, *map(type, settings.values())))
+            accepted.add((*map(type, args), *settings, *map(type, settings.values())))
         return (*taken, *args[len(taken) :]), {**settings, **taken_by_name}
 
     @functools.wraps(function)
@@ -181,7 +183,7 @@ def checked(function: Function) -> Function:
         types: tuple[Any, ...] = tuple(map(type, args))
         if settings:
             types = (*types, *settings, *map(type, settings.values()))
-        if types not in right:
+        if types not in accepted:
             args, settings = take(args, settings)
         try:
             return function(*args, **settings)

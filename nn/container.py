@@ -12,7 +12,9 @@ from minigrad.errors import shown
 
 from . import printing
 from .arguments import as_list, as_place
-from .module import Module, Parameter, check_registration
+from .members import check_registration
+from .module import Module
+from .parameter import Parameter
 
 Member = TypeVar("Member", Module, Parameter)
 

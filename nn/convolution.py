@@ -14,7 +14,8 @@ from .arguments import check_same_dtype, check_sizes, check_tensor
 from .checked import checked
 from .functional.windows import Sizes, convolve, ends_of, refuse_pooling, size_per_dim
 from .layers import Dropout
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
 
 
 class Convolution(Module):

@@ -17,7 +17,9 @@ from .arguments import as_probability, check_sizes, check_tensor, refuse_unsuppo
 from .checked import checked
 from .functional.checks import normalize_padding_idx, normalized_sizes
 from .functional.layers import drop
-from .module import Module, Parameter
+from .module import Module
+from .parameter import Parameter
+from .printing import changed_settings
 
 
 class Identity(Module):
@@ -176,7 +178,7 @@ class Embedding(Module):
     """y = weight[ids]: ids (...) integers from 0 to num_embeddings - 1, y (..., embedding_dim).
 
     weight (num_embeddings, embedding_dim) starts as N(0, 1). Row `padding_idx` starts as 0 and gets
-    no gradient, so it stays 0: give it to an id that stands for nothing. max_norm, norm_type,
+    no gradient, so it stays 0: use it for padding. max_norm, norm_type,
     scale_grad_by_freq: see `functional.embedding`. An id out of range raises IndexError, sparse
     raises NotImplementedError.
     """
@@ -266,18 +268,10 @@ class Embedding(Module):
         )
 
     def extra_repr(self) -> str:
-        text = f"{self.num_embeddings}, {self.embedding_dim}"
-        defaults = {
-            "padding_idx": None,
-            "max_norm": None,
-            "norm_type": 2.0,
-            "scale_grad_by_freq": False,
-        }
-        for name, default in defaults.items():
-            value = getattr(self, name)
-            if value != default:
-                text += f", {name}={value}"
-        return text
+        changed = changed_settings(
+            self, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False
+        )
+        return f"{self.num_embeddings}, {self.embedding_dim}{changed}"
 
 
 class LayerNorm(Module):

@@ -12,42 +12,18 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from minigrad import Tensor, as_tensor, zeros
+from minigrad import Tensor, zeros
 from minigrad.errors import shown
 from minigrad.grad_mode import mode
 from minigrad.hooks import RemovableHandle
 
 from . import printing, state
 from .arguments import check_flags, check_function
-from .checked import checked
 from .hooks import ModuleHooks, refuse_always_call
+from .members import Members, check_name, check_prefix, check_registration
+from .parameter import Parameter
 from .settings import check_setting
 from .state import IncompatibleKeys, join_names
-
-
-class Parameter(Tensor):
-    """A tensor that a module learns: assigned as an attribute, it is found by `parameters()`.
-
-    It shares the memory of `data`, if that is a tensor or an array. Raises RuntimeError for
-    integers, which have no gradient, unless requires_grad=False.
-
-    >>> Parameter([1.0, 2.0]).requires_grad
-    True
-    """
-
-    copies_grad = False
-
-    @checked
-    def __init__(self, data: Any = None, requires_grad: bool = True):
-        source = zeros(0) if data is None else as_tensor(data)
-        if not source.is_writable():
-            source = source.detach().clone()  # an optimizer could not change it
-        super().__init__(source.array)
-        self.version = source.version  # a change of `data` is a change of the parameter
-        self.requires_grad_(requires_grad)
-
-    def __repr__(self) -> str:
-        return "Parameter containing:\n" + super().__repr__()
 
 
 class Module:
@@ -61,7 +37,8 @@ class Module:
     ...         self.factor = Parameter(2.0)
     ...     def forward(self, x):
     ...         return self.factor * x
-    >>> Scale()(as_tensor(3.0)).item(), [name for name, _ in Scale().named_parameters()]
+    >>> from minigrad import tensor
+    >>> Scale()(tensor(3.0)).item(), [name for name, _ in Scale().named_parameters()]
     (6.0, ['factor'])
     """
 
@@ -195,8 +172,8 @@ class Module:
     # Assigning and registering
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Assign, unless that would silently take a parameter, child or buffer out of the tree, or
-        make a setting of a layer what it cannot be.
+        """Assign. Raises where that would silently take a parameter, a child or a buffer out of the
+        tree, or give a setting of a layer a value that it cannot have.
         """
         if isinstance(value, Parameter | Module):
             check_name(type(self).__name__, name)
@@ -426,62 +403,6 @@ class Module:
 
     def _repr_html_(self) -> str:
         return printing.as_html(self)
-
-
-class Members(dict[str, Any]):
-    """The parameters, children or buffers of a module; a change of it is a change of the module."""
-
-    def __init__(self, module: Module, found: dict[str, Any]):
-        super().__init__(found)
-        self.module = module
-
-    def __setitem__(self, name: str, value: Any) -> None:
-        setattr(self.module, name, value)
-        super().__setitem__(name, value)
-
-    def __delitem__(self, name: str) -> None:
-        super().__delitem__(name)
-        delattr(self.module, name)
-
-    def pop(self, name: str, *default: Any) -> Any:
-        """Take a member out of the module, and return it."""
-        if name in self:
-            delattr(self.module, name)
-        return super().pop(name, *default)
-
-    def __reduce__(self) -> Any:
-        return dict, (dict(self),)
-
-
-def check_name(owner: str, name: Any) -> None:
-    """Raise where `name` could not be part of a dotted path."""
-    if not isinstance(name, str):
-        raise TypeError(f"{owner}: expected a name that is a str, got {shown(name)}")
-    if not name or "." in name:
-        raise KeyError(
-            f"{owner}: expected a name without a dot and not empty, got {name!r}; "
-            "dots join the names of a path in state_dict"
-        )
-
-
-def check_prefix(name: str, prefix: Any) -> None:
-    """Raise TypeError where `prefix` is no str."""
-    if not isinstance(prefix, str):
-        raise TypeError(f"{name}: expected a str as prefix, got {shown(prefix)}")
-
-
-def check_registration(method: str, module: Module, name: str, value: Any, kind: type) -> None:
-    """Raise where `name` is taken or no name, or `value` is neither of this kind nor None."""
-    owner = f"{type(module).__name__}.{method}"
-    check_name(owner, name)
-    existing = getattr(module, name, None)
-    is_taken = existing is not None and not isinstance(existing, kind)
-    if is_taken or (kind is Tensor and isinstance(existing, Parameter)):
-        raise KeyError(f"{owner}: attribute {name!r} already exists; give another name")
-    if not isinstance(value, kind | None):
-        raise TypeError(
-            f"{owner}: expected a {kind.__name__} or None as {name!r}, got a {type(value).__name__}"
-        )
 
 
 def check_kind_is_kept(module: Module, name: str, value: Any) -> None:

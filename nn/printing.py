@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 from textwrap import indent
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .module import Module
@@ -19,6 +19,16 @@ def as_text(module: Module, lines_of_children: list[str]) -> str:
     lines = [extra, *lines_of_children] if extra else lines_of_children
     body = indent("\n".join(lines), "  ")
     return f"{name}(\n{body}\n)"
+
+
+def changed_settings(module: Module, **defaults: Any) -> str:
+    """`, name=value` for each of these settings that is not at its default."""
+    text = ""
+    for name, default in defaults.items():
+        value = getattr(module, name)
+        if value != default:
+            text += f", {name}={value}"
+    return text
 
 
 def child_lines(module: Module) -> list[str]:

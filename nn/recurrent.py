@@ -32,7 +32,8 @@ from .arguments import (
 )
 from .cells import Recurrent
 from .checked import checked
-from .module import Parameter
+from .parameter import Parameter
+from .printing import changed_settings
 from .utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 
@@ -229,19 +230,10 @@ class RNNBase(Recurrent):
         """Nothing: cuDNN wants PyTorch's weights in one piece, and code for it may call this."""
 
     def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        defaults = {
-            "num_layers": 1,
-            "bias": True,
-            "batch_first": False,
-            "dropout": 0.0,
-            "bidirectional": False,
-        }
-        for name, default in defaults.items():
-            value = getattr(self, name)
-            if value != default:
-                text += f", {name}={value}"
-        return text
+        changed = changed_settings(
+            self, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False
+        )
+        return f"{self.input_size}, {self.hidden_size}{changed}"
 
 
 def to_time_first(x: Tensor, batch_first: bool) -> Tensor:
@@ -386,5 +378,4 @@ class GRU(RNNBase):
         return {"reset_after": self.reset_after}
 
     def extra_repr(self) -> str:
-        text = super().extra_repr()
-        return text if self.reset_after else f"{text}, reset_after=False"
+        return super().extra_repr() + changed_settings(self, reset_after=True)

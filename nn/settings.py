@@ -1,8 +1,8 @@
 """What the attributes of a layer may become after it was built.
 
-A setting keeps the kind that it has, and one that the weights were made for keeps its value: what
-would change it is refused where it is assigned. How large a number may be the functions say that
-use it. Attributes of a user's own modules are theirs.
+A setting keeps its kind, and one that the weights were made for keeps its value: what would change
+it is refused where it is assigned. How large a number may be is said by the functions that use it.
+Attributes of a user's own modules are not checked.
 """
 
 from __future__ import annotations
@@ -17,12 +17,21 @@ from minigrad.errors import shown
 
 HOME = __name__.partition(".")[0] + "."  # the classes of this package are the library's own
 FUNCTIONS = ("activation", "norm")  # settings that a layer calls
-KINDS: dict[type, str] = {
-    bool: "True or False",
-    int: "an integer",
-    float: "a number",
-    str: "a str",
-    tuple: "an integer or several",
+
+
+class Kind(NamedTuple):
+    """What a setting stays."""
+
+    words: str  # in a message
+    types: tuple[type, ...]  # of what may be assigned
+
+
+KINDS: dict[type, Kind] = {
+    bool: Kind("True or False", (bool,)),
+    int: Kind("an integer", (Integral, tuple, list)),
+    float: Kind("a number", (Real,)),
+    str: Kind("a str", (str,)),
+    tuple: Kind("an integer or several", (Integral, tuple, list, str)),
 }
 
 
@@ -30,7 +39,7 @@ class Setting(NamedTuple):
     """What the annotation of a constructor's argument says."""
 
     may_be_none: bool
-    is_one: bool  # an integer, not several
+    is_one: bool  # one integer, not several
 
 
 @functools.cache
@@ -72,16 +81,22 @@ def check_setting(module: Any, name: str, value: Any) -> None:
 def check_part(module: Any, kind: type, name: str, existing: Any, value: Any) -> None:
     """Raise TypeError where a function or a layer that a layer calls would be none any more."""
     is_own = kind.__module__.startswith(HOME) and kind.__name__ != "Module"
-    expected = ""
-    if is_own and hasattr(existing, "forward") and value is None:
-        expected = "a Module"
-    if is_own and hasattr(existing, "append") and not hasattr(value, "append"):
-        expected = f"a {type(existing).__name__}"
-    if is_own and name in FUNCTIONS and name in settings_of(kind) and not callable(value):
-        may_be_none = settings_of(kind)[name].may_be_none
-        expected = "" if value is None and may_be_none else "a function"
+    expected = expected_part(kind, name, existing, value) if is_own else ""
     if expected:
         raise TypeError(f"{kind.__name__}.{name}: expected {expected}, got {shown(value)}")
+
+
+def expected_part(kind: type, name: str, existing: Any, value: Any) -> str:
+    """What a part must stay, in words; "" where `value` may take its place."""
+    if name in FUNCTIONS and name in settings_of(kind):
+        may_be_none = settings_of(kind)[name].may_be_none
+        is_right = callable(value) or (value is None and may_be_none)
+        return "" if is_right else "a function"
+    if hasattr(existing, "append"):  # a list of modules
+        return "" if hasattr(value, "append") else f"a {type(existing).__name__}"
+    if hasattr(existing, "forward"):
+        return "a Module" if value is None else ""
+    return ""
 
 
 def check_fixed(module: Any, name: str, existing: Any, value: Any) -> None:
@@ -98,16 +113,12 @@ def check_kind(module: Any, name: str, existing: Any, value: Any, setting: Setti
     kind = type(existing)
     if kind not in KINDS or (value is None and setting.may_be_none):
         return
-    is_right = {
-        bool: isinstance(value, bool),
-        int: isinstance(value, Integral if setting.is_one else Integral | tuple | list)
-        and not isinstance(value, bool),
-        tuple: isinstance(value, Integral | tuple | list | str) and not isinstance(value, bool),
-        float: isinstance(value, Real),
-        str: isinstance(value, str),
-    }
-    if not is_right[kind]:
+    words, types = KINDS[kind]
+    if kind is int and setting.is_one:
+        types = (Integral,)
+    is_flag_for_integer = isinstance(value, bool) and kind in (int, tuple)
+    if is_flag_for_integer or not isinstance(value, types):
         way_out = "; read the number of a tensor with .item()" if hasattr(value, "item") else ""
         raise TypeError(
-            f"{type(module).__name__}.{name}: expected {KINDS[kind]}, got {shown(value)}{way_out}"
+            f"{type(module).__name__}.{name}: expected {words}, got {shown(value)}{way_out}"
         )

@@ -1,11 +1,9 @@
 """The Transformer: layers of attention and of a network at each position (Vaswani et al. 2017).
 
-is_causal is PyTorch's hint that a mask is the causal one: the mask counts, and without one it is
-refused, as there.
-
 L and S are lengths, B batch, E model size. Inputs are (L,B,E), (B,L,E) with `batch_first`, or
 (L,E). Masks are those of MultiheadAttention: True where attention is forbidden, or floats to be
-added to its scores.
+added to its scores. is_causal is PyTorch's hint that a mask is the causal one: the mask counts, and
+is_causal without one is refused, as there.
 """
 
 from __future__ import annotations
@@ -31,7 +29,7 @@ ACTIVATIONS = {"relu": F.relu, "gelu": F.gelu}
 
 
 class TransformerLayer(Module):
-    """What both kinds of layers share: a network at each position, and where the norms stand."""
+    """What both kinds of layers share: the network at each position, and the norms around it."""
 
     self_attn: MultiheadAttention
 
@@ -52,7 +50,7 @@ class TransformerLayer(Module):
         self.activation = as_activation(type(self).__name__, activation)
 
     def check_sequences(self, **sequences: Tensor) -> None:
-        """Raise where one of the sequences is none of this layer's size."""
+        """Raise where one of the sequences is not of this layer's size."""
         first, *_ = sequences.values()
         for key, x in sequences.items():
             check_sequence(type(self).__name__, key, x, first, self.linear1.weight)

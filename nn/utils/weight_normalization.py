@@ -8,7 +8,8 @@ from minigrad import Tensor
 from minigrad.arguments import normalize_dim
 from minigrad.errors import shown
 
-from ..module import Module, Parameter
+from ..module import Module
+from ..parameter import Parameter
 
 Layer = TypeVar("Layer", bound=Module)
 

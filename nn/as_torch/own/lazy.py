@@ -12,7 +12,8 @@ from typing import Any
 import minigrad
 
 from ... import convolution, layers
-from ...module import Module, Parameter
+from ...module import Module
+from ...parameter import Parameter
 
 __all__ = [
     "LazyBatchNorm1d",
