@@ -215,6 +215,16 @@ REFUSED = [
     ),
     (
         TypeError,
+        "pad: expected pad to be a tuple of integers, got a list",
+        lambda: F.pad(mg.ones(2), ([1], 2)),
+    ),
+    (
+        ValueError,
+        r"conv1d: expected weight \(out, in / 1, ...\) for 2 channels in, got \(\)",
+        lambda: F.conv1d(mg.ones(1, 2, 3), mg.tensor(1.0)),
+    ),
+    (
+        TypeError,
         "WeightedRandomSampler: expected a list of numbers as weights",
         lambda: WeightedRandomSampler([[1.0], [1.0, 2.0]], 2),
     ),

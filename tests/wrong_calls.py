@@ -270,6 +270,11 @@ x: F.relu6
 x: F.hardtanh F.selu F.softsign F.mish F.gumbel_softmax F.normalize
 x, 1: F.softmax F.log_softmax F.softmin
 signal: F.dropout1d
+signal, 2: F.max_pool1d F.avg_pool1d
+image, 2: F.max_pool2d F.avg_pool2d
+signal, mg.ones(2, 3, 2): F.conv1d
+image, mg.ones(2, 3, 2, 2): F.conv2d
+x, (1, 2): F.pad
 image: F.dropout2d
 x, v: F.prelu
 even: F.glu

@@ -23,6 +23,7 @@ from ..arguments import (
     check_same_dtype,
     check_sizes,
     check_tensor,
+    one_number,
     refuse_unsupported,
 )
 from ..checked import checked
@@ -128,8 +129,9 @@ def convolve(
     check_tensor(name, "weight", weight)
     check_same_dtype(name, "input", x, weight)
     check_integers(name, 1, groups=groups)
-    C, O = x.shape[1], weight.shape[0]
-    if weight.ndim != n + 2 or C != weight.shape[1] * groups or O % groups:
+    C = x.shape[1]
+    sizes_fit = weight.ndim == n + 2 and C == weight.shape[1] * groups
+    if not sizes_fit or weight.shape[0] % groups:
         raise ValueError(
             f"{name}: expected weight (out, in / {groups}, ...) for {C} channels in, "
             f"got {tuple(weight.shape)}"
@@ -146,7 +148,7 @@ def convolve(
         y = mg.linear(x.flatten(n + 1), weight.flatten(1), bias)  # (B,*P,O)
     else:
         rows = x.reshape(*x.shape[: n + 1], groups, -1)  # (B,*P,G,·)
-        weights = weight.reshape(groups, O // groups, -1)  # (G,O/G,·)
+        weights = weight.reshape(groups, len(weight) // groups, -1)  # (G,O/G,·)
         y = mg.einsum("...gi,goi->...go", rows, weights).flatten(n + 1)  # (B,*P,O)
         y = y if bias is None else y + bias
     y = y.movedim(-1, 1)  # (B,O,*P)
@@ -319,10 +321,13 @@ def pad(
     [0, 1, 2, 0, 0]
     """
     check_tensor("pad", "input", input)
-    if mode != "constant":
-        raise NotImplementedError(f"pad: mode={mode!r} is not supported; use mode='constant'")
+    if not isinstance(mode, str) or mode != "constant":
+        raise NotImplementedError(f"pad: mode={shown(mode)} is not supported; use mode='constant'")
     if not isinstance(pad, (tuple, list)):
         raise TypeError(f"pad: expected pad to be a tuple, got a {type(pad).__name__}")
+    sizes = [one_number(size) for size in pad]
+    if not all([isinstance(size, Integral) for size in sizes]):
+        raise TypeError(f"pad: expected pad to be a tuple of integers, got {shown(sizes)}")
     if len(pad) % 2 or len(pad) > 2 * input.ndim:
         raise ValueError(
             f"pad: expected a pair (before, after) for at most {input.ndim} dimensions, "
@@ -330,8 +335,8 @@ def pad(
         )
     if not pad:
         return input.clone()
-    for k in range(len(pad) // 2):
-        before, after = pad[2 * k], pad[2 * k + 1]
+    for k in range(len(sizes) // 2):
+        before, after = sizes[2 * k], sizes[2 * k + 1]
         input = pad_dim(input, input.ndim - 1 - k, before, after, 0.0 if value is None else value)
     return input
 
