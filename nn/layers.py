@@ -146,9 +146,9 @@ class Unflatten(Module):
     def forward(self, input: Tensor) -> Tensor:
         check_unflattened_size("Unflatten", self.unflattened_size)
         dim = normalize_dim("Unflatten", input, self.dim)
-        check_fills("Unflatten", self.unflattened_size, input.shape[dim] if input.ndim else 1)
-        sizes = (*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
-        return reshape(input, sizes)
+        count = input.shape[dim] if input.ndim else 1
+        sizes = filled_sizes("Unflatten", self.unflattened_size, count)
+        return reshape(input, (*input.shape[:dim], *sizes, *input.shape[dim + 1 :]))
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
@@ -163,15 +163,16 @@ def check_unflattened_size(name: str, sizes: Any) -> None:
         )
 
 
-def check_fills(name: str, sizes: tuple[int, ...], count: int) -> None:
-    """Raise ValueError where no dimension of `count` elements has the shape `sizes`."""
+def filled_sizes(name: str, sizes: tuple[int, ...], count: int) -> list[int]:
+    """The sizes, -1 replaced. Raises ValueError where they are not those of `count` elements."""
     known = math.prod([size for size in sizes if size != -1])
     is_one_free = sizes.count(-1) == 1 and known > 0 and count % known == 0
-    if known != count and not is_one_free:
+    if not is_one_free and (-1 in sizes or known != count):
         raise ValueError(
             f"{name}: expected an unflattened_size of {count} elements, got {sizes}; at most one "
             "size may be -1"
         )
+    return [count // known if size == -1 else size for size in sizes]
 
 
 class Embedding(Module):

@@ -139,6 +139,11 @@ REFUSED = [
     ),
     (
         ValueError,
+        r"^cross_entropy: expected class numbers as target where ignore_index=1, got prob",
+        lambda: F.cross_entropy(mg.ones(2, 3), mg.ones(2, 3), ignore_index=1),
+    ),
+    (
+        ValueError,
         r"expected embeddings \(num_embeddings, embedding_dim\), got \(3,\)",
         lambda: nn.Embedding.from_pretrained(mg.zeros(3)),
     ),

@@ -49,6 +49,7 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "Flatten": (lambda nn: nn.Flatten(), (draw(2, 3, 4),)),
     "Flatten, between": (lambda nn: nn.Flatten(0, 1), (draw(2, 3, 4),)),
     "Unflatten": (lambda nn: nn.Unflatten(1, (2, -1)), (draw(3, 6, 2),)),
+    "Unflatten, no elements": (lambda nn: nn.Unflatten(0, (2, -1)), (draw(2, 0, 4),)),
     "LayerNorm": (lambda nn: nn.LayerNorm(4), (draw(2, 3, 4),)),
     "LayerNorm, two dimensions": (lambda nn: nn.LayerNorm((3, 4), eps=0.1), (draw(2, 3, 4),)),
     "LayerNorm, plain": (lambda nn: nn.LayerNorm([4], elementwise_affine=False), (draw(2, 4),)),
@@ -106,6 +107,7 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     ),
     "Conv1d, same": (lambda nn: nn.Conv1d(2, 3, 4, padding="same", dilation=2), (draw(2, 2, 7),)),
     "Conv1d, no batch": (lambda nn: nn.Conv1d(3, 4, (2,), padding="valid"), (draw(3, 5),)),
+    "Conv1d, groups, no rows": (lambda nn: nn.Conv1d(4, 6, 3, groups=2), (draw(0, 4, 9),)),
     "Conv2d": (lambda nn: nn.Conv2d(3, 4, (2, 3), padding=(1, 0)), (draw(2, 3, 5, 6),)),
     "Conv2d, all settings": (
         lambda nn: nn.Conv2d(4, 6, 3, (2, 1), 2, (1, 2), 2),
@@ -863,6 +865,16 @@ def test_cross_entropy(
             x,
             y,
         )
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_classes_of_no_weight_make_nan_and_ignored_ones_do_not(smoothing: float) -> None:
+    y, w = np.array([1, -100, 2]), np.zeros(3)
+    agree(
+        lambda x: F.cross_entropy(x, mg.tensor(y), mg.tensor(w), label_smoothing=smoothing),
+        lambda x: TF.cross_entropy(x, torch.tensor(y), torch.tensor(w), label_smoothing=smoothing),
+        draw(3, 3),
+    )
 
 
 @given(

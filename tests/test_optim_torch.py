@@ -188,6 +188,24 @@ def test_amsgrad_is_saved_and_read_as_pytorch_saves_it(name: str) -> None:
     assert mine.param_groups[0]["amsgrad"] is False
 
 
+@pytest.mark.parametrize("momenta", [(0.0, 0.9, 0.9), (0.9, 0.0, 0.9)])
+def test_momentum_that_changes_between_steps(momenta: tuple[float, ...]) -> None:
+    """What it starts from is PyTorch's, also where the state was saved and loaded in between."""
+    ours, theirs = parameters((3,))
+    pairs = ((optim, ours), (torch.optim, theirs))
+    settings = {"lr": 0.1, "momentum": momenta[0], "dampening": 0.3}
+    mine, his = (lib.SGD(p, **settings) for lib, p in pairs)
+    for step, momentum in enumerate(momenta):
+        mine.param_groups[0]["momentum"] = his.param_groups[0]["momentum"] = momentum
+        saved = mine.state_dict()
+        mine = optim.SGD(ours, **settings)
+        mine.load_state_dict(saved)
+        set_gradients(ours, theirs, step)
+        mine.step()
+        his.step()
+        same(ours, theirs)
+
+
 def test_closure() -> None:
     ours, theirs = parameters((3,))
     for p, optimizer in (

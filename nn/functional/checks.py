@@ -142,6 +142,15 @@ def check_targets(name: str, input: Tensor, target: Tensor) -> None:
         )
 
 
+def check_nothing_ignored(name: str, ignore_index: int) -> None:
+    """Raise ValueError where a class is to be ignored in targets that are probabilities."""
+    if ignore_index >= 0:
+        raise ValueError(
+            f"{name}: expected class numbers as target where ignore_index={ignore_index}, got "
+            "probabilities; set those of a row that does not count to 0"
+        )
+
+
 def way_to_targets(input: Tensor, target: Tensor, shape: tuple[int, ...]) -> str:
     """What to do about targets of another shape or dtype, where it can be guessed."""
     given = tuple(target.shape)

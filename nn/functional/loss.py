@@ -14,6 +14,7 @@ from ..checked import checked
 from .activation import logsigmoid
 from .checks import (
     check_broadcasts,
+    check_nothing_ignored,
     check_reduction,
     check_same_shape,
     check_targets,
@@ -284,9 +285,9 @@ def cross_entropy(
     """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,).
 
     target: classes y (B, ...) or (), where q is 1 at y and 0 elsewhere; or the probabilities q, as
-    x. label_smoothing s makes of it (1 - s) q + s/C (Szegedy et al. 2016). weight (C,): w. A class
-    of `ignore_index` counts for nothing. "mean" divides by the sum of the w_y, or by the number of
-    rows where probabilities are given.
+    x. label_smoothing s makes of it (1 - s) q + s/C (Szegedy et al. 2016). weight (C,): w. A target
+    of `ignore_index` counts for nothing; probabilities have none. "mean" divides by the sum of the
+    w_y, or by the number of rows where probabilities are given.
     """
     reduction = reduction_of("cross_entropy", reduction, size_average, reduce)
     as_probability("cross_entropy", "label_smoothing", label_smoothing)
@@ -298,6 +299,7 @@ def cross_entropy(
         if target.ndim < input.ndim:  # class numbers that are floats
             check_targets("cross_entropy", input, target)
         check_same_shape("cross_entropy", input, target)
+        check_nothing_ignored("cross_entropy", ignore_index)
         q = (1 - s) * target + s / C
         return reduced(-(w * q * mg.log_softmax(input, dim)).sum(dim), reduction)
 
@@ -332,15 +334,11 @@ def reduced(losses: Tensor, reduction: str) -> Tensor:
 
 
 def reduced_by_weight(losses: Tensor, weights: Tensor, reduction: str) -> Tensor:
-    """`losses`, their sum, or Σ losses / Σ weights.
-
-    Where all weights are 0 the mean is NaN and its gradients are 0, as in PyTorch.
-    """
+    """`losses`, their sum, or Σ losses / Σ weights, which is NaN where all weights are 0."""
     if reduction != "mean":
         return reduced(losses, reduction)
     total = weights.sum()
-    mean = losses.sum() / mg.where(total == 0, 1.0, total)
-    return mg.where(total == 0, math.nan, mean)
+    return losses.sum() / mg.where(total == 0, math.nan, total)  # without NumPy's warning of 0 / 0
 
 
 def target_weights(

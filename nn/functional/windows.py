@@ -147,8 +147,9 @@ def convolve(
     if groups == 1:
         y = mg.linear(x.flatten(n + 1), weight.flatten(1), bias)  # (B,*P,O)
     else:
-        rows = x.reshape(*x.shape[: n + 1], groups, -1)  # (B,*P,G,·)
-        weights = weight.reshape(groups, len(weight) // groups, -1)  # (G,O/G,·)
+        size = math.prod(weight.shape[1:])  # of a window in one group
+        rows = x.reshape(*x.shape[: n + 1], groups, size)  # (B,*P,G,·)
+        weights = weight.reshape(groups, len(weight) // groups, size)  # (G,O/G,·)
         y = mg.einsum("...gi,goi->...go", rows, weights).flatten(n + 1)  # (B,*P,O)
         y = y if bias is None else y + bias
     y = y.movedim(-1, 1)  # (B,O,*P)

@@ -160,10 +160,10 @@ class Optimizer:
         """One step of parameters on one device, by a faster version of `update` if there is one."""
         group, xp, params, arrays, grads = part
         states = [self.state.setdefault(p, {"step": 0}) for p in params]
+        columns = [self.state_arrays(xp, name, arrays, states, group) for name in self.state_names]
         steps = [state["step"] + 1 for state in states]
         for state, step in zip(states, steps):
             state["step"] = step
-        columns = [self.state_arrays(xp, name, arrays, states, group) for name in self.state_names]
         settings = {key: group[key] for key in self.defaults}
         versions = versions_of(self.update.__name__)
         update_all = choose(versions, self.update_each, xp.kind, **settings)
@@ -277,7 +277,7 @@ class Optimizer:
         if not has_update(self):
             self.state[p] = {key: loaded_value(value, p) for key, value in saved.items()}
             return
-        names = [n for n in self.state_names if self.initial_value(n, group) is not None]
+        names = [n for n in self.state_names if n in saved or is_always_kept(self, n, group)]
         checks.check_saved_state(type(self).__name__, index, p, saved, names)
         state = {"step": int(saved["step"])}
         for key in names:
@@ -288,6 +288,14 @@ class Optimizer:
 def has_update(optimizer: Optimizer) -> bool:
     """Whether the library makes the steps; else the optimizer is a user's, with its own `step`."""
     return hasattr(type(optimizer), "update")
+
+
+def is_always_kept(optimizer: Optimizer, name: str, group: dict[str, Any]) -> bool:
+    """Whether each saved state of a group has the array `name`: not where a setting that needs it,
+    momentum say, was changed after the last step.
+    """
+    all_settings = (group, {**group, **optimizer.defaults})
+    return all([optimizer.initial_value(name, settings) is not None for settings in all_settings])
 
 
 def saved_value(value: Any) -> Any:

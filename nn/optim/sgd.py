@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from minigrad.array import XP
+
 from .checks import check_how, refuse_unsupported
 from .optimizer import Optimizer, Params
 
@@ -72,3 +74,13 @@ class SGD(Optimizer):
 
     def initial_value(self, name: str, group: dict[str, Any]) -> float | None:
         return 0.0 if group["momentum"] else None
+
+    def state_arrays(
+        self, xp: XP, name: str, params: list[Any], states: list[Any], group: dict[str, Any]
+    ) -> list[Any]:
+        """Where a buffer is made, also late, the count of steps begins: it starts at g."""
+        if group["momentum"]:
+            for state in states:
+                if name not in state:
+                    state["step"] = 0
+        return super().state_arrays(xp, name, params, states, group)
