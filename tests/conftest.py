@@ -72,7 +72,8 @@ def sealed() -> Iterator[None]:
     mg.manual_seed(0)
     before = shared()
     yield
-    changed = [name for name, was in before.items() if shared()[name] != was]
+    after = shared()
+    changed = [name for name, was in before.items() if after[name] != was]
     autograd.mode.grad_enabled = before["grad mode"]  # the next test is not to blame
     autograd.mode.observer = before["observer"]
     mg.set_default_dtype(before["default dtype"])

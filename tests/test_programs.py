@@ -5,9 +5,11 @@ public programs. Their weights, data and masks come from NumPy's or Python's ran
 both print the same: texts and shapes to the letter, losses to 1e-5 and to the last digit but one.
 """
 
+import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,14 +20,46 @@ TOLERANCE = 1e-5  # of a number with a point, as a share
 MARKS = str.maketrans("[](),|", "      ")  # what may stand next to a number
 
 
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONPATH": str(ROOT),
+}
+
+
+@pytest.fixture(scope="module")
+def under_pytorch() -> Iterator[Callable[[Path], str]]:
+    """What a program prints under PyTorch."""
+    pytest.importorskip("torch")
+    server = subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "under_pytorch.py")],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    with server:
+        assert server.stdin is not None and server.stdout is not None
+
+        def run_one(program: Path) -> str:
+            print(program, file=server.stdin, flush=True)
+            done = json.loads(server.stdout.readline())
+            assert done["status"] == 0, done["printed"]
+            return str(done["printed"])
+
+        yield run_one
+        server.stdin.close()
+
+
 def run(*command: str) -> str:
     """What a program prints, with one thread."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = str(ROOT)
     done = subprocess.run(
         [sys.executable, "-W", "ignore", *command],
         cwd=ROOT,
-        env=environment,
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
     )
@@ -58,9 +92,10 @@ def check_line(got: str, wanted: str) -> None:
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=[program.stem for program in PROGRAMS])
-def test_a_program_prints_what_it_prints_under_pytorch(program: Path) -> None:
-    pytest.importorskip("torch")
-    wanted = run(str(program)).splitlines()
+def test_a_program_prints_what_it_prints_under_pytorch(
+    program: Path, under_pytorch: Callable[[Path], str]
+) -> None:
+    wanted = under_pytorch(program).splitlines()
     got = run("-m", "nn.as_torch", str(program)).splitlines()
     assert len(got) == len(wanted)
     for line, wanted_line in zip(got, wanted, strict=True):

@@ -16,7 +16,9 @@ import minigrad as mg
 sympy = pytest.importorskip("sympy", reason="SymPy is not installed (the extra prove)")
 
 from minigrad.prove import exact, points, prove_op, report  # noqa: E402
+from minigrad.prove.cases import CASES  # noqa: E402
 from minigrad.prove.field import PRIME, Dual, Field, NoSquareRoot, as_dual  # noqa: E402
+from minigrad.prove.layers import STEPS  # noqa: E402
 from minigrad.prove.symbols import Symbols, is_zero  # noqa: E402
 
 A, DA = Fraction(3, 7), Fraction(5, 2)  # a number and its slope
@@ -204,16 +206,33 @@ def test_a_layer_is_proved_at_the_first_point_that_has_its_roots(
 
 @pytest.fixture
 def small_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A report of one op of first order, so that each other op is open or left out."""
+    """A report of one op of first order: tests/test_prove.py proves the others, one by one."""
     monkeypatch.setattr(report, "first_order", lambda: [prove_op(mg.OPS["exp"])])
-    monkeypatch.setattr(report, "second_order", list)
-    monkeypatch.setattr(report, "layers", list)
+    for part in ("second_order", "layers", "steps", "directions", "relu_layers"):
+        monkeypatch.setattr(report, part, list)
 
 
 def run(monkeypatch: pytest.MonkeyPatch, target: Path) -> None:
     """python -m minigrad.prove TARGET."""
     monkeypatch.setattr(sys, "argv", ["minigrad.prove", str(target)])
     runpy.run_module("minigrad.prove", run_name="__main__")
+
+
+def test_a_report_has_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "CASES", {"exp": CASES["exp"]})
+    monkeypatch.setattr(
+        report.mg, "OPS", {name: mg.OPS[name] for name in ("exp", *report.LAYERS, *STEPS)}
+    )
+    monkeypatch.setattr(report, "SIZES", ((1, 1, 1, 1),))
+    monkeypatch.setattr(report, "RELU_SIZES", ())
+    monkeypatch.setattr(report, "RELU_POINTS", 1)
+    monkeypatch.setattr(report, "POINTS", 1)
+    text, found = report.prove_all()
+    assert found == []
+    for words in ("1 of 1 ops over symbols", "second order 1 of 1 ops"):
+        assert words in text
+    for layer in (*report.LAYERS, *STEPS, "rnn, relu"):
+        assert f"\n| {layer} | by hand |" in text
 
 
 @pytest.mark.usefixtures("small_report")
@@ -236,6 +255,13 @@ def test_the_command_exits_with_what_stayed_open(
         run(monkeypatch, tmp_path / "page.md")
     assert stopped.value.code == "Open:\nastype: it has no case\nmove: it has no case"
     assert (tmp_path / "page.md").exists()
+
+
+@pytest.mark.usefixtures("small_report")
+def test_an_op_without_a_case_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(CASES, "cumsum")
+    _, found = report.prove_all()
+    assert found == ["cumsum: it has no case"]
 
 
 @pytest.mark.usefixtures("small_report")
