@@ -37,15 +37,20 @@ def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list
         node = stack.pop()
         if node in seen or node.birth < oldest:
             continue
-        if node.pullback is None:
-            raise RuntimeError(errors.FREED.format(node.op.__name__))
+        check_not_freed(node)
         seen.add(node)
         if changes.recorded > node.birth:
             node.args = as_they_were(node)
-        for a, need in zip(node.args, node.needs):
+        for a, need in zip(node.args, node.needs, strict=True):
             if need and a.node is not None:
                 stack.append(a.node)
     return sorted(seen, key=attrgetter("birth"), reverse=True)
+
+
+def check_not_freed(node: Node) -> None:
+    """Raise RuntimeError where a backward has freed this node."""
+    if node.pullback is None:
+        raise RuntimeError(errors.FREED.format(node.op.__name__))
 
 
 def route(
@@ -90,13 +95,15 @@ def backpropagate(
     with set_grad_enabled(create_graph, immediately=False):
         for node in nodes:
             gs = gradients.take(node)
+            check_not_freed(node)  # by a hook that went back through the same graph, or a thread
             needs = needs_at(node)
             if True not in needs:
                 continue
             if has_arrived(gs):
                 pullback = node.pullback
                 is_new = callable(pullback) and not is_shown and gives_new_arrays(pullback)
-                for a, g in zip(node.args, vjp_of(node, gs, needs, create_graph)):
+                found = vjp_of(node, gs, needs, create_graph)
+                for a, g in zip(node.args, found, strict=True):
                     if g is not None:
                         gradients.add(a, g, is_new)
             if not retain_graph:

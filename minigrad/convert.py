@@ -17,10 +17,25 @@ OF_THE_ENGINE = {"array", "version", *TensorBase.__annotations__}  # attributes 
 
 
 class Size(tuple[int, ...]):
-    """A shape; it prints as PyTorch's does."""
+    """A shape, printed as PyTorch's is; its slices, sums and multiples are shapes, too."""
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
+
+    def __getitem__(self, index: Any) -> Any:
+        found = tuple.__getitem__(self, index)
+        return Size(found) if isinstance(index, slice) else found
+
+    def __add__(self, others: Any) -> Size:
+        return Size(tuple.__add__(self, others))
+
+    def __radd__(self, others: Any) -> Size:
+        return Size(others + tuple(self))
+
+    def __mul__(self, times: Any) -> Size:
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
 
     def numel(self) -> int:
         """The number of elements of a tensor of this shape."""

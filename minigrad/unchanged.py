@@ -66,6 +66,7 @@ def collect_held(value: Any, held: list[Array]) -> bool:
     """
     if isinstance(value, FunctionType):
         parts: Any = [cell.cell_contents for cell in value.__closure__ or ()]
+        parts += [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
     elif isinstance(value, (tuple, list)):
         parts = value
     elif type(value) in NAMESPACES or isinstance(value, np.generic):  # NumPy's 0-d values

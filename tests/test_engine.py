@@ -264,6 +264,19 @@ def test_a_change_in_place_is_found_by_nodes_older_than_it_and_by_no_other() -> 
         before.sum().backward()
 
 
+def test_what_a_pullback_holds_by_its_defaults_is_found() -> None:
+    def rule(xp: Any, x: Any) -> Any:
+        y = x * x
+        return y, (lambda g, x=x: 2 * g * x,)
+
+    x = leaf([1.0, 2.0])
+    y = mg.autograd.differentiable(rule)(x)
+    with mg.no_grad():
+        x.mul_(2)
+    with pytest.raises(RuntimeError, match="rule: its argument was changed in place"):
+        y.sum().backward()
+
+
 def test_derivatives_to_the_third_order() -> None:
     x = leaf(0.7)
     want = [np.sin, np.cos, lambda v: -np.sin(v), lambda v: -np.cos(v)]
@@ -290,6 +303,16 @@ def test_a_freed_graph_names_both_ways_out() -> None:
     with pytest.raises(RuntimeError, match=r"tanh: .*freed.*retain_graph=True.*\.detach\(\)"):
         (h * h).backward()
     (h.detach() * leaf(1.0)).backward()
+
+
+def test_a_hook_that_goes_back_through_the_same_graph_frees_it() -> None:
+    x = leaf(2.0)
+    y = x * x
+    z = y * 3
+    handle = y.register_hook(lambda g: (handle.remove(), z.backward(retain_graph=False))[0])
+    with pytest.raises(RuntimeError, match="mul: expected a graph, got one .* freed"):
+        z.backward(retain_graph=True)
+    assert x.grad.item() == 12
 
 
 def test_retain_graph_keeps_it() -> None:

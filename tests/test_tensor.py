@@ -194,6 +194,15 @@ def test_texts() -> None:
         repr(mg.ones(2, 3).shape) == "torch.Size([2, 3])"
         and str(mg.tensor([[1, 2], [3, 4]])).count("\n") == 1
     )
+    shape = mg.ones(2, 3).shape
+    assert [repr(s) for s in (shape[1:], shape + (4,), (4,) + shape, 2 * shape, shape * 1)] == [
+        "torch.Size([3])",
+        "torch.Size([2, 3, 4])",
+        "torch.Size([4, 2, 3])",
+        "torch.Size([2, 3, 2, 3])",
+        "torch.Size([2, 3])",
+    ]
+    assert (shape[0], shape[-1], shape[:1].numel()) == (2, 3, 2)
     assert f"{mg.tensor(2.0):.3f}" == "2.000" and f"{x * 2}" == "tensor([2.], grad_fn=<mul>)"
 
 
