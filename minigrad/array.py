@@ -94,14 +94,20 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
 
 
 def erf(x: Array) -> Array:
-    """math.erf of each element, on the host, since neither NumPy nor CuPy has one."""
+    """math.erf of each element, on the host, since neither NumPy nor CuPy has one.
+
+    Raises TypeError for complex numbers.
+    """
+    if x.dtype.kind == "c":
+        raise TypeError(f"erf: expected real numbers, got {x.dtype}; take abs() first")
     values = np.frompyfunc(math.erf, 1, 1)(to_numpy(x))
     return to_device(np.asarray(values, x.dtype), device_of(x))
 
 
 def astype(x: Array, dtype: Any) -> Array:
-    """x in another dtype; x itself where it has it already."""
-    return x.astype(dtype, copy=False)
+    """x in another dtype; x itself where it has it already. What was repeated is in order."""
+    order = "C" if 0 in x.strides and x.dtype != dtype else "K"
+    return x.astype(dtype, order, copy=False)
 
 
 def move(x: Array, name: str) -> Array:
@@ -320,6 +326,7 @@ def to_device(array: Array, target: device) -> Array:
 float32, float64, int64, int32, uint8, bool_ = map(
     np.dtype, ("float32", "float64", "int64", "int32", "uint8", "bool")
 )
+complex64, complex128 = map(np.dtype, ("complex64", "complex128"))
 _default_dtype = float32
 
 

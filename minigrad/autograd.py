@@ -34,7 +34,17 @@ from typing import Any
 import numpy as np
 
 from minigrad import diagnosis, errors
-from minigrad.array import NAMESPACES, NUMPY, XP, Array, float32, float64, get_default_dtype
+from minigrad.array import (
+    NAMESPACES,
+    NUMPY,
+    XP,
+    Array,
+    complex64,
+    complex128,
+    float32,
+    float64,
+    get_default_dtype,
+)
 from minigrad.call import ANY_NUMBER, parameters_of, split_arguments
 from minigrad.faster import choose, versions_of
 from minigrad.grad_mode import mode
@@ -268,7 +278,7 @@ def wrap(
 
     It shares the version of the array that it views. NumPy's widening to float64 is undone.
     """
-    if value.dtype is float64 and not sets_dtype:
+    if (value.dtype is float64 or value.dtype is complex128) and not sets_dtype:
         value = undo_widening(value, xp, arrays)
     out = tensor_of(value)
     if value.base is not None:
@@ -312,16 +322,21 @@ def in_dtypes_with_dims(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any]
 
 
 def undo_widening(value: Array, xp: XP, arrays: Sequence[Any]) -> Array:
-    """float64 becomes the inputs' dtype again where NumPy widened because of integers."""
+    """float64 becomes the inputs' dtype again where NumPy widened because of integers, and
+    complex128 the complex dtype of that.
+    """
     floats = []
     for a in arrays:
         if not hasattr(a, "dtype"):
             continue
-        if a.dtype == float64 or a.dtype.kind == "c":  # |complex128| is float64
+        if a.dtype == float64 or a.dtype == complex128:  # |complex128| is float64
             return value
-        if a.dtype.kind == "f":
+        if a.dtype.kind in "fc":
             floats.append(a.dtype)
-    return xp.astype(value, floats[0] if floats else get_default_dtype())
+    dtype = floats[0] if floats else get_default_dtype()
+    if value.dtype == complex128:
+        dtype = np.promote_types(dtype, complex64)
+    return xp.astype(value, dtype)
 
 
 class TensorNamespace:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigrad import errors
-from minigrad.array import NAMESPACES, contiguous_format, preserve_format
+from minigrad.array import NAMESPACES, contiguous_format, int64, preserve_format
 from minigrad.graph import Op, TensorBase, raw
 
 ANY_NUMBER = sys.maxsize  # the arity of a rule of *arrays
@@ -127,12 +127,20 @@ def with_multiple(name: str, arrays: tuple[Any, ...], alpha: Any) -> tuple[Any, 
 
 
 def in_dtype(name: str, arrays: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
-    """sum, softmax ...: the array in another dtype, which is where PyTorch casts."""
+    """sum, softmax ...: the array in another dtype, which is where PyTorch casts.
+
+    Raises NotImplementedError for integers of which NumPy makes sums as int64.
+    """
     first, *others = arrays
     if dtype is None:
         return arrays
     first = TensorBase.tensor_class(first) if type(first) in NAMESPACES else first
-    return first.converted(name, (), dtype, None), *others
+    x = first.converted(name, (), dtype, None)
+    if x.dtype.kind in "iub" and x.dtype != int64:
+        raise NotImplementedError(
+            f"{name}: dtype={x.dtype} is not supported; convert what is returned, with .to(...)"
+        )
+    return x, *others
 
 
 def in_layout(name: str, arrays: tuple[Any, ...], layout: Any) -> tuple[Any, ...]:

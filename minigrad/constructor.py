@@ -101,9 +101,9 @@ def has_plain_numbers(data: list[Any] | tuple[Any, ...]) -> bool:
 
 
 def has_doubles(data: Any) -> bool:
-    """Whether there is an array, a tensor or a NumPy number of float64 in nested lists."""
+    """Whether there is an array, a tensor or a NumPy number of float64 or complex128 in lists."""
     if hasattr(data, "dtype"):
-        return bool(data.dtype == np.float64)
+        return data.dtype in (np.float64, np.complex128)
     if not isinstance(data, (list, tuple)) or has_plain_numbers(data):
         return False
     return any([has_doubles(part) for part in data])

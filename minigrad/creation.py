@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from minigrad.tensor import Tensor
 
 LARGEST = np.iinfo(np.int64).max
+DOUBLES = (array.float64, array.complex128)  # what NumPy makes of Python's numbers
 
 
 # What the functions below share
@@ -95,16 +96,17 @@ def as_held(name: str, values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> An
 
 
 def check_holdable(name: str, values: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> None:
-    """Raise TypeError for complex numbers as real ones, ValueError for floats beyond the integers
-    of the dtype.
+    """Raise TypeError for complex numbers as real ones, ValueError for numbers beyond the integers
+    of the dtype. An integer below 0 counts from the end of unsigned ones, as in PyTorch.
     """
     kind = values.dtype.kind
     if kind == "c" and dtype.kind != "c":
         raise TypeError(f"{name}: expected real numbers for {dtype}, got {values.dtype}")
-    if kind != "f" or dtype.kind not in "iu":
+    if kind not in "fiu" or dtype.kind not in "iu":
         return
     limits = np.iinfo(dtype)
-    fits = (values >= limits.min) & (values <= limits.max)  # not where it is NaN
+    least = -limits.max if kind == "i" and dtype.kind == "u" else limits.min
+    fits = (values >= least) & (values <= limits.max)  # not where it is NaN
     if not fits.all():
         raise ValueError(f"{name}: expected values that {dtype} can hold, got {values[~fits][0]}")
 
@@ -149,8 +151,8 @@ def copy_of(
         values = np.array(to_numpy(raw))
     else:
         values = array_of(name, raw)
-        if dtype is None and values.dtype == np.float64 and not has_doubles(raw):
-            values = values.astype(get_default_dtype())
+        if dtype is None and values.dtype in DOUBLES and not has_doubles(raw):
+            values = values.astype(default_of_kind(values.dtype.kind))
     check_numbers(name, values, data)
     values = array.in_native_order(values)
     is_unsigned = values.dtype.kind == "u"
@@ -163,6 +165,12 @@ def copy_of(
     if dtype is None and is_small:
         dtype = int64
     return make(name, values, dtype, device, requires_grad, **defaults)
+
+
+def default_of_kind(kind: str) -> Any:
+    """The dtype of Python's floats, or of complex numbers of such."""
+    floats = get_default_dtype()
+    return np.promote_types(floats, array.complex64) if kind == "c" else floats
 
 
 @errors.speaks_for_itself

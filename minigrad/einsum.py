@@ -6,15 +6,12 @@ import math
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from minigrad import ops
 from minigrad.arguments import (
     as_input,
     as_integer,
     check_factors,
     check_one_device,
-    placed_like,
 )
 from minigrad.creation import ones
 from minigrad.functional.shape import movedim
@@ -102,8 +99,7 @@ def diagonal(names: str, x: Tensor) -> tuple[str, Tensor]:
                     f"einsum: expected one size for each letter, got letter {letter!r} "
                     f"for {n} and for {x.shape[second]}"
                 )
-            places = placed_like(x, np.arange(n))
-            x = ops.getitem(movedim(x, (first, second), (0, 1)), (places, places))
+            x = movedim(ops.diagonal(movedim(x, (first, second), (-2, -1))), -1, 0)
             others = names[:first] + names[first + 1 : second] + names[second + 1 :]
             names = letter + others
     return names, x

@@ -156,7 +156,12 @@ def as_device(name: str, given: Any) -> device:
         raise
 
 
-ORDERED = set("lt le gt ge maximum minimum amax argmax argmin".split())  # ops of real numbers
+ORDERED = set(  # ops of real numbers
+    """
+    lt le gt ge maximum minimum amax argmax argmin relu floor ceil trunc floor_divide remainder
+    fmod atan2
+    """.split()
+)
 
 
 def check_ordered(name: str, numbers: Sequence[Any]) -> None:

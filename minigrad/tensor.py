@@ -216,6 +216,7 @@ class Tensor(InPlace):
     __rpow__: Any = lambda self, other: ops.pow(other, self)
     __rmatmul__: Any = lambda self, other: functional.matmul(other, self)
     __neg__ = ops.neg
+    __pos__ = functional.positive
     __abs__ = ops.abs
 
     def __eq__(self, other: Any) -> Any:
@@ -245,9 +246,6 @@ class Tensor(InPlace):
     __mod__ = functional.remainder
     __rfloordiv__: Any = lambda self, other: functional.floor_divide(other, self)
     __rmod__: Any = lambda self, other: functional.remainder(other, self)
-    __floor__ = ops.floor
-    __ceil__ = ops.ceil
-    __trunc__ = ops.trunc
 
     def __round__(self, decimals: int = 0) -> Any:
         return functional.round(self, decimals=decimals)

@@ -268,3 +268,19 @@ def test_0d_tensors() -> None:
     ):
         assert y.shape == () and mg.grad(y * 3, x)[0].item() == 3
     assert isinstance(mg.grad(x * 3, x)[0].array, np.ndarray)
+
+
+def test_a_power_of_an_integer_has_the_same_gradient_with_a_graph_and_without() -> None:
+    """log 5 in float64, although 5 is an integer."""
+    exponent = mg.tensor([1.5], dtype=mg.float64, requires_grad=True)
+    for create_graph in (False, True):
+        y = mg.tensor([5]) ** exponent
+        (dx,) = mg.grad(y.sum(), exponent, create_graph=create_graph)
+        assert dx.tolist() == pytest.approx([5**1.5 * math.log(5)], rel=1e-14)
+
+
+def test_the_angle_of_bytes_has_a_gradient_that_does_not_wrap() -> None:
+    b = mg.tensor([2.0], dtype=mg.float64, requires_grad=True)
+    for a in (mg.tensor([200], dtype=mg.uint8), np.array([200], np.uint8)):
+        (db,) = mg.grad(mg.atan2(a, b).sum(), b)
+        assert db.tolist() == pytest.approx([-200 / (200**2 + 2**2)])

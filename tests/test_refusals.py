@@ -905,7 +905,7 @@ def test_complex_numbers_have_no_order(name: str) -> None:
         call(mg)
     assert str(refused.value).startswith(f"{name}")
     assert str(refused.value).endswith(
-        ": expected real numbers, got complex128(2,); complex numbers have no order, compare abs()"
+        ": expected real numbers, got complex64(2,); complex numbers have no order, compare abs()"
     )
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
     with pytest.raises(RuntimeError, match=r"not implemented|not support"):
@@ -930,8 +930,27 @@ def test_no_gradient_goes_through_unique_and_none_is_left_out_in_silence(
         torch.unique(theirs).sum().backward()
 
 
+def test_no_gradient_goes_to_the_weights_of_bincount_and_none_is_left_out_in_silence() -> None:
+    weights = mg.tensor([0.5, 2.0, 1.0], requires_grad=True)
+    ids = mg.tensor([1, 0, 1])
+    sums = mg.bincount(ids, weights)
+    assert sums.tolist() == [2.0, 1.5]
+    with pytest.raises(NotImplementedError, match=r"^bincount: .*\(x, weights\.detach\(\)\)"):
+        sums.sum().backward()
+    assert not mg.bincount(ids, weights.detach()).requires_grad
+
+
+@pytest.mark.parametrize("word", ["sum", "cumsum"])
+def test_a_sum_in_narrow_integers_is_refused(word: str) -> None:
+    x = mg.tensor([[1, 2], [3, 4]])
+    f = getattr(mg, word)
+    with pytest.raises(NotImplementedError, match=f"^{word}: dtype=int32 .* convert what is"):
+        f(x, dim=0, dtype=mg.int32)
+    assert f(x.int(), dim=0, dtype=mg.int64).dtype == mg.int64
+
+
 def test_a_complex_bound_is_refused_also_in_a_tensor() -> None:
-    with pytest.raises(TypeError, match=r"^clamp: expected real numbers, got complex128\(1,\);"):
+    with pytest.raises(TypeError, match=r"^clamp: expected real numbers, got complex64\(1,\);"):
         X.clamp(max=mg.tensor([1j]))
     with pytest.raises(TypeError, match=r"^clamp: expected real numbers, got 1j;"):
         X.clamp(min=1j)

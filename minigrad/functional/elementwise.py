@@ -13,13 +13,14 @@ from minigrad.arguments import (
     as_input,
     as_integer,
     as_operands,
+    as_ordered,
     as_real,
     check_held,
     check_one_device,
     check_one_dtype,
     refuse_out,
 )
-from minigrad.array import to_numpy
+from minigrad.array import get_default_dtype, to_numpy
 from minigrad.errors import check_flag, check_ordered, speaks_for_itself
 from minigrad.graph import raw
 
@@ -66,11 +67,6 @@ def minimum(input: Any, other: Any, *, out: None = None) -> Tensor:
     return ops.minimum(*as_operands("minimum", input, other))
 
 
-def any_unsigned(*operands: Any) -> bool:
-    """Whether one is of a kind that -x would leave: bool, or unsigned integers."""
-    return any([a.dtype.kind in "bu" for a in operands if hasattr(a, "dtype")])
-
-
 def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) -> Tensor:
     """x kept within [min, max], numbers or tensors that broadcast; the gradient passes inside, the
     ends included.
@@ -86,10 +82,10 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
         return ops.clamp(x, min=min, max=max)
     if min is not None:
         x, min = as_operands("clamp", x, min)
-        x = ops.where(x < min, min, nan_where_neither(x >= min, x))
+        x = ops.where(x < min, min, nan_where_neither(x >= min, x, min))
     if max is not None:
         x, max = as_operands("clamp", x, max)
-        x = ops.where(x > max, max, nan_where_neither(x <= max, x))
+        x = ops.where(x > max, max, nan_where_neither(x <= max, x, max))
     return x
 
 
@@ -98,9 +94,15 @@ def is_plain_bound(bound: Any) -> bool:
     return bound is None or (type(bound) in (int, float, bool) and bound == bound)
 
 
-def nan_where_neither(holds: Tensor, x: Tensor) -> Tensor:
-    """x where the comparison holds, else NaN: there x or what it was compared with is NaN."""
-    return ops.where(holds, x, float("nan")) if x.dtype.kind == "f" else x
+def nan_where_neither(holds: Tensor, x: Tensor, bound: Any) -> Tensor:
+    """x where its comparison with the bound holds, else NaN: there one of the two is NaN."""
+    is_of_floats = "f" in (x.dtype.kind, kind_of(bound))
+    return ops.where(holds, x, float("nan")) if is_of_floats else x
+
+
+def kind_of(a: Any) -> str:
+    """The kind of the dtype of a tensor, or of a Python number: "b", "i", "u", "f" or "c"."""
+    return np.result_type(getattr(a, "dtype", type(a))).kind
 
 
 @speaks_for_itself
@@ -148,8 +150,11 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
 def atan2(input: Any, other: Any, *, out: None = None) -> Tensor:
     """The angle of the point (other, input), from -π to π."""
     refuse_out("atan2", out)
-    a, b = as_operands("atan2", input, other)
-    return ops.atan2(as_floats(a), as_floats(b))
+    operands = as_operands("atan2", input, other)
+    found = [n.dtype for n in operands if hasattr(n, "dtype") and n.dtype.kind == "f"]
+    dtype = found[0] if found else get_default_dtype()
+    a, b = [ops.astype(n, dtype=dtype) if kind_of(n) in "iub" else n for n in operands]
+    return ops.atan2(a, b)
 
 
 # Rounding
@@ -176,8 +181,8 @@ def round(input: Tensor, *, decimals: int = 0, out: None = None) -> Tensor:
 @speaks_for_itself
 def frac(input: Tensor, *, out: None = None) -> Tensor:
     """x without its whole part, of the sign of x. Raises TypeError for integers."""
-    x = as_input("frac", input, out=out)
-    if x.dtype.kind not in "fc":
+    x = as_ordered("frac", input, out)
+    if x.dtype.kind != "f":
         raise TypeError(f"frac: expected floats, got {x.dtype}; use .float() first")
     return x - ops.trunc(x)
 
@@ -201,11 +206,12 @@ def divided(name: str, op: Any, a: Any, b: Any, out: None) -> Tensor:
     """One of the three above. Raises ZeroDivisionError for integers by 0, TypeError for bools."""
     refuse_out(name, out)
     a, b = as_operands(name, a, b)
-    kinds = [np.result_type(getattr(n, "dtype", type(n))).kind for n in (a, b)]
+    kinds = [kind_of(a), kind_of(b)]
     if kinds == ["b", "b"]:
         raise TypeError(f"{name}: expected numbers, got bools; use .int() first")
     is_of_floats = "f" in kinds or "c" in kinds
-    if not is_of_floats and bool(np.any(to_numpy(getattr(b, "array", b)) == 0)):
+    is_of_some = 0 not in (*getattr(a, "shape", ()), *getattr(b, "shape", ()))
+    if not is_of_floats and is_of_some and bool(np.any(to_numpy(getattr(b, "array", b)) == 0)):
         raise ZeroDivisionError(f"{name}: expected no 0 among the integers to divide by")
     with np.errstate(divide="ignore", invalid="ignore"):  # ∞ and NaN, as PyTorch gives
         return op(a, b)
@@ -284,10 +290,14 @@ def close_elements(
             raise ValueError(f"{name}: expected {word} of 0 or more, got {number}")
     if a.dtype.kind == "b" and b.dtype.kind == "b":
         return ops.eq(a, b)
+    close = a == b  # ∞ is close to ∞ alone
+    if equal_nan:
+        close = ops.bitwise_or(close, ops.bitwise_and(ops.isnan(a), ops.isnan(b)))
+    if rtol == atol == 0:
+        return close
+    if a.dtype.kind in "iu":  # whose difference may leave the dtype
+        a, b = a.double(), b.double()
     with np.errstate(invalid="ignore"):  # ∞ - ∞
         difference = ops.abs(a - b)
     within = ops.bitwise_and(ops.isfinite(difference), difference <= atol + rtol * ops.abs(b))
-    close = ops.bitwise_or(a == b, within)  # ∞ is close to ∞ alone
-    if equal_nan:
-        close = ops.bitwise_or(close, ops.bitwise_and(ops.isnan(a), ops.isnan(b)))
-    return close
+    return ops.bitwise_or(close, within)

@@ -24,8 +24,8 @@ from minigrad.arguments import (
 from minigrad.array import to_numpy
 from minigrad.autograd import differentiable
 from minigrad.errors import check_flag
-from minigrad.functional.picking import pick_along
-from minigrad.functional.reduction import ValuesAndIndices
+from minigrad.functional.picking import dim_with_slices, pick_along
+from minigrad.functional.reduction import ValuesAndIndices, nan_of
 from minigrad.functional.shape import squeeze
 from minigrad.graph import TensorBase
 
@@ -168,9 +168,7 @@ def median_of_all(x: Tensor) -> Tensor:
     middle = values[-1] if np.isnan(values[-1]) else values[(values.size - 1) // 2]
     same = np.isnan(to_numpy(flat.array)) if np.isnan(middle) else to_numpy(flat.array) == middle
     chosen = ops.getitem(flat, placed_like(x, np.flatnonzero(same)))
-    if x.dtype.kind != "f":
-        return chosen[0]
-    return chosen[0].detach() + ops.sum(chosen - chosen.detach()) / same.sum().item()
+    return nan_of(chosen) if np.isnan(middle) else ops.amax(chosen)
 
 
 def unique(
@@ -190,7 +188,7 @@ def unique(
     check_flag("unique", "return_inverse", return_inverse)
     check_flag("unique", "return_counts", return_counts)
     if dim is not None:
-        dim = normalize_dim("unique", x, dim)
+        dim = dim_with_slices("unique", x, dim)
     values, inverse, counts = np.unique(
         to_numpy(x.array), return_inverse=True, return_counts=True, axis=dim, equal_nan=False
     )
@@ -201,11 +199,11 @@ def unique(
         found.append(counts)
     tensors = [TensorBase.tensor_class(placed_like(x, part)) for part in found]
     if x.requires_grad:
-        tensors[0] = without_gradient("unique", x, tensors[0])
+        tensors[0] = without_gradient("unique", x, tensors[0], "x.detach()")
     return tuple(tensors) if len(tensors) > 1 else tensors[0]
 
 
-def without_gradient(name: str, x: Tensor, values: Tensor) -> Any:
+def without_gradient(name: str, x: Tensor, values: Tensor, instead: str) -> Any:
     """`values`, computed from x, as part of the graph, so that backward refuses to go through.
 
     A gradient that was left out in silence would be a wrong one.
@@ -214,7 +212,7 @@ def without_gradient(name: str, x: Tensor, values: Tensor) -> Any:
     def refuse(g: Any) -> Any:
         raise NotImplementedError(
             f"{name}: expected no gradient through its values, which have none in PyTorch either; "
-            f"use {name}(x.detach())"
+            f"use {name}({instead})"
         )
 
     def rule(xp: Any, x: Any) -> Any:
@@ -240,7 +238,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     as_sizes("bincount", (least,))  # that some memory holds
     if weights is None:
         return TensorBase.tensor_class(placed_like(x, np.bincount(ids, minlength=least)))
-    values = to_numpy(as_input("bincount", weights).array)
+    weights = as_input("bincount", weights)
+    values = to_numpy(weights.array)
     if values.dtype.kind == "c":
         raise TypeError("bincount: expected real weights, got complex ones")
     if values.shape != ids.shape:
@@ -249,4 +248,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         )
     counts = np.bincount(ids, values, least)
     kept = values.dtype if values.dtype.kind == "f" else counts.dtype
-    return TensorBase.tensor_class(placed_like(x, counts.astype(kept)))
+    sums = TensorBase.tensor_class(placed_like(x, counts.astype(kept)))
+    if not weights.requires_grad:
+        return sums
+    return without_gradient("bincount", weights, sums, "x, weights.detach()")

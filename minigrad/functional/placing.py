@@ -34,8 +34,10 @@ def where(condition: Any, input: Any = None, other: Any = None, *, out: None = N
     refuse_out("where", out)
     if input is None and other is None and isinstance(condition, TensorBase):
         return nonzero(as_input("where", condition), as_tuple=True)
+    if getattr(condition, "dtype", None) == uint8:
+        condition = ops.ne(condition, 0)
     condition, a, b = as_operands("where", condition, input, other)
-    if getattr(condition, "dtype", None) not in (bool_, uint8):
+    if getattr(condition, "dtype", None) != bool_:
         got = getattr(condition, "dtype", condition)
         raise TypeError(f"where: expected a condition of booleans, got {got}; compare it first")
     return ops.where(condition, a, b)

@@ -24,7 +24,7 @@ from minigrad.arguments import (
     with_numpy_names,
 )
 from minigrad.errors import check_flag, speaks_for_itself
-from minigrad.functional.elementwise import any_unsigned, minimum
+from minigrad.functional.elementwise import minimum
 from minigrad.functional.picking import picked, positions
 from minigrad.functional.shape import movedim, squeeze
 from minigrad.graph import TensorBase, tensor_of
@@ -50,9 +50,8 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = N
     x = as_ordered("amin", input, out)
     check_flag("amin", "keepdim", keepdim)
     check_not_empty("amin", x, dim)
-    if any_unsigned(x):
-        return amin(x.long(), dim, keepdim).to(dtype=x.dtype)
-    return -ops.amax(-x, dim=dim, keepdim=keepdim)
+    reverse = ops.neg if x.dtype.kind in "fO" else ops.bitwise_not  # -x leaves the integers
+    return reverse(ops.amax(reverse(x), dim=dim, keepdim=keepdim))
 
 
 @with_numpy_names
@@ -209,7 +208,7 @@ def variance(
         f"elements and a correction of {correction}; the result is inf or NaN",
         stacklevel=3,
     )
-    infinite = ops.where(squares.detach() > 0, math.inf, math.nan).to(dtype=x.dtype)
+    infinite = ops.where(squares.detach() > 0, math.inf, math.nan).to(dtype=squares.dtype)
     if dim is not None and x.ndim and n < 0:  # PyTorch's slope is that of Σ (x - x̄)² / n
         return infinite + (squares - squares.detach()) / n
     if dim is None or not x.ndim:  # and here it is ∞, but NaN where x is the mean
@@ -401,4 +400,4 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: None = None) -> 
     while shift < y.shape[-1]:
         y = ops.cat([y[..., :shift], y[..., shift:] * y[..., :-shift]], -1)
         shift *= 2
-    return movedim(y, -1, dim) if shift > 1 else ops.clone(x)
+    return movedim(y, -1, dim).contiguous() if shift > 1 else ops.clone(x)

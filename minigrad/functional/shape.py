@@ -138,8 +138,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def ravel(input: Tensor) -> Tensor:
-    """All elements along one dimension, in order."""
-    return flatten(as_input("ravel", input))
+    """All elements along one dimension, in order; a view where the memory of x is in order."""
+    return ops.reshape(as_input("ravel", input).contiguous(), (-1,))
 
 
 def split(

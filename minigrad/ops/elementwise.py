@@ -53,7 +53,8 @@ def pow(xp, a, b):
 
     def pull_exponent(g):
         if not isinstance(a, (int, float)):
-            return g * y * xp.log(xp.where(a == 0, 1.0, a))
+            base = xp.where(a == 0, xp.ones_like(b), a)  # of integers, too, as exact as b
+            return g * y * xp.log(base)
         if a == 0:
             return g * 0.0
         return g * y * (math.log(a) if a > 0 else math.nan)
