@@ -55,18 +55,39 @@ def gru_in_chunks(
     U = xp.concatenate([w_hh, b_u[:, None]], axis=1)  # (3H,H+1)
     U = xp.roll(U, H, axis=0)  # r z n -> n r z
     V = xp.concatenate([b_v[:, None], w_ih], axis=1)  # (3H,1+I), r z n
+    seq = ColumnSequence(xp, x, h0, lengths, reverse, xp.result_type(x, h0, U, V))
+    blocks = workspace.empty(xp, (seq.T, 4 * H, seq.B), seq.dtype)  # u, r, z, n
+    run_steps(xp, seq, U, V, blocks, reset_after)
+
+    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
+        dhs = seq.read_gradients(gs[0])
+        dh = seq.read_state_gradient(gs[1])
+        dx = seq.empty_dx(needs[0])
+        dU, dV = run_back(xp, seq, U, V, blocks, reset_after, dhs, dh, dx)  # and fills dh and dx
+        dU = xp.roll(dU, -H, axis=0)
+        db_ih = None if b_ih is None else dV[:, 0]
+        db_hh = None if b_hh is None else dU[:, H]
+        return [seq.write_dx(dx), seq.write_state(dh.T), dV[:, 1:], dU[:, :H], db_ih, db_hh]
+
+    return (seq.outputs(), seq.last_columns(seq.states)), pullback
+
+
+def run_steps(
+    xp: XP, seq: ColumnSequence, U: Array, V: Array, blocks: Array, reset_after: bool
+) -> None:
+    """Every step forward: fills in the states of `seq`, and u, r, z, n."""
+    H = seq.H
+    inputs, states = seq.inputs, seq.states
     U_half, V_half = U.copy(), V.copy()  # σ(a) = ½ tanh(a/2) + ½
     U_half[H:] *= 0.5
     V_half[: 2 * H] *= 0.5
     U_n, b_n = U[:H, :H], U[:H, H:]
-    seq = ColumnSequence(xp, x, h0, lengths, reverse, xp.result_type(x, h0, U, V))
-    inputs, states, T, B = seq.inputs, seq.states, seq.T, seq.B
-    blocks = workspace.empty(xp, (T, 4 * H, B), seq.dtype)  # u, r, z, n
-    step_vx = workspace.empty(xp, (3 * H, B), seq.dtype)
+    step_vx = workspace.empty(xp, (3 * H, seq.B), seq.dtype)
     for t, n_t in enumerate(seq.active_rows):
         a, vx = blocks[t, :, :n_t], step_vx[:, :n_t]
         h, h_next = states[t, :, :n_t], states[t + 1, :, :n_t]
-        u, r, z, n, rz = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :], a[H : 3 * H]
+        u, r, z, n = a[:H], a[H : 2 * H], a[2 * H : 3 * H], a[3 * H :]
+        rz = a[H : 3 * H]
         xp.matmul(V_half, inputs[t, H:, :n_t], out=vx)
         if reset_after:
             xp.matmul(U_half, inputs[t, : H + 1, :n_t], out=a[: 3 * H])
@@ -90,64 +111,96 @@ def gru_in_chunks(
     seq.zero_finished(states[1:])
     seq.zero_finished(blocks)
 
-    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
-        dhs = seq.read_gradients(gs[0])
-        dh = seq.read_state_gradient(gs[1])
-        dx = seq.empty_dx(needs[0])
-        dU, dV = xp.zeros_like(U), xp.zeros_like(V)
-        chunk_da = workspace.empty(xp, (seq.chunk, 4 * H, B), seq.dtype)
-        step_e = workspace.empty(xp, (H, B), seq.dtype)
-        product_U = workspace.empty(xp, U.shape, U.dtype)
-        product_V = workspace.empty(xp, V.shape, V.dtype)
-        scratch, input_scratch = seq.scratch(4 * H), seq.scratch(inputs.shape[1])
-        u_scratch = seq.scratch(H)
-        UT, U_nT, U_rzT = U[:, :H].T, U_n.T, U[H:, :H].T
-        for steps, cols in seq.chunks():
-            a = xp.reshape(blocks, (T, 4, H, B))[steps, :, :, :cols]  # (m,4,H,n)
-            m = len(a)
-            h = states[steps, :, :cols]
-            da = xp.reshape(chunk_da, (seq.chunk, 4, H, B))[:m, :, :, :cols]
-            u, r, z, n = a[:, 0], a[:, 1], a[:, 2], a[:, 3]
-            xp.multiply(a[:, 1:], a[:, 1:], out=da[:, 1:])
-            xp.subtract(a[:, 1:3], da[:, 1:3], out=da[:, 1:3])  # r', z'
-            xp.subtract(1, da[:, 3], out=da[:, 3])  # n'
-            da[:, 2] *= xp.subtract(h, n, out=da[:, 0])  # ∂a_z / ∂h_t
-            da[:, 3] *= xp.subtract(1, z, out=da[:, 0])  # ∂a_n / ∂h_t
-            da[:, 1] *= u if reset_after else h  # ∂a_r / ∂a_n, or ∂a_r / ∂(r h)
-            da[:, 0] = r
-            seq.zero_finished(chunk_da[:m, :, :cols], steps.start)
-            for t in reversed(range(steps.start, steps.stop)):
-                k, n_t = t - steps.start, seq.active_rows[t]
-                da_t, e = da[k, :, :, :n_t], step_e[:, :n_t]
-                dh_t = dh[:, :n_t]
-                if dhs is not None:
-                    dh_t += dhs[t]
-                da_t[2:] *= dh_t  # ∂a_z, ∂a_n
-                xp.multiply(dh_t, z[k, :, :n_t], out=e)
-                if reset_after:
-                    da_t[:2] *= da_t[3]  # ∂u, ∂a_r
-                    xp.matmul(UT, chunk_da[k, : 3 * H, :n_t], out=dh_t)
-                else:
-                    xp.matmul(U_nT, da_t[3], out=dh_t)  # ∂(r h)
-                    da_t[:2] *= dh_t  # ∂(r h) r, ∂a_r
-                    e += da_t[0]
-                    xp.matmul(U_rzT, chunk_da[k, H : 3 * H, :n_t], out=dh_t)
-                dh_t += e
-            da = chunk_da[:m, :, :cols]
-            if dx is not None:
-                xp.matmul(xp.swapaxes(da[:, H:], 1, 2), w_ih, out=dx[steps, :cols])
-            all_da = side_by_side(xp, da, scratch)
-            all_inputs = side_by_side(xp, inputs[steps, :, :cols], input_scratch)
-            if reset_after:
-                dU += xp.matmul(all_da[: 3 * H], all_inputs[: H + 1].T, out=product_U)
-            else:
-                dU[:H, :H] += all_da[3 * H :] @ side_by_side(xp, u, u_scratch).T
-                dU[:H, H] += xp.sum(all_da[3 * H :], axis=1)
-                dU[H:] += all_da[H : 3 * H] @ all_inputs[: H + 1].T
-            dV += xp.matmul(all_da[H:], all_inputs[H:].T, out=product_V)
-        dU = xp.roll(dU, -H, axis=0)
-        db_ih = None if b_ih is None else dV[:, 0]
-        db_hh = None if b_hh is None else dU[:, H]
-        return [seq.write_dx(dx), seq.write_state(dh.T), dV[:, 1:], dU[:, :H], db_ih, db_hh]
 
-    return (seq.outputs(), seq.last_columns(states)), pullback
+def run_back(
+    xp: XP,
+    seq: ColumnSequence,
+    U: Array,
+    V: Array,
+    blocks: Array,
+    reset_after: bool,
+    dhs: list[Array] | None,
+    dh: Array,
+    dx: Array | None,
+) -> tuple[Array, Array]:
+    """Every step back: ∂U and ∂V. Turns the last ∂h into the first one, and fills in ∂x."""
+    H, B = seq.H, seq.B
+    blocks = xp.reshape(blocks, (seq.T, 4, H, B))
+    chunk_da = workspace.empty(xp, (seq.chunk, 4 * H, B), seq.dtype)
+    step_e = workspace.empty(xp, (H, B), seq.dtype)
+    gradients = WeightGradients(xp, seq, U, V, reset_after)
+    UT, U_nT, U_rzT = U[:, :H].T, U[:H, :H].T, U[H:, :H].T
+    w_ih = V[:, 1:]
+    for steps, n in seq.chunks():
+        a = blocks[steps, :, :, :n]  # (m,4,H,n)
+        m = len(a)
+        da = xp.reshape(chunk_da, (seq.chunk, 4, H, B))[:m, :, :, :n]
+        fill_slopes(xp, a, seq.states[steps, :, :n], da, reset_after)
+        seq.zero_finished(chunk_da[:m, :, :n], steps.start)
+        for t in reversed(range(steps.start, steps.stop)):
+            k = t - steps.start
+            n_t = seq.active_rows[t]
+            da_t, e = da[k, :, :, :n_t], step_e[:, :n_t]
+            dh_t = dh[:, :n_t]
+            if dhs is not None:
+                dh_t += dhs[t]
+            da_t[2:] *= dh_t  # ∂a_z, ∂a_n
+            xp.multiply(dh_t, a[k, 2, :, :n_t], out=e)  # ∂h_t z
+            if reset_after:
+                da_t[:2] *= da_t[3]  # ∂u, ∂a_r
+                xp.matmul(UT, chunk_da[k, : 3 * H, :n_t], out=dh_t)
+            else:
+                xp.matmul(U_nT, da_t[3], out=dh_t)  # ∂(r h)
+                da_t[:2] *= dh_t  # ∂(r h) r, ∂a_r
+                e += da_t[0]
+                xp.matmul(U_rzT, chunk_da[k, H : 3 * H, :n_t], out=dh_t)
+            dh_t += e
+        da = chunk_da[:m, :, :n]
+        if dx is not None:
+            xp.matmul(xp.swapaxes(da[:, H:], 1, 2), w_ih, out=dx[steps, :n])
+        gradients.add(da, seq.inputs[steps, :, :n], a[:, 0])
+    return gradients.dU, gradients.dV
+
+
+def fill_slopes(xp: XP, a: Array, h: Array, da: Array, reset_after: bool) -> None:
+    """What does not depend on step t + 1, for a chunk of steps, into da (m,4,H,n).
+
+    These are r, ∂a_r / ∂a_n (or, without reset_after, ∂a_r / ∂(r h)), ∂a_z / ∂h_t, ∂a_n / ∂h_t.
+    """
+    u, r, z, n = a[:, 0], a[:, 1], a[:, 2], a[:, 3]
+    xp.multiply(a[:, 1:], a[:, 1:], out=da[:, 1:])
+    xp.subtract(a[:, 1:3], da[:, 1:3], out=da[:, 1:3])  # r', z'
+    xp.subtract(1, da[:, 3], out=da[:, 3])  # n'
+    da[:, 2] *= xp.subtract(h, n, out=da[:, 0])  # ∂a_z / ∂h_t = (h - n) z'
+    da[:, 3] *= xp.subtract(1, z, out=da[:, 0])  # ∂a_n / ∂h_t = (1 - z) n'
+    da[:, 1] *= u if reset_after else h  # u r', or h r'
+    da[:, 0] = r
+
+
+class WeightGradients:
+    """∂U and ∂V, summed over the chunks of steps."""
+
+    def __init__(self, xp: XP, seq: ColumnSequence, U: Array, V: Array, reset_after: bool):
+        self.xp = xp
+        self.H = seq.H
+        self.reset_after = reset_after
+        self.dU = xp.zeros_like(U)
+        self.dV = xp.zeros_like(V)
+        self.product_U = workspace.empty(xp, U.shape, U.dtype)
+        self.product_V = workspace.empty(xp, V.shape, V.dtype)
+        self.scratch = seq.scratch(4 * seq.H)
+        self.input_scratch = seq.scratch(seq.inputs.shape[1])
+        self.u_scratch = seq.scratch(seq.H)
+
+    def add(self, da: Array, inputs: Array, u: Array) -> None:
+        """A chunk: da (m,4H,n) of u, a_r, a_z, a_n; inputs (m,K,n); u (m,H,n), or r h there."""
+        xp, H = self.xp, self.H
+        all_da = side_by_side(xp, da, self.scratch)
+        all_inputs = side_by_side(xp, inputs, self.input_scratch)
+        if self.reset_after:
+            self.dU += xp.matmul(all_da[: 3 * H], all_inputs[: H + 1].T, out=self.product_U)
+        else:
+            self.dU[:H, :H] += all_da[3 * H :] @ side_by_side(xp, u, self.u_scratch).T
+            self.dU[:H, H] += xp.sum(all_da[3 * H :], axis=1)
+            self.dU[H:] += all_da[H : 3 * H] @ all_inputs[: H + 1].T
+        self.dV += xp.matmul(all_da[H:], all_inputs[H:].T, out=self.product_V)

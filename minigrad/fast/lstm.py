@@ -49,14 +49,33 @@ def lstm_in_chunks(
     """
     H = h0.shape[1]
     W = xp.roll(pack_weights(xp, w_ih, w_hh, b_ih, b_hh), H, axis=0)  # i f g o -> o i f g
+    seq = ColumnSequence(xp, x, h0, lengths, reverse, xp.result_type(x, h0, c0, W))
+    gates_and_cells = workspace.empty(xp, (seq.T + 1, 5 * H, seq.B), seq.dtype)
+    cells = gates_and_cells[:, 4 * H :]
+    cells[0] = c0[seq.permutation].T
+    run_steps(xp, seq, W, gates_and_cells)
+
+    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
+        dhs = seq.read_gradients(gs[0])
+        dh = seq.read_state_gradient(gs[1])
+        dc = seq.read_state_gradient(gs[2])
+        dx = seq.empty_dx(needs[0])
+        dW = run_back(xp, seq, W, gates_and_cells, dhs, dh, dc, dx)  # and fills dh, dc and dx
+        dW = xp.roll(dW, -H, axis=0)
+        dh0, dc0 = seq.write_state(dh.T), seq.write_state(dc.T)
+        return [seq.write_dx(dx), dh0, dc0, *unpack_gradient(dW, H, b_ih is not None)]
+
+    return (seq.outputs(), seq.last_columns(seq.states), seq.last_columns(cells)), pullback
+
+
+def run_steps(xp: XP, seq: ColumnSequence, W: Array, gates_and_cells: Array) -> None:
+    """Every step forward: fills in the states of `seq`, and o, i, f, g and c_t."""
+    H = seq.H
+    inputs, states = seq.inputs, seq.states
+    gates, cells = gates_and_cells[:, : 4 * H], gates_and_cells[:, 4 * H :]
     W_half = W.copy()
     W_half[: 3 * H] *= 0.5
-    seq = ColumnSequence(xp, x, h0, lengths, reverse, xp.result_type(x, h0, c0, W))
-    inputs, states, T, B = seq.inputs, seq.states, seq.T, seq.B
-    gates_and_cells = workspace.empty(xp, (T + 1, 5 * H, B), seq.dtype)
-    gates, cells = gates_and_cells[:, : 4 * H], gates_and_cells[:, 4 * H :]
-    cells[0] = c0[seq.permutation].T
-    products = workspace.empty(xp, (2 * H, B), seq.dtype)
+    products = workspace.empty(xp, (2 * H, seq.B), seq.dtype)
     for t, n in enumerate(seq.active_rows):
         a = gates[t, :, :n]
         sigmoids = a[: 3 * H]
@@ -72,56 +91,71 @@ def lstm_in_chunks(
         xp.tanh(c, out=y)
         xp.multiply(a[:H], y, out=states[t + 1, :, :n])
     seq.zero_finished(states[1:])
-    seq.zero_finished(gates[:T])
+    seq.zero_finished(gates[: seq.T])
     seq.zero_finished(cells[1:])
-    blocks = xp.reshape(gates_and_cells, (T + 1, 5, H, B))  # o, i, f, g, c_{t-1}
 
-    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
-        dhs = seq.read_gradients(gs[0])
-        dh = seq.read_state_gradient(gs[1])
-        dc = seq.read_state_gradient(gs[2])
-        dx = seq.empty_dx(needs[0])
-        dW = xp.zeros_like(W)
-        chunk_da = workspace.empty(xp, (seq.chunk, 4 * H, B), seq.dtype)
-        chunk_y, chunk_q = workspace.empty(xp, (2, seq.chunk, H, B), seq.dtype)
-        product = workspace.empty(xp, W.shape, W.dtype)
-        scratch, input_scratch = seq.scratch(4 * H), seq.scratch(W.shape[1])
-        w_hhT, w_ih_rolled = W[:, :H].T, W[:, H + 1 :]
-        for steps, n in seq.chunks():
-            step_blocks = blocks[steps, :, :, :n]  # (m,5,H,n)
-            m = len(step_blocks)
-            o, i, f = step_blocks[:, 0], step_blocks[:, 1], step_blocks[:, 2]
-            da = xp.reshape(chunk_da, (seq.chunk, 4, H, B))[:m, :, :, :n]
-            xp.multiply(step_blocks[:, :4], step_blocks[:, :4], out=da)
-            xp.subtract(step_blocks[:, :3], da[:, :3], out=da[:, :3])  # o', i', f'
-            xp.subtract(1, da[:, 3], out=da[:, 3])  # g'
-            y = xp.tanh(blocks[1:][steps, 4, :, :n], out=chunk_y[:m, :, :n])
-            da[:, 0] *= y  # ∂a_o / ∂h
-            da[:, 1:3] *= step_blocks[:, 3:]  # ∂a_i / ∂c, ∂a_f / ∂c
-            da[:, 3] *= i  # ∂a_g / ∂c
-            q = xp.multiply(states[1:][steps, :, :n], y, out=chunk_q[:m, :, :n])  # o y²
-            xp.subtract(o, q, out=q)  # o (1 - y²)
-            for t in reversed(range(steps.start, steps.stop)):
-                k = t - steps.start
-                n_t = seq.active_rows[t]
-                da_t, q_t = da[k, :, :, :n_t], q[k, :, :n_t]
-                dh_t, dc_t = dh[:, :n_t], dc[:, :n_t]
-                if dhs is not None:
-                    dh_t += dhs[t]
-                q_t *= dh_t
-                dc_t += q_t
-                da_t[0] *= dh_t  # ∂a_o
-                da_t[1:] *= dc_t  # ∂a_i, ∂a_f, ∂a_g
-                dc_t *= f[k, :, :n_t]
-                xp.matmul(w_hhT, chunk_da[k, :, :n_t], out=dh_t)
-            da = chunk_da[:m, :, :n]
-            all_da = side_by_side(xp, da, scratch)
-            all_inputs = side_by_side(xp, inputs[steps, :, :n], input_scratch)
-            dW += xp.matmul(all_da, all_inputs.T, out=product)
-            if dx is not None:
-                xp.matmul(xp.swapaxes(da, 1, 2), w_ih_rolled, out=dx[steps, :n])
-        dW = xp.roll(dW, -H, axis=0)
-        dh0, dc0 = seq.write_state(dh.T), seq.write_state(dc.T)
-        return [seq.write_dx(dx), dh0, dc0, *unpack_gradient(dW, H, b_ih is not None)]
 
-    return (seq.outputs(), seq.last_columns(states), seq.last_columns(cells)), pullback
+def run_back(
+    xp: XP,
+    seq: ColumnSequence,
+    W: Array,
+    gates_and_cells: Array,
+    dhs: list[Array] | None,
+    dh: Array,
+    dc: Array,
+    dx: Array | None,
+) -> Array:
+    """Every step back: ∂W. Turns the last ∂h and ∂c into the first ones, and fills in ∂x."""
+    H, B = seq.H, seq.B
+    blocks = xp.reshape(gates_and_cells, (seq.T + 1, 5, H, B))  # o, i, f, g, c_{t-1}
+    dW = xp.zeros_like(W)
+    chunk_da = workspace.empty(xp, (seq.chunk, 4 * H, B), seq.dtype)
+    chunk_y, chunk_q = workspace.empty(xp, (2, seq.chunk, H, B), seq.dtype)
+    product = workspace.empty(xp, W.shape, W.dtype)
+    scratch, input_scratch = seq.scratch(4 * H), seq.scratch(W.shape[1])
+    w_hhT, w_ih = W[:, :H].T, W[:, H + 1 :]  # in W's order of the gates
+    for steps, n in seq.chunks():
+        m = steps.stop - steps.start
+        da = xp.reshape(chunk_da, (seq.chunk, 4, H, B))[:m, :, :, :n]
+        q = chunk_q[:m, :, :n]
+        fill_slopes(xp, seq, blocks, steps, da, q, chunk_y[:m, :, :n])
+        for t in reversed(range(steps.start, steps.stop)):
+            k = t - steps.start
+            n_t = seq.active_rows[t]
+            da_t, q_t = da[k, :, :, :n_t], q[k, :, :n_t]
+            dh_t, dc_t = dh[:, :n_t], dc[:, :n_t]
+            if dhs is not None:
+                dh_t += dhs[t]
+            q_t *= dh_t
+            dc_t += q_t
+            da_t[0] *= dh_t  # ∂a_o
+            da_t[1:] *= dc_t  # ∂a_i, ∂a_f, ∂a_g
+            dc_t *= blocks[t, 2, :, :n_t]  # f
+            xp.matmul(w_hhT, chunk_da[k, :, :n_t], out=dh_t)
+        da = chunk_da[:m, :, :n]
+        all_da = side_by_side(xp, da, scratch)
+        all_inputs = side_by_side(xp, seq.inputs[steps, :, :n], input_scratch)
+        dW += xp.matmul(all_da, all_inputs.T, out=product)
+        if dx is not None:
+            xp.matmul(xp.swapaxes(da, 1, 2), w_ih, out=dx[steps, :n])
+    return dW
+
+
+def fill_slopes(
+    xp: XP, seq: ColumnSequence, blocks: Array, steps: slice, da: Array, q: Array, y: Array
+) -> None:
+    """What does not depend on step t + 1, for a chunk of steps: ∂a_o / ∂h, and of a_i, a_f and a_g
+    ∂a / ∂c, into da (m,4,H,n); ∂c / ∂h = o (1 - y²) into q (m,H,n).
+    """
+    n = q.shape[-1]
+    chunk = blocks[steps, :, :, :n]  # (m,5,H,n)
+    o, i = chunk[:, 0], chunk[:, 1]
+    xp.multiply(chunk[:, :4], chunk[:, :4], out=da)
+    xp.subtract(chunk[:, :3], da[:, :3], out=da[:, :3])  # o', i', f'
+    xp.subtract(1, da[:, 3], out=da[:, 3])  # g'
+    xp.tanh(blocks[1:][steps, 4, :, :n], out=y)
+    da[:, 0] *= y  # ∂a_o / ∂h = y o'
+    da[:, 1:3] *= chunk[:, 3:]  # ∂a_i / ∂c = g i', ∂a_f / ∂c = c_{t-1} f'
+    da[:, 3] *= i  # ∂a_g / ∂c = i g'
+    xp.multiply(seq.states[1:][steps, :, :n], y, out=q)  # o y²
+    xp.subtract(o, q, out=q)
