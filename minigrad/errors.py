@@ -159,7 +159,7 @@ def as_device(name: str, given: Any) -> device:
 ORDERED = set(  # ops of real numbers
     """
     lt le gt ge maximum minimum amax argmax argmin relu floor ceil trunc floor_divide remainder
-    fmod atan2
+    fmod atan2 softmax log_softmax
     """.split()
 )
 

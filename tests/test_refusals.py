@@ -14,6 +14,7 @@ import strict_device  # noqa: F401  (device="strict")
 from wrong_calls import keywords_of, public_names, working_call, world
 
 import minigrad as mg
+import nn
 from minigrad import array, byhand, cells, cuda, diagnosis, ops
 
 X = mg.ones(2, 3)
@@ -887,9 +888,16 @@ def test_refused_with_this_sentence(
 
 ORDERED = """
     gt lt ge le maximum minimum max min amax amin argmax argmin sort argsort topk median cummax
-    cummin clamp clamp_min clamp_max unique
+    cummin clamp clamp_min clamp_max unique relu round softmax log_softmax
 """.split()
-SECOND: dict[str, Any] = {"topk": 1, "cummax": 0, "cummin": 0, "clamp": 0.0}  # arguments
+SECOND: dict[str, Any] = {
+    "softmax": 0,
+    "log_softmax": 0,
+    "topk": 1,
+    "cummax": 0,
+    "cummin": 0,
+    "clamp": 0.0,
+}  # arguments
 SECOND |= {"clamp_min": 0.0, "clamp_max": 0.0, "gt": 0.0, "le": 0.5}
 OF_TWO = {"lt", "ge", "maximum", "minimum"}
 
@@ -910,6 +918,28 @@ def test_complex_numbers_have_no_order(name: str) -> None:
     torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
     with pytest.raises(RuntimeError, match=r"not implemented|not support"):
         call(torch)
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "huber_loss", "smooth_l1_loss", "cosine_similarity"])
+def test_losses_of_complex_numbers_are_refused_as_by_pytorch(name: str) -> None:
+    x = mg.tensor([[1 + 2j, 3 - 1j]])
+    with pytest.raises(TypeError, match=f"^{name}: expected real numbers, got complex64"):
+        getattr(nn.functional, name)(x, x)
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    y = torch.tensor([[1 + 2j, 3 - 1j]])
+    with pytest.raises(RuntimeError):
+        getattr(torch.nn.functional, name)(y, y)
+
+
+def test_complex_numbers_of_python_have_the_size_of_the_default_dtype() -> None:
+    assert mg.tensor([1j]).dtype == mg.tensor(2 - 1j).dtype == np.complex64
+    assert mg.full((2,), 1j).dtype == mg.as_tensor([1.5, 1j]).dtype == np.complex64
+    assert mg.tensor([np.complex128(1j), 2]).dtype == mg.tensor(np.array([1j])).dtype == complex
+    mg.set_default_dtype(mg.float64)
+    try:
+        assert mg.tensor([1j]).dtype == np.complex128
+    finally:
+        mg.set_default_dtype(mg.float32)
 
 
 @pytest.mark.parametrize("create_graph", [False, True])

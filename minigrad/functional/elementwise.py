@@ -164,7 +164,7 @@ MOST_DECIMALS = 308  # 10³⁰⁸ is the largest power of ten that float64 holds
 
 def round(input: Tensor, *, decimals: int = 0, out: None = None) -> Tensor:
     """The nearest integer, the even one of two; with `decimals`, the nearest multiple of 10⁻ⁿ."""
-    x = as_input("round", input, out=out)
+    x = as_ordered("round", input, out=out)
     decimals = as_integer("round", "decimals", decimals)
     if decimals == 0 or x.dtype.kind not in "fc":
         return ops.rint(x)

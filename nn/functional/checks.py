@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad import Tensor
 from minigrad.array import NAMESPACES
+from minigrad.errors import check_ordered
 
 from ..arguments import as_list, check_integers, refuse_unsupported
 
@@ -100,6 +101,12 @@ def checked_difference(name: str, input: Tensor, target: Tensor) -> Tensor:
     """input - target, which must have one shape."""
     check_same_shape(name, input, target)
     return input - target
+
+
+def real_difference(name: str, input: Tensor, target: Tensor) -> Tensor:
+    """The same, of real numbers alone."""
+    check_ordered(name, [input.array, target.array])
+    return checked_difference(name, input, target)
 
 
 def check_broadcasts(name: str, input: Tensor, **tensors: Tensor | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import minigrad as mg
 from minigrad import Tensor
 from minigrad.arguments import broadcast_shape, normalize_dim, reduced_dims
+from minigrad.errors import check_ordered
 from minigrad.ops.reduction import Dim
 
 from ..arguments import as_number, refuse_unsupported
@@ -28,6 +29,7 @@ def normalize(
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x · z / (max(‖x‖, eps) max(‖z‖, eps)) along `dim`; the two broadcast."""
     check_floats("cosine_similarity", x1=x1, x2=x2)
+    check_ordered("cosine_similarity", [x1.array, x2.array])
     if not eps >= 0:
         raise ValueError(f"cosine_similarity: expected eps of at least 0, got {eps}")
     broadcast_shape("cosine_similarity", tuple(x1.shape), tuple(x2.shape))

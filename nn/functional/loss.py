@@ -20,6 +20,7 @@ from .checks import (
     check_targets,
     checked_difference,
     class_dim,
+    real_difference,
     reduction_of,
     refuse_weight,
 )
@@ -37,7 +38,7 @@ def mse_loss(
     """(x - y)²: input x and target y of one shape."""
     reduction = reduction_of("mse_loss", reduction, size_average, reduce)
     refuse_weight("mse_loss", weight)
-    difference = checked_difference("mse_loss", input, target)
+    difference = real_difference("mse_loss", input, target)
     return reduced(mg.square(difference), reduction)
 
 
@@ -70,7 +71,7 @@ def huber_loss(
     refuse_weight("huber_loss", weight)
     if not delta > 0:
         raise ValueError(f"huber_loss: expected delta above 0, got {delta}")
-    d = mg.abs(checked_difference("huber_loss", input, target))
+    d = mg.abs(real_difference("huber_loss", input, target))
     losses = mg.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
     if input.dtype.kind == "f":
         losses = losses.to(input.dtype)  # as in PyTorch; its other losses promote
@@ -88,7 +89,7 @@ def smooth_l1_loss(
 ) -> Tensor:
     """½ d² / beta where d = |x - y| < beta, else d - ½ beta    (Girshick 2015)."""
     reduction = reduction_of("smooth_l1_loss", reduction, size_average, reduce)
-    d = mg.abs(checked_difference("smooth_l1_loss", input, target))
+    d = mg.abs(real_difference("smooth_l1_loss", input, target))
     beta = as_number("smooth_l1_loss", "beta", beta)
     if not beta >= 0:
         raise ValueError(f"smooth_l1_loss: expected beta of at least 0, got {beta}")
