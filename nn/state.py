@@ -31,12 +31,27 @@ def collect(module: Module, found: Any, prefix: str, keep_vars: bool) -> None:
             f"{type(found).__name__} and a {type(prefix).__name__}"
         )
     for path, part in module.named_modules(remove_duplicate=False):
+        refuse_own_state(part)
         saved: dict[str, Tensor] = {**part._parameters}
         for name, buffer in part._buffers.items():
             if part._buffer_names[name]:
                 saved[name] = buffer
         for name, tensor in saved.items():
             found[prefix + join_names(path, name)] = tensor if keep_vars else tensor.detach()
+
+
+# methods of PyTorch's modules that a subclass defines to save in its own way
+OWN_STATE = ("get_extra_state", "_save_to_state_dict", "_load_from_state_dict")
+
+
+def refuse_own_state(module: Module) -> None:
+    """Raise NotImplementedError where a module would save something in its own way."""
+    for method in OWN_STATE:
+        if hasattr(type(module), method):
+            raise NotImplementedError(
+                f"{type(module).__name__}.state_dict: {method} is not supported; keep tensors in "
+                "buffers, and save other things beside the state_dict"
+            )
 
 
 def load(module: Module, state_dict: Any, strict: bool, assign: bool) -> IncompatibleKeys:

@@ -42,12 +42,25 @@ def attend_to_a_query_of_another_size():
     nn.AdditiveAttention(3, 4, 5)(mg.zeros(2, 7), mg.zeros(2, 6, 4))
 
 
+def save_a_state_of_its_own():
+    class Counted(nn.Linear):
+        def get_extra_state(self):
+            return 3
+
+    nn.Sequential(Counted(1, 1)).state_dict()
+
+
 def load_a_state_of_text():
     scheduler = StepLR(an_optimizer(), 2)
     scheduler.load_state_dict(scheduler.state_dict() | {"gamma": "half"})
 
 
 REFUSED = [
+    (
+        NotImplementedError,
+        r"^Counted\.state_dict: get_extra_state is not supported; keep tensors in buffers, and ",
+        save_a_state_of_its_own,
+    ),
     (
         TypeError,
         r"^Linear\.state_dict: expected a dict as destination and a str as prefix, got a int",
@@ -132,6 +145,21 @@ REFUSED = [
     ),
     (TypeError, "dropout: expected floats, got int64", lambda: F.dropout(mg.tensor([1, 2]))),
     (ValueError, r"pad: expected a pair \(before, after\)", lambda: F.pad(mg.zeros(2), (1,))),
+    (
+        ValueError,
+        "^pad: expected values that int64 can hold, got nan$",
+        lambda: F.pad(mg.tensor([1]), (1, 0), value=np.nan),
+    ),
+    (
+        ValueError,
+        "^pad_sequence: expected values that int64 can hold, got inf$",
+        lambda: pad_sequence([mg.tensor([1]), mg.tensor([1, 2])], padding_value=np.inf),
+    ),
+    (
+        ValueError,
+        "^pad_packed_sequence: expected values that int64 can hold, got nan$",
+        lambda: pad_packed_sequence(pack_sequence([mg.tensor([1])]), padding_value=np.nan),
+    ),
     (
         ValueError,
         r"expected input \(batch, classes, ...\) or \(classes,\), got \(\)",

@@ -16,6 +16,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor
+from minigrad.creation import check_holdable
 from minigrad.errors import shown
 
 from ..arguments import (
@@ -316,7 +317,8 @@ def pad(
     """Put `value`, by default 0, before and after along each of the last dimensions.
 
     pad: (before, after) of the last dimension, then of the one before it, ...; a negative number
-    cuts. Raises NotImplementedError for a mode other than "constant".
+    cuts. Raises NotImplementedError for a mode other than "constant", ValueError where integers
+    cannot hold the value.
 
     >>> pad(mg.tensor([1, 2]), (1, 2)).tolist()
     [0, 1, 2, 0, 0]
@@ -336,9 +338,11 @@ def pad(
         )
     if not pad:
         return input.clone()
+    value = 0.0 if value is None else value
+    check_holdable("pad", np.asarray(value), input.dtype)
     for k in range(len(sizes) // 2):
         before, after = sizes[2 * k], sizes[2 * k + 1]
-        input = pad_dim(input, input.ndim - 1 - k, before, after, 0.0 if value is None else value)
+        input = pad_dim(input, input.ndim - 1 - k, before, after, value)
     return input
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad import Tensor, cat, stack
 from minigrad.array import to_numpy
+from minigrad.creation import check_holdable
 from minigrad.errors import shown
 
 from ..arguments import (
@@ -55,6 +56,7 @@ def pad_sequence(
         raise ValueError(
             f"pad_sequence: expected padding_side 'left' or 'right', got {shown(padding_side)}"
         )
+    check_holdable("pad_sequence", np.asarray(padding_value), sequences[0].dtype)
     T = max([len(s) for s in sequences])
     rows = []
     for s in sequences:
@@ -238,6 +240,7 @@ def padded(
         raise TypeError(f"{name}: expected a PackedSequence, got {shown(sequence)}")
     padding_value = as_number(name, "padding_value", padding_value)
     data, order = sequence.data, sequence.sorted_indices
+    check_holdable(name, np.asarray(padding_value), data.dtype)
     ends = lengths_of(sequence)  # (B,)
     T = int(ends[0])
     if total_length is not None:
