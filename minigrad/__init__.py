@@ -52,6 +52,7 @@ from minigrad.autograd import OPS, op
 from minigrad.grad_mode import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from minigrad.backward import grad
 from minigrad.check import gradcheck
+from minigrad.denormals import set_flush_denormal
 from minigrad.creation import (
     arange,
     as_tensor,

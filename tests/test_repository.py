@@ -43,7 +43,7 @@ ROOMS = [
     {"minigrad.files"},
     {"minigrad.array", "minigrad.faster", "minigrad.cuda", "minigrad.hooks"},
     {"minigrad.errors", "minigrad.random"},
-    {"minigrad.diagnosis"},
+    {"minigrad.diagnosis", "minigrad.denormals"},
     {"minigrad.grad_mode", "minigrad.graph"},
     {"minigrad.call"},
     {"minigrad.autograd", "minigrad.cotangents", "minigrad.unchanged"},

@@ -208,7 +208,8 @@ WITHOUT_VALUES = set(
 )
 LEFT_OUT = set(
     """
-    register_hook backward enable_grad no_grad set_grad_enabled from_dlpack dim_order cuda data_ptr
+    register_hook backward enable_grad no_grad set_grad_enabled set_flush_denormal from_dlpack
+    dim_order cuda data_ptr
     retain_grad apply_ map_ half manual_seed set_default_dtype einsum broadcast_tensors meshgrid
     item embedding
     """.split()

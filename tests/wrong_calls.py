@@ -219,6 +219,7 @@ numbers: mg.from_numpy mg.Tensor
 mg.float32: mg.set_default_dtype
 3: mg.manual_seed random.manual_seed
 True: mg.set_grad_enabled
+False: mg.set_flush_denormal
 : mg.get_default_dtype mg.is_grad_enabled mg.cuda_is_available mg.detect_anomaly
 : mg.no_grad mg.enable_grad
 scalar, leaf: mg.grad

@@ -91,6 +91,7 @@ def public() -> dict[str, Any]:
         "minigrad.no_grad",
         "minigrad.enable_grad",
         "minigrad.set_grad_enabled",
+        "minigrad.set_flush_denormal",
     }
     apart |= {
         "minigrad.detect_anomaly",
