@@ -59,11 +59,13 @@ def play(script: Path, only_claims: bool = False) -> dict[str, Any]:
     return vars(module)
 
 
-class Missing(Exception):
-    """Where the ledger runs a script: runs that are not kept yet. calls: experiment, arguments and
-    where the result goes."""
+Call = tuple[Callable[..., Any], dict[str, Any], Path]  # experiment, arguments, where to keep it
 
-    def __init__(self, calls: list[tuple[Callable[..., Any], dict[str, Any], Path]]):
+
+class Missing(Exception):
+    """Where the ledger runs a script: runs that are not kept yet."""
+
+    def __init__(self, calls: list[Call]):
         self.calls = calls
 
 
@@ -162,34 +164,44 @@ class Lab:
         A run whose result is kept from before is not repeated. The others go through joblib, --jobs
         at a time, each on one core; `experiment` must return numbers, strings, lists and dicts.
         """
-        choices = [
-            value if isinstance(value, list | tuple | range) else [value]
-            for value in arguments.values()
-        ]
-        combinations = [dict(zip(arguments, values, strict=True)) for values in product(*choices)]
+        return self.run_all(experiment, [arguments])
+
+    def run_all(
+        self, experiment: Callable[..., dict[str, Any]], grids: Iterable[dict[str, Any]]
+    ) -> Runs:
+        """`run` with the arguments of each of these grids, so that no core waits in between."""
+        chosen = [arguments for grid in grids for arguments in combinations(grid)]
         folder = self.out / "runs" / self.name / experiment.__name__
         code = store.code(experiment)
-        paths = [folder / f"{store.key(code, chosen)}.json" for chosen in combinations]
+        paths = [folder / f"{store.key(code, arguments)}.json" for arguments in chosen]
         missing = [
-            (chosen, path)
-            for chosen, path in zip(combinations, paths, strict=True)
+            (experiment, arguments, path)
+            for arguments, path in zip(chosen, paths, strict=True)
             if not store.is_run(path)
         ]
         if self.ledger and missing:
             self.keep()
-            raise Missing([(experiment, chosen, path) for chosen, path in missing])
+            raise Missing(missing)
+        self.perform(missing, f"{self.name} {experiment.__name__}", total=len(paths))
+        records = [store.load(path) for path in paths]
+        kept = self.experiments.setdefault(experiment.__name__, {"runs": [], "seconds": 0.0})
+        kept["runs"] += [{**record["arguments"], **scalars(record["result"])} for record in records]
+        kept["seconds"] += sum(record["seconds"] for record in records)
+        return Runs({**record["arguments"], **record["result"]} for record in records)
+
+    def perform(self, missing: list[Call], title: str, total: int) -> None:
+        """Make these runs and keep their results, --jobs at a time. The last one begins first: a
+        grid ends with what takes longest, for which a core would wait at the end."""
         jobs = -1 if self.options.backend == "dask" else min(self.options.jobs, len(missing))
-        calls = (
-            joblib.delayed(store.perform)(experiment, chosen, path) for chosen, path in missing
-        )
+        calls = (joblib.delayed(store.perform)(*call) for call in reversed(missing))
         with engine(self.options):
             parallel = joblib.Parallel(n_jobs=jobs or 1, return_as="generator_unordered")
             finished = parallel(calls)
         bar = tqdm(
             finished,
-            desc=f"{self.name} {experiment.__name__}",
-            initial=len(paths) - len(missing),
-            total=len(paths),
+            desc=title,
+            initial=total - len(missing),
+            total=total,
             unit="run",
             leave=False,
             dynamic_ncols=True,
@@ -198,11 +210,6 @@ class Lab:
         )
         for path, record in bar:
             store.write(path, record)
-        records = [store.load(path) for path in paths]
-        kept = self.experiments.setdefault(experiment.__name__, {"runs": [], "seconds": 0.0})
-        kept["runs"] += [{**record["arguments"], **scalars(record["result"])} for record in records]
-        kept["seconds"] += sum(record["seconds"] for record in records)
-        return Runs({**record["arguments"], **record["result"]} for record in records)
 
     # ---- what is said of them
 
@@ -330,6 +337,19 @@ class Lab:
         store.write(self.out / "sections" / f"{self.name}.json", store.to_json(section, indent=1))
         if given is None:
             print(report.write(self.out))
+
+
+def combinations(grid: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every combination of those arguments that are lists, tuples or ranges.
+
+    >>> list(combinations({"kind": "GRU", "seed": range(2)}))
+    [{'kind': 'GRU', 'seed': 0}, {'kind': 'GRU', 'seed': 1}]
+    """
+    choices = [
+        value if isinstance(value, list | tuple | range) else [value] for value in grid.values()
+    ]
+    for values in product(*choices):
+        yield dict(zip(grid, values, strict=True))
 
 
 def check(chosen: options.Options) -> None:

@@ -30,7 +30,6 @@ from joblib.externals.loky.process_executor import ProcessPoolExecutor
 
 from demos import claims, engines, lab, options, records, rule, store, verdicts
 
-Call = tuple[Callable[..., Any], dict[str, Any], Path]
 CHEAP_FROM = 20  # seeds
 ORDER = "s5 s2 s4 s1 s3 x1 s9 x3 x7 s8 x2 s7 x4 x5 x6 s6".split()  # cheap scripts first
 
@@ -55,7 +54,7 @@ class Script:
     name: str
     seeds: tuple[int, int] = (0, 0)
     asked: tuple[int, int] = (0, 0)
-    missing: list[Call] = field(default_factory=list)
+    missing: list[lab.Call] = field(default_factory=list)
     running: list[Any] = field(default_factory=list)
     done: bool = False
 
@@ -141,7 +140,7 @@ def finished(run: Any) -> bool:
     return bool(run.done())
 
 
-def missing_runs(chosen: options.Options, name: str, seeds: tuple[int, int]) -> list[Call]:
+def missing_runs(chosen: options.Options, name: str, seeds: tuple[int, int]) -> list[lab.Call]:
     """Run a script for so many seeds of its dear and cheap runs; the first runs it lacks. Claims
     that it came to are recorded."""
     lab.given = replace(chosen, names=(name,), ledger=seeds)

@@ -125,12 +125,13 @@ COMPARED = ["1 layer", "3 layers", "3 layers, no dropout"]
 grid = {(model, count): RATES for count in COUNTS for model in MODELS}
 if lab.ledger:  # what claims are taken from
     grid = {(model, COUNTS[0]): RATES for model in COMPARED} | {("3 layers", COUNTS[-1]): RATES}
-stacked = Runs(
-    row
-    for (model, count), rates in grid.items()
-    for row in lab.run(
-        depth, model=model, count=count, lr=rates, seed=lab.seeds(), steps=STEPS, device=lab.device
-    )
+setting = {"seed": lab.seeds(), "steps": STEPS, "device": lab.device}
+stacked = lab.run_all(
+    depth,
+    [
+        {"model": model, "count": count, "lr": rates, **setting}
+        for (model, count), rates in grid.items()
+    ],
 )
 
 
@@ -307,23 +308,23 @@ def where_it_looks(model: Attentive, ids: Tensor, words: np.ndarray) -> dict[str
 
 WITH_LSTM = lab.pick(quick=[0.001], full=[0.001], ledger=[0.001, 0.003, 0.01])
 WITHOUT = lab.pick(quick=[0.01], full=[0.01], ledger=[0.003, 0.01, 0.03])
-
-
-def looks(version: str) -> Runs:
-    """Each run at the learning rate with the lowest loss on 500 sentences more."""
-    runs = lab.run(
-        attention,
-        version=version,
-        lr=WITH_LSTM if VERSIONS[version][1] else WITHOUT,
-        seed=lab.seeds(at_least=5),
-        count=200 if lab.quick else 800,
-        steps=STEPS,
-        device=lab.device,
-    )
-    return runs.best("chosen by", lowest=True)
-
-
-trained = {version: looks(version) for version in VERSIONS}
+setting = {
+    "seed": lab.seeds(at_least=5),
+    "count": 200 if lab.quick else 800,
+    "steps": STEPS,
+    "device": lab.device,
+}
+looks = lab.run_all(
+    attention,
+    [
+        {"version": version, "lr": WITH_LSTM if lstm else WITHOUT, **setting}
+        for version, (_, lstm) in VERSIONS.items()
+    ],
+)
+# Each run at the learning rate with the lowest loss on 500 sentences more.
+trained = {
+    version: looks.where(version=version).best("chosen by", lowest=True) for version in VERSIONS
+}
 
 lab.table(
     "Sentences whose telling words have more weight (in the mean); when trained, those whose "

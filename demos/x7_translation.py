@@ -188,23 +188,14 @@ COUNT, H = (700, 32) if lab.quick else (8000, 64)
 done: dict[tuple[str, str], Runs] = {}
 
 
-def run(task: str, version: str, rates: list[float], seeds: Sequence[int]) -> Runs:
-    """Each run at the learning rate that suits this version better."""
+def grid(
+    task: str, version: str, rates: list[float], seeds: Sequence[int] = lab.seeds()
+) -> dict[str, object]:
+    """The arguments of `learn`."""
     path, digest = (OWN_FILE, DIGEST) if task == OWN else ("", "")
-    runs = lab.run(
-        learn,
-        task=task,
-        version=version,
-        lr=rates,
-        seed=seeds,
-        count=COUNT,
-        steps=STEPS[task],
-        H=H,
-        path=path,
-        digest=digest,
-        device=lab.device,
-    )
-    return runs.best("chosen by")
+    given = {"task": task, "version": version, "lr": rates, "seed": seeds, "count": COUNT}
+    given |= {"steps": STEPS[task], "H": H, "path": path, "digest": digest}
+    return given | {"device": lab.device}
 
 
 def by_length(task: str, version: str, bins: int) -> tuple[Ids, Ids]:
@@ -243,7 +234,7 @@ def claim(task: str) -> None:
 
 for task in TASKS[::-1] if lab.ledger else TASKS:
     for version in EQUAL:
-        done[task, version] = run(task, version, RATES, lab.seeds())
+        done[task, version] = lab.run(learn, **grid(task, version, RATES)).best("chosen by")
     if lab.ledger:  # which has the dearest runs come last
         claim(task)
 LONG = TASKS[0]  # the task of the two larger versions
@@ -252,13 +243,17 @@ LONG = TASKS[0]  # the task of the two larger versions
 def enlarge() -> None:
     """Run the larger versions: at the rate of what they enlarge, or in the ledger at one of their
     own."""
-    taken: dict[float, list[int]] = {}
-    for row in done[LONG, "no attention"]:
-        taken.setdefault(row["lr"], []).append(row["seed"])
-    grid = [(RATES, lab.seeds())] if lab.ledger else [([lr], at) for lr, at in taken.items()]
+    if lab.ledger:
+        grids = [grid(LONG, version, RATES) for version in LARGER]
+    else:
+        grids = [
+            grid(LONG, version, [row["lr"]], [row["seed"]])
+            for version in LARGER
+            for row in done[LONG, "no attention"]
+        ]
+    larger = lab.run_all(learn, grids)
     for version in LARGER:
-        by_rate = [run(LONG, version, rates, seeds) for rates, seeds in grid]
-        done[LONG, version] = Runs(row for runs in by_rate for row in runs).best("chosen by")
+        done[LONG, version] = larger.where(version=version).best("chosen by")
 
 
 if not lab.ledger:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import struct
+from functools import cache
 
 from minigrad import errors
 
@@ -31,11 +32,16 @@ def set_flush_denormal(mode: bool) -> bool:
     errors.check_flag("set_flush_denormal", "mode", mode)
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
         return False
-    c = ctypes.CDLL(None)  # the running process, with C's functions
-    environment = ctypes.create_string_buffer(SIZE)
+    c, environment = process(), ctypes.create_string_buffer(SIZE)
     if c.fegetenv(environment) != 0:
         return False
     (register,) = struct.unpack_from("I", environment, PLACE)
     register = register | TO_ZERO if mode else register & ~TO_ZERO
     struct.pack_into("I", environment, PLACE, register)
     return bool(c.fesetenv(environment) == 0)
+
+
+@cache
+def process() -> ctypes.CDLL:
+    """The running process, with the functions of C that it has."""
+    return ctypes.CDLL(None)

@@ -150,6 +150,16 @@ def test_fresh_noise_teaches_what_fixed_noise_does_not(results: dict[str, Any]) 
     assert median(s6, "with_fresh_noise", "accuracy", model="RNN", **rate) < chrono - 0.3
 
 
+def test_section_9_shows_what_section_6_has_measured(results: dict[str, Any]) -> None:
+    fresh = table(section(results, "s6"), "With fresh noise")
+    copied = table(section(results, "s9"), "The copy task")
+    _, *models = copied["length"]
+    lengths = [head.removeprefix("length ") for head in fresh[""]]
+    assert {length: copied[length] for length in lengths} == {
+        length: [fresh[model][place] for model in models] for place, length in enumerate(lengths)
+    }
+
+
 def test_a_word_that_shares_the_paddings_id_is_lost(results: dict[str, Any]) -> None:
     s7 = section(results, "s7")
     written, right = {"version": "as written"}, {"version": "own id, lengths"}
@@ -258,7 +268,7 @@ def experiment(seed: int, log: str, crash: int) -> dict[str, int]:
     with open(log, "a") as file:
         file.write(f"{seed}\\n")
     return {"value": FACTOR * seed}
-runs = lab.run(experiment, seed=range(4), log=str(lab.out.parent / "log.txt"), crash=2)
+runs = lab.run(experiment, seed=range(4), log=str(lab.out.parent / "log.txt"), crash=1)
 lab.claim("new-loss", runs["value"], 0.0)
 lab.done()
 '''
@@ -269,10 +279,10 @@ def test_a_killed_run_goes_on_where_it_was_and_repeats_nothing(tmp_path: Path) -
     script.write_text(SCRIPT)
     command = [script, "--jobs", "1", "--out", tmp_path / "out"]
     assert python(*command).returncode == -9
-    assert log.read_text().split() == ["0", "1"]
+    assert log.read_text().split() == ["3", "2"]  # the dearest, which comes last, begins
     done = python(*command)
     assert done.returncode == 0, done.stderr
-    assert log.read_text().split() == ["0", "1", "2", "3"]
+    assert log.read_text().split() == ["3", "2", "1", "0"]
     first = (tmp_path / "out" / "results.json").read_text()
     measured = json.loads(first)["claims"][0]["sides"][0]
     assert measured["text"] == "3.00 (0.00 to 6.00, 4 runs)"
@@ -280,7 +290,7 @@ def test_a_killed_run_goes_on_where_it_was_and_repeats_nothing(tmp_path: Path) -
         SCRIPT.replace("FACTOR = 2", "FACTOR = 3")
     )  # other code: nothing that is kept may be used
     assert python(*command).returncode == 0
-    assert log.read_text().split() == ["0", "1", "2", "3"] * 2
+    assert log.read_text().split() == ["3", "2", "1", "0"] * 2
 
 
 def test_a_script_runs_by_itself(tmp_path: Path) -> None:
