@@ -9,7 +9,7 @@ import sysconfig
 import tokenize
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -244,72 +244,97 @@ def tokens(source: str) -> list[tokenize.TokenInfo]:
     return found
 
 
+class Places:
+    """Where the nodes of a syntax tree stand among the words of its source."""
+
+    def __init__(self, words: Sequence[tokenize.TokenInfo], source: str):
+        self.words = words
+        self.lines = source.splitlines(keepends=True)
+        self.starts = {word.start: i for i, word in enumerate(words)}
+        self.ends = {word.end: i for i, word in enumerate(words)}
+
+    def first(self, node: Any) -> int:
+        """The place of a node's first word."""
+        return self.starts[self.position(node.lineno, node.col_offset)]
+
+    def last(self, node: Any) -> int:
+        """The place of its last word."""
+        return self.ends[self.position(node.end_lineno, node.end_col_offset)]
+
+    def position(self, line: int, byte: int) -> tuple[int, int]:
+        """As tokenize has it, which counts characters, where ast counts bytes."""
+        return line, len(self.lines[line - 1].encode()[:byte].decode())
+
+    def after(self, i: int, word: str) -> int:
+        """The place after the next such word."""
+        return next(j for j in range(i, len(self.words)) if self.words[j].string == word) + 1
+
+    def next_name(self, i: int) -> int:
+        """The place of the next word that is a name or a keyword."""
+        return next(j for j in range(i, len(self.words)) if self.words[j].type == tokenize.NAME)
+
+    def joined_by_dots(self, node: ast.expr) -> list[ast.expr]:
+        """A name and its attributes, as a.b.c: c's node first, and as far inwards as only dots lie
+        between them."""
+        parts, begin = [node], self.last(node)
+        while isinstance(node, ast.Attribute):
+            node, begin = node.value, begin - 2
+            if not isinstance(node, ast.Name | ast.Attribute) or self.last(node) != begin:
+                break  # another expression, or in brackets: (a).b
+            parts.append(node)
+        return parts
+
+
 def named(
     tree: ast.AST, words: Sequence[tokenize.TokenInfo], source: str
 ) -> Iterator[tuple[int, int, str]]:
     """(begin, end, kind), places in `words`, of each name in a syntax tree."""
-    lines = source.splitlines(keepends=True)
-
-    def place(line: int, byte: int) -> tuple[int, int]:
-        before = lines[line - 1].encode()[:byte].decode()  # ast counts bytes, tokenize characters
-        return line, len(before)
-
-    starts, ends = (
-        {getattr(word, edge): i for i, word in enumerate(words)} for edge in ("start", "end")
-    )
-
-    def first(node: ast.AST) -> int:
-        return starts[place(node.lineno, node.col_offset)]
-
-    def last(node: ast.AST) -> int:
-        return ends[place(node.end_lineno, node.end_col_offset)]
-
-    def after(i: int, *wanted: str) -> int:
-        return next(j for j in range(i, len(words)) if words[j].string in wanted) + 1
-
-    def dotted(name: str, i: int) -> int:
-        return i + 2 * name.count(".") + 1
-
+    at = Places(words, source)
     nodes = list(outside_strings(tree))
     called = {node.func for node in nodes if isinstance(node, ast.Call)}
     within: set[ast.AST] = set()  # parts of longer dotted names
     for node in nodes:  # from the outside inwards
-        match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                i = after(first(node), "def")
-                yield i, i + 1, "function"
-            case ast.ClassDef():
-                yield first(node) + 1, first(node) + 2, "class"
-            case ast.arg():
-                yield first(node), first(node) + 1, "argument"
-            case ast.keyword(arg=str()):
-                yield first(node), first(node) + 1, "keyword"
-            case ast.alias() if node.name != "*":
-                end = dotted(node.name, first(node))
-                yield first(node), end, "import"
-                if node.asname:
-                    yield end + 1, end + 2, "import"
-            case ast.ImportFrom(module=str()):
-                i = next(
-                    j for j in range(first(node) + 1, len(words)) if words[j].type == tokenize.NAME
-                )
-                yield i, dotted(node.module, i), "import"
-            case ast.ExceptHandler(name=str()):
-                i = after(last(node.type), "as")
-                yield i, i + 1, "target"
-            case ast.Name() | ast.Attribute() if node not in within:
-                begin, end, inner = last(node), last(node) + 1, node
-                while isinstance(inner, ast.Attribute) and isinstance(
-                    inner.value, ast.Name | ast.Attribute
-                ):
-                    inner = inner.value
-                    if last(inner) != begin - 2:  # in brackets: (a).b
-                        break
-                    begin -= 2
-                    within.add(inner)
-                stored = not isinstance(node.ctx, ast.Load)
-                read = "attribute" if isinstance(node, ast.Attribute) else "variable"
-                yield begin, end, "target" if stored else "call" if node in called else read
+        if not isinstance(node, ast.Name | ast.Attribute):
+            yield from introduced(node, at)
+        elif node not in within:
+            parts = at.joined_by_dots(node)
+            within.update(parts)
+            read = "attribute" if isinstance(node, ast.Attribute) else "variable"
+            kind = "call" if node in called else read
+            if not isinstance(node.ctx, ast.Load):
+                kind = "target"
+            end = at.last(node) + 1
+            yield end - (2 * len(parts) - 1), end, kind
+
+
+def introduced(node: ast.AST, at: Places) -> Iterator[tuple[int, int, str]]:
+    """The same of the names that a node of another kind holds itself."""
+    match node:
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            i = at.after(at.first(node), "def")
+            yield i, i + 1, "function"
+        case ast.ClassDef():
+            yield at.first(node) + 1, at.first(node) + 2, "class"
+        case ast.arg():
+            yield at.first(node), at.first(node) + 1, "argument"
+        case ast.keyword(arg=str()):
+            yield at.first(node), at.first(node) + 1, "keyword"
+        case ast.alias() if node.name != "*":
+            end = at.first(node) + words_of(node.name)
+            yield at.first(node), end, "import"
+            if node.asname:
+                yield end + 1, end + 2, "import"
+        case ast.ImportFrom(module=str()):
+            i = at.next_name(at.first(node) + 1)
+            yield i, i + words_of(node.module), "import"
+        case ast.ExceptHandler(name=str()):
+            i = at.after(at.last(node.type), "as")
+            yield i, i + 1, "target"
+
+
+def words_of(dotted_name: str) -> int:
+    """How many words it is: a.b.c is five."""
+    return 2 * dotted_name.count(".") + 1
 
 
 def outside_strings(tree: ast.AST) -> Iterator[ast.AST]:

@@ -112,8 +112,8 @@ def what_it_takes(verdict: Verdict) -> str:
     if needed is None:
         return f"{NEED_AT_MOST} runs like these would not decide it"
     if needed > most:
-        told = f"{needed:.2g}"
-        return f"about {told} runs like these would decide it, more than the {most} of the rule"
+        told = float(f"{needed:.2g}")  # two digits of it
+        return f"about {told:.0f} runs like these would decide it, more than the {most} of the rule"
     look = next(n for n in rule.LOOKS if n >= needed)
     return f"{look} runs would decide it, if the others are like these"
 

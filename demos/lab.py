@@ -157,6 +157,11 @@ class Lab:
             return range(self.options.ledger[at_least > 1])
         return range(max(self.options.seeds, min(at_least, 3) if self.quick else at_least))
 
+    def runs_in_words(self) -> str:
+        """What a figure shows of the runs of each setting."""
+        seeds = len(self.seeds())
+        return "one run each" if seeds == 1 else f"median and range of {seeds} runs"
+
     def run(self, experiment: Callable[..., dict[str, Any]], **arguments: Any) -> Runs:
         """Call `experiment` with every combination of those arguments that are lists, tuples or
         ranges.

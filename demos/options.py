@@ -141,6 +141,21 @@ def folder(text: str) -> Path:
 def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Options:
     """Options from the words of a command line; ends the program with one sentence where a word is
     wrong."""
+    parser = parser_of(prog, with_names)
+    given = {
+        name: value
+        for name, value in vars(parser.parse_args(arguments)).items()
+        if value is not None
+    }
+    if given.get("engine") == "torch":
+        given.setdefault("out", Path("out/torch"))
+    chosen = Options(**{**given, "names": tuple(dict.fromkeys(given.get("names", ())))})
+    refuse_what_has_no_use(parser, chosen, given)
+    return chosen
+
+
+def parser_of(prog: str, with_names: bool) -> Parser:
+    """What reads the command line of all demos, or of one."""
     parser = Parser(
         prog=prog,
         allow_abbrev=False,
@@ -189,16 +204,7 @@ def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Opti
             kind = str if option == "column" else file
             of = f"{', '.join(users)}: " if with_names else ""
             parser.add_argument(f"--{option}", type=kind, metavar=metavar, help=f"{of}{what}")
-    given = {
-        name: value
-        for name, value in vars(parser.parse_args(arguments)).items()
-        if value is not None
-    }
-    if given.get("engine") == "torch":
-        given.setdefault("out", Path("out/torch"))
-    chosen = Options(**{**given, "names": tuple(dict.fromkeys(given.get("names", ())))})
-    refuse_what_has_no_use(parser, chosen, given)
-    return chosen
+    return parser
 
 
 def refuse_what_has_no_use(parser: Parser, chosen: Options, given: dict[str, object]) -> None:

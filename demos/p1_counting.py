@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad as mg
 import nn
-from demos.lab import Lab, Runs
+from demos.lab import Lab, ranged
 from demos.style import COLOURS, SOFT, band, label_ends, panels, percent
 from demos.training import Data, train
 from minigrad import Tensor
@@ -148,19 +148,15 @@ lab.claim("parity-alike", odd["GRU"]["right"], odd["LSTM"]["right"])
 
 
 # %% shown
-def share(runs: Runs, what: str) -> str:
-    return f"{np.median(runs[what]):.0%}"
-
-
 lab.table(
     "Right: strings aⁿbⁿ of the lengths learned and of others, and the parity of 40 bits",
     ["", "n = 1 ... 30", f"n = {BEYOND[0]} ... {BEYOND[-1]}", "parity"],
     [
         [
             kind,
-            share(counters[kind], "trained"),
-            share(counters[kind], "beyond"),
-            share(odd[kind], "right"),
+            ranged(counters[kind]["trained"]),
+            ranged(counters[kind]["beyond"]),
+            ranged(odd[kind]["right"]),
         ]
         for kind in KINDS
     ],
@@ -184,7 +180,7 @@ lab.show(
     figure,
     "lengths",
     "Where the end of aⁿbⁿ is named rightly, at this b and at no other: for n of the training "
-    "(grey) and beyond (median and range over seeds).",
+    f"(grey) and beyond ({lab.runs_in_words()}).",
 )
 
 # %%

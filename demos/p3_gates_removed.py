@@ -161,8 +161,8 @@ axes[0].set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
 lab.show(
     figure,
     "without",
-    "An LSTM without one of its gates, and with the input gate tied to the forget gate (median and "
-    "range over seeds). More is better on the left, less on the right.",
+    "An LSTM without one of its gates, and with the input gate tied to the forget gate "
+    f"({lab.runs_in_words()}). More is better on the left, less on the right.",
 )
 
 # %%

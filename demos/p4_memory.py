@@ -185,8 +185,8 @@ label_ends(ax, tops)
 lab.show(
     figure,
     "learning",
-    f"Copying {SYMBOLS} symbols over {BLANKS} blank steps: the loss during the training (median "
-    f"and range over seeds). Dashed: ln {KINDS}, guessing.",
+    f"Copying {SYMBOLS} symbols over {BLANKS} blank steps: the loss during the training "
+    f"({lab.runs_in_words()}). Dashed: ln {KINDS}, guessing.",
 )
 
 # %%

@@ -82,9 +82,8 @@ FORMS = (
 
 def ordinal(n: int) -> str:
     """1st, 2nd, 3rd, 4th ... 11th, 12th, 13th ... 21st."""
-    return (
-        f"{n}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
-    )
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(n % 10, "th")
+    return f"{n}th" if n % 100 in (11, 12, 13) else f"{n}{ending}"
 
 
 def in_form(day: date, form: str) -> str:
@@ -192,16 +191,13 @@ def dictionary(learned: Sequence[tuple[Tokens, Tokens]]) -> dict[str, str]:
     token, or both (Dice 1945)."""
     sources, targets, both = Counter[str](), Counter[str](), Counter[tuple[str, str]]()
     for pair in learned:
-        source, target = (
-            list(dict.fromkeys(tokens)) for tokens in pair
-        )  # each token once, in an order that stays
+        # each token once, in an order that stays
+        source, target = (list(dict.fromkeys(tokens)) for tokens in pair)
         sources.update(source)
         targets.update(target)
         both.update(product(source, target))
-    ranked = sorted(
-        both, key=lambda st: 2 * both[st] / (sources[st[0]] + targets[st[1]])
-    )  # the last one stays
-    forth, back = dict(ranked), {t: s for s, t in ranked}
+    ranked = sorted(both, key=lambda st: 2 * both[st] / (sources[st[0]] + targets[st[1]]))
+    forth, back = dict(ranked), {t: s for s, t in ranked}  # of each token the best, which is last
     return {s: t for s, t in forth.items() if back[t] == s}
 
 

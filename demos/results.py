@@ -41,6 +41,10 @@ HIGHLIGHTS = [  # what the README shows
     "bottleneck",
 ]
 WIDE = "&nbsp;" * 8  # as wide a column as the small pictures are
+EACH = (
+    "each; numbers are medians, with the range over the runs in brackets. Here one learning rate "
+    "is tried for each side, or two, and in the ledger three, so that a side may do better there."
+)
 PLURAL = {
     rule.HOLDS: "hold",
     verdicts.ONLY_IF: "hold only under a condition",
@@ -266,7 +270,7 @@ def page(results: Results, records: Records, found: Verdicts) -> str:
         "each claim, and what brought the change:\n\n",
         *changes(found),
         f"\nWhat follows was made on {made['date']} with {made['machine']}, {made['seeds']} runs "
-        "each; numbers are medians, with the range over the runs in brackets.\n",
+        f"{EACH}\n",
     ]
     for section in results["sections"]:
         parts += section_page(section)

@@ -85,7 +85,7 @@ lab.table(
 )
 
 # %% shown
-RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(lab.seeds())} runs"
+RUNS = lab.runs_in_words()
 figure, axes = panels(1, 2, figsize=(6.8, 3.7), sharey=True)
 for ax, which, title in zip(axes, ["seen", "other"], ["The 500 trained on", "Other sequences"]):
     tops = []

@@ -191,7 +191,7 @@ chance_line(axes[1], float(np.median(written["majority"])), "the more frequent s
 lab.show(
     figure,
     "training",
-    f"""The first {at[-1]} of {STEPS:,} training steps (median and range over seeds). All learn the
+    f"""The first {at[-1]} of {STEPS:,} training steps ({lab.runs_in_words()}). All learn the
     task; so does a bag of words, which has {size(BagOfWords())} numbers to learn where the networks
     have {NETWORK:,}.""",
 )
@@ -222,7 +222,7 @@ ax.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
 lab.show(
     figure,
     "one_word",
-    """Five neutral words, and one more among or after them (median and range over seeds). As
+    f"""Five neutral words, and one more among or after them ({lab.runs_in_words()}). As
     written a "good" at the end changes nothing: it is padding.""",
 )
 lab.say(f"""On sentences like those of the training the cost is time: after {EARLY} steps

@@ -329,9 +329,8 @@ class Judged:
         """
         ours, theirs = (((self.actual - self.guesses[one]) ** 2) for one in (name, other))
         N = len(self.actual)
-        gains = (theirs[:, None] - ours[None]).reshape(
-            -1, N
-        )  # each run of one with each of the other
+        # each run of one with each of the other
+        gains = (theirs[:, None] - ours[None]).reshape(-1, N)
         errors = gains.std(axis=1, ddof=1) / math.sqrt(N)
         return bool(np.median(gains.mean(axis=1) / errors) > 2)
 

@@ -116,9 +116,8 @@ def sources(thing: Any, seen: set[str]) -> Iterator[str]:
     members = [thing] if isinstance(thing, FunctionType) else vars(thing).values()
     for function in (member for member in members if isinstance(member, FunctionType)):
         if "ipykernel" in sys.modules and function.__code__.co_filename != "<string>":
-            own = inspect.getsource(
-                function
-            )  # a class that was changed in a notebook: its text is still the script's
+            # of a class that was changed in a notebook, whose text is still the script's
+            own = inspect.getsource(function)
             yield "" if own in text else own
         for name in sorted(names_in(function.__code__) - seen):
             seen.add(name)

@@ -164,7 +164,7 @@ def best(kind: str) -> Runs:
 
 
 N = len(lab.seeds())
-RUNS = "one run each" if N == 1 else f"median and range of {N} runs"
+RUNS = lab.runs_in_words()
 chosen = {kind: best(kind) for kind in KINDS}
 bits_of = {kind: runs["test"] for kind, runs in chosen.items()}
 lab.table(

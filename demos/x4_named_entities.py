@@ -185,7 +185,7 @@ for ax, (name, of) in zip(axes[0], on.items()):
     ax.set_xticks([0, 0.5, 1], ["0%", "50%", "100%"])
     ax.grid(False, axis="y")
 axes[0, 0].set_yticks(-np.arange(len(MODELS)), MODELS)
-RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(lab.seeds())} runs"
+RUNS = lab.runs_in_words()
 lab.show(
     figure,
     "sides",

@@ -144,8 +144,7 @@ def best(way: str, when: str = "valid at end") -> Runs:
     return runs.where(way=way).best(when, lowest=True)
 
 
-N = len(lab.seeds())
-RUNS = "one run each" if N == 1 else f"median and range of {N} runs"
+RUNS = lab.runs_in_words()
 at_end, stopped = (
     {way: best(way, when) for way in WAYS} for when in ("valid at end", "valid stopped")
 )

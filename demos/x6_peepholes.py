@@ -219,7 +219,7 @@ lab.table(
 )
 
 # %% shown
-RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(lab.seeds())} runs"
+RUNS = lab.runs_in_words()
 figure, ax = panels(figsize=(6.8, 2.9))
 text = [[ranged(cell).replace(" (", "\n(") for cell in row] for row in cells.values()]
 grid_of_numbers(ax, np.median(list(cells.values()), axis=2), text, list(LAYERS), list(COLUMNS))

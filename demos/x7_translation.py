@@ -294,7 +294,7 @@ for task in TASKS:
 # ## By the length of the source
 
 # %%
-RUNS = "one run each" if len(lab.seeds()) == 1 else f"median and range of {len(lab.seeds())} runs"
+RUNS = lab.runs_in_words()
 
 
 # %% shown
