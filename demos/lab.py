@@ -16,7 +16,6 @@ import re
 import shlex
 import sys
 import textwrap
-import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
@@ -130,7 +129,6 @@ class Lab:
         self.blocks: list[dict[str, Any]] = []
         self.experiments: dict[str, Any] = {}
         self.measured: dict[str, tuple[list[float], list[float]]] = {}  # claim -> both sides
-        self.began = time.perf_counter()
         if "ipykernel" not in sys.modules:
             plt.switch_backend("agg")
         self.print(f"\n{self.title}\n{'=' * len(self.title)}")
@@ -333,7 +331,6 @@ class Lab:
             "experiments": self.experiments,
             "quick": self.quick,
             "device": " and ".join(sorted(devices or {"cpu"})),
-            "seconds": time.perf_counter() - self.began,
             "command": command(self.name, self.options),
             "python": platform.python_version(),
             "numpy": np.__version__,

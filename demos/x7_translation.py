@@ -104,8 +104,7 @@ def learn(
     digest: str,
     device: str,
 ) -> dict[str, object]:
-    """Exact translations of held-out sources, greedy ("exact", by source) and by beam search; and
-    what else is shown.
+    """What the training comes to: `translated` and `looks`, and its course.
 
     digest: of the file at `path`, so that what is kept of another content is not taken for this
     one's.
@@ -124,7 +123,22 @@ def learn(
     learned = data.source[data.learned], data.target[data.learned]
     rows, every = batches(*learned, steps, 64, random, device), steps // 10
     losses, curve = train(model, rows, lr, 1.0, watch=course, every=every)
-    source, target = data.source[data.held_out], data.target[data.held_out]
+    return {
+        "chosen by": float(np.mean(curve[-2:])),
+        "curve": curve,
+        "loss": float(np.mean(losses[-every:])),
+        "size": size(model),
+        "pairs": len(data.tokens),
+        "into": data.into,
+        "word for word": data.word_for_word(),
+        **translated(data, model, longest, device),
+        **looks(task, data, model, device),
+    }
+
+
+def translated(data: Corpus, model: Translator, longest: int, device: str) -> dict[str, object]:
+    """Exact translations of held-out sources, greedy ("exact", by source) and by beam search."""
+    source = data.source[data.held_out]
     greedy, p_greedy = translate(model, source, 1, longest, device)
     beam, p_beam = translate(model, source, WIDTH, longest, device)
     exact, by_beam = data.exact(greedy, data.held_out), data.exact(beam, data.held_out)
@@ -133,31 +147,22 @@ def learn(
         "accuracy": exact.mean(),
         "exact": exact.astype(int),
         "lengths": (source != PADDING).sum(axis=1) - 1,
-        "chosen by": float(np.mean(curve[-2:])),
-        "curve": curve,
-        "loss": float(np.mean(losses[-every:])),
         "beam": by_beam.mean(),
         "beam lower": (gain < -1e-4).mean(),
         "beam higher": (gain > 1e-4).mean(),
-        "size": size(model),
-        "pairs": len(data.tokens),
-        "into": data.into,
-        "word for word": data.word_for_word(),
         "examples": [
             [joined(tokens, data.into) for tokens in (*pair, data.vocabularies[1].tokens(row))]
             for pair, row in zip(data.tokens[data.held_out][:5], greedy)
         ],
-        **looks(task, data, model, source, target, device),
     }
 
 
-def looks(
-    task: str, data: Corpus, model: Translator, source: Ids, target: Ids, device: str
-) -> dict[str, object]:
+def looks(task: str, data: Corpus, model: Translator, device: str) -> dict[str, object]:
     """The attention of one pair of some length; of dates, the weight on the part that a digit is
     made of."""
     if model.attention is None:
         return {}
+    source, target = data.source[data.held_out], data.target[data.held_out]
     pairs, lengths = data.tokens[data.held_out], (source != PADDING).sum(axis=1)
     weights = attention_weights(model, source, target, device)  # (B,L,S)
     shown = int(np.abs(lengths - np.quantile(lengths, 0.75)).argmin())

@@ -153,7 +153,7 @@ def test_fresh_noise_teaches_what_fixed_noise_does_not(results: dict[str, Any]) 
 def test_section_9_shows_what_section_6_has_measured(results: dict[str, Any]) -> None:
     fresh = table(section(results, "s6"), "With fresh noise")
     copied = table(section(results, "s9"), "The copy task")
-    _, *models = copied["length"]
+    models = copied["length"]
     lengths = [head.removeprefix("length ") for head in fresh[""]]
     assert {length: copied[length] for length in lengths} == {
         length: [fresh[model][place] for model in models] for place, length in enumerate(lengths)

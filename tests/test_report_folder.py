@@ -72,7 +72,6 @@ def test_a_section_of_another_shape_is_named_in_one_sentence(
         "quick": True,
         "device": "cpu",
         "command": "c",
-        "seconds": 1.0,
     }
     store.write(path, json.dumps(section))
     report.write(tmp_path)  # as it is, it is taken
