@@ -15,9 +15,6 @@ import minigrad as mg
 from minigrad import check
 from minigrad.testing.broken import must_agree
 from minigrad.testing.laws import (
-    Op,
-    Sample,
-    as_list,
     broadcasting,
     complex_step,
     composition,
@@ -25,23 +22,20 @@ from minigrad.testing.laws import (
     dtypes,
     equal_to,
     finite_difference,
-    function,
     independence,
-    is_float,
     kink,
     layouts,
     must_be_analytic,
-    numbers,
     proof,
     purity,
-    random,
-    run,
     same_tensor,
     second_order,
     separate_memory,
     shapes,
     subsets,
 )
+from minigrad.testing.running import as_list, function, numbers, random, run
+from minigrad.testing.samples import Op, Sample, is_float
 
 __all__ = [
     "Sample",

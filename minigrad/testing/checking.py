@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.check import evaluate
 from minigrad.testing import checks, laws
 from minigrad.testing.broken import Law, LawBroken, LawsBroken, NotApplicable, must_agree, smallest
+from minigrad.testing.running import as_list, function, numbers
 from minigrad.testing.samples import (
     Op,
     Sample,
@@ -177,10 +179,10 @@ def value_of(reference: Callable[..., Any]) -> Law:
     """The law that an op has the values of a function of NumPy arrays."""
 
     def value(op: Op, sample: Sample) -> None:
-        found = laws.check.evaluate(laws.function(op, sample), sample.floats)
-        wanted = laws.as_list(reference(*sample.args, **sample.settings))
+        found = evaluate(function(op, sample), sample.floats)
+        wanted = as_list(reference(*sample.args, **sample.settings))
         for y, want in zip(found, wanted, strict=True):
-            must_agree(op, sample, "a value", laws.numbers(y), np.asarray(want), "the reference")
+            must_agree(op, sample, "a value", numbers(y), np.asarray(want), "the reference")
 
     return value
 

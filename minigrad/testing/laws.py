@@ -2,12 +2,11 @@
 
 An op is a function of Tensors: one of minigrad's or your own rule, a composition, or a function of
 another library through an adapter. A law that does not hold raises LawBroken, one that says nothing
-about the op or the sample NotApplicable.
+about the op or the sample NotApplicable. How an op is called is in `running`.
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from itertools import combinations, product
 from typing import Any
@@ -15,74 +14,27 @@ from typing import Any
 import numpy as np
 
 from minigrad import backward, check
-from minigrad.array import NAMESPACES, NUMPY, to_numpy
+from minigrad.array import NAMESPACES, NUMPY
 from minigrad.tensor import Tensor
 from minigrad.testing.broken import LawBroken, NotApplicable, close, must_agree
+from minigrad.testing.forms import fault_of
+from minigrad.testing.running import (
+    as_list,
+    function,
+    gradient_names,
+    is_foreign,
+    numbers,
+    pulled,
+    pulled_back,
+    random,
+    run,
+)
 from minigrad.testing.samples import Op, Sample, argument_names, is_float, name_of
-
-
-def as_list(value: Any) -> list[Any]:
-    """One result or several, as a list."""
-    return list(value) if isinstance(value, (tuple, list)) else [value]
-
-
-def function(op: Op, sample: Sample) -> Op:
-    """`op` as a function of the sample's arrays of floats alone.
-
-    Its integers and masks are tensors, too.
-    """
-    constants = [Tensor(a) if isinstance(a, np.ndarray) else a for a in sample.args]
-
-    def f(*floats: Any) -> Any:
-        rest = iter(floats)
-        args = [next(rest) if is_float(a) else c for a, c in zip(sample.args, constants)]
-        return op(*args, **sample.settings)
-
-    return f
-
-
-def random(sample: Sample, like: Sequence[Any], salt: int = 0) -> list[np.ndarray[Any, Any]]:
-    """A random array of each one's shape: cotangents and directions.
-
-    Never ones: the sum of a softmax is always 1.
-    """
-    rng = np.random.default_rng([sample.seed, salt])
-    return [np.asarray(rng.standard_normal(tuple(a.shape))) for a in like]
-
-
-def run(f: Op, floats: Sequence[Any], cotangents: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """The values of f, and the gradient of each input for these cotangents.
-
-    Tensors, or None where there is none.
-    """
-    leaves = [Tensor(a).requires_grad_() for a in floats]
-    values = as_list(f(*leaves))
-    pairs = [(y, y.beside(u).to(y.dtype)) for y, u in zip(values, cotangents) if y.requires_grad]
-    if not pairs:
-        return values, [None] * len(leaves)
-    outputs, weights = zip(*pairs)
-    return values, list(backward.grad(outputs, leaves, weights, allow_unused=True))
-
-
-def numbers(t: Any) -> Any:
-    """The numbers of a tensor, on the host."""
-    return None if t is None else to_numpy(t.array)
-
-
-def gradient_names(op: Op, sample: Sample) -> list[str]:
-    """∂x, ∂weight ...: what the gradient of each array of floats is called."""
-    return [f"∂{name}" for name in argument_names(op, sample)]
-
-
-def is_foreign(op: Op) -> bool:
-    """Whether an adapter made this op: no engine sums, casts or copies its gradients."""
-    return bool(getattr(op, "foreign", False))
-
 
 # Derivatives
 
 
-def witnessed(
+def hold_to_witness(
     op: Op, f: Op, sample: Sample, witness: Op, tolerance: float, salt: int = 0, names: Any = None
 ) -> None:
     """<Jᵀu, v> by the engine is <u, Jv> by the witness, for a random cotangent u and a random
@@ -96,11 +48,10 @@ def witnessed(
     if close(got, want, tolerance):
         return
     by = name_of(witness).replace("_", " ")
-    names = names or gradient_names(op, sample)
-    engine = check.vjp(f, floats, cotangents)
-    for i, name in enumerate(names):
+    gradients = check.vjp(f, floats, cotangents)
+    for i, name in enumerate(names or gradient_names(op, sample)):
         slope = entrywise(f, floats, cotangents, i, witness)
-        must_agree(op, sample, name, engine[i], slope, by, tolerance)
+        must_agree(op, sample, name, gradients[i], slope, by, tolerance)
     must_agree(op, sample, "the slope in a random direction", got, want, by, tolerance)
 
 
@@ -121,12 +72,12 @@ def entrywise(
 
 def finite_difference(op: Op, sample: Sample) -> None:
     """The gradient is the finite difference, to a millionth."""
-    witnessed(op, function(op, sample), sample, check.finite_difference, 1e-6)
+    hold_to_witness(op, function(op, sample), sample, check.finite_difference, 1e-6)
 
 
 def complex_step(op: Op, sample: Sample) -> None:
     """The gradient is the complex step, to rounding; for analytic functions."""
-    witnessed(op, function(op, sample), sample, check.complex_step, 1e-12)
+    hold_to_witness(op, function(op, sample), sample, check.complex_step, 1e-12)
 
 
 def must_be_analytic(op: Op, sample: Sample) -> None:
@@ -159,7 +110,7 @@ def second_order(op: Op, sample: Sample) -> None:
         if g is not None:
             what = f"the replayed {name}"
             must_agree(op, sample, what, twice.array, g.array, "the rule over arrays")
-    witnessed(
+    hold_to_witness(
         op, replayed, sample, check.finite_difference, 1e-6, salt=2, names=second_names(op, sample)
     )
 
@@ -179,7 +130,7 @@ def foreign_second_order(op: Any, sample: Sample) -> None:
     f = function(op.gradient(len(sample.args)), twice)
     names = second_names(op, sample)
     names += [f"the gradient's derivative by cotangent {i}" for i in range(len(cotangents))]
-    witnessed(op, f, twice, check.finite_difference, 1e-6, salt=2, names=names)
+    hold_to_witness(op, f, twice, check.finite_difference, 1e-6, salt=2, names=names)
 
 
 def equal_to(other: Op, by: str, tolerance: float) -> Callable[[Op, Sample], None]:
@@ -223,15 +174,21 @@ def kink(op: Op, sample: Sample) -> None:
                 a, b = float(ahead[i][place]), float(behind[i][place])
                 if not (abs(a) < JUMP and abs(b) < JUMP):
                     continue
-                cotangents = [np.zeros(value.shape) for value in values]
-                cotangents[i][place] = 1
-                got = float(check.inner(check.vjp(f, floats, cotangents), directions))
+                got = slope_of_entry(f, floats, directions, values, i, place)
                 slack = 1e-4 * max(1.0, abs(a), abs(b))
                 if not min(a, b) - slack <= got <= max(a, b) + slack:
                     what = f"the slope of {entry_name(values, i, place)}{direction(directions)}"
-                    raise LawBroken(
-                        op, sample, what, between(a, b), got, "the slopes to either side"
-                    )
+                    by = "the slopes to either side"
+                    raise LawBroken(op, sample, what, between(a, b), got, by)
+
+
+def slope_of_entry(
+    f: Op, floats: Any, directions: Any, values: Any, i: int, place: Sequence[int]
+) -> float:
+    """The derivative of one entry of value i along a direction, by the engine."""
+    cotangents = [np.zeros(value.shape) for value in values]
+    cotangents[i][place] = 1
+    return float(check.inner(check.vjp(f, floats, cotangents), directions))
 
 
 def is_inside(op: Op, sample: Sample) -> bool:
@@ -341,51 +298,6 @@ def form(op: Any, sample: Sample) -> None:
         raise failure
 
 
-def fault_of(result: Any, sample: Sample) -> str:
-    """What is wrong with the form of what a rule has returned; "" where nothing is."""
-    count = len(sample.args)
-    example = ", ".join(["lambda g: ..."] * count)
-    ways = f"({example}{',' * (count == 1)}), or one function pullback(gs, needs)"
-    if not (type(result) is tuple and len(result) == 2):
-        return (
-            f"expected the rule to return value, pullbacks, got {kind_of(result)}; "
-            f"the pullbacks are {ways}"
-        )
-    pullbacks = result[1]
-    if pullbacks is None:
-        return ""  # no derivative
-    if callable(pullbacks):
-        if takes(pullbacks, 2):
-            return ""
-        return f"expected pullbacks {ways}, got one function of one argument"
-    if type(pullbacks) is not tuple or not all(p is None or callable(p) for p in pullbacks):
-        return f"expected pullbacks {ways}, got {kind_of(pullbacks)}"
-    if len(pullbacks) != count:
-        return (
-            f"expected {count} pullbacks, one for each array, got {len(pullbacks)}; that of an "
-            "array without a gradient is None, and what is no array is a keyword behind *"
-        )
-    return ""
-
-
-def takes(function: Any, count: int) -> bool:
-    """Whether a function may be called with so many arguments."""
-    try:
-        inspect.signature(function).bind(*range(count))
-    except TypeError:
-        return False
-    except ValueError:
-        return True  # it has no signature
-    return True
-
-
-def kind_of(value: Any) -> str:
-    """What a value is, in a message."""
-    if type(value) is tuple:
-        return f"a tuple of {len(value)}"
-    return type(value).__name__
-
-
 def deterministic(op: Op, sample: Sample) -> None:
     """Called twice, an op gives the same values."""
     f = function(op, sample)
@@ -415,28 +327,6 @@ def shapes(op: Any, sample: Sample) -> None:
         if not same:
             what = f"the shape of {name}"
             raise LawBroken(op, sample, what, a.shape, np.shape(g), "its argument")
-
-
-def pulled(op: Any, sample: Sample) -> tuple[list[Any], list[Any], list[Any]]:
-    """The values of the op's rule, the gradient for each array of floats as the rule gives it, and
-    the cotangents."""
-    value, pullback = op.rule(NUMPY, *sample.args, **sample.settings)
-    values = as_list(value)
-    if not all(isinstance(y, (np.ndarray, np.generic)) for y in values):
-        raise NotApplicable("its values are on another device")
-    wanted = [is_float(a) for a in sample.args]
-    cotangents = random(sample, [np.asarray(y) for y in values])
-    cotangents = [np.asarray(u, np.asarray(y).dtype) for u, y in zip(cotangents, values)]
-    if not pullback or not values:
-        return values, [None] * sum(wanted), cotangents
-    found = backward.call_pullback(pullback, cotangents, wanted)
-    gradients = [as_dense(g) for g, need in zip(found, wanted, strict=True) if need]
-    return values, gradients, cotangents
-
-
-def as_dense(g: Any) -> Any:
-    """A gradient that was put off, carried out; any other one as it is."""
-    return g.dense(NUMPY) if hasattr(g, "dense") else g
 
 
 def broadcasting(op: Op, sample: Sample) -> None:
@@ -480,7 +370,7 @@ def is_elementwise(f: Op, floats: Any, repeated: Any) -> bool:
     return True
 
 
-# Manners
+# Memory, sharing and dtypes
 
 
 def subsets(op: Op, sample: Sample) -> None:
@@ -584,45 +474,47 @@ def purity(op: Any, sample: Sample) -> None:
     if getattr(op, "rule", None) is None:
         raise NotApplicable("it is no rule; the ops that it is made of are held to this")
     inputs = [a for a in sample.args if isinstance(a, np.ndarray)]
-    before = [a.copy() for a in inputs]
+    inputs_before = [a.copy() for a in inputs]
     value, pullback = op.rule(NUMPY, *sample.args, **sample.settings)
-    values, wanted = as_list(value), [is_float(a) for a in sample.args]
+    values = as_list(value)
     cotangents = random(sample, values)
-    watched = [*inputs, *(a for a in (*values, *cotangents) if isinstance(a, np.ndarray))]
-    before += [a.copy() for a in watched[len(inputs) :]]
-
-    def pull() -> list[Any]:
-        found = backward.call_pullback(pullback, cotangents, wanted)
-        return [np.array(as_dense(g)) for g, need in zip(found, wanted, strict=True) if need]
-
-    for first, second in zip(pull(), pull()) if values and pullback else ():
-        what = "a gradient, pulled through a second time,"
-        must_agree(op, sample, what, second, first, "the first time")
-    for was, a in zip(before, watched):
-        must_agree(op, sample, "an array that the rule may not write to", a, was, "its owner", 0)
+    results = [a for a in (*values, *cotangents) if isinstance(a, np.ndarray)]
+    results_before = [a.copy() for a in results]
+    if values and pullback:
+        wanted = [is_float(a) for a in sample.args]
+        once = [np.array(g) for g in pulled_back(pullback, cotangents, wanted)]
+        again = [np.array(g) for g in pulled_back(pullback, cotangents, wanted)]
+        for first, second in zip(once, again, strict=True):
+            what = "a gradient, pulled through a second time,"
+            must_agree(op, sample, what, second, first, "the first time")
+    for before, now in zip(inputs_before + results_before, inputs + results, strict=True):
+        must_agree(
+            op, sample, "an array that the rule may not write to", now, before, "its owner", 0
+        )
 
 
 def independence(op: Op, sample: Sample) -> None:
     """A second call with other numbers, whose results live on, changes neither value nor gradient
     of the first.
     """
-    f, floats = function(op, sample), sample.floats
-    values, want = run(f, floats, random(sample, check.evaluate(f, floats)))
+    f = function(op, sample)
+    floats = sample.floats
+    cotangents = random(sample, check.evaluate(f, floats))
+    values, gradients = run(f, floats, cotangents)
     leaves = [Tensor(a).requires_grad_() for a in floats]
     outputs = as_list(f(*leaves))
-    later = (
-        [*map(Tensor, floats)],
-        as_list(f(*[Tensor(np.asarray(a * 0.75)).requires_grad_() for a in floats])),
-    )
-    for y, again in zip(values, outputs):
+    others = [Tensor(np.asarray(a * 0.75)).requires_grad_() for a in floats]
+    later = as_list(f(*others))
+    for y, want in zip(outputs, values, strict=True):
         what = "a value, after a second call,"
-        must_agree(op, sample, what, numbers(again), numbers(y), "one call", 0)
+        must_agree(op, sample, what, numbers(y), numbers(want), "one call", 0)
     if any(y.requires_grad for y in outputs):
-        weights = [y.beside(u) for y, u in zip(outputs, random(sample, outputs))]
-        for g, a in zip(backward.grad(outputs, leaves, weights), want):
+        weights = [y.beside(u) for y, u in zip(outputs, cotangents, strict=True)]
+        found = backward.grad(outputs, leaves, weights)
+        for g, want in zip(found, gradients, strict=True):
             what = "a gradient, after a second call,"
-            must_agree(op, sample, what, numbers(g), numbers(a), "one call", 0)
-    del later
+            must_agree(op, sample, what, numbers(g), numbers(want), "one call", 0)
+    del later  # alive until here
 
 
 def separate_memory(op: Op, sample: Sample) -> None:
