@@ -21,6 +21,9 @@ from minigrad.creation import as_tensor, eye
 from minigrad.grad_mode import enable_grad, is_grad_enabled
 from minigrad.graph import TensorBase
 from minigrad.tensor import Tensor
+from minigrad.vmap import vmap
+
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp", "vmap"]
 
 Function = Callable[..., Any]
 

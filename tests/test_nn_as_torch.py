@@ -373,6 +373,10 @@ OTHER_WORDS = """
     print(torch.ones(1).double() is not None, torch.Tensor([1]).sum())
     torch.set_default_tensor_type(torch.FloatTensor)
     torch.set_default_dtype(torch.float32)
+    for jacobian in (torch.func.jacrev, torch.func.jacfwd):
+        print(jacobian(lambda x: x * x)(torch.arange(2.0)))
+    print(torch.func.grad_and_value(lambda x: (x * x).sum())(torch.ones(2)))
+    print(torch.vmap(torch.dot, (0, None))(torch.ones(2, 3), torch.arange(3.0)))
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     state = torch.get_rng_state()

@@ -55,6 +55,7 @@ ROOMS = [
     {"minigrad.mutation"},
     {"minigrad.inplace", "minigrad.aliases", "minigrad.constructor", "minigrad.creation"},
     {"minigrad.tensor"},
+    {"minigrad.vmap"},
     {"minigrad.einsum", "minigrad.func", "minigrad.check"},
     {"minigrad.sampling"},
     {"minigrad.cells"},

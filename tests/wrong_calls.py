@@ -252,7 +252,7 @@ mask: x.__and__ x.__or__ x.__xor__
 0, 0.5: x.__setitem__
 
 lambda t: t.sum(): func.value_and_grad func.grad func.hessian
-lambda t: t.exp(): func.jacobian
+lambda t: t.exp(): func.jacobian func.vmap
 lambda t: t.exp(), x: func.vjp
 lambda t: t.sum(), (x,), (y,): func.jvp func.hvp
 x, y, 9.0: testing.assert_close

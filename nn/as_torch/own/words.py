@@ -15,6 +15,7 @@ import minigrad
 from minigrad import no_grad, set_default_dtype
 from minigrad.convert import Size
 from minigrad.errors import shown
+from minigrad.func import vmap
 from minigrad.random import generator
 
 from . import printing
@@ -47,6 +48,7 @@ __all__ = [
     "set_rng_state",
     "Size",
     "use_deterministic_algorithms",
+    "vmap",
 ]
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
