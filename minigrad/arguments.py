@@ -381,6 +381,6 @@ def counted_from_front(name: str, index: Tensor, x: Tensor, dim: int) -> Tensor:
     return found
 
 
-def placed_like(x: Tensor, values: Any) -> Array:
+def placed_like(x: TensorBase, values: Any) -> Array:
     """A host array on the device of x."""
     return to_device(np.asarray(values), device_of(x.array))

@@ -37,20 +37,25 @@ def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list
         node = stack.pop()
         if node in seen or node.birth < oldest:
             continue
-        check_not_freed(node)
+        args = node.args
+        if node.pullback is None:
+            raise freed(node)
         seen.add(node)
         if changes.recorded > node.birth:
-            node.args = as_they_were(node)
-        for a, need in zip(node.args, node.needs, strict=True):
+            args = node.args = as_they_were(node)
+        for a, need in zip(args, node.needs):
             if need and a.node is not None:
                 stack.append(a.node)
     return sorted(seen, key=attrgetter("birth"), reverse=True)
 
 
-def check_not_freed(node: Node) -> None:
-    """Raise RuntimeError where a backward has freed this node."""
-    if node.pullback is None:
-        raise RuntimeError(errors.FREED.format(node.op.__name__))
+def freed(node: Node) -> RuntimeError:
+    """What is said of a node that a backward has freed.
+
+    Its pullback is taken away before its arguments: who reads the arguments, and then finds the
+    pullback, has all of them, whatever another thread does.
+    """
+    return RuntimeError(errors.FREED.format(node.op.__name__))
 
 
 def route(
@@ -95,20 +100,21 @@ def backpropagate(
     with set_grad_enabled(create_graph, immediately=False):
         for node in nodes:
             gs = gradients.take(node)
-            check_not_freed(node)  # by a hook that went back through the same graph, or a thread
+            args = node.args
+            if node.pullback is None:  # a hook, or a thread, went back through the same graph
+                raise freed(node)
             needs = needs_at(node)
             if True not in needs:
                 continue
             if has_arrived(gs):
                 pullback = node.pullback
                 is_new = callable(pullback) and not is_shown and gives_new_arrays(pullback)
-                found = vjp_of(node, gs, needs, create_graph)
-                for a, g in zip(node.args, found, strict=True):
+                for a, g in zip(args, vjp_of(node, gs, needs, create_graph)):
                     if g is not None:
                         gradients.add(a, g, is_new)
             if not retain_graph:
-                node.args = ()
                 node.pullback = None
+                node.args = ()
         for place in list(gradients.by_slot):
             if isinstance(place, TensorBase) and place.leaf_hooks:
                 gradients.call_hooks(place, place.leaf_hooks)

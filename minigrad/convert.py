@@ -16,6 +16,9 @@ EXACT = np.dtype(object)  # of exact numbers, see minigrad.prove
 OF_THE_ENGINE = {"array", "version", *TensorBase.__annotations__}  # attributes of a tensor
 
 
+item_of: Any = tuple.__getitem__  # looked up once, for shapes are read often
+
+
 class Size(tuple[int, ...]):
     """A shape, printed as PyTorch's is; its slices, sums and multiples are shapes, too."""
 
@@ -23,8 +26,8 @@ class Size(tuple[int, ...]):
         return f"torch.Size({list(self)})"
 
     def __getitem__(self, index: Any) -> Any:
-        found = tuple.__getitem__(self, index)
-        return Size(found) if isinstance(index, slice) else found
+        found = item_of(self, index)
+        return Size(found) if type(index) is slice else found
 
     def __add__(self, others: Any) -> Size:
         return Size(tuple.__add__(self, others))

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import array, diagnosis, errors, ops
+from minigrad.arguments import placed_like
 from minigrad.array import memory_of, to_device, to_numpy
 from minigrad.convert import Conversions
 from minigrad.grad_mode import mode, set_grad_enabled
@@ -64,13 +65,20 @@ class Mutable(Conversions):
         if not mode.grad_enabled or self.array.dtype.kind not in "fcO":
             return False
         require = [requires_grad(t) for t in (self, *others)]  # asked of each: it catches up then
-        root = self if self.base is None else self.base
+        root = self.root()
         for t in (self, root):
             if t.wants_grad and t.node is None:
                 raise RuntimeError(errors.LEAF_IN_PLACE.format(name))
         if root.wants_grad and not self.wants_grad:
             raise RuntimeError(errors.PART_IN_PLACE.format(name))
         return True in require
+
+    def root(self) -> Any:
+        """The tensor of which self shows a part, or itself; also where the other has another memory
+        by now (see Tensor.data).
+        """
+        base = self.base
+        return self if base is None or base.version is not self.version else base
 
     # What is recorded
 
@@ -110,13 +118,13 @@ class Mutable(Conversions):
         self.become(recorded(ops.assign, args, {"index": index}, pulls, self.version))
 
     def record_change(self, index: Any, value: Any) -> None:
-        """Record that value was written to self[index], which changed the base of self, too."""
-        root: Any = self.base
-        if root is None:
+        """Record that value was written to self[index], which changed the root of self, too."""
+        root = self.root()
+        if root is self:
             self.record_assignment(index, value)
             return
         places = array.place_within(self.array, root.array)
-        written = tuple([self.put_beside(place[on_host(index)]) for place in places])
+        written = tuple([placed_like(self, place[on_host(index)]) for place in places])
         if root.array.shape:
             root.record_assignment(written, value)
         else:
@@ -133,10 +141,6 @@ class Mutable(Conversions):
         number: Any = ops.reshape(row, ())
         self.become(number.node, number.index)
 
-    def put_beside(self, values: Any) -> Any:
-        """A host array on the device of self."""
-        return to_device(values, self.device)
-
     def catch_up(self) -> None:
         """Where the base of self was changed since: be its part, as recorded.
 
@@ -152,7 +156,7 @@ class Mutable(Conversions):
         if self.wants_grad and self.node is None:
             raise RuntimeError(errors.LEAF_CHANGED)
         places = array.place_within(self.array, root.array)
-        index = tuple([self.put_beside(place) for place in places])
+        index = tuple([placed_like(self, place) for place in places])
         whole = root
         if not root.array.shape:  # a number has no index that names it several times, or never
             with set_grad_enabled(True, immediately=False):
@@ -198,9 +202,9 @@ class Mutable(Conversions):
         """Whether value is self[index], so that nothing is to be done: in `x[i] += y`, last."""
         if not isinstance(value, TensorBase) or value.version is not self.version:
             return False
-        roots = [t if t.base is None else t.base for t in (self, value)]
-        if (self.requires_grad or value.requires_grad) and roots[0] is not roots[1]:
-            return False  # one of them was detached
+        is_detached = self.root() is not value.root()  # type: ignore[attr-defined]
+        if is_detached and (self.requires_grad or value.requires_grad):
+            return False
         parts = index if isinstance(index, tuple) else (index,)
         if not any([part is Ellipsis for part in parts]):
             parts = (*parts, ...)  # so that one element is a 0-d array, a view
@@ -282,7 +286,7 @@ class Mutable(Conversions):
             return self
         if result.array.dtype != self.array.dtype:
             result = result.to(self.dtype)
-        if self.base is None and result.node is not None:
+        if self.root() is self and result.node is not None:
             self.become(result.node, result.index)
         else:
             self.record_change(..., result)

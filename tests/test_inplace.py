@@ -220,6 +220,16 @@ def test_a_view_of_what_was_detached_later_keeps_its_graph() -> None:
     assert a.grad.tolist() == [0.5, 0.5, 0] and not y.requires_grad
 
 
+def test_a_view_of_memory_that_was_taken_away_is_no_view_any_more() -> None:
+    whole, weight = mg.ones(3), mg.tensor([4.0, 5.0], requires_grad=True)
+    part = whole[1:]
+    whole.data = mg.zeros(3)
+    part.mul_(weight)
+    part.sum().backward()
+    assert weight.grad.tolist() == [1, 1] and part.tolist() == [4, 5]
+    assert whole.tolist() == [0] * 3 and not whole.requires_grad
+
+
 def test_a_leaf_whose_memory_becomes_a_value_is_refused() -> None:
     whole, weight = mg.ones(3), mg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     part = whole[:2].requires_grad_()
