@@ -290,9 +290,12 @@ def wrap(
     if node is not None:
         out.index = len(node.value_versions)
         node.value_versions.append(out.version)
-        if value.dtype.kind in "fcO":  # O: exact numbers, see minigrad.prove
+        kind = value.dtype.kind
+        if kind in "fO":  # O: exact numbers, see minigrad.prove
             out.node = node
             out.wants_grad = True
+        elif kind == "c":
+            raise NotImplementedError(errors.COMPLEX_GRADIENT.format(node.op.__name__))
     return out
 
 

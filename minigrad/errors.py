@@ -34,6 +34,10 @@ NOT_SCALAR = (
     "{}: the output has shape {}, and only a scalar has a gradient without saying of what; "
     "reduce it (.sum(), .mean()) or pass a gradient of its shape"
 )
+COMPLEX_GRADIENT = (
+    "{}: gradients of complex numbers are not supported; compute with real and imaginary parts as "
+    "tensors of their own, or under minigrad.no_grad()"
+)
 LEAF_IN_PLACE = (
     "{}: expected a tensor without a gradient of its own, got a leaf that requires one, which "
     "cannot be changed in place while ops are recorded; do it under minigrad.no_grad(), or write "

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.array import Array, device_of
+from minigrad.errors import COMPLEX_GRADIENT
 
 Op = Any  # a function of Tensors made from a rule; for its attributes see minigrad.autograd.op
 
@@ -77,7 +78,7 @@ class TensorBase:
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient may be asked for. Raises RuntimeError where integers are to have one,
-        or a tensor with a graph is to have none.
+        or a tensor with a graph is to have none, NotImplementedError for complex numbers.
         """
         if self.base is not None:
             self.catch_up()
@@ -88,7 +89,9 @@ class TensorBase:
         dtype = self.array.dtype
         if not isinstance(on, bool):
             raise TypeError(f"requires_grad: expected True or False, got {on!r}")
-        if on and dtype.kind not in "fcO":
+        if on and dtype.kind == "c":
+            raise NotImplementedError(COMPLEX_GRADIENT.format("requires_grad"))
+        if on and dtype.kind not in "fO":
             raise RuntimeError(
                 f"requires_grad: expected floats, since {dtype} has no gradient; use .float()"
             )

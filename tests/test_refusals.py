@@ -156,6 +156,18 @@ REFUSALS: list[Refusal] = [
         "backward: expected a real number as a gradient, got True",
     ),
     (
+        "a gradient by complex numbers",
+        lambda: mg.tensor([1j], requires_grad=True),
+        NotImplementedError,
+        "requires_grad: gradients of complex numbers are not supported; compute with real",
+    ),
+    (
+        "a gradient on its way through complex numbers",
+        lambda: LEAF * 2j,
+        NotImplementedError,
+        "mul: gradients of complex numbers are not supported; compute with real",
+    ),
+    (
         "a complex gradient",
         lambda: LEAF.sum().backward(1j),
         TypeError,
