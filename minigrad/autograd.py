@@ -285,7 +285,7 @@ def wrap(
         for a in args:
             if isinstance(a, TensorBase) and (value.base is a.array or value.base is a.array.base):
                 out.version = a.version
-                out.base = a if a.base is None else a.base
+                out.base = a.root()
                 out.changed = out.base.changed
     if node is not None:
         out.index = len(node.value_versions)

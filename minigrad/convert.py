@@ -308,7 +308,7 @@ class Conversions(TensorBase):
     def __copy__(self) -> Any:
         """Another name for the same memory: a change of one is a change of both."""
         t = type_(self).__new__(type_(self))
-        t.__dict__.update(self.__dict__, base=self if self.base is None else self.base)
+        t.__dict__.update(self.__dict__, base=self.root())
         return t
 
     def __reduce__(self) -> Any:

@@ -101,6 +101,13 @@ class TensorBase:
             )
         self.wants_grad = on
 
+    def root(self) -> Any:
+        """The tensor of which this one shows a part, or itself; also where the other was given
+        another memory since (see Tensor.data).
+        """
+        base = self.base
+        return self if base is None or base.version is not self.version else base
+
     def catch_up(self) -> None:
         """Take over what was recorded of a change of the memory that this tensor shows a part of.
 

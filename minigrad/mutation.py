@@ -73,13 +73,6 @@ class Mutable(Conversions):
             raise RuntimeError(errors.PART_IN_PLACE.format(name))
         return True in require
 
-    def root(self) -> Any:
-        """The tensor of which self shows a part, or itself; also where the other has another memory
-        by now (see Tensor.data).
-        """
-        base = self.base
-        return self if base is None or base.version is not self.version else base
-
     # What is recorded
 
     def as_before(self) -> Any:
@@ -202,7 +195,7 @@ class Mutable(Conversions):
         """Whether value is self[index], so that nothing is to be done: in `x[i] += y`, last."""
         if not isinstance(value, TensorBase) or value.version is not self.version:
             return False
-        is_detached = self.root() is not value.root()  # type: ignore[attr-defined]
+        is_detached = self.root() is not value.root()
         if is_detached and (self.requires_grad or value.requires_grad):
             return False
         parts = index if isinstance(index, tuple) else (index,)
