@@ -351,7 +351,7 @@ case("expand_dims", linear=True)(shaped(dim=1))
 
 @case("permute", linear=True)
 def three_dims(s: Symbols) -> Any:
-    """x (2,1,3), its dims turned round."""
+    """x (2,1,3), its dims in reverse order."""
     return [s.array("x", 2, 1, 3)], {"dims": (2, 0, 1)}
 
 

@@ -1,8 +1,7 @@
 """Arrays of exact numbers: the unchanged lines of a rule run over them.
 
-An ExactArray is a NumPy array of objects whose elements know +, -, *, / and **. What NumPy asks of
-floats beside that, comparisons and functions such as tanh, is handed to the arithmetic in force:
-`symbols` or `field`.
+An ExactArray is a NumPy array of objects whose elements know +, -, *, / and **. Comparisons, and
+functions such as tanh, are those of the arithmetic in force: `symbols` or `field`.
 """
 
 from __future__ import annotations
@@ -93,32 +92,23 @@ class ExactArray(np.ndarray[Any, Any]):
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any
     ) -> Any:
-        arithmetic = current[-1]
-        if method == "__call__" and ufunc in COMPARISONS:
-            relation = COMPARISONS[ufunc]
-            found = elementwise(lambda a, b: arithmetic.compare(relation, a, b), bool, *inputs)
-            return found.view(ExactArray)
-        if method == "__call__" and ufunc in (np.isfinite, np.isnan):
-            return np.full(np.shape(inputs[0]), ufunc is np.isfinite).view(ExactArray)
+        if method == "at":
+            array, index, values = inputs
+            ufunc.at(array.view(np.ndarray), index, as_objects(values))
+            return None
         if ufunc in LOGIC:
             plain = [np.asarray(a, dtype=bool).view(np.ndarray) for a in inputs]
             return np.asarray(getattr(ufunc, method)(*plain, **options)).view(ExactArray)
-        if method == "__call__" and ufunc in FUNCTIONS:
-            name = FUNCTIONS[ufunc]
-            result = elementwise(lambda a: arithmetic.apply(name, a), object, inputs[0])
-        elif method == "__call__" and ufunc in QUOTIENTS:
-            result = elementwise(QUOTIENTS[ufunc], object, *inputs)
-        elif method == "__call__" and ufunc in (np.maximum, np.minimum):
-            relation = operator.gt if ufunc is np.maximum else operator.lt
-            result = elementwise(
-                lambda a, b: a if arithmetic.compare(relation, a, b) else b, object, *inputs
-            )
+        is_call = method == "__call__"
+        if is_call and ufunc in (np.isfinite, np.isnan):
+            return np.full(np.shape(inputs[0]), ufunc is np.isfinite).view(ExactArray)
+        if is_call and ufunc in COMPARISONS:
+            return compared(COMPARISONS[ufunc], *inputs).view(ExactArray)
+        function = function_of(ufunc) if is_call else None
+        if function is not None:
+            result = elementwise(function, object, *inputs)
         else:
-            plain = [as_objects(a) if i == 0 or method != "at" else a for i, a in enumerate(inputs)]
-            if method == "at":
-                getattr(ufunc, method)(inputs[0].view(np.ndarray), inputs[1], as_objects(inputs[2]))
-                return None
-            result = getattr(ufunc, method)(*plain, **options)
+            result = getattr(ufunc, method)(*map(as_objects, inputs), **options)
         if out is not None:
             out[0][...] = result
             return out[0]
@@ -129,6 +119,24 @@ class ExactArray(np.ndarray[Any, Any]):
         return self.copy()
 
     real = property(lambda self: self)  # these numbers have no imaginary part
+
+
+def function_of(ufunc: Any) -> Callable[..., Any] | None:
+    """What a ufunc is for two exact numbers, or one; None where it is their own arithmetic."""
+    arithmetic = current[-1]
+    if ufunc in FUNCTIONS:
+        name = FUNCTIONS[ufunc]
+        return lambda a: arithmetic.apply(name, a)
+    if ufunc in (np.maximum, np.minimum):
+        relation = operator.gt if ufunc is np.maximum else operator.lt
+        return lambda a, b: a if arithmetic.compare(relation, a, b) else b
+    return QUOTIENTS.get(ufunc)
+
+
+def compared(relation: Callable[[Any, Any], bool], a: Any, b: Any) -> Any:
+    """Where a relation holds between exact numbers, as booleans."""
+    arithmetic = current[-1]
+    return elementwise(lambda x, y: arithmetic.compare(relation, x, y), bool, a, b)
 
 
 def as_objects(a: Any) -> Any:
@@ -271,7 +279,6 @@ def kept_exact(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 XP = namespace()
-NAMESPACES[ExactArray] = (
-    XP  # so that Tensors may hold exact arrays, and a composition runs over them
-)
+# So Tensors may hold exact arrays, and a composition runs over them.
+NAMESPACES[ExactArray] = XP
 DEVICE_OF[ExactArray] = "cpu"

@@ -1,5 +1,5 @@
-"""Numbers modulo a large prime, with a derivative beside each: a polynomial identity tested at
-random points.
+"""Numbers modulo a large prime, each with a derivative: a polynomial identity tested at random
+points.
 
 Two polynomials of total degree d that differ agree at a random point modulo p with probability at
 most d / p (Schwartz 1980; Zippel 1979). Here p = 2⁶¹ - 1 and d stays far below 10,000, so that one
@@ -93,7 +93,7 @@ class Field(Arithmetic):
     def __init__(self, seed: int, signs: Iterable[int] = ()):
         self.random = random.Random(seed)
         self.tanhs: dict[int, int] = {}  # the indeterminate of each argument
-        self.signs: dict[int, int] = {}  # 1 or -1: the sign that each number is said to have
+        self.signs: dict[int, int] = {}  # 1 or -1: the sign that each number counts as
         self.next_signs = iter(signs)
 
     def draw(self) -> int:
@@ -117,8 +117,8 @@ class Field(Arithmetic):
         return relation(self.sign(difference), 0)
 
     def sign(self, value: int) -> int:
-        """The sign that a number is said to have: the next of the case, or a random one; the same
-        for equal numbers, the opposite for its negative."""
+        """The sign that a number counts as: the next of the case, or a random one; the same for an
+        equal number, the opposite for its negative."""
         if value not in self.signs:
             sign = next(self.next_signs, None) or self.random.choice((1, -1))
             self.signs[value] = sign

@@ -195,7 +195,7 @@ def written_sum(e: Any) -> str:
 
 
 def written_product(e: Any) -> str:
-    """A product, or a fraction; powers stand behind plain factors."""
+    """A product, or a fraction; powers come after plain factors."""
     above, below = sympy.fraction(e, exact=True)
     factors = sorted(sympy.Mul.make_args(above), key=rank)
     sign = ""

@@ -136,7 +136,7 @@ def prove_directions(
     **settings: Any,
 ) -> LayerProof:
     """Hold a layer in both directions to its derivative, as the engine makes it, and to the
-    composition on x and on x turned round in time, at one random point.
+    composition on x and on x reversed in time, at one random point.
 
     >>> prove_directions("lstm", (2, 1, 1, 1)).open
     []
@@ -172,7 +172,7 @@ def prove_directions(
 
 
 def turned(x: Any, lengths: Any) -> Any:
-    """x (T,B,·) with each sequence turned round in time within its length."""
+    """x (T,B,·) with each sequence reversed in time within its length."""
     out = x.copy()
     for row in range(x.shape[1]):
         end = len(x) if lengths is None else lengths[row]

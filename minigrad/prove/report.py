@@ -184,14 +184,38 @@ def page(
         f"order {twice_proved} of {len(second)} ops, {twice} partial derivatives; "
         f"{len(layer_proofs)} runs of recurrent layers. {seconds:.0f} s of processor time in all.",
         "",
+        *first_order_section(first),
+        "",
+        *second_order_section(second),
+        "",
+        "## Linear ops",
+        "",
+        "⟨A x, g⟩ = ⟨x, Aᵀ g⟩ as an identity in x and g, and no op is linear that is not listed: "
+        + ", ".join(f"`{name}`" for name in sorted(LINEAR))
+        + ".",
+        "",
+        *layer_section(layer_proofs),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def first_order_section(proofs: list[Proof]) -> list[str]:
+    """What was shown of each op over symbols."""
+    return [
         "## First order",
         "",
         "| op | shapes of the cases | partials | seconds | one of them, as the rule gives it |",
         "|---|---|---|---|---|",
-        *[row(p) for p in first],
+        *[row(p) for p in proofs],
         "",
         "Not over symbols: " + "; ".join(f"`{op}`: {why}" for op, why in STRUCTURAL.items()) + ".",
-        "",
+    ]
+
+
+def second_order_section(proofs: list[Proof]) -> list[str]:
+    """What was shown of the gradient of each op's gradient."""
+    return [
         "## Second order",
         "",
         "Tensors over symbols go through the op, through `grad(create_graph=True)` and once more",
@@ -203,14 +227,13 @@ def page(
         "",
         "| op | partials | seconds |",
         "|---|---|---|",
-        *[f"| {p.op} | {p.partials} | {p.seconds:.2f} |{mark(p)}" for p in second],
-        "",
-        "## Linear ops",
-        "",
-        "⟨A x, g⟩ = ⟨x, Aᵀ g⟩ as an identity in x and g, and no op is linear that is not listed: "
-        + ", ".join(f"`{name}`" for name in sorted(LINEAR))
-        + ".",
-        "",
+        *[f"| {p.op} | {p.partials} | {p.seconds:.2f} |{mark(p)}" for p in proofs],
+    ]
+
+
+def layer_section(proofs: list[LayerProof]) -> list[str]:
+    """What was shown of the recurrent layers."""
+    return [
         "## Recurrent layers",
         "",
         "A probabilistic proof: the layers run modulo the prime 2⁶¹ - 1 at random points, tanh an",
@@ -226,10 +249,8 @@ def page(
         "",
         "| layer | tier | sizes (T, B, I, H) | settings | partials | seconds |",
         "|---|---|---|---|---|---|",
-        *layer_rows(layer_proofs),
-        "",
+        *layer_rows(proofs),
     ]
-    return "\n".join(lines)
 
 
 def mark(p: Proof) -> str:

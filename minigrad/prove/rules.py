@@ -39,9 +39,7 @@ class Proof:
     partials: int = 0
     seconds: float = 0.0
     identity: str = ""  # the first partial derivative, as a formula
-    conditions: dict[str, None] = field(
-        default_factory=dict
-    )  # regions: the outcomes of comparisons
+    conditions: dict[str, None] = field(default_factory=dict)  # the outcomes of comparisons
     shapes: list[str] = field(default_factory=list)
     open: list[str] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)  # the same, as expressions
