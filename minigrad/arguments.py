@@ -116,10 +116,14 @@ def refuse_keywords(name: str, **keywords: Any) -> None:
             raise NotImplementedError(f"{name}: {given} is not supported; leave it out")
 
 
-def as_floats(x: Any) -> Any:
-    """A tensor of integers or booleans as floats of the default dtype; anything else as it is."""
-    is_of_integers = isinstance(x, TensorBase) and x.array.dtype.kind in "iub"
-    return x.to(get_default_dtype()) if is_of_integers else x
+def as_floats(x: Any, beside: Any = None) -> Any:
+    """A tensor or an array of integers or booleans as floats, of the dtype of the floats beside it
+    or of the default one; anything else as it is.
+    """
+    if not hasattr(x, "dtype") or x.dtype.kind not in "iub":
+        return x
+    is_beside_floats = hasattr(beside, "dtype") and beside.dtype.kind == "f"
+    return ops.astype(x, dtype=beside.dtype if is_beside_floats else get_default_dtype())
 
 
 def as_operands(name: str, *operands: Any) -> list[Any]:

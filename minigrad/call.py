@@ -122,8 +122,20 @@ def with_multiple(name: str, arrays: tuple[Any, ...], alpha: Any) -> tuple[Any, 
         got = errors.describe(raw(alpha))
         raise TypeError(f"{name}: expected alpha to be a number, got {got}")
     first, second = arrays
+    ours, theirs = map(raw, arrays)
+    if is_wider(ours, theirs):
+        (second,) = in_dtype(name, (second,), ours.dtype)  # so that its multiple is as exact
     is_one = not isinstance(alpha, TensorBase) and alpha == 1
     return first, second if is_one else second * alpha
+
+
+def is_wider(a: Any, b: Any) -> bool:
+    """Whether a + b has the dtype of a, which is of floats, and b another."""
+    if not (hasattr(a, "dtype") and hasattr(b, "dtype")) or a.dtype.kind != "f":
+        return False
+    if b.dtype.kind == "f":
+        return bool((a.ndim or not b.ndim) and a.dtype.itemsize > b.dtype.itemsize)
+    return bool(b.dtype.kind in "iub")
 
 
 def in_dtype(name: str, arrays: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:

@@ -315,8 +315,15 @@ def wrong_index(name: str, index: Any, shape: Shape) -> Found:
         if found:
             return found
         dim += widths[i]
-    found = wrong_shapes(name, "index arrays", shapes_in(parts))
+    found = wrong_shapes(
+        name, "index arrays", [picked_shape(p) for p in parts if hasattr(p, "shape")]
+    )
     return found and IndexError(str(found))
+
+
+def picked_shape(part: Array) -> Shape:
+    """The shape of the places that an index array names: of a mask as many as are True."""
+    return (int(part.sum()),) if part.dtype == bool else tuple(part.shape)
 
 
 def wrong_assignment(name: str, a: Array, index: Any, values: Array) -> Found:

@@ -21,7 +21,7 @@ from minigrad.arguments import (
     refuse_out,
 )
 from minigrad.array import get_default_dtype, int64, to_numpy
-from minigrad.creation import LARGEST, as_size, like, make
+from minigrad.creation import as_size, like, make
 from minigrad.errors import speaks_for_itself
 from minigrad.random import source_of
 from minigrad.tensor import Tensor
@@ -99,11 +99,18 @@ def randint(
     high = as_integer("randint", "high", high)
     if low >= high:
         raise ValueError(f"randint: expected low below high, got {low} and {high}")
-    if low < -LARGEST - 1 or high > LARGEST:
-        raise ValueError(f"randint: expected limits that int64 holds, got {low} and {high}")
+    check_limits(low, high, int64 if dtype is None else as_dtype("randint", dtype))
     source = source_among("randint", keywords)
     values: Any = source.integers(low, high, size=as_size("randint", tuple(size)))
     return make("randint", values, dtype, **keywords)
+
+
+def check_limits(low: int, high: int, dtype: np.dtype[Any]) -> None:
+    """Raise ValueError where the dtype, int64 in place of floats, does not hold [low, high)."""
+    holder = dtype if dtype.kind in "iub" else int64
+    limits = (0, 1) if holder.kind == "b" else (np.iinfo(holder).min, np.iinfo(holder).max)
+    if low < limits[0] or high - 1 > limits[1]:
+        raise ValueError(f"randint: expected limits that {holder} holds, got {low} and {high}")
 
 
 @speaks_for_itself

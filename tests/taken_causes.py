@@ -136,8 +136,8 @@ KNOWN = {
     Cause("a class that PyTorch makes abstract", "takes no arguments|abstract"): (
         "the base classes of data can be made, and do nothing"
     ),
-    Cause("a complex number", "complex128 and (complex64|float32)", "complex$", "other"): (
-        "there is one complex dtype, complex128, for derivatives by the complex step"
+    Cause("a complex number", "complex128 and float32", r"Tensor, .*complex$", "other"): (
+        "Tensor(array) holds this array, with its dtype"
     ),
     Cause("milestones in a tensor", "", r"MultiStepLR, argument 1: bools", "other"): (
         "PyTorch counts its tensors by identity, and finds none again"

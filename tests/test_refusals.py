@@ -850,6 +850,19 @@ REFUSALS: list[Refusal] = [
         "new_tensor: expected numbers, got <U3 from a list",
     ),
     (
+        "random integers beyond bytes",
+        lambda: mg.randint(300, (2,), dtype=mg.uint8),
+        ValueError,
+        "randint: expected limits that uint8 holds, got 0 and 300",
+    ),
+    (
+        "masks that pick different numbers of places",
+        lambda: X[mg.tensor([False, False]), mg.tensor([True, False, True])],
+        IndexError,
+        "getitem: expected index arrays that broadcast, got (0,) and (2,); sizes must be equal or "
+        "1, counted from the right",
+    ),
+    (
         "random integers beyond int64",
         lambda: mg.randint(-(2**70), 2, (2,)),
         ValueError,

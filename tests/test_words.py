@@ -234,7 +234,12 @@ t.where(m.byte(), x, -300.0) ; t.relu(t.tensor([1j])) ; t.tensor([1j]).floor() ;
 t.tensor([1j]).frac() ; t.tensor([1j]) // 2 ; t.fmod(t.tensor([1j]), 2) ; t.tensor([1j]) % 2 ;
 t.atan2(t.tensor([1j]), t.tensor([1j])) ; t.erf(t.tensor([1j])) ; t.atan2(n[:1], x[:, :3]) ;
 t.atan2(t.tensor([2**24 + 1]), few[:1]) ; m.float() ** few[:4] ;
-t.pow(n[0] * n[0], x[:, :3]) ; +x ; +n ; +m
+t.pow(n[0] * n[0], x[:, :3]) ; t.add(x[:2, :3], n, alpha=0.1) ;
+t.clamp(t.tensor([2**24 + 1]), few[:1]) ; n.clamp(few[:3], few[1:4] + 3) ; n.atan2(few[:3]) ;
+n[:0].prod(dtype=t.int32) ; n.clamp(edge[:1], edge[3:6]) ;
+t.add(x, x.detach().float(), alpha=0.1) ; t.sub(s.detach(), x.detach().float(), alpha=0.1) ;
+
+ +x ; +n ; +m
 """
 EXPRESSIONS = [
     line.strip()

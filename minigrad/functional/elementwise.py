@@ -20,7 +20,7 @@ from minigrad.arguments import (
     check_one_dtype,
     refuse_out,
 )
-from minigrad.array import get_default_dtype, to_numpy
+from minigrad.array import to_numpy
 from minigrad.errors import check_flag, check_ordered, speaks_for_itself
 from minigrad.graph import raw
 
@@ -82,10 +82,10 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
         return ops.clamp(x, min=min, max=max)
     if min is not None:
         x, min = as_operands("clamp", x, min)
-        x = ops.where(x < min, min, nan_where_neither(x >= min, x, min))
+        x = bounded_by(min, x, x < min, x >= min)
     if max is not None:
         x, max = as_operands("clamp", x, max)
-        x = ops.where(x > max, max, nan_where_neither(x <= max, x, max))
+        x = bounded_by(max, x, x > max, x <= max)
     return x
 
 
@@ -94,10 +94,13 @@ def is_plain_bound(bound: Any) -> bool:
     return bound is None or (type(bound) in (int, float, bool) and bound == bound)
 
 
-def nan_where_neither(holds: Tensor, x: Tensor, bound: Any) -> Tensor:
-    """x where its comparison with the bound holds, else NaN: there one of the two is NaN."""
-    is_of_floats = "f" in (x.dtype.kind, kind_of(bound))
-    return ops.where(holds, x, float("nan")) if is_of_floats else x
+def bounded_by(bound: Any, x: Tensor, is_outside: Tensor, is_inside: Tensor) -> Tensor:
+    """The bound where x is outside of it, x where it is inside, NaN where one of the two is NaN."""
+    y: Tensor = ops.where(is_outside, bound, x)
+    if y.dtype.kind != "f":
+        return y
+    is_either = ops.bitwise_or(is_outside, is_inside)
+    return ops.where(is_either, y, float("nan"))
 
 
 def kind_of(a: Any) -> str:
@@ -150,11 +153,8 @@ def masked_fill(input: Tensor, mask: Any, value: Any) -> Tensor:
 def atan2(input: Any, other: Any, *, out: None = None) -> Tensor:
     """The angle of the point (other, input), from -π to π."""
     refuse_out("atan2", out)
-    operands = as_operands("atan2", input, other)
-    found = [n.dtype for n in operands if hasattr(n, "dtype") and n.dtype.kind == "f"]
-    dtype = found[0] if found else get_default_dtype()
-    a, b = [ops.astype(n, dtype=dtype) if kind_of(n) in "iub" else n for n in operands]
-    return ops.atan2(a, b)
+    a, b = as_operands("atan2", input, other)
+    return ops.atan2(as_floats(a, beside=b), as_floats(b, beside=a))
 
 
 # Rounding

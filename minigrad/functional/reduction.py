@@ -360,7 +360,7 @@ def prod(
         dim = normalize_dim("prod", x, dim)
         x = movedim(x, dim, -1) if ndim else ops.reshape(x, (1,))
     if x.shape[-1] == 0:
-        product = ops.sum(x, dim=-1) + 1  # of no factors
+        product = (ops.sum(x, dim=-1) + 1).to(dtype=x.dtype)  # of no factors
     else:
         product = squeeze(product_of_last_dim(x), -1)
     if not keepdim or not ndim:
