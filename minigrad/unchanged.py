@@ -7,6 +7,7 @@ keeps nothing.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from numbers import Number
 from types import FunctionType
 from typing import Any
@@ -40,16 +41,17 @@ def reads(node: Node, needs: list[bool], create_graph: bool, version: list[Any])
     It reads what its functions hold on to. With `create_graph` the rule runs again on the
     arguments, so that it does where they hold on to any array.
     """
-    held: list[Array] = []
     pulls = node.pullback
     if not callable(pulls):
         pulls = [pull for pull, need in zip(pulls, needs, strict=True) if need]
-    if not collect_held(pulls, held):
+    held = held_by(pulls)
+    if held is None:
         return True
     _, memory = version
     if create_graph or memory is None:
-        given: list[Array] = []
-        collect_held(list(node.settings.values()), given)  # an index, say, is no argument
+        given: list[Array] = []  # an index, say, which is no argument
+        for setting in node.settings.values():
+            given += held_by(setting) or []
         return any([not is_among(array, given) for array in held])
     return any([memory_of(array) is memory for array in held])
 
@@ -59,22 +61,33 @@ def is_among(array: Array, arrays: list[Array]) -> bool:
     return any([array is other for other in arrays])
 
 
-def collect_held(value: Any, held: list[Array]) -> bool:
-    """Append to `held` the arrays that `value` holds on to: an array, a function, a tuple of them.
+def held_by(value: Any) -> list[Array] | None:
+    """The arrays that `value` holds on to: an array, a function, a tuple or a list of them.
 
-    Returns whether it could be seen: not of an object that may hide others.
+    None where one of its parts is an object that may hide others.
     """
-    if isinstance(value, FunctionType):
-        parts: Any = [cell.cell_contents for cell in value.__closure__ or ()]
-        parts += [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
-    elif isinstance(value, (tuple, list)):
-        parts = value
-    elif type(value) in NAMESPACES or isinstance(value, np.generic):  # NumPy's 0-d values
-        held.append(value)
-        return True
-    else:
-        return isinstance(value, TRANSPARENT)
-    for part in parts:
-        if not collect_held(part, held):
-            return False
-    return True
+    held = []
+    seen = set()  # functions: one that is recursive holds itself
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, FunctionType):
+            if part not in seen:
+                seen.add(part)
+                waiting += contents_of(part)
+        elif isinstance(part, (tuple, list)):
+            waiting += part
+        elif type(part) in NAMESPACES or isinstance(part, np.generic):  # NumPy's 0-d values
+            held.append(part)
+        elif not isinstance(part, TRANSPARENT):
+            return None
+    return held
+
+
+def contents_of(function: FunctionType) -> list[Any]:
+    """What a function holds on to by its closure and its defaults."""
+    found = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()]
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # of a name that nothing was assigned to
+            found.append(cell.cell_contents)
+    return found

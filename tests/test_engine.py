@@ -264,16 +264,30 @@ def test_a_change_in_place_is_found_by_nodes_older_than_it_and_by_no_other() -> 
         before.sum().backward()
 
 
-def test_what_a_pullback_holds_by_its_defaults_is_found() -> None:
-    def rule(xp: Any, x: Any) -> Any:
-        y = x * x
-        return y, (lambda g, x=x: 2 * g * x,)
+def by_a_default(xp: Any, x: Any) -> Any:
+    return x * x, (lambda g, x=x: 2 * g * x,)
 
+
+def by_a_recursive_function(xp: Any, x: Any) -> Any:
+    def power(n: int) -> Any:
+        return x * power(n - 1) if n > 0 else one
+
+    if x.size:
+        one = 1.0
+    else:
+        nothing = 0.0  # a name of the closure below, to which nothing is assigned
+    return x * x, (lambda g: 2 * g * power(1) if x.size else nothing,)
+
+
+@pytest.mark.parametrize("rule", [by_a_default, by_a_recursive_function])
+def test_what_a_pullback_holds_is_found(rule: Any) -> None:
     x = leaf([1.0, 2.0])
     y = mg.autograd.differentiable(rule)(x)
+    y.sum().backward(retain_graph=True)
+    np.testing.assert_array_equal(x.grad.array, [2, 4])
     with mg.no_grad():
         x.mul_(2)
-    with pytest.raises(RuntimeError, match="rule: its argument was changed in place"):
+    with pytest.raises(RuntimeError, match=f"{rule.__name__}: its argument was changed in place"):
         y.sum().backward()
 
 
