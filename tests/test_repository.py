@@ -386,6 +386,13 @@ def test_the_code_in_a_text_runs(name: str, tmp_path: Path) -> None:
     python("-m", "doctest", str(ROOT / name), cwd=tmp_path)
 
 
+def test_what_the_readme_shows_of_the_lstm_is_there() -> None:
+    lines = (ROOT / "minigrad" / "byhand" / "lstm.py").read_text("utf-8").splitlines()
+    text = "\n".join([line.strip() for line in lines])
+    (shown,) = blocks(TEXTS["README.md"], "py")
+    assert shown in text
+
+
 def changes(heading: str) -> Iterator[tuple[str, str, str]]:
     """What a section of CONTRIBUTING.md changes: a file, lines of it, and what takes their place.
 
