@@ -116,9 +116,19 @@ TRACED = 10  # examples of a property whose coverage is measured: more would har
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Any:
-    """Measure the coverage of a property's first examples only: tracing is slow (before 3.14)."""
-    property_, tracer = getattr(getattr(item, "obj", None), "hypothesis", None), sys.gettrace()
-    if property_ is None or tracer is None:
+    """Measure the coverage of a property's first examples only, and of no test that is marked
+    `untraced`: tracing is slow (before 3.14)."""
+    tracer = sys.gettrace()
+    if tracer is None:
+        return (yield)
+    if item.get_closest_marker("untraced"):
+        sys.settrace(None)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(tracer)
+    property_ = getattr(getattr(item, "obj", None), "hypothesis", None)
+    if property_ is None:
         return (yield)
     test, number = property_.inner_test, itertools.count(1)
 

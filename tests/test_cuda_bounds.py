@@ -52,7 +52,7 @@ def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
         "ASAN_OPTIONS": "detect_leaks=0",
         "PYTHONPATH": str(HERE.parent),
     }
-    env["KERNEL_CHECKS"] = "-fsanitize=address,undefined -fno-sanitize-recover=all"
+    env["KERNEL_CHECKS"] = "-fsanitize=address,undefined -fno-sanitize-recover=all -O0"
     return subprocess.run(
         [sys.executable, *arguments], cwd=HERE, env=env, capture_output=True, text=True
     )

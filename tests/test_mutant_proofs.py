@@ -26,6 +26,7 @@ ALL = [m for mutants in MUTANTS.values() for m in mutants]
 PLANTED = ALL[::40]
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("mutant", PLANTED, ids=lambda m: f"{Path(m.file).stem}-{m.line}")
 def test_a_small_error_is_refuted_or_listed(mutant: Mutant) -> None:
     found = proofs.verdict(mutant)
@@ -33,6 +34,7 @@ def test_a_small_error_is_refuted_or_listed(mutant: Mutant) -> None:
     assert found in proofs.REFUTED or (found == proofs.SAME and is_listed), found
 
 
+@pytest.mark.untraced
 def test_the_true_rules_are_not_refuted() -> None:
     for mutant in PLANTED[::4]:
         text = (proofs.ROOT / mutant.file).read_text("utf-8")

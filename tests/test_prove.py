@@ -38,12 +38,14 @@ def test_the_pullback_is_the_derivative(name: str) -> None:
     assert proof.partials == on_page, "tests/PROOFS.md is old; make prove"
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_the_gradient_of_the_gradient_is_the_second_derivative(name: str) -> None:
     proof = prove_second_order(mg.OPS[name], zero=report.zero_of(name))
     assert proof.holds, "\n".join(proof.open)
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("layer", BLOCKS)
 def test_each_tier_of_a_layer_is_its_composition(layer: str) -> None:
     for tier, rule in report.tiers(layer).items():
@@ -77,6 +79,7 @@ def test_a_step_with_a_small_error_is_not_proved() -> None:
     assert prove_layer("gru_cell", "wrong", forgets, (1, 2, 1, 2)).open
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("layer", BLOCKS)
 def test_both_directions_are_the_composition_on_x_and_on_x_turned_round(layer: str) -> None:
     for settings in report.variants(layer, (4, 3, 1, 2)):
@@ -108,6 +111,7 @@ def test_an_order_of_lengths_differs_from_its_inverse() -> None:
     assert longest_first.tolist() != np.argsort(longest_first).tolist()
 
 
+@pytest.mark.untraced
 def test_each_tier_of_an_rnn_with_relu_is_its_composition(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "RELU_SIZES", ((1, 1, 1, 1), (2, 1, 1, 2)))
     monkeypatch.setattr(report, "RELU_POINTS", 5)
@@ -126,6 +130,7 @@ def test_relu_with_a_wrong_slope_is_not_proved() -> None:
     assert prove_layer("rnn", "wrong", leaks, (2, 1, 1, 2), **settings).open
 
 
+@pytest.mark.untraced
 @pytest.mark.parametrize("name", sorted(report.LARGE))
 def test_a_composition_of_another_value_is_not_proved(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -289,6 +294,7 @@ def dense(g: Any) -> Any:
 FLAT = {"sign", "floor", "ceil", "trunc", "rint", "floor_divide"}
 
 
+@pytest.mark.untraced
 # The flat ones are left out: their gradient is 0, and so is every multiple of it
 @pytest.mark.parametrize("name", sorted(CASES.keys() - FLAT))
 @pytest.mark.parametrize(
