@@ -83,6 +83,7 @@ from .loss import (
 from .module import Module
 from .parameter import Parameter
 from .recurrent import GRU, LSTM, RNN, RNNBase
+from .upsample import Upsample
 from .transformer import (
     Transformer,
     TransformerDecoder,
@@ -171,6 +172,7 @@ __all__ = [
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "Unflatten",
+    "Upsample",
     "unroll",
     "utils",
 ]

@@ -120,6 +120,7 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         lambda nn: nn.MaxPool2d((2, 3), 1, dilation=(2, 1)),
         (np.zeros((1, 5, 6)),),
     ),
+    "Upsample": (lambda nn: nn.Upsample(scale_factor=2), (draw(2, 3, 4, 3),)),
     "AvgPool1d": (lambda nn: nn.AvgPool1d(3, 2, 1), (draw(2, 3, 7),)),
     "AvgPool2d": (lambda nn: nn.AvgPool2d(2, padding=1), (draw(2, 3, 5, 6),)),
     "AvgPool2d, without padding": (

@@ -47,6 +47,7 @@ nn.LayerNorm: normalized_shape=3
 nn.Linear: in_features=3, out_features=2
 nn.MaxPool1d: kernel_size=2
 nn.MaxPool2d: kernel_size=2
+nn.Upsample: size=3
 nn.MultiheadAttention: embed_dim=4, num_heads=2
 nn.Parameter: data=x
 nn.RNN: input_size=3, hidden_size=4
@@ -75,6 +76,7 @@ functional.embedding: input=classes, weight=x
 functional.glu: input=image
 functional.gumbel_softmax: logits=x
 functional.huber_loss: input=x, target=y
+functional.interpolate: input=image, size=3
 functional.kl_div: input=x, target=y.sigmoid()
 functional.l1_loss: input=x, target=y
 functional.layer_norm: input=x, normalized_shape=(3,)

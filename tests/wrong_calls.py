@@ -272,7 +272,7 @@ x: F.hardtanh F.selu F.softsign F.mish F.gumbel_softmax F.normalize
 x, 1: F.softmax F.log_softmax F.softmin
 signal: F.dropout1d
 signal, 2: F.max_pool1d F.avg_pool1d
-image, 2: F.max_pool2d F.avg_pool2d
+image, 2: F.max_pool2d F.avg_pool2d F.interpolate
 signal, mg.ones(2, 3, 2): F.conv1d
 image, mg.ones(2, 3, 2, 2): F.conv2d
 x, (1, 2): F.pad
@@ -379,7 +379,7 @@ nn.Parameter(x): ParameterList.append
 
 3, 4, 5: nn.AdditiveAttention nn.Bilinear
 3: nn.AttentionPooling nn.BatchNorm1d nn.BatchNorm2d nn.LayerNorm
-2: nn.AvgPool1d nn.AvgPool2d nn.MaxPool1d nn.MaxPool2d
+2: nn.AvgPool1d nn.AvgPool2d nn.MaxPool1d nn.MaxPool2d nn.Upsample
 : nn.BCELoss nn.BCEWithLogitsLoss nn.CosineSimilarity nn.CrossEntropyLoss nn.Dropout nn.Dropout1d
 : nn.Dropout2d nn.ELU nn.Flatten nn.GELU nn.GLU nn.Hardtanh nn.HuberLoss nn.Identity nn.KLDivLoss
 : nn.L1Loss nn.LeakyReLU nn.LockedDropout nn.LogSigmoid nn.LogSoftmax nn.MarginRankingLoss nn.Mish
@@ -408,7 +408,7 @@ nn.Linear(3, 4), (2, 3): nn.summary
 x, sequence4: nn.AdditiveAttention()
 sequence: nn.AttentionPooling()
 signal: nn.AvgPool1d() nn.MaxPool1d() nn.Conv1d() nn.Dropout1d() nn.BatchNorm1d()
-image: nn.AvgPool2d() nn.MaxPool2d() nn.Conv2d() nn.Dropout2d() nn.BatchNorm2d()
+image: nn.AvgPool2d() nn.MaxPool2d() nn.Upsample() nn.Conv2d() nn.Dropout2d() nn.BatchNorm2d()
 x, y: nn.BCELoss() nn.BCEWithLogitsLoss() nn.CosineSimilarity() nn.HuberLoss() nn.KLDivLoss()
 x, y: nn.L1Loss() nn.MSELoss() nn.PairwiseDistance() nn.SmoothL1Loss()
 pairs, quads: nn.Bilinear()

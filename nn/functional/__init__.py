@@ -38,6 +38,7 @@ from .activation import (
     tanh,
 )
 from .windows import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d, pad
+from .resize import interpolate
 from .distance import (
     cosine_similarity,
     normalize,
