@@ -955,6 +955,11 @@ def test_pad(shape: tuple[int, ...], data: st.DataObject, value: float) -> None:
     agree(lambda x: F.pad(x, pad, value=value), lambda x: TF.pad(x, pad, value=value), draw(*shape))
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (2, 1), (2, 3)])
+def test_a_bias_of_a_linear_map_broadcasts(shape: tuple[int, int]) -> None:
+    agree(F.linear, TF.linear, draw(2, 4), draw(3, 4), draw(*shape))
+
+
 def test_one_hot_and_embedding() -> None:
     ids = rng.integers(0, 5, (2, 3))
     agree(F.one_hot, TF.one_hot, ids)

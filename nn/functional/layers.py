@@ -24,6 +24,7 @@ from ..arguments import (
 from ..checked import checked
 from .checks import (
     changed_in_place,
+    check_broadcasts,
     check_classes,
     normalize_padding_idx,
     normalized_sizes,
@@ -32,11 +33,18 @@ from .windows import with_batch
 
 
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """y = x Wᵀ + b: x (..., I), weight (O, I), bias (O,) or None, y (..., O)."""
+    """y = x Wᵀ + b: x (..., I), weight (O, I), bias (O,) or None, y (..., O).
+
+    A bias of more dimensions broadcasts to y.
+    """
     check_same_dtype("linear", "input", input, weight)
     check_same_dtype("linear", "bias", bias, weight)
     if isinstance(weight, Tensor) and weight.array.dtype.kind == "b":
         raise TypeError("linear: expected numbers, got bool; convert both with .float()")
+    if getattr(bias, "ndim", 0) > 1:
+        y = mg.linear(input, weight)
+        check_broadcasts("linear", y, bias=bias)
+        return y + bias
     return mg.linear(input, weight, bias)
 
 
