@@ -20,6 +20,10 @@ Settings = dict[str, Any]
 Shape = tuple[int, ...]
 Found = Exception | None  # what a check below has found wrong
 
+DEFAULT = np.dtype(float)  # of a number that has no dtype
+LARGEST_FLOAT = int(sys.float_info.max)
+DIMS_ADDED = {"stack": 1, "expand_dims": 1}  # ops whose dims count in the result
+
 
 def explain(op: Any, arrays: Sequence[Array], settings: Settings, error: Exception) -> Exception:
     """The exception to raise for `error`, which came up inside the rule of `op`."""
@@ -123,11 +127,6 @@ def in_short(number: int) -> str:
     if abs(number) < 10**30:
         return str(number)
     return f"an integer of {number.bit_length()} bits"
-
-
-LARGEST_FLOAT = int(sys.float_info.max)
-DEFAULT = np.dtype(float)  # of a number that has no dtype
-DIMS_ADDED = {"stack": 1, "expand_dims": 1}  # ops whose dims count in the result
 
 
 def dims_exist(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
@@ -382,7 +381,7 @@ def dtype_of(a: Any) -> np.dtype[Any]:
 
 def no_booleans(name: str, arrays: Sequence[Array], settings: Settings) -> Found:
     """neg, sign, sub: of numbers."""
-    if not any([getattr(a, "dtype", np.dtype(float)).kind == "b" for a in arrays]):
+    if not any([getattr(a, "dtype", DEFAULT).kind == "b" for a in arrays]):
         return None
     return TypeError(f"{name}: expected numbers, got bool; convert it with .float() or .int()")
 

@@ -4,7 +4,7 @@ Each takes a plain function of Tensors and differentiates it with respect to the
 `argnums`, one number or a tuple of them. Nothing is written to any .grad. Every transform can be
 applied to the result of another, and the result can be differentiated with respect to whatever it
 depends on: its arguments, and also what the function captured (the weights of a network, say, or
-the variable of a transform around it).
+the variable of a transform around it). Keywords are handed on to the function.
 
 Raises TypeError where the function or an argument is not of the kind that is wanted, IndexError
 where there is no argument of that number, ValueError where the function's result does not fit.
@@ -13,6 +13,7 @@ where there is no argument of that number, ValueError where the function's resul
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from minigrad import backward, ops
@@ -181,6 +182,11 @@ def as_numbers(name: str, argnums: Any) -> tuple[int, ...]:
     return numbers
 
 
+def with_settings(f: Function, settings: dict[str, Any]) -> Function:
+    """f with these keywords, which it is not differentiated by."""
+    return partial(f, **settings) if settings and callable(f) else f
+
+
 def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     """The function x -> (f(x), f'(x)), where f returns a scalar; f' has the shape of its argument.
 
@@ -189,7 +195,11 @@ def value_and_grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     >>> value.item(), slope.tolist()
     (10.0, [2.0, 6.0])
     """
-    return lambda *args: scalar_and_grad("value_and_grad", f, argnums, args)
+
+    def transformed(*args: Any, **settings: Any) -> tuple[Any, Any]:
+        return scalar_and_grad("value_and_grad", with_settings(f, settings), argnums, args)
+
+    return transformed
 
 
 def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
@@ -201,7 +211,11 @@ def grad(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
     >>> grad(grad(lambda x: x**3))(mg.tensor(2.0)).item()
     12.0
     """
-    return lambda *args: scalar_and_grad("grad", f, argnums, args)[1]
+
+    def transformed(*args: Any, **settings: Any) -> Any:
+        return scalar_and_grad("grad", with_settings(f, settings), argnums, args)[1]
+
+    return transformed
 
 
 def scalar_and_grad(name: str, f: Function, argnums: Any, args: Sequence[Any]) -> tuple[Any, Any]:
@@ -262,8 +276,8 @@ def jacobian(f: Function, argnums: int = 0) -> Function:
 def named_jacobian(name: str, f: Function, argnums: int) -> Function:
     """jacobian, which says `name` in what it refuses."""
 
-    def transformed(*args: Any) -> Tensor:
-        y = call(name, f, args, as_numbers(name, argnums))
+    def transformed(*args: Any, **settings: Any) -> Tensor:
+        y = call(name, with_settings(f, settings), args, as_numbers(name, argnums))
         if not isinstance(y.value, Tensor) or len(y.inputs) != 1:
             raise ValueError(
                 f"{name}: expected one argument and a function that returns one tensor, got "
@@ -285,8 +299,8 @@ def hessian(f: Function, argnums: int = 0) -> Function:
     [[0.0, 1.0], [1.0, 0.0]]
     """
 
-    def gradient(*args: Any) -> Any:
-        return scalar_and_grad("hessian", f, argnums, args)[1]
+    def gradient(*args: Any, **settings: Any) -> Any:
+        return scalar_and_grad("hessian", with_settings(f, settings), argnums, args)[1]
 
     return named_jacobian("hessian", gradient, argnums)
 

@@ -207,6 +207,20 @@ def test_an_argument_that_is_ignored_has_gradient_zero() -> None:
     assert tuple(func.jacobian(lambda x: x[:0])(x).shape) == (0, 4)
 
 
+def test_keywords_are_handed_on() -> None:
+    def f(x: mg.Tensor, *, power: int = 1) -> mg.Tensor:
+        return (x**power).sum()
+
+    x = mg.tensor([1.0, 2.0])
+    assert mg.func.grad(f)(x, power=3).tolist() == [3, 12]
+    value, slope = mg.func.value_and_grad(f)(x, power=2)
+    assert (value.item(), slope.tolist()) == (5, [2, 4])
+    assert mg.func.jacobian(f)(x, power=2).tolist() == [2, 4]
+    assert mg.func.hessian(f)(x, power=3).tolist() == [[6, 0], [0, 12]]
+    with pytest.raises(TypeError, match="grad: expected a function, got a int"):
+        mg.func.grad(3)(x, power=2)  # type: ignore[arg-type]
+
+
 def test_grad_refuses_what_is_no_scalar() -> None:
     with pytest.raises(
         ValueError,
