@@ -67,7 +67,7 @@ written = lab.run(
     kind=KINDS,
     length=LENGTHS,
     seed=lab.seeds(),
-    steps=60 if lab.quick else 150,
+    steps=40 if lab.quick else 150,
     device=lab.device,
 )
 
@@ -126,7 +126,7 @@ MODELS = {
 }
 SHADES = {model: BIASES.get(start, COLOURS[kind]) for model, (kind, start) in MODELS.items()}
 RATES = lab.pick(quick=[0.01, 0.03], full=[0.01, 0.03], ledger=[0.003, 0.01, 0.03])
-STEPS = 120 if lab.quick else 300
+STEPS = 60 if lab.quick else 300
 EVERY = 10
 
 
