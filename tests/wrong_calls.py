@@ -28,14 +28,14 @@ INSIDE = re.compile(
     "masked_softmax|kaiming_std|fill|fans|set_gate|gate_names|suffixes|as_|is_|read$|header_of|"
     "entry_of|dict_of|pack$|unpack$|join_path|Randomness|load_last|packed_places|"
     "lengths_of|PackedParts|invert_perm|LRScheduler$|Call$|call$|Primal|leaf_of|depends_on|"
-    "detached|scalar_and|vjp_of|MOST|named_jacobian|evaluate|inner|finite_diff|complex_step|gradient_of|forget_generator|"
+    "detached|scalar_and|with_settings|vjp_of|MOST|named_jacobian|evaluate|inner|finite_diff|complex_step|gradient_of|forget_generator|"
     "drawn_inside|generator_at|source_of|dropout_mask|draw_on_host|generator$"
 )
 BASES = {"LRScheduler"}  # of which only subclasses are made
 INSIDE_CLASSES = {
     "Tensor": (  # what the engine's own modules call
         "T tensor_class assign values_to_hold html_page as_before become beside catch_up "
-        "check_update holds_at as_value_at is_recorded_with is_writable put_beside "
+        "check_update holds_at as_value_at is_recorded_with is_writable root "
         "record_assignment record_change record_as_row "
         "without_extra_dims converted reshape_in_place source_of_floats update write"
     ),
