@@ -155,15 +155,16 @@ def unroll(
         x = where(x.beside(active), x, 0.0)  # padding may hold NaN
     rows = x.unbind(0)
     hs: list[Any] = [None] * T
-    for t in reversed(range(T)) if reverse else range(T):
-        new = step(rows[t], *state)
+    steps = range(T)[::-1] if reverse else range(T)
+    for t in steps:
+        after = step(rows[t], *state)
         if active is None:
-            hs[t] = new[0]
-            state = new
+            hs[t] = after[0]
+            state = after
         else:
             runs = x.beside(active[t])  # (B,1)
-            hs[t] = where(runs, new[0], 0.0)
-            state = tuple(where(runs, after, before) for after, before in zip(new, state))
+            hs[t] = where(runs, after[0], 0.0)
+            state = tuple([where(runs, new, old) for new, old in zip(after, state)])
     return stack(hs), *state
 
 

@@ -93,8 +93,9 @@ TENSOR = Kind(
     take_tensor,
     "; make one with minigrad.tensor(...)",
 )
-FLAG = Kind(("True", "False"), (bool, int, NoneType), take_flag)  # of a module
-BOOL = Kind(("True", "False"), (bool,), take_bool)  # of a function
+# PyTorch's modules take 1 and None for a flag, most of its functions only True and False.
+FLAG = Kind(("True", "False"), (bool, int, NoneType), take_flag)
+BOOL = Kind(("True", "False"), (bool,), take_bool)
 OLD_REDUCTION = Kind(
     BOOL.words, BOOL.types, take_bool, "; give reduction='mean', 'sum' or 'none', by keyword"
 )
@@ -109,7 +110,7 @@ NAMED = {  # by the name of the argument, which may also be None
     "device": Kind(("a device",), (), take_device, "; 'cpu', 'cuda' or 'cuda:1', say"),
     "dtype": Kind(("a dtype",), (), take_dtype, "; minigrad.float32, say"),
 }
-FLAGS_OF_PYTHON = ("inplace", "hard")  # of functions where PyTorch takes what a module takes
+LOOSE_FLAGS = ("inplace", "hard")  # of functions where PyTorch takes what a module takes
 
 
 class Argument(NamedTuple):
@@ -199,7 +200,7 @@ def arguments_of(function: Callable[..., Any]) -> list[Argument]:
     keys = list(inspect.signature(function).parameters)
     found = []
     for key in keys:
-        is_loose = keys[0] == "self" or key in FLAGS_OF_PYTHON
+        is_loose = keys[0] == "self" or key in LOOSE_FLAGS
         kinds = {**KINDS, "bool": FLAG if is_loose else BOOL}
         words = str(function.__annotations__.get(key, "Any")).split(" | ")
         own = [word for word in words if word != "None"]

@@ -160,6 +160,7 @@ class AvgPool1d(Pooling):
         count_include_pad: bool = True,
     ):
         refuse_pooling("AvgPool1d", ceil_mode=ceil_mode)
+        # PyTorch keeps and prints these as tuples in this class alone.
         kernel = size_per_dim("AvgPool1d", "kernel_size", kernel_size, 1)
         strides = kernel if stride is None else size_per_dim("AvgPool1d", "stride", stride, 1)
         ends = size_per_dim("AvgPool1d", "padding", padding, 1, least=0)

@@ -21,9 +21,9 @@ def gates(
     """The gates of a run of an LSTM (i, f, g, o) or GRU (r, z, n), each (T,B,H), by run.
 
     A run is one layer in one direction. Called as the layer is. The gates depend on x_t and h_{t-1}
-    alone, so they are computed from the finished run, all steps at once. Where `lengths` ends a row
-    its gates are 0. In training mode dropout between layers draws a new mask: call `layer.eval()`
-    first. Raises TypeError for a layer without gates.
+    alone, so they are computed from the finished run, all steps at once. After the end of a row, by
+    `lengths`, its gates are 0. In training mode dropout between layers draws a new mask: call
+    `layer.eval()` first. Raises TypeError for a layer without gates.
 
     >>> from minigrad import ones
     >>> found = gates(LSTM(3, 4, bidirectional=True), ones(7, 5, 3))
@@ -34,8 +34,9 @@ def gates(
         raise TypeError(f"gates: expected an LSTM or a GRU, got {shown(layer)}")
     runs = layer.run_layers(input, hx, lengths)
     T, B = runs[0].hs.shape[:2]
-    checked = as_lengths("gates", lengths, T, B)
-    ends = np.full(B, T) if checked is None else checked  # (B,)
+    ends = as_lengths("gates", lengths, T, B)  # (B,)
+    if ends is None:
+        ends = np.full(B, T)
     steps_left = ends[:, None] - np.arange(T)[:, None, None]  # (T,B,1)
     active = input.beside(steps_left > 0)
     is_last = input.beside(steps_left == 1)

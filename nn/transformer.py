@@ -72,6 +72,27 @@ class TransformerLayer(Module):
         """W₂ f(W₁ x + b₁) + b₂."""
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
 
+    def attend(
+        self,
+        attention: MultiheadAttention,
+        x: Tensor,
+        memory: Tensor,
+        mask: Tensor | None,
+        padding: Tensor | None,
+        is_causal: bool,
+    ) -> Tensor:
+        """What an attention from x to memory gives, without its weights."""
+        y, _ = attention(
+            x,
+            memory,
+            memory,
+            key_padding_mask=padding,
+            need_weights=False,
+            attn_mask=mask,
+            is_causal=is_causal,
+        )
+        return y
+
     def added(
         self, x: Tensor, norm: Module, dropout: Module, part: Callable[[Tensor], Tensor]
     ) -> Tensor:
@@ -133,12 +154,10 @@ class TransformerEncoderLayer(TransformerLayer):
         masks_given = {"src_mask": src_mask, "src_key_padding_mask": src_key_padding_mask}
         self.check_masks(src, src, **masks_given)
 
-        def attend(x: Tensor) -> Tensor:
-            masks = (src_key_padding_mask, False, src_mask)
-            y, _ = self.self_attn(x, x, x, *masks, is_causal=is_causal)
-            return y
+        def attend_to_itself(x: Tensor) -> Tensor:
+            return self.attend(self.self_attn, x, x, src_mask, src_key_padding_mask, is_causal)
 
-        x = self.added(src, self.norm1, self.dropout1, attend)
+        x = self.added(src, self.norm1, self.dropout1, attend_to_itself)
         return self.added(x, self.norm2, self.dropout2, self.network)
 
 
@@ -199,17 +218,14 @@ class TransformerDecoderLayer(TransformerLayer):
         self.check_masks(tgt, tgt, **own)
         self.check_masks(tgt, memory, **others)
 
-        def attend(x: Tensor) -> Tensor:
-            masks = (tgt_key_padding_mask, False, tgt_mask)
-            y, _ = self.self_attn(x, x, x, *masks, is_causal=tgt_is_causal)
-            return y
+        def attend_to_itself(x: Tensor) -> Tensor:
+            return self.attend(self.self_attn, x, x, tgt_mask, tgt_key_padding_mask, tgt_is_causal)
 
         def attend_to_memory(x: Tensor) -> Tensor:
-            masks = (memory_key_padding_mask, False, memory_mask)
-            y, _ = self.multihead_attn(x, memory, memory, *masks, is_causal=memory_is_causal)
-            return y
+            masks = (memory_mask, memory_key_padding_mask)
+            return self.attend(self.multihead_attn, x, memory, *masks, memory_is_causal)
 
-        x = self.added(tgt, self.norm1, self.dropout1, attend)
+        x = self.added(tgt, self.norm1, self.dropout1, attend_to_itself)
         x = self.added(x, self.norm2, self.dropout2, attend_to_memory)
         return self.added(x, self.norm3, self.dropout3, self.network)
 

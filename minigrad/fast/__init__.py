@@ -1,5 +1,5 @@
-"""What is there for speed alone. Each version must equal what it replaces: without this folder all
-still works.
+"""What is there for speed alone. Each version must equal what it replaces: without this folder
+everything still works.
 
 rnn, gru, lstm    the recurrent layers in chunks of steps, registered against minigrad.byhand
 sequence          their layout in memory
@@ -7,7 +7,7 @@ workspace         their work arrays
 halves            a large batch on two cores
 one_step          a layer over a single step
 rows              the gradient of an embedding
-words             NumPy's functions that are late to start
+words             NumPy's functions that take longer to call than a small array to compute
 optimizers        steps in place, registered against nn.optim
 gpu               CUDA: kernels, the time loop of a layer, graphs
 """

@@ -116,7 +116,7 @@ def cumsum(x: Array, axis: Any = None) -> Array:
 
 
 def matmul(a: Array, b: Array, out: Any = None) -> Array:
-    """Of two matrices `dot`, the same product; np.matmul is slow for one row, and late to start."""
+    """Of two matrices `dot`, the same product; np.matmul is slow for one row, and slow to call."""
     are_matrices = type(a) is np.ndarray and type(b) is np.ndarray and a.ndim == 2 and b.ndim == 2
     return a.dot(b) if are_matrices and out is None else np.matmul(a, b, out)
 

@@ -206,7 +206,7 @@ def hold(name: str, law: Law, op: Op, samples: Any, kinks: Any, report: Report) 
             failure.law = name
             raise
         except Exception as error:
-            raise raised(name, op, sample, error) from error
+            raise as_broken(name, op, sample, error) from error
 
     sources = [kinks] if name == "kink" else [samples]
     if name in AT_KINKS and name != "kink":
@@ -221,7 +221,7 @@ def hold(name: str, law: Law, op: Op, samples: Any, kinks: Any, report: Report) 
         report.skipped[name] = reasons[0] if reasons else "there are no samples"
 
 
-def raised(name: str, op: Op, sample: Sample, error: Exception) -> LawBroken:
+def as_broken(name: str, op: Op, sample: Sample, error: Exception) -> LawBroken:
     """An exception where a law expected a result."""
     text = str(error).strip().splitlines()
     said = f"{type(error).__name__}: {text[0] if text else ''}"

@@ -52,16 +52,19 @@ def lay_out(draw: Draw, x: Array, repeat: bool = True) -> Array:
 
     Transposed, reversed, with gaps, or (its first row) repeated with stride 0.
     """
-    layout = draw(
-        st.sampled_from(["C", "F", "reversed", "gaps"] + ["repeated"] * (repeat and x.size > 0))
-    )
+    layouts = ["C", "F", "reversed", "gaps"]
+    if repeat and x.size > 0:
+        layouts.append("repeated")
+    layout = draw(st.sampled_from(layouts))
     if x.ndim == 0 or layout == "C":
         return x
     if layout == "reversed":
         return np.flip(np.flip(x).copy())
     if layout == "gaps":
         return np.repeat(x, 2, axis=-1)[..., ::2]
-    return np.asfortranarray(x) if layout == "F" else np.broadcast_to(x[:1], x.shape)
+    if layout == "F":
+        return np.asfortranarray(x)
+    return np.broadcast_to(x[:1], x.shape)
 
 
 def array(draw: Draw, shape: tuple[int, ...], kind: str = "any") -> Array:
@@ -116,20 +119,14 @@ def indices(draw: Draw, shape: tuple[int, ...]) -> Any:
     if shape:
         lead = draw(st.integers(1, len(shape)))
         kinds.append(hnp.arrays(bool, shape[:lead]))
-        if n := shape[lead - 1]:
-            places = hnp.arrays(
-                int, draw(shapes(max_dims=2, sides=FULL)), elements=st.integers(-n, n - 1)
-            )
-            kinds.append(
-                places.map(lambda i: i if lead == 1 else (slice(None),) * (lead - 1) + (i,))
-            )
-            kinds.append(
-                places.map(
-                    lambda i: (
-                        (..., i) if lead == len(shape) else (None, *[slice(None)] * (lead - 1), i)
-                    )
-                )
-            )
+        n = shape[lead - 1]
+        if n > 0:
+            of_integers = draw(shapes(max_dims=2, sides=FULL))
+            places = hnp.arrays(int, of_integers, elements=st.integers(-n, n - 1))
+            whole = (slice(None),) * (lead - 1)
+            is_last = lead == len(shape)
+            kinds.append(places.map(lambda i: (*whole, i) if whole else i))
+            kinds.append(places.map(lambda i: (..., i) if is_last else (None, *whole, i)))
         if 0 not in shape:
             kinds.append(
                 hnp.integer_array_indices(

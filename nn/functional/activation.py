@@ -85,8 +85,9 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 @checked
 def logsigmoid(input: Tensor) -> Tensor:
-    """y = log σ(x) = -log(1 + e⁻ˣ), exact in relative terms; x itself where e⁻ˣ > e⁴⁰, beside which
-    1 is nothing in float64.
+    """y = log σ(x) = -log(1 + e⁻ˣ), with a small relative error everywhere.
+
+    It is x itself where e⁻ˣ > e⁴⁰: 1 is lost next to that in float64.
     """
     smooth = -mg.log1p(mg.exp(-input.clamp(min=-40.0)))
     return mg.where(input < -40.0, input, smooth).contiguous()

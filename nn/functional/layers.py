@@ -126,7 +126,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         count = int(input.max()) + 1
     else:
         count = 0
-    as_sizes("one_hot", (max(input.numel(), 1), count))
+    as_sizes("one_hot", (max(input.numel(), 1), count))  # raises where they fit no memory
     check_classes("one_hot", input, count)
     classes = mg.arange(count, device=input.device)  # (C,)
     return (input.unsqueeze(-1) == classes).long()  # (...,C)
@@ -214,15 +214,15 @@ def check_batch_norm(
         raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")
     if eps < 0 or (training and eps == 0):
         raise ValueError(f"{name}: expected eps above 0, got {eps}")
-    held = {
+    vectors = {
         "running_mean": running_mean,
         "running_var": running_var,
         "weight": weight,
         "bias": bias,
     }
-    check_one_dtype(name, input=input, **held)
+    check_one_dtype(name, input=input, **vectors)
     C = input.shape[1]
-    for key, tensor in held.items():
+    for key, tensor in vectors.items():
         if tensor is not None and tensor.array.shape != (C,):
             raise ValueError(
                 f"{name}: expected {key} ({C},), one number for each channel, "

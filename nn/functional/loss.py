@@ -203,11 +203,11 @@ def log_loss(x: Tensor, y: Tensor) -> Tensor:
 
 
 def log_loss_at_the_edge(x: Tensor, y: Tensor) -> Tensor:
-    """The same next to 0 and 1, with a gradient that does not grow any more."""
-    held = x.detach()
-    losses = -(y * bounded_log(held) + (1 - y) * bounded_log(1 - held))
-    slope = (held - y.detach()) / SMALLEST_VARIANCE
-    return losses + slope * (x - held)
+    """`log_loss` next to 0 and 1, where its gradient no longer grows."""
+    constant = x.detach()
+    losses = -(y * bounded_log(constant) + (1 - y) * bounded_log(1 - constant))
+    slope = (constant - y.detach()) / SMALLEST_VARIANCE
+    return losses + slope * (x - constant)
 
 
 def bounded_log(x: Tensor) -> Tensor:

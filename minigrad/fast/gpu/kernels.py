@@ -61,6 +61,12 @@ class Kernels:
             blocks = -(-n // THREADS)
             run((blocks,), (THREADS,), as_numbers(dtype, n, *args))
 
+    def contiguous(self, a: Array, dtype: Any) -> Array:
+        """`a` in one piece and in this dtype, as a kernel takes it; `a` itself if it is."""
+        if a.dtype == dtype and a.flags.c_contiguous:
+            return a
+        return self.cupy.ascontiguousarray(a, dtype)
+
     def launch_sum(self, kernel: Kernel, dtype: Any, blocks: int, n: int, *args: Any) -> None:
         """The same for a kernel that sums over each of so many blocks (block.cuh), also n = 0."""
         run = self.prepared(kernel, dtype)

@@ -138,10 +138,8 @@ class OneLaunch:
     # Memory. `rows` is T · B: a matrix (rows,·) has a row for each time of each sequence.
 
     def contiguous(self, a: Array) -> Array:
-        """`a` in one piece and in the layer's dtype, as a kernel takes it; `a` itself if it is."""
-        if a.dtype == self.dtype and a.flags.c_contiguous:
-            return a
-        return self.kernels.cupy.ascontiguousarray(a, self.dtype)
+        """`a` as a kernel takes it, in the layer's dtype."""
+        return self.kernels.contiguous(a, self.dtype)
 
     def read(self, a: Array, width: int) -> Array:
         """a (T,B,width) as a matrix (rows,width), in the order of memory of this run."""

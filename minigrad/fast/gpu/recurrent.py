@@ -94,10 +94,8 @@ class GpuScan:
             path[0] = self.order.read_state(initial_state)
 
     def contiguous(self, a: Array) -> Array:
-        """`a` in one piece and in the layer's dtype, as a kernel takes it; `a` itself if it is."""
-        if a.dtype == self.dtype and a.flags.c_contiguous:
-            return a
-        return self.kernels.cupy.ascontiguousarray(a, self.dtype)
+        """`a` as a kernel takes it, in the layer's dtype."""
+        return self.kernels.contiguous(a, self.dtype)
 
     def step_arrays(self, t: int) -> tuple[Array, list[Array]]:
         """u of step t, and the states before and after it."""
