@@ -9,11 +9,10 @@ from functools import cache
 
 from minigrad import errors
 
-SIZE, PLACE = (
-    32,
-    28,
-)  # bytes of C's fenv_t on Linux on x86-64, and where the register MXCSR is in it
-TO_ZERO = 1 << 15 | 1 << 6  # of MXCSR: results that small are 0, and so are arguments
+# On Linux on x86-64 the register MXCSR is at the end of C's fenv_t.
+SIZE = 32  # bytes of fenv_t
+PLACE = 28  # of the register's first byte
+TO_ZERO = 1 << 15 | 1 << 6  # results that small are 0, and so are arguments
 
 
 def set_flush_denormal(mode: bool) -> bool:
