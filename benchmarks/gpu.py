@@ -191,7 +191,7 @@ def driver_version() -> str:
         return ""
     query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     return (
-        subprocess.run(query, capture_output=True, text=True).stdout.split("\n")[0] + " "
+        subprocess.run(query, capture_output=True, encoding="utf-8").stdout.split("\n")[0] + " "
     ).lstrip()
 
 

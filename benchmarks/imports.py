@@ -41,6 +41,6 @@ def seconds(modules: str) -> float:
         key: text for key, text in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"
     }  # an installation has it
     done = subprocess.run(
-        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True, env=env
+        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, encoding="utf-8", env=env
     )
     return float(done.stdout)

@@ -37,7 +37,9 @@ def peak(size: tuple[int, ...]) -> Contest:
 
     def megabytes(name: str) -> float:
         command = [sys.executable, "-m", "benchmarks.memory", name, *map(str, size)]
-        return float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+        return float(
+            subprocess.run(command, check=True, stdout=subprocess.PIPE, encoding="utf-8").stdout
+        )
 
     T, B, I, H = size
     moved = (
@@ -56,7 +58,7 @@ def by_name() -> dict[str, Library]:
 
 
 def kilobytes(key: str) -> int:
-    return int(STATUS.read_text().split(f"{key}:")[1].split()[0])
+    return int(STATUS.read_text(encoding="utf-8").split(f"{key}:")[1].split()[0])
 
 
 def steps(library: Library, size: tuple[int, ...], count: int) -> int:
@@ -78,7 +80,7 @@ def steps(library: Library, size: tuple[int, ...], count: int) -> int:
 
 def start() -> int:
     """kB resident now; from here on the high-water mark counts."""
-    RESET.write_text("5")
+    RESET.write_text("5", encoding="utf-8")
     return kilobytes("VmRSS")
 
 

@@ -51,7 +51,7 @@ def ask(name: str, program: Path) -> float:
             [sys.executable, *COMMANDS[name]],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env={**os.environ, **ONE_THREAD, "PYTHONPATH": str(HERE.parent.parent)},
         )
     process = players[name]

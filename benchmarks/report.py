@@ -114,7 +114,7 @@ def processor() -> str:
     info = Path("/proc/cpuinfo")
     names = [
         line.partition(":")[2].strip()
-        for line in info.read_text().splitlines()
+        for line in info.read_text(encoding="utf-8").splitlines()
         if line.startswith("model name")
     ]
     return names[0] if names else platform.processor() or platform.machine()

@@ -34,7 +34,7 @@ class Checkout:
             [sys.executable, str(HERE), "--serve", str(root)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env={**os.environ, "PYTHONPATH": str(root)},
             cwd=root,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import re
 import sys
@@ -141,6 +142,9 @@ def folder(text: str) -> Path:
 def parse(arguments: Sequence[str], prog: str, with_names: bool = False) -> Options:
     """Options from the words of a command line; ends the program with one sentence where a word is
     wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a file on Windows that has no σ gets a "?"
     parser = parser_of(prog, with_names)
     given = {
         name: value

@@ -87,7 +87,9 @@ def compiled(source: str) -> ctypes.CDLL:
     if has_barriers(source):
         runs = [RUN.format(name=name) for name in KERNEL.findall(source)]
         text = "".join([BLOCKS, source, *runs])
-    done = subprocess.run([*command, "-o", target, "-"], input=text, text=True, capture_output=True)
+    done = subprocess.run(
+        [*command, "-o", target, "-"], input=text, encoding="utf-8", capture_output=True
+    )
     assert done.returncode == 0, done.stderr
     return ctypes.CDLL(str(target))
 

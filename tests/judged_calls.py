@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
 @contextmanager
 def limits() -> Iterator[None]:
     """A wrong call neither fills the memory nor runs on and on."""
-    with open("/proc/self/statm") as f:
+    with open("/proc/self/statm", encoding="utf-8") as f:
         present = int(f.read().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (present + BYTES, before[1]))

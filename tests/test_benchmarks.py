@@ -25,7 +25,7 @@ ONE_THREAD = {
 def benchmarks(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", *arguments]
     return subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **ONE_THREAD}, capture_output=True, text=True
+        command, cwd=ROOT, env={**os.environ, **ONE_THREAD}, capture_output=True, encoding="utf-8"
     )
 
 

@@ -362,7 +362,7 @@ def test_a_device_that_takes_no_more_work_is_found() -> None:
 @pytest.mark.skipif(mg.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_what_it_needs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert (
         done.returncode == 1
         and "no GPU is usable here; it needs an NVIDIA driver and CuPy" in done.stderr
@@ -373,7 +373,7 @@ def test_without_a_gpu_it_says_what_it_needs(tmp_path: Path) -> None:
 @pytest.mark.gpu
 def test_it_runs_on_a_gpu(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--quick", "--out", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "| LSTM 9,8,16,32 " in (tmp_path / "RESULTS_GPU.md").read_text("utf-8")
     assert json.loads((tmp_path / "results_gpu.json").read_text("utf-8"))["rows"]

@@ -468,7 +468,7 @@ print(strict_device.RawKernel.launches)
 def test_kernels_run_without_docstrings() -> None:
     command = [sys.executable, "-OO", "-c", WITHOUT_DOCSTRINGS]
     root = Path(__file__).parent.parent
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=root, capture_output=True, encoding="utf-8")
     assert done.returncode == 0 and int(done.stdout) == 1 + 1 + 2, done.stderr
 
 

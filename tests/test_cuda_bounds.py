@@ -33,7 +33,7 @@ def runtime(name: str) -> str:
     """Where g++ has a runtime of its sanitizers; its bare name where it has none."""
     command = ["g++", f"-print-file-name={name}"]
     return (
-        subprocess.run(command, capture_output=True, text=True).stdout.strip()
+        subprocess.run(command, capture_output=True, encoding="utf-8").stdout.strip()
         if shutil.which("g++")
         else name
     )
@@ -54,7 +54,7 @@ def sanitized(*arguments: str) -> subprocess.CompletedProcess[str]:
     }
     env["KERNEL_CHECKS"] = "-fsanitize=address,undefined -fno-sanitize-recover=all -O0"
     return subprocess.run(
-        [sys.executable, *arguments], cwd=HERE, env=env, capture_output=True, text=True
+        [sys.executable, *arguments], cwd=HERE, env=env, capture_output=True, encoding="utf-8"
     )
 
 

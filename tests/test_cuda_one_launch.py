@@ -458,7 +458,7 @@ def test_nvcc_keeps_the_weights_in_registers(name: str, dtype: str, H: int) -> N
         assert how is not None
         source = kind.scan.source(np.dtype(dtype), **how.constants())
         command = "nvcc -arch=sm_90 -cubin -Xptxas -v -x cu - -o /dev/null".split()
-        done = subprocess.run(command, input=source, text=True, capture_output=True)
+        done = subprocess.run(command, input=source, encoding="utf-8", capture_output=True)
         assert done.returncode == 0, done.stderr
         spilled = [
             int(line.split("bytes spill stores")[0].split(",")[-1])

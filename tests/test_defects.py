@@ -389,7 +389,7 @@ def test_a_test_that_leaves_global_state_changed_fails(tmp_path: Path) -> None:
     ]
     path = f"{TESTS.parent}:{TESTS}"
     done = subprocess.run(
-        run, cwd=tmp_path, env={"PYTHONPATH": path}, capture_output=True, text=True
+        run, cwd=tmp_path, env={"PYTHONPATH": path}, capture_output=True, encoding="utf-8"
     )
     for i, what in enumerate(LEAVES):
         assert f"ERROR test_leaves.py::test_{2 * i} " in done.stdout, f"{what}: {done.stdout}"

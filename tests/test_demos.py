@@ -28,10 +28,12 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
 Section = dict[str, Any]
 
 
-def python(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def python(
+    *words: str | Path, cwd: Path = ROOT, environment: dict[str, str] = ENVIRONMENT
+) -> subprocess.CompletedProcess[str]:
     run = [sys.executable, *map(str, words)]
     return subprocess.run(
-        run, cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+        run, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=300
     )
 
 
@@ -42,7 +44,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     folder, printed = base / "demos", base / "demos.txt"
-    with open(base / "demos.lock", "w") as lock:
+    with open(base / "demos.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not printed.exists():
             done = python("-m", "demos", "--quick", "--out", folder)
@@ -276,21 +278,24 @@ lab.done()
 
 def test_a_killed_run_goes_on_where_it_was_and_repeats_nothing(tmp_path: Path) -> None:
     script, log = tmp_path / "x0_own.py", tmp_path / "log.txt"
-    script.write_text(SCRIPT)
+    script.write_text(SCRIPT, encoding="utf-8")
     command = [script, "--jobs", "1", "--out", tmp_path / "out"]
     assert python(*command).returncode == -9
-    assert log.read_text().split() == ["3", "2"]  # the dearest, which comes last, begins
+    assert log.read_text(encoding="utf-8").split() == [
+        "3",
+        "2",
+    ]  # the dearest, which comes last, begins
     done = python(*command)
     assert done.returncode == 0, done.stderr
-    assert log.read_text().split() == ["3", "2", "1", "0"]
-    first = (tmp_path / "out" / "results.json").read_text()
+    assert log.read_text(encoding="utf-8").split() == ["3", "2", "1", "0"]
+    first = (tmp_path / "out" / "results.json").read_text(encoding="utf-8")
     measured = json.loads(first)["claims"][0]["sides"][0]
     assert measured["text"] == "3.00 (0.00 to 6.00, 4 runs)"
     script.write_text(
-        SCRIPT.replace("FACTOR = 2", "FACTOR = 3")
+        SCRIPT.replace("FACTOR = 2", "FACTOR = 3"), encoding="utf-8"
     )  # other code: nothing that is kept may be used
     assert python(*command).returncode == 0
-    assert log.read_text().split() == ["3", "2", "1", "0"] * 2
+    assert log.read_text(encoding="utf-8").split() == ["3", "2", "1", "0"] * 2
 
 
 def test_a_script_runs_by_itself(tmp_path: Path) -> None:
@@ -349,14 +354,14 @@ def test_a_script_alone_names_the_command_that_has_its_option(
 def test_a_reader_who_closes_the_pipe_ends_it_in_silence(words: str, tmp_path: Path) -> None:
     command = f"{sys.executable} -u -m demos {words.format(out=tmp_path)} | head -n 1"
     done = subprocess.run(
-        command, shell=True, capture_output=True, text=True, cwd=ROOT, env=ENVIRONMENT
+        command, shell=True, capture_output=True, encoding="utf-8", cwd=ROOT, env=ENVIRONMENT
     )
     assert done.stdout.count("\n") == 1 and done.stderr == ""
 
 
 def test_a_folder_that_cannot_be_written_to_stops_before_the_first_demo(tmp_path: Path) -> None:
     file = tmp_path / "file"
-    file.write_text("")
+    file.write_text("", encoding="utf-8")
     done = python("-m", "demos", "s5", "--out", file / "deeper")
     assert done.returncode == 1 and done.stdout == ""
     assert "expected a folder that can be written to" in done.stderr
@@ -411,7 +416,8 @@ def test_a_run_has_the_same_key_in_every_process(tmp_path: Path) -> None:
     """Also where an experiment names functions in a container, whose repr has their addresses."""
     (tmp_path / "script.py").write_text(
         "def sine(x):\n    return x\n\n\nWAVES = {'sine': sine}\n\n\n"
-        "def experiment():\n    return {'y': WAVES['sine'](1)}\n"
+        "def experiment():\n    return {'y': WAVES['sine'](1)}\n",
+        encoding="utf-8",
     )
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
@@ -420,3 +426,13 @@ def test_a_run_has_the_same_key_in_every_process(tmp_path: Path) -> None:
     )
     printed = {python("-c", program, tmp_path).stdout for _ in range(3)}
     assert len(printed) == 1 and printed.pop().endswith("False\n")
+
+
+def test_a_letter_that_the_screen_lacks_ends_nothing(tmp_path: Path) -> None:
+    """As on Windows, where a file that takes the output is in cp1252."""
+    script = tmp_path / "s_letters.py"
+    script.write_text(
+        '"""σ of a gate."""\nfrom demos.lab import Lab\nlab = Lab(__file__)\n', encoding="utf-8"
+    )
+    done = python(script, environment={**ENVIRONMENT, "PYTHONIOENCODING": "cp1252"})
+    assert "\n? of a gate.\n====" in done.stdout, done.stderr

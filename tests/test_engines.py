@@ -29,7 +29,7 @@ def run(engine: str, *command: str) -> str:
         cwd=ROOT,
         env=environment,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
@@ -72,7 +72,7 @@ def test_a_family_is_run_by_pytorch_alone() -> None:
         "print(len(backwards))\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
     )
     assert done.stdout.split() == ["50"]
 
@@ -106,7 +106,7 @@ def test_the_second_engine_runs_on_this_cpu(extra: list[str], tmp_path: Path) ->
         [sys.executable, "-m", "demos", "s1", "--engine", "torch", *extra],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

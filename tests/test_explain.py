@@ -322,7 +322,11 @@ def test_graphviz_reads_it() -> None:
     with mg.explain.trace():
         loss = classified()
     done = subprocess.run(
-        [dot, "-Tplain"], input=mg.explain(loss).dot(), capture_output=True, text=True, check=True
+        [dot, "-Tplain"],
+        input=mg.explain(loss).dot(),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert done.stdout.count("\nnode ") > 10 and done.stderr == ""
 

@@ -50,11 +50,11 @@ class Browser:
             stderr=subprocess.DEVNULL,
         )
         port, end = folder / "DevToolsActivePort", time.monotonic() + 60
-        while not (port.exists() and port.read_text().count("\n")):
+        while not (port.exists() and port.read_text(encoding="utf-8").count("\n")):
             assert time.monotonic() < end, "Chromium did not start"
             time.sleep(0.05)
         with urllib.request.urlopen(
-            f"http://localhost:{port.read_text().split()[0]}/json"
+            f"http://localhost:{port.read_text(encoding='utf-8').split()[0]}/json"
         ) as answer:
             page = next(target for target in json.load(answer) if target["type"] == "page")
         self.socket = websocket.create_connection(

@@ -40,7 +40,7 @@ def test_a_link_goes_on_leading_to_the_file_that_is_replaced(tmp_path: Path) -> 
 
 def test_keep_removes_only_checkpoints(tmp_path: Path) -> None:
     note = tmp_path / "m-000000001.safetensors"
-    note.write_text("my notes")
+    note.write_text("my notes", encoding="utf-8")
     (tmp_path / "m-000000002.safetensors").mkdir()
     foreign = tmp_path / "m-000000003.safetensors"
     from safetensors.numpy import save_file

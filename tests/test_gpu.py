@@ -384,7 +384,11 @@ def test_a_demo_runs_there(demo: str, tmp_path: Path) -> None:
         str(tmp_path),
     ]
     done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, "MPLBACKEND": "Agg"}, capture_output=True, text=True
+        command,
+        cwd=ROOT,
+        env={**os.environ, "MPLBACKEND": "Agg"},
+        capture_output=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -88,7 +88,7 @@ def test_no_name_becomes_an_attribute_in_graphviz(name: str, tmp_path: Path) -> 
         pytest.skip("no Graphviz is installed")
     file = tmp_path / "graph.dot"
     file.write_text(graph(name).dot(), encoding="utf-8")
-    drawn = subprocess.run(["dot", "-Tsvg", file], capture_output=True, text=True, encoding="utf-8")
+    drawn = subprocess.run(["dot", "-Tsvg", file], capture_output=True, encoding="utf-8")
     assert drawn.returncode == 0 and not drawn.stderr, drawn.stderr
     assert not re.search(r"<[^>]*\bhref=", drawn.stdout)
     assert "evil" not in re.findall("<title>(.*?)<", drawn.stdout)
@@ -137,7 +137,7 @@ def test_a_page_that_cannot_be_written_leaves_the_old_one(
 @pytest.mark.skipif(os.name != "posix", reason="permissions are those of POSIX")
 def test_a_page_has_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     other = tmp_path / "other"
-    other.write_text("")
+    other.write_text("", encoding="utf-8")
     page = graph("x").save(tmp_path / "page.html")
     assert page.stat().st_mode == other.stat().st_mode
 

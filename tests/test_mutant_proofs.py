@@ -89,7 +89,7 @@ sys.exit(pytest.main([*quiet, test]))
 @pytest.mark.parametrize("line", [line for line in LINES if line["test"]][::25])
 def test_a_test_that_the_page_names_fails_on_the_mutant(line: dict[str, str]) -> None:
     run = [sys.executable, "-c", RUN, line["name"], line["test"]]
-    done = subprocess.run(run, cwd=HERE.parent, capture_output=True, text=True)
+    done = subprocess.run(run, cwd=HERE.parent, capture_output=True, encoding="utf-8")
     assert done.returncode == 1 and "\nFAILED " in done.stdout, done.stdout[-2000:] + done.stderr
 
 

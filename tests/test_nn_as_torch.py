@@ -20,7 +20,9 @@ def python(*arguments: str, folder: Path = ROOT, code: int = 0) -> str:
     """What Python prints, errors included; it must end with this exit code."""
     command = [sys.executable, *arguments]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONWARNINGS": "error"}
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
 

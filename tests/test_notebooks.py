@@ -26,7 +26,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 def command(*words: str) -> subprocess.CompletedProcess[str]:
     run = [sys.executable, "-m", "demos.notebooks", *words]
     return subprocess.run(
-        run, cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=300
+        run, cwd=ROOT, env=ENVIRONMENT, capture_output=True, encoding="utf-8", timeout=300
     )
 
 
@@ -61,7 +61,7 @@ HOSTILE = "o'brien \"quoted\" \\ '+str(10**9)+' {x} %s.csv"
 def every_option(folder: Path) -> "options.Options":
     """A value that is not the default for each option."""
     for name in ("text", "train", "test", "pairs", HOSTILE):
-        (folder / name).write_text("")
+        (folder / name).write_text("", encoding="utf-8")
     return options.Options(
         quick=True,
         seeds=3,
@@ -76,6 +76,7 @@ def every_option(folder: Path) -> "options.Options":
         train=Path("train"),
         test=Path("test"),
         pairs=Path("pairs"),
+        encoding="utf-8",
     )
 
 

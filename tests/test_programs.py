@@ -38,7 +38,6 @@ def under_pytorch() -> Iterator[Callable[[Path], str]]:
         env=ENVIRONMENT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
         encoding="utf-8",
     )
     with server:
@@ -61,7 +60,7 @@ def run(*command: str) -> str:
         cwd=ROOT,
         env=ENVIRONMENT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

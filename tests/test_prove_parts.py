@@ -218,6 +218,11 @@ def run(monkeypatch: pytest.MonkeyPatch, target: Path) -> None:
     runpy.run_module("minigrad.prove", run_name="__main__")
 
 
+def test_an_option_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SystemExit, match=r"python -m minigrad\.prove \[FILE\]: prove every op"):
+        run(monkeypatch, Path("--help"))
+
+
 def test_a_report_has_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "CASES", {"exp": CASES["exp"]})
     monkeypatch.setattr(

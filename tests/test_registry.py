@@ -91,9 +91,9 @@ def test_a_module_is_imported_again(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     file = tmp_path / "my_ops_of_a_test.py"
     header = "import minigrad as mg\n"
-    file.write_text(header + TWICE.format(factor=2))
+    file.write_text(header + TWICE.format(factor=2), encoding="utf-8")
     module = importlib.import_module("my_ops_of_a_test")
-    file.write_text(header + TWICE.format(factor=30))
+    file.write_text(header + TWICE.format(factor=30), encoding="utf-8")
     importlib.reload(module)
     assert autograd.OPS["twice"](mg.tensor(1.0)).item() == 30
     del sys.modules["my_ops_of_a_test"]

@@ -84,8 +84,8 @@ def test_a_section_of_another_shape_is_named_in_one_sentence(
 
 
 def test_a_foreign_file_among_the_sections_is_left_alone(folder: Path) -> None:
-    (folder / "sections" / "notes.json").write_text("my notes")
-    (folder / "sections" / "README").write_text("read me")
+    (folder / "sections" / "notes.json").write_text("my notes", encoding="utf-8")
+    (folder / "sections" / "README").write_text("read me", encoding="utf-8")
     done = python("-m", "demos", "s5", "--quick", "--out", folder)
     assert done.returncode == 0 and (folder / "sections" / "notes.json").exists()
 
@@ -136,7 +136,7 @@ def test_a_ctrl_c_ends_with_a_sentence(words: list[str], tmp_path: Path) -> None
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as at a terminal
     ) as demo:

@@ -169,6 +169,29 @@ def test_nothing_overrules_the_formatter(name: str) -> None:
     assert not overruled, "ruff format decides the layout"
 
 
+def names_no_encoding(call: ast.Call) -> bool:
+    """Whether this call opens a text in the encoding of the machine, on Windows often not UTF-8."""
+    words = {keyword.arg: keyword.value for keyword in call.keywords}
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else ast.unparse(call.func)
+    if "encoding" in words:
+        return False
+    if called == "read_text":
+        return not call.args
+    if called == "write_text":
+        return len(call.args) < 2
+    if called == "open" and isinstance(call.func, ast.Name):
+        mode = words.get("mode", call.args[1] if len(call.args) > 1 else ast.Constant("r"))
+        return isinstance(mode, ast.Constant) and "b" not in mode.value
+    return "text" in words or "universal_newlines" in words
+
+
+@pytest.mark.parametrize("name", [name for name in SOURCE if "/programs/" not in name])
+def test_a_text_names_its_encoding(name: str) -> None:
+    calls = [node for node in ast.walk(ast.parse(SOURCE[name])) if isinstance(node, ast.Call)]
+    lines = [call.lineno for call in calls if names_no_encoding(call)]
+    assert not lines, f'{name}, lines {lines}: no encoding="utf-8"'
+
+
 @pytest.mark.parametrize("name", ENGINE_AND_LAYERS)
 def test_an_assignment_is_a_statement_of_its_own(name: str) -> None:
     lines = [
@@ -329,7 +352,7 @@ def test_the_frozen_names_are_cupys() -> None:
 )
 def test_no_file_names_a_machine() -> None:
     git = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
     )
     place = re.compile(
         rb"(?<![\w.])/(?:home|root|Users|work|farm|tmp|mnt|opt)/|\b(?!127\.)(?:\d{1,3}\.){3}\d{1,3}\b"
@@ -373,7 +396,11 @@ def python(*arguments: str, cwd: Path = ROOT) -> str:
     """What a new Python, where a warning is an error, prints."""
     run = [sys.executable, "-W", "error", *arguments]
     done = subprocess.run(
-        run, cwd=cwd, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        run,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        encoding="utf-8",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -101,7 +101,9 @@ def test_records_add_up_and_a_line_that_is_cut_off_is_left_out(tmp_path: Path) -
     lines = records.lines_of(measured, none, "minigrad", "code")
     records.add(tmp_path, "x5", lines)
     path = tmp_path / "x5.jsonl"
-    path.write_text(path.read_text()[:-20])  # killed while it wrote
+    path.write_text(
+        path.read_text(encoding="utf-8")[:-20], encoding="utf-8"
+    )  # killed while it wrote
     assert Records.load(tmp_path).sides("locked") == ([2.80], [2.82])
     again = records.lines_of(measured, Records.load(tmp_path), "minigrad", "code")
     assert [line["seed"] for line in again] == [1]
@@ -260,7 +262,7 @@ def test_no_smallest_effect_has_been_changed_since_the_table_was_first_committed
         ["git", "log", "--reverse", "--format=%H", "--", "demos/claims.toml"],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
     ).stdout.split()
     if len(made) < 7:
         pytest.skip("the history of demos/claims.toml is not here")
@@ -269,7 +271,7 @@ def test_no_smallest_effect_has_been_changed_since_the_table_was_first_committed
             ["git", "show", f"{commit}:demos/claims.toml"],
             cwd=ROOT,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=True,
         ).stdout
         for name, before in tomllib.loads(text).items():
@@ -364,9 +366,11 @@ def test_the_ledger_runs_what_is_missing_records_it_and_then_has_nothing_to_do(
     kept = Records.load(tmp_path / "records")
     assert len(kept.sides("bias-1-remembers")[0]) == ledger.CHEAP_FROM
     assert kept.sides("layer-quarter") == ([0.25], [0.25])
-    before = [path.read_text() for path in (tmp_path / "records").glob("*.jsonl")]
+    before = [path.read_text(encoding="utf-8") for path in (tmp_path / "records").glob("*.jsonl")]
     assert not ledger.missing_runs(chosen, "s2", (5, ledger.CHEAP_FROM))
-    assert before == [path.read_text() for path in (tmp_path / "records").glob("*.jsonl")]
+    assert before == [
+        path.read_text(encoding="utf-8") for path in (tmp_path / "records").glob("*.jsonl")
+    ]
 
 
 def test_a_stage_that_is_cut_off_leaves_the_seeds_that_are_whole(

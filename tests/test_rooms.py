@@ -75,7 +75,11 @@ def test_minigrad_fast_can_be_left_out() -> None:
     )
     environment = {**os.environ, "MINIGRAD_FAST": "0", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
     )
     assert done.stdout == "[]\n"
 

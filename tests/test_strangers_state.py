@@ -409,7 +409,7 @@ def test_an_out_that_cannot_be_made_is_one_sentence(out: str, tmp_path: Path) ->
 def command(module: str, *words: str) -> subprocess.CompletedProcess[str]:
     pytest.importorskip("matplotlib", reason="the demos need the extra demos")
     run = [sys.executable, "-m", module, *words]
-    return subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    return subprocess.run(run, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120)
 
 
 def test_a_damaged_run_is_not_there(tmp_path: Path) -> None:
@@ -434,7 +434,9 @@ def test_the_words_of_a_notebook_are_no_code_and_reach_its_demo_alone(tmp_path: 
     from demos import notebooks, options
 
     name = "a'+str(__import__('os').system('id'))+'b\".csv"
-    chosen = options.Options(quick=True, csv=Path(name), column="price", text=Path("s1.txt"))
+    chosen = options.Options(
+        quick=True, csv=Path(name), column="price", text=Path("s1.txt"), encoding="utf-8"
+    )
     words = notebooks.words_for("x3", chosen)
     whole_path = str(Path.cwd() / name)
     assert words == ["--quick", f"--csv={whole_path}", "--column=price", "--out", ".."]
@@ -480,7 +482,9 @@ def test_a_series_that_cannot_be_scaled_is_refused(value: Any, tmp_path: Path) -
     pytest.importorskip("matplotlib", reason="the demos need the extra demos")
     from demos import series
 
-    (tmp_path / "t.csv").write_text("price\n" + "".join(f"{value(n)}\n" for n in range(300)))
+    (tmp_path / "t.csv").write_text(
+        "price\n" + "".join(f"{value(n)}\n" for n in range(300)), encoding="utf-8"
+    )
     with pytest.raises(SystemExit, match=r"t\.csv: expected .* of price that vary at the start"):
         series.own(str(tmp_path / "t.csv"), "price")
 
@@ -489,7 +493,7 @@ def test_dollars_and_sentences_without_names_are_drawn(tmp_path: Path) -> None:
     with_names = "Paris B-$^$\nsmiled O\n$^$ O\n\n" * 7
     sentences = (with_names + "Paris O\nsold O\n\n" * 3) * 10
     for name in ("train", "test"):
-        (tmp_path / name).write_text(sentences)
+        (tmp_path / name).write_text(sentences, encoding="utf-8")
     files = ["--train", str(tmp_path / "train"), "--test", str(tmp_path / "test")]
     done = command("demos", "x4", "--quick", "--jobs", "1", "--out", str(tmp_path / "o"), *files)
     assert done.returncode == 0, done.stderr
@@ -497,7 +501,7 @@ def test_dollars_and_sentences_without_names_are_drawn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("option", ["pairs", "csv"])
 def test_a_readers_file_is_read_before_the_work(option: str, tmp_path: Path) -> None:
-    (tmp_path / "bad").write_text("a b\n" * 300)
+    (tmp_path / "bad").write_text("a b\n" * 300, encoding="utf-8")
     words = [f"--{option}", str(tmp_path / "bad"), "--out", str(tmp_path / "o")]
     demo = {"pairs": ["x7"], "csv": ["x3", "--column", "c"]}[option]
     done = command("demos", *demo, *words)
@@ -521,6 +525,6 @@ print(x.long().shape, flush=True)
 np.log(np.zeros(2))
 """
     run = [sys.executable, "-c", program]
-    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, encoding="utf-8", timeout=120)
     assert done.returncode == 0, done.stderr
     assert re.findall(r"(\S+:\d+): RuntimeWarning", done.stderr) == ["<string>:9"]

@@ -139,7 +139,7 @@ def test_a_bad_table_gets_one_sentence(
     tmp_path: Path, content: str, column: str, sentence: str
 ) -> None:
     path = tmp_path / "table.csv"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(SystemExit, match=sentence):
         series.read_column(str(path), column)
 
@@ -227,7 +227,7 @@ def test_a_bad_file_of_sentences_gets_one_sentence(
     tmp_path: Path, content: str, sentence: str
 ) -> None:
     path = tmp_path / "names.conll"
-    path.write_text(content)
+    path.write_text(content, encoding="utf-8")
     with pytest.raises(SystemExit, match=sentence):
         tagging.read_conll(str(path))
 
@@ -236,14 +236,15 @@ def test_files_in_conll_format_are_learned_from(tmp_path: Path) -> None:
     path = tmp_path / "names.conll"
     path.write_text(
         "-DOCSTART- -X- O O\n\nAnna NNP I-NP B-PER\nsmiled VBD I-VP O\n\n\n"
-        + "Oslo NNP B-LOC\n\n" * 39
+        + "Oslo NNP B-LOC\n\n" * 39,
+        encoding="utf-8",
     )
     parts = corpus("your files", 0, 0, str(path), str(path))
     assert [len(part) for part in parts[:3]] == [35, 5, 40] and parts.test[0] == (
         ["Anna", "smiled"],
         ["B-PER", "O"],
     )
-    path.write_text("Anna B-PER\n")
+    path.write_text("Anna B-PER\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="expected 30 or more sentences, got 1"):
         corpus("your files", 0, 0, str(path), str(path))
 

@@ -32,7 +32,7 @@ def losses_of(engine: str) -> Losses:
         [sys.executable, "-m", "demos.engines.families"],
         env={**os.environ, engines.VARIABLE: engine},
         stdout=subprocess.PIPE,  # what goes wrong is seen
-        text=True,
+        encoding="utf-8",
         check=True,
     )
     return dict(json.loads(done.stdout))

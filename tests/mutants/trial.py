@@ -110,7 +110,7 @@ class Results:
 
     def add(self, mutant: Mutant, verdict: str) -> None:
         self.verdicts[self.key(mutant)] = verdict
-        with open(self.path, "a") as file:
+        with open(self.path, "a", encoding="utf-8") as file:
             print(json.dumps([self.key(mutant), verdict]), file=file)
 
 

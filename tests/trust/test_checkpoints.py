@@ -163,7 +163,7 @@ def test_a_kill_while_saving_breaks_nothing(keep: int, tmp_path: Path, many: Any
         with subprocess.Popen(
             [sys.executable, "-c", WRITER, path, str(keep)],
             stdout=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env=environment,
         ) as child:
             assert child.stdout
@@ -197,7 +197,7 @@ def test_the_last_ones_are_kept_and_the_last_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "run" / "model.v1.safetensors"
     path.parent.mkdir()
     stranger = path.with_name("model.v1-best.safetensors")
-    stranger.write_text("not ours")
+    stranger.write_text("not ours", encoding="utf-8")
     for step in (5, 10, 999_999_999, 1_000_000_000):
         file = save_checkpoint(path, step=step, keep=2)
     assert file.name == "model.v1-1000000000.safetensors"

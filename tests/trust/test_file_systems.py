@@ -88,7 +88,7 @@ def test_an_out_that_cannot_be_made_is_one_sentence_before_the_work(
     kind: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "file"
-    file.write_text("mine")
+    file.write_text("mine", encoding="utf-8")
     (tmp_path / "link").symlink_to(tmp_path / "gone" / "x")
     place = {
         "file": file,
@@ -99,7 +99,7 @@ def test_an_out_that_cannot_be_made_is_one_sentence_before_the_work(
     }[kind]
     done = python(*WORDS, "--out", place)
     check_sentence(done)
-    assert "a folder" in done.stderr and file.read_text() == "mine"
+    assert "a folder" in done.stderr and file.read_text(encoding="utf-8") == "mine"
 
 
 def test_a_folder_of_long_names_in_chinese_is_written_to(tmp_path: Path) -> None:

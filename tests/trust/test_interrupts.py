@@ -319,7 +319,7 @@ def checkpoint_after(path: Path, steps: int, wait: float | None) -> str:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         preexec_fn=hear_ctrl_c,
     ) as process:
         assert process.stdout is not None and process.stdout.readline() == "ready\n"

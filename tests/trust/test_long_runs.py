@@ -75,7 +75,10 @@ def resident() -> int:
     """Bytes of memory that this process holds now; where no /proc says so, the most that it has
     held."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+        return (
+            int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1])
+            * resource.getpagesize()
+        )
     except OSError:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
@@ -114,7 +117,7 @@ def check(folder: Path) -> int:
     rest = nn.io.load_checkpoint(
         folder / "model", model=model, optimizer=nn.optim.Adam(model.parameters())
     )
-    results = json.loads((folder / "results.json").read_text())
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
     assert 0 < results["step"] <= rest["step"] and len(results["losses"]) == min(
         results["step"], 50
     )
@@ -132,7 +135,7 @@ def test_ctrl_c_leaves_a_loadable_state_and_whole_results(
             [sys.executable, "-c", TRAINER, tmp_path],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
             env=ENVIRONMENT,
         ) as child:
             assert child.stdout and int(child.stdout.readline()) == step
@@ -189,7 +192,7 @@ for size, name in ((10, "model"), (100, "model")):
 def test_a_write_that_stops_in_the_middle_leaves_what_was_there(tmp_path: Path) -> None:
     """The kernel itself refuses to write more than 20 kB into one file."""
     run = [sys.executable, "-c", FILLER, str(tmp_path)]
-    done = subprocess.run(run, env=ENVIRONMENT, capture_output=True, text=True)
+    done = subprocess.run(run, env=ENVIRONMENT, capture_output=True, encoding="utf-8")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(
         "a file of that name from before is still whole"
@@ -205,7 +208,7 @@ def test_the_demos_say_that_the_disk_is_full(tmp_path: Path) -> None:
         "import demos.__main__ as m; m.main()"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True
+        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, encoding="utf-8"
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     assert (
@@ -240,7 +243,7 @@ def test_two_processes_in_one_folder_leave_whole_files(tmp_path: Path, many: Any
     seen = 0
     while any(child.poll() is None for child in children):
         for path in tmp_path.glob("*.json"):
-            found = json.loads(path.read_text())
+            found = json.loads(path.read_text(encoding="utf-8"))
             assert set(map(len, [found["who"]])) == {1} and len(found["numbers"]) == 2000
             seen += 1
     assert [child.returncode for child in children] == [0, 0] and seen

@@ -119,7 +119,7 @@ def test_what_is_no_file_that_can_be_read_is_refused_in_one_sentence(
     (tmp_path / "link").symlink_to(tmp_path / "gone")
     names = ["gone", "folder", "link"]
     if os.geteuid() != 0:  # root may read it
-        (tmp_path / "secret").write_text("secret")
+        (tmp_path / "secret").write_text("secret", encoding="utf-8")
         (tmp_path / "secret").chmod(0)
         names.append("secret")
     for name in names:
