@@ -5,7 +5,7 @@ How a change is made and recorded is in minigrad.mutation.
 
 from __future__ import annotations
 
-from functools import partial, partialmethod
+from functools import partialmethod
 from typing import Any
 
 import numpy as np
@@ -34,11 +34,11 @@ class InPlace(Mutable):
 
     def add_(self, other: Any, *, alpha: Any = 1) -> Any:
         """self += alpha * other."""
-        return self.update("add_", times(alpha, ops.add), other)
+        return self.update("add_", ops.add, other, **multiple(alpha))
 
     def sub_(self, other: Any, *, alpha: Any = 1) -> Any:
         """self -= alpha * other."""
-        return self.update("sub_", times(alpha, ops.sub), other)
+        return self.update("sub_", ops.sub, other, **multiple(alpha))
 
     def mul_(self, other: Any) -> Any:
         """self *= other."""
@@ -70,11 +70,7 @@ class InPlace(Mutable):
 
     def index_add_(self, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Any:
         """Add alpha times the slices of `source` to those along `dim` that the index names."""
-
-        def add(x: Any, values: Any) -> Any:
-            return functional.index_add(x, dim, index, values, alpha=alpha)
-
-        return self.update("index_add_", add, source)
+        return self.update("index_add_", functional.index_add, dim, index, source, alpha=alpha)
 
     def index_copy_(self, dim: int, index: Any, source: Any) -> Any:
         """Put the slices of `source` where the index names one along `dim`."""
@@ -83,11 +79,7 @@ class InPlace(Mutable):
     def scatter_(self, dim: int, index: Any, src: Any = None, **settings: Any) -> Any:
         """Put the elements of `src`, or a number, where the index names a place along `dim`."""
         src = settings.pop("value", src)
-
-        def put(x: Any, values: Any) -> Any:
-            return functional.scatter(x, dim, index, values, **settings)
-
-        return self.update("scatter_", put, src)
+        return self.update("scatter_", functional.scatter, dim, index, src, **settings)
 
     def scatter_add_(self, dim: int, index: Any, src: Any) -> Any:
         """Add the elements of `src` where the index names a place along `dim`."""
@@ -201,10 +193,9 @@ class InPlace(Mutable):
         return self.reshape_in_place("t_", functional.t)
 
 
-def times(alpha: Any, op: Any) -> Any:
-    """op(x, y) with alpha times y."""
-    is_one = type(alpha) is int and alpha == 1
-    return op if is_one else partial(op, alpha=alpha)  # the keyword takes longer than the op
+def multiple(alpha: Any) -> dict[str, Any]:
+    """The keyword alpha; none where it is 1, for to read it takes longer than to add."""
+    return {} if type(alpha) is int and alpha == 1 else {"alpha": alpha}
 
 
 # Functions in place: exp_() is exp, and so on
@@ -221,7 +212,7 @@ def in_place(word: str, function: Any) -> Any:
     """The method `word_`: self with the values of function(self, ..)."""
 
     def method(self: InPlace, *others: Any, **settings: Any) -> Any:
-        return self.update(f"{word}_", partial(function, **settings), *others)
+        return self.update(f"{word}_", function, *others, **settings)
 
     method.__name__ = method.__qualname__ = f"{word}_"
     method.__doc__ = f"Be {word} of what was there; {function.__doc__}"

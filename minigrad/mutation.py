@@ -256,20 +256,22 @@ class Mutable(Conversions):
 
     # Ops in place
 
-    def update(self, sign: str, op: Any, *others: Any) -> Any:
-        """self with the values of op(self, *others), for a method or an operator such as `+=`.
+    def update(self, sign: str, op: Any, *others: Any, **settings: Any) -> Any:
+        """self with the values of op(self, ..), for a method or an operator such as `+=`.
 
         Raises RuntimeError for a leaf that requires a gradient, TypeError where self's dtype cannot
         hold the values, ValueError where the shape would change.
         """
-        is_recorded = self.is_recorded_with(sign, *others)
+        is_recorded = self.is_recorded_with(sign, *others, *settings.values())
         before: Any = self
         if is_recorded:  # what self was, in memory that stays
             before = self.as_before()
             before.array = array.NAMESPACES[type(self.array)].clone(self.array)
             before.version = [0, None]
+        given = [before if other is self else other for other in others]
+        named = {key: before if value is self else value for key, value in settings.items()}
         try:
-            result = op(before, *[before if other is self else other for other in others])
+            result = op(before, *given, **named)
         except Exception as error:
             errors.in_name_of(sign, error)
             raise

@@ -102,6 +102,7 @@ PROGRAMS = {
     "the shape of a leaf, not recorded": "with t.no_grad(): b.unsqueeze_(0)\ny = b * a",
     "the shape of a leaf, changed after use": "z = a * b\n"
     "with t.no_grad(): b.unsqueeze_(0)\ny = z * b",
+    "an argument by name": "y = zeros(2, 3)\ny.atan2_(other=a)\ny.fmod_(other=b)",
     "itself": "y = a * 2\ny[0] = y[1]\ny[:, 0] = y[:, 1] + y[:, 2]",
     "sums of itself": "y = a * 2\ny += y\ny[0] += y[1]\ny[0] += y[0]",
     "a row plus, of a result": "y = zeros(2, 3)\nfor t in range(4): y[t % 2] += a[t % 2] * b",
