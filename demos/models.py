@@ -75,6 +75,15 @@ def size(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+def start_gates(layer: nn.Module, start: str, T: int) -> None:
+    """How the gates of an LSTM or a GRU start: "b = 3", with that forget bias; "chrono", with
+    memories of up to T steps; "", at PyTorch's initial values."""
+    if start == "chrono":
+        nn.init.chrono_(layer, T)
+    elif start:
+        nn.init.forget_bias_(layer, float(start.removeprefix("b = ")))
+
+
 OPEN = 20.0  # σ(20) is 1 exactly in float32, so that its derivative is 0
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import minigrad as mg
 import nn
 from demos.lab import Lab, Runs, ranged
-from demos.models import hold_open, size
+from demos.models import hold_open, size, start_gates
 from demos.style import BIASES, COLOURS, grid_of_numbers, panels
 from demos.training import Data, accuracy, train
 from minigrad import Tensor
@@ -72,10 +72,8 @@ class AtTheEnd(nn.Module):
         self.fc = nn.Linear(H, C)
         if start == "no forget gate":
             hold_open(self.rnn, "f")
-        elif start == "chrono":
-            nn.init.chrono_(self.rnn, T)
-        elif start:
-            nn.init.forget_bias_(self.rnn, float(start.removeprefix("b = ")))
+        else:
+            start_gates(self.rnn, start, T)
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.fc(self.rnn(x)[0][-1])

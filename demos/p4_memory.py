@@ -14,9 +14,9 @@ import numpy as np
 import minigrad as mg
 import nn
 from demos.lab import Lab, ranged
-from demos.models import size
+from demos.models import size, start_gates
 from demos.style import AMBER, BIASES, COLOURS, SKY, SOFT, band, chance_line, label_ends, panels
-from demos.training import Data, train
+from demos.training import IGNORED, Data, train
 from minigrad import Tensor
 from minigrad.random import generator
 
@@ -24,7 +24,6 @@ lab = Lab(__file__)
 RATES = lab.pick(quick=[0.01], full=[0.01], ledger=[0.003, 0.01, 0.03])
 SYMBOLS, KINDS = 5, 8  # to be remembered, of so many kinds
 BLANK, MARK = KINDS, KINDS + 1
-IGNORED = -100
 
 
 def copy_memory(B: int, blanks: int) -> Data:
@@ -87,10 +86,7 @@ class Recurrent(nn.Module):
         self.embedding = nn.Embedding(MARK + 1, 16)
         self.rnn = {"LSTM": nn.LSTM, "GRU": nn.GRU}[kind](16, H)
         self.fc = nn.Linear(H, KINDS)
-        if start == "chrono":
-            nn.init.chrono_(self.rnn, T)
-        elif start:
-            nn.init.forget_bias_(self.rnn, float(start.removeprefix("b = ")))
+        start_gates(self.rnn, start, T)
 
     def forward(self, ids: Tensor) -> Tensor:
         return self.fc(self.rnn(self.embedding(ids))[0])

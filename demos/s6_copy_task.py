@@ -10,9 +10,8 @@ step, where nothing can be learned by heart, from several starts of the forget g
 import numpy as np
 
 import minigrad as mg
-import nn
 from demos.lab import Lab, Runs, ranged
-from demos.models import SequenceClassifier
+from demos.models import SequenceClassifier, start_gates
 from demos.style import (
     BIASES,
     COLOURS,
@@ -35,13 +34,9 @@ CHANCE = 1 / SYMBOLS
 
 
 def classifier(kind: str, start: str, length: int) -> SequenceClassifier:
-    """A classifier with PyTorch's initial values, or an LSTM with another start: "b = 3",
-    "chrono"."""
+    """A classifier whose gates start so (`start_gates`)."""
     model = SequenceClassifier(kind, SYMBOLS + NOISE, E=32, H=64, C=SYMBOLS)
-    if start.startswith("b = "):
-        nn.init.forget_bias_(model.rnn, float(start.removeprefix("b = ")))
-    elif start == "chrono":
-        nn.init.chrono_(model.rnn, length)
+    start_gates(model.rnn, start, length)
     return model
 
 
@@ -55,7 +50,7 @@ def classifier(kind: str, start: str, length: int) -> SequenceClassifier:
 def as_written(kind: str, length: int, seed: int, steps: int, device: str) -> dict[str, float]:
     """Right answers on the 500 sequences of the training and on others, and the last loss (nat)."""
     mg.manual_seed(seed)
-    model = classifier(kind, "default", length).to(device)
+    model = classifier(kind, "", length).to(device)
     x, answers = copy_task(500, length, device)
     losses, _ = train(model, [(x, answers)] * steps, lr=0.01, clip=5.0)
     seen, other = accuracy(model, x, answers), accuracy(model, *copy_task(1000, length, device))
@@ -117,8 +112,8 @@ lab.show(
 
 # %%
 MODELS = {
-    "RNN": ("RNN", "default"),
-    "GRU": ("GRU", "default"),
+    "RNN": ("RNN", ""),
+    "GRU": ("GRU", ""),
     "LSTM, b = 0": ("LSTM", "b = 0"),
     "LSTM, b = 1": ("LSTM", "b = 1"),
     "LSTM, b = 3": ("LSTM", "b = 3"),

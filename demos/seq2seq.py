@@ -14,10 +14,10 @@ import numpy as np
 
 import minigrad as mg
 import nn
+from demos.training import IGNORED
 from minigrad import Tensor
 
 PADDING, START, END, UNKNOWN = range(4)
-IGNORED = -100  # an answer that counts for nothing: the usual ignore_index of nn.CrossEntropyLoss
 Ids = np.ndarray[Any, Any]
 
 

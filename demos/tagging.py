@@ -18,11 +18,11 @@ import minigrad as mg
 import nn
 from demos import store
 from demos.models import size
+from demos.training import IGNORED
 from minigrad import Tensor
 from minigrad.random import generator
 
 UNKNOWN, PADDING = 0, 1  # ids that no word has
-IGNORED = -100  # the answer where there is padding; the loss leaves it out
 
 
 class Sentence(NamedTuple):

@@ -21,6 +21,7 @@ from minigrad import Tensor
 from nn import optim
 
 Criterion = Callable[[Tensor, Tensor], Tensor]
+IGNORED = -100  # an answer that does not count
 
 
 @contextmanager
@@ -35,9 +36,9 @@ def flushed() -> Iterator[None]:
 
 
 def cross_entropy(scores: Tensor, answers: Tensor) -> Tensor:
-    """Scores (..., C) held to answers (...); an answer of -100 does not count."""
+    """Scores (..., C) held to answers (...); an answer IGNORED does not count."""
     return nn.functional.cross_entropy(
-        scores.reshape(-1, scores.shape[-1]), answers.reshape(-1), ignore_index=-100
+        scores.reshape(-1, scores.shape[-1]), answers.reshape(-1), ignore_index=IGNORED
     )
 
 

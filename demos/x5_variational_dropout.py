@@ -52,12 +52,8 @@ class Dropped(LanguageModel):
         self.p_h = p if way == "variational" else 0.0
         self.drop = {"none": nn.Identity(), "ordinary": nn.Dropout(p)}.get(way, nn.LockedDropout(p))
         self.cell = nn.LSTMCell(self.rnn.input_size, H)
-        for name in (
-            "weight_ih",
-            "weight_hh",
-            "bias_ih",
-            "bias_hh",
-        ):  # the layer's own, to be run step by step
+        # the layer's own weights, to be run step by step
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"):
             setattr(self.cell, name, getattr(self.rnn, f"{name}_l0"))
 
     def forward(self, ids: Tensor, state: Any = None) -> tuple[Tensor, Any]:

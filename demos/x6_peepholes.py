@@ -27,8 +27,8 @@ from demos.style import (
     percent,
 )
 from demos.tasks import NOISE, SYMBOLS, copy_task
-from demos.timing import IGNORED, right, spike_after, which_distance
-from demos.training import Data, train
+from demos.timing import right, spike_after, which_distance
+from demos.training import IGNORED, Data, train
 from minigrad import Tensor
 
 lab = Lab(__file__)

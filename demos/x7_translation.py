@@ -172,12 +172,10 @@ def looks(task: str, data: Corpus, model: Translator, device: str) -> dict[str, 
     }
     if task != DATES:
         return found
-    parts = np.array(
-        [list(date_parts("".join(text)).ljust(weights.shape[2])) for text, _ in pairs]
-    )  # (B,S)
-    same = (
-        parts[:, None, :] == np.array(list("yyyy mm dd"))[None, :, None]
-    )  # (B,10,S), as in 1998-03-03
+    S = weights.shape[2]
+    parts = np.array([list(date_parts("".join(text)).ljust(S)) for text, _ in pairs])  # (B,S)
+    form = np.array(list("yyyy mm dd"))  # as in 1998-03-03
+    same = parts[:, None, :] == form[None, :, None]  # (B,10,S)
     digits = [0, 1, 2, 3, 5, 6, 8, 9]
     on = (weights[:, :10] * same).sum(axis=2)[:, digits]
     return {

@@ -19,7 +19,8 @@ pytest.importorskip("matplotlib", reason="the demos need the extra demos")
 from demos import corpora, series, tagging
 from demos.corpora import corpus, statements
 from demos.models import size
-from demos.tagging import IGNORED, PADDING, UNKNOWN, Coded, Sentence, score, spans
+from demos.tagging import PADDING, UNKNOWN, Coded, Sentence, score, spans
+from demos.training import IGNORED
 
 out, results = (
     demos_results.out,
