@@ -1,4 +1,4 @@
-"""`@checked`: what a function or a constructor is given must be what its annotations say.
+"""`@checked`: the arguments of a function or a constructor must be what its annotations say.
 
 `@checked` above `def elu(input: Tensor, alpha: float = 1.0, ...)` lets `elu(x, "abc")` say "elu:
 expected a number as alpha, got 'abc'" before anything is computed; a method says the name of its
@@ -39,21 +39,21 @@ class Kind(NamedTuple):
 
 
 def take_tensor(value: Any) -> Tensor:
-    """A tensor of a subclass."""
+    """Take a tensor of a subclass."""
     if not isinstance(value, Tensor):
         raise TypeError
     return value
 
 
 def take_number(value: Any) -> Any:
-    """A number of another type, or a tensor or an array without dimensions."""
+    """Take a number of another type, or a tensor or an array without dimensions."""
     if not isinstance(one_number(value), Real):
         raise TypeError
     return value
 
 
 def take_integer(value: Any) -> int:
-    """NumPy's integers, and a tensor or an array of one."""
+    """Take an integer of NumPy, also in a tensor or an array without dimensions."""
     number = one_number(value)
     if isinstance(number, bool | np.bool_ | Tensor | np.ndarray):
         raise TypeError
@@ -61,7 +61,7 @@ def take_integer(value: Any) -> int:
 
 
 def take_flag(value: Any) -> bool:
-    """NumPy's bools and integers, and a tensor or an array of one."""
+    """Take a bool or an integer of NumPy, also in a tensor or an array without dimensions."""
     number = one_number(value)
     if not isinstance(number, Integral | np.bool_):
         raise TypeError
@@ -69,20 +69,20 @@ def take_flag(value: Any) -> bool:
 
 
 def take_bool(value: Any) -> bool:
-    """NumPy's bools."""
+    """Take a bool of NumPy."""
     if not isinstance(value, np.bool_):
         raise TypeError
     return bool(value)
 
 
 def take_device(value: Any) -> Any:
-    """What names a device."""
+    """Take what names a device."""
     device(value)
     return value
 
 
 def take_dtype(value: Any) -> Any:
-    """What NumPy knows as a dtype of numbers."""
+    """Take what names a dtype of numbers."""
     as_dtype("dtype", value)
     return value
 
@@ -129,7 +129,7 @@ class Argument(NamedTuple):
         )
 
     def take(self, name: str, value: Any) -> Any:
-        """A value as the function gets it. Raises TypeError or ValueError where it is no such."""
+        """A value as the function gets it. Raises TypeError or ValueError where it is refused."""
         if self.allows(type(value)):
             return value
         error: type[Exception] = TypeError

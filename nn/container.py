@@ -98,7 +98,7 @@ class ModuleSequence(Module):
         return [names[as_place(type(self).__name__, index, len(names))]]
 
     def _made_of(self, modules: dict[str, Module]) -> Self:
-        """One of the same class with these children."""
+        """A container of the same class with these children."""
         make: Any = type(self)
         return make(modules)
 

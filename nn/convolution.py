@@ -258,7 +258,7 @@ class BatchNorm1d(Module):
         self.reset_parameters()
 
     def reset_running_stats(self) -> None:
-        """A mean of 0 and a variance of 1, of no batch."""
+        """Start again: a mean of 0, a variance of 1, no batch counted."""
         if self.running_mean is not None:
             init.zeros_(self.running_mean)
         if self.running_var is not None:
@@ -296,7 +296,7 @@ class BatchNorm1d(Module):
         )
 
     def next_momentum(self) -> float:
-        """The share of this batch; in training it is counted."""
+        """The share of this batch in the running values; in training the batch is counted."""
         if self.training and self.num_batches_tracked is not None:
             check_tensor(type(self).__name__, "num_batches_tracked", self.num_batches_tracked)
             self.num_batches_tracked.copy_(self.num_batches_tracked + 1)

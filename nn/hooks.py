@@ -1,7 +1,7 @@
 """Hooks of a module: functions that are called before and after its forward, and on the way back.
 
-Those of the backward stand on two ops that compute nothing, `passed`: one takes the inputs on their
-way into the module, the other one the outputs on their way out.
+Hooks on the way back are called by two ops that compute nothing, `passed`: the inputs go through
+one on their way into the module, the outputs through the other on their way out.
 """
 
 from __future__ import annotations

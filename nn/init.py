@@ -40,7 +40,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
 
 
 def named_gain(name: str, nonlinearity: Any, param: Any) -> float:
-    """calculate_gain, which says `name` in what it refuses."""
+    """calculate_gain, whose errors begin with `name`."""
     known = ("leaky_relu", *GAINS)
     if not isinstance(nonlinearity, str) or nonlinearity not in known:
         raise ValueError(

@@ -66,7 +66,7 @@ def parameter_lines(module: Module) -> str:
 
 
 def as_html(module: Module) -> str:
-    """The tree as nested lists of which each branch can be folded."""
+    """The tree as nested lists whose branches can be folded."""
     count = sum(param.numel() for param in module.parameters())
     name, extra = escape(type(module).__name__), escape(module.extra_repr())
     line = f"<code>{name}({extra})</code> {count:,} parameters"

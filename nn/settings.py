@@ -20,10 +20,10 @@ FUNCTIONS = ("activation", "norm")  # settings that a layer calls
 
 
 class Kind(NamedTuple):
-    """What a setting stays."""
+    """What may be assigned to a setting."""
 
     words: str  # in a message
-    types: tuple[type, ...]  # of what may be assigned
+    types: tuple[type, ...]
 
 
 KINDS: dict[type, Kind] = {
@@ -59,7 +59,7 @@ def settings_of(kind: type) -> Mapping[str, Setting]:
 
 
 def check_setting(module: Any, name: str, value: Any) -> None:
-    """Raise where `name` is a setting of a layer, and is to become what no use could take.
+    """Raise where a setting of a layer would get a value that the layer cannot use.
 
     TypeError for another kind, ValueError for one that the weights of the layer were made for.
     """
@@ -79,7 +79,7 @@ def check_setting(module: Any, name: str, value: Any) -> None:
 
 
 def check_part(module: Any, kind: type, name: str, existing: Any, value: Any) -> None:
-    """Raise TypeError where a function or a layer that a layer calls would be none any more."""
+    """Raise TypeError where a layer would lose a function or a layer that it calls."""
     is_own = kind.__module__.startswith(HOME) and kind.__name__ != "Module"
     expected = expected_part(kind, name, existing, value) if is_own else ""
     if expected:
@@ -87,7 +87,7 @@ def check_part(module: Any, kind: type, name: str, existing: Any, value: Any) ->
 
 
 def expected_part(kind: type, name: str, existing: Any, value: Any) -> str:
-    """What a part must stay, in words; "" where `value` may take its place."""
+    """What may take the place of a part, in words; "" where `value` may."""
     if name in FUNCTIONS and name in settings_of(kind):
         may_be_none = settings_of(kind)[name].may_be_none
         is_right = callable(value) or (value is None and may_be_none)

@@ -86,7 +86,7 @@ def load(module: Module, state_dict: Any, strict: bool, assign: bool) -> Incompa
 
 
 class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` found without a partner."""
+    """The keys that `load_state_dict` could not match."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -99,7 +99,7 @@ class IncompatibleKeys(NamedTuple):
 
 
 def mismatches(name: str, own: Tensor, given: np.ndarray[Any, Any]) -> list[str]:
-    """What forbids to copy `given` into `own`, in words."""
+    """Why `given` cannot be copied into `own`, in words."""
     faults = []
     if own.shape != given.shape:
         faults.append(f"expected {name} of shape {tuple(own.shape)}, got {given.shape}")

@@ -1,5 +1,5 @@
-"""A layer over a single step, which a decoder calls: it is a cell. It must equal the rule that it
-decorates, whose layout in chunks pays over many steps.
+"""A layer over a single step, as a decoder calls it, run as a cell. It must equal the rule that it
+decorates, whose layout in chunks pays only over many steps.
 """
 
 from __future__ import annotations

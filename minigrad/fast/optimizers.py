@@ -22,7 +22,7 @@ def squares_are_finite(grads: Sequence[Array]) -> bool:
 
 @faster("check_finite", when=squares_are_finite)
 def check_finite(xp, grads, *, name, numbers):
-    """Nothing: every gradient is finite where the sum of all squares is."""
+    """Nothing is left to check: where the sum of all squares is finite, so is every gradient."""
 
 
 @faster("sgd")

@@ -1,4 +1,4 @@
-"""The rules. Each stands with its derivative; everything else in minigrad is composed of them."""
+"""The rules. Each comes with its derivative; everything else in minigrad is composed of them."""
 
 from minigrad.ops.elementwise import *
 from minigrad.ops.indexing import *

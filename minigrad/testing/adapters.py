@@ -72,7 +72,7 @@ def from_vjp(function: Function, vjp: Function | None = None, name: str = "") ->
 
     function: (*arrays) -> a value or a tuple of them. vjp: (g, *arrays) -> a gradient for each
     array, in a tuple unless there is one array; g is a tuple where there are several values. None
-    stands for an array without a gradient. Without `vjp`, `function` returns (value, pullback),
+    is for an array without a gradient. Without `vjp`, `function` returns (value, pullback),
     where pullback takes g alone.
 
     >>> import minigrad as mg

@@ -88,7 +88,7 @@ def pulled(op: Any, sample: Sample) -> tuple[list[Any], list[Any], list[Any]]:
 
 
 def pulled_back(pullback: Any, cotangents: list[Any], wanted: list[bool]) -> list[Any]:
-    """The gradients that a rule's pullback gives for the arguments that are wanted."""
+    """What a rule's pullback gives for the arguments whose gradient is wanted."""
     found = backward.call_pullback(pullback, cotangents, wanted)
     return [as_dense(g) for g, need in zip(found, wanted, strict=True) if need]
 

@@ -263,7 +263,7 @@ def drop(
     inplace: bool = False,
     shape: Sequence[int] | None = None,
 ) -> Tensor:
-    """`dropout`, which says `name` in what it refuses."""
+    """`dropout`, whose errors begin with `name`."""
     p = as_probability(name, "p", p)
     if not training or p == 0:
         return input

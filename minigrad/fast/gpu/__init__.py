@@ -1,7 +1,7 @@
 """CUDA: the kernels (*.cu), what launches them, and the faster versions that they are part of.
 
 `extend` is called where device="cuda" is first used. What CuPy does differently from NumPy, and
-who meets it:
+where it is dealt with:
 
 - An index out of range wraps: `Kernels.check_index` finds it, and it is raised later.
 - Of places named twice in x[i] += g one wins: `add_at` in minigrad.array adds by atomic additions.

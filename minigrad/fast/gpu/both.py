@@ -44,7 +44,7 @@ def both_on_gpu(
 
 
 def both_composed(x: Tensor, *arrays: Any, layer: Op, **settings: Any) -> tuple[Tensor, ...]:
-    """What `run_both` means."""
+    """The composition that `run_both` must equal."""
     half = len(arrays) // 2
     hs, last, last_reverse = one_after_the_other(layer, x, arrays[:half], arrays[half:], **settings)
     return hs, *last, *last_reverse
