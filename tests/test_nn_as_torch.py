@@ -716,6 +716,57 @@ def test_second_names_lazy_layers_and_distributions(tmp_path: Path) -> None:
     assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
 
 
+DISTRIBUTIONS = """
+import torch
+from torch.distributions import MultivariateNormal, Uniform
+
+torch.manual_seed(0)
+a = torch.tensor([[2.0, 0.3, 0.1], [0.3, 1.0, -0.2], [0.1, -0.2, 0.5]], requires_grad=True)
+mean = torch.tensor([0.5, -1.0, 2.0], requires_grad=True)
+d = MultivariateNormal(mean, a)
+value = torch.tensor([[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]])
+print(d, d.batch_shape, d.event_shape, d.log_prob(value).detach(), d.entropy().detach())
+(d.log_prob(value).sum() + d.entropy() + d.scale_tril.sum()).backward()
+print(a.grad, mean.grad)
+print(d.mean.detach(), d.variance.detach(), d.covariance_matrix.detach())
+print(d.sample().shape, d.sample((5, 2)).shape, d.rsample().requires_grad, d.sample().requires_grad)
+many = MultivariateNormal(torch.zeros(4, 2), torch.eye(2))
+print(many.batch_shape, many.log_prob(torch.ones(2)), many.sample((3,)).shape, many.entropy())
+lower = MultivariateNormal(torch.zeros(2), scale_tril=torch.tensor([[1.0, 0.0], [0.5, 2.0]]))
+print(lower.log_prob(torch.ones(3, 2)), lower.covariance_matrix)
+u = Uniform(torch.tensor([0.0, 1.0]), 3.0)
+print(u.log_prob(torch.tensor([0.0, 2.0])), u.entropy(), u.mean, u.variance)
+print(u.cdf(torch.tensor([1.0, 2.5])), u.sample((4,)).shape, Uniform(0.0, 2.0).rsample().shape)
+free = Uniform(0.0, 1.0, validate_args=False)
+print(free.log_prob(torch.tensor([-1.0, 0.5, 1.0])), free.cdf(torch.tensor([-1.0, 2.0])))
+for wrong in (
+    lambda: MultivariateNormal(torch.zeros(2)),
+    lambda: MultivariateNormal(torch.zeros(2), torch.eye(2), scale_tril=torch.eye(2)),
+    lambda: MultivariateNormal(torch.zeros(2), -torch.eye(2)),
+    lambda: MultivariateNormal(torch.zeros(2), scale_tril=-torch.eye(2)),
+    lambda: MultivariateNormal(torch.tensor(0.0), torch.eye(2)),
+    lambda: Uniform(1.0, 0.0),
+    lambda: Uniform(0.0, 1.0).log_prob(torch.tensor(2.0)),
+):
+    try:
+        print(wrong())
+    except ValueError:
+        print("ValueError")
+"""
+
+
+def test_distributions_over_vectors_and_intervals(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(DISTRIBUTIONS, tmp_path)
+    assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
+    program = """
+        import torch
+        from torch.distributions import MultivariateNormal
+        MultivariateNormal(torch.zeros(2), precision_matrix=torch.eye(2))
+    """
+    assert "precision_matrix is not supported; give its inverse" in run(program, tmp_path, code=1)
+
+
 BAGS = """
 import torch
 import torch.nn as nn

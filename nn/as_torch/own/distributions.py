@@ -15,13 +15,14 @@ from minigrad.errors import shown
 
 from ... import functional as F
 
-__all__ = ["Bernoulli", "Categorical", "Distribution", "Normal", "kl_divergence"]
+__all__ = ["Bernoulli", "Categorical", "Distribution", "Normal", "Uniform", "kl_divergence"]
 
 
 class Distribution:
     """A distribution over numbers, or several at once: batch_shape is their shape."""
 
     batch_shape: Size
+    event_shape = Size()  # of one sample
 
     def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
         """Numbers of shape sample_shape + batch_shape, without a graph."""
@@ -166,6 +167,58 @@ class Normal(Distribution):
 
     def entropy(self) -> Tensor:
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
+
+
+class Uniform(Distribution):
+    """The uniform distribution over the numbers from `low` to below `high`."""
+
+    def __init__(self, low: Any, high: Any, validate_args: Any = None):
+        low, high = [as_floats(value) for value in (low, high)]
+        self.low, self.high = minigrad.broadcast_tensors(low, high)
+        self.validates = validate_args is not False
+        self.batch_shape = Size(self.low.shape)
+        if not bool((self.low.detach() < self.high.detach()).all()):
+            raise ValueError("Uniform: expected low below high, got others")
+
+    @property
+    def mean(self) -> Tensor:
+        """The middle of low and high."""
+        return (self.low + self.high) / 2
+
+    @property
+    def variance(self) -> Tensor:
+        """(high - low)² / 12."""
+        return (self.high - self.low) ** 2 / 12
+
+    def rsample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        """A sample with its graph: low + (high - low) · noise."""
+        shape = (*sample_shape, *self.batch_shape)
+        noise = minigrad.rand(*shape, dtype=self.low.dtype, device=self.low.device)
+        return self.low + (self.high - self.low) * noise
+
+    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        with minigrad.no_grad():
+            return self.rsample(sample_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """-log(high - low), at high -∞. Raises ValueError beyond them, if it is to validate."""
+        self.check(value)
+        is_inside = (self.low <= value) & (value < self.high)
+        inside = minigrad.zeros_like(self.low).masked_fill(~is_inside, -math.inf)
+        return inside - (self.high - self.low).log()
+
+    def check(self, value: Tensor) -> None:
+        """Raise ValueError for a value that is no sample, if it is to validate."""
+        is_beyond = (value < self.low) | (value > self.high)
+        if self.validates and bool(is_beyond.any()):
+            raise ValueError("Uniform: expected values from low to high, got others")
+
+    def cdf(self, value: Tensor) -> Tensor:
+        self.check(value)
+        return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
+
+    def entropy(self) -> Tensor:
+        return (self.high - self.low).log()
 
 
 def as_floats(value: Any) -> Tensor:
