@@ -284,10 +284,11 @@ class BatchNorm1d(Module):
             )
         check_same_dtype(name, "input", input, self.weight)
         is_training = self.training or self.running_mean is None
+        has_stats = not self.training or self.track_running_stats
         return F.batch_norm(
             input,
-            self.running_mean,
-            self.running_var,
+            self.running_mean if has_stats else None,
+            self.running_var if has_stats else None,
             self.weight,
             self.bias,
             is_training,
@@ -297,7 +298,8 @@ class BatchNorm1d(Module):
 
     def next_momentum(self) -> float:
         """The share of this batch in the running values; in training the batch is counted."""
-        if self.training and self.num_batches_tracked is not None:
+        is_counted = self.training and self.track_running_stats
+        if is_counted and self.num_batches_tracked is not None:
             check_tensor(type(self).__name__, "num_batches_tracked", self.num_batches_tracked)
             self.num_batches_tracked.copy_(self.num_batches_tracked + 1)
         if self.momentum is not None:
