@@ -15,7 +15,6 @@ from minigrad import Tensor, byhand, cells, no_grad, ones_like, sigmoid, tanh, z
 from minigrad.arguments import check_one_device
 from minigrad.array import NAMESPACES
 from minigrad.cells import States
-from minigrad.creation import as_size
 from minigrad.errors import shown
 
 from . import functional as F
@@ -71,7 +70,7 @@ class Recurrent(Module):
         """The state to start from as a tuple of tensors of this shape: hx, or zeros."""
         if hx is None:
             xp = NAMESPACES[type(x.array)]  # zeros on its device: `zeros` would move them there
-            zero = Tensor(xp.zeros(as_size("zeros", shape), dtype=x.dtype))
+            zero = Tensor(xp.zeros(shape, dtype=x.dtype))
             return (zero,) * len(self.state_names)
         return tuple(hx) if isinstance(hx, tuple | list) else (hx,)
 
@@ -100,6 +99,7 @@ class Cell(Recurrent):
     """What the cells share: the parameters and the checks of one step."""
 
     suffixes = [""]
+    _fixed = frozenset({"input_size", "hidden_size", "bias"})
     weight_ih: Parameter
     weight_hh: Parameter
     bias_ih: Parameter | None

@@ -814,6 +814,14 @@ def test_what_is_as_good_as_the_type_that_is_asked_for_is_taken():
     assert layer.hidden_size == 300
 
 
+@pytest.mark.parametrize("kind", [nn.RNNCell, nn.GRUCell, nn.LSTMCell, nn.PeepholeLSTMCell])
+def test_the_sizes_of_a_cell_are_fixed_when_it_is_built(kind):
+    cell = kind(2, 3)
+    with pytest.raises(ValueError, match=f"^{kind.__name__}.hidden_size: expected 3, which is fi"):
+        cell.hidden_size = -3
+    assert cell(mg.ones(1, 2)) is not None
+
+
 def test_a_number_out_of_range_is_refused_where_it_is_used():
     layer = nn.Dropout()
     layer.p = 2.0
