@@ -27,6 +27,9 @@ VOCABULARY = """
 """.split()
 
 
+MANY = 256  # so many numbers are not added one by one, each time with a rounding
+
+
 class Namespace(SimpleNamespace):
     """A vocabulary bound to one array library."""
 
@@ -43,8 +46,18 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
     """
 
     def sum_(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        if x.size >= MANY and axis is not None and kind == "cpu":
+            y = sum_of_many_rows(x, axis)
+            if y is not None:
+                return np.expand_dims(y, axis) if keepdims else y
         # np.sum takes twice as long to call
         return module.add.reduce(x, axis=axis, keepdims=keepdims)
+
+    def cumsum(x: Array, axis: int) -> Array:
+        """The sums so far; of many float32 in float64, for NumPy's errors add up."""
+        if kind == "cpu" and x.dtype == float32 and x.shape[axis] >= MANY:
+            return astype(astype(x, float64).cumsum(axis), float32)
+        return module.cumsum(x, axis=axis)
 
     def sign(x: Array) -> Array:
         """-1, 0 or 1; 0 of NaN, as PyTorch has it."""
@@ -86,11 +99,43 @@ def namespace(module: Any, kind: str = "cpu") -> Namespace:
     xp = Namespace(**{word: getattr(module, word) for word in VOCABULARY})
     vars(xp).update(kind=kind, ndarray=module.ndarray)
     vars(xp).update(cat=module.concatenate, permute=module.transpose, clone=module.copy, sum=sum_)
-    vars(xp).update(sign=sign, sigmoid=sigmoid)
+    vars(xp).update(cumsum=cumsum, sign=sign, sigmoid=sigmoid)
     vars(xp).update(atan2=module.arctan2, diagonal=diagonal, erf=erf)
     vars(xp).update(add_at=add_at, assign=assign, scatter_add=scatter_add, lazy_scatter=LazyScatter)
     vars(xp).update(astype=astype, move=move, check_bounds=check_bounds, check_index=check_index)
     return xp
+
+
+def sum_of_many_rows(x: Array, axis: Any) -> Array | None:
+    """x summed over neighbouring dimensions before the last, that is over n rows of k numbers; None
+    where n is small, or less than k.
+
+    NumPy adds row after row: with n roundings in each sum, and slowly where rows are short. Here √n
+    rows make a long one: the √n long rows are added, and then the √n parts of what they give.
+    """
+    if type(axis) is int:
+        axis = (axis,)
+    elif type(axis) is not tuple:
+        return None
+    ndim = x.ndim
+    start = axis[0] if axis else ndim
+    if not -ndim <= start < ndim or axis != tuple(range(start, start + len(axis))):
+        return None
+    first = start % ndim
+    after = first + len(axis)
+    n = math.prod(x.shape[first:after])
+    k = math.prod(x.shape[after:])
+    if n < MANY or not 1 < k <= n or not x.flags.c_contiguous:
+        return None
+    rows = x.reshape(-1, n, k)
+    width = 1 << (n.bit_length() // 2)  # about √n
+    whole = n - n % width
+    long_rows = rows[:, :whole].reshape(-1, whole // width, width * k)
+    y = np.add.reduce(long_rows, 1)  # (.., width k)
+    y = np.add.reduce(y.reshape(-1, width, k), 1)  # (.., k)
+    if whole < n:
+        y += np.add.reduce(rows[:, whole:], 1)
+    return y.reshape(*x.shape[:first], *x.shape[after:])
 
 
 def erf(x: Array) -> Array:

@@ -32,7 +32,6 @@ CALLS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[Any]]] = {
         np.broadcast_to,
         [(2, 3, 4), (5, 2, 3, 4), (0, 3, 4), (1, 3, 4), (3, 4), (2, 3, 2), (4, 3, 2), [7]],
     ),
-    "cumsum": (words.cumsum, np.cumsum, [0, -1, 3]),
     "argmax": (words.argmax, np.argmax, [None, 0, -1, 3]),
     "argmin": (words.argmin, np.argmin, [None, 0, -1, 3]),
     "amax": (words.amax, np.amax, [None, 0, -1, (0, 1), 3]),

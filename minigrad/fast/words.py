@@ -24,7 +24,6 @@ def extend(backend: Backend) -> None:
         argmin=argmin,
         broadcast_to=broadcast_to,
         clone=clone,
-        cumsum=cumsum,
         expand_dims=expand_dims,
         matmul=matmul,
         ones_like=ones_like,
@@ -106,10 +105,6 @@ def argmin(x: Array, axis: Any = None, keepdims: Any = False) -> Array:
     if type(x) is not np.ndarray:
         return np.argmin(x, axis=axis, keepdims=keepdims)
     return x.argmin(axis=axis, keepdims=keepdims)
-
-
-def cumsum(x: Array, axis: Any = None) -> Array:
-    return x.cumsum(axis=axis) if type(x) is np.ndarray else np.cumsum(x, axis=axis)
 
 
 # Products, and arrays of one number

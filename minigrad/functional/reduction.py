@@ -199,7 +199,8 @@ def variance(
         correction = 1 if unbiased else 0
     correction = 1 if correction is None else as_real(name, "correction", correction)
     n = reduced_size(name, x, dim) - correction
-    centred = x - mean(x, dim, keepdim=True)
+    centred = x - first_of(name, x, dim)  # 0 where all are equal, which x - x̄ is not
+    centred = centred - mean(centred, dim, keepdim=True)
     squares = ops.sum(squared_magnitude(centred), dim=dim, keepdim=keepdim)
     if n > 0:
         return squares / n
@@ -217,6 +218,14 @@ def variance(
         slopes = centred.detach()
     nothing = ops.sum((x - x.detach()) * slopes, dim=dim, keepdim=keepdim)
     return infinite + ops.sqrt(nothing)  # √0, whose slope is ∞
+
+
+def first_of(name: str, x: Tensor, dim: Dim) -> Tensor:
+    """The first element of each slice over `dim`, with that dimension, as a constant."""
+    dims = reduced_dims(name, x, dim)
+    index = tuple([slice(1) if d in dims else slice(None) for d in range(x.ndim)])
+    found: Tensor = ops.getitem(x.detach(), index=index)
+    return found
 
 
 @with_numpy_names
