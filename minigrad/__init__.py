@@ -28,6 +28,8 @@ from minigrad.array import (
     uint8,
 )
 from minigrad.functional import (
+    addcdiv,
+    addcmul,
     addmm,
     addmv,
     atan2,
@@ -38,6 +40,7 @@ from minigrad.functional import (
     fmod,
     frac,
     isclose,
+    lerp,
     logical_and,
     logical_not,
     logical_or,

@@ -205,7 +205,9 @@ ELEMENTWISE = """
     tan tanh trunc
 """.split()
 COMPOSED = "exp2 frac reciprocal round rsqrt square tril triu".split()
-ARITHMETIC = "atan2 clamp_max clamp_min floor_divide fmod remainder".split()  # by an argument
+ARITHMETIC = """
+    addcdiv addcmul atan2 clamp_max clamp_min floor_divide fmod lerp remainder
+""".split()  # by an argument
 
 
 def in_place(word: str, function: Any) -> Any:

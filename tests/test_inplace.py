@@ -102,6 +102,8 @@ PROGRAMS = {
     "the shape of a leaf, not recorded": "with t.no_grad(): b.unsqueeze_(0)\ny = b * a",
     "the shape of a leaf, changed after use": "z = a * b\n"
     "with t.no_grad(): b.unsqueeze_(0)\ny = z * b",
+    "as optimizers are written": "y = a * 1\ny.lerp_(b, 0.1)\ny.mul_(0.9)\ny.addcmul_(a, b, "
+    "value=0.5)\ny.addcdiv_(b, a * a + 1, value=-0.1)\ny.addcmul_(a, tensor2=b)",
     "an argument by name": "y = zeros(2, 3)\ny.atan2_(other=a)\ny.fmod_(other=b)",
     "itself": "y = a * 2\ny[0] = y[1]\ny[:, 0] = y[:, 1] + y[:, 2]",
     "sums of itself": "y = a * 2\ny += y\ny[0] += y[1]\ny[0] += y[0]",

@@ -163,6 +163,10 @@ OWN_VALUES = {
     "tensordot.b": "y",
     "unfold.size": "2",
     "unsqueeze.dim": "0",
+    "lerp.end": "y",
+    "lerp.weight": "0.3",
+    "lerp_.end": "y",
+    "lerp_.weight": "0.3",
     "linspace.end": "2.0",
     "sqrt.input": "x * x + 1",
 }

@@ -103,6 +103,9 @@ t.einsum(",i->i", s, w); s.clamp(0, 1); s.masked_fill(s > 0, 1.0); t.outer(s[Non
 """
 
 FORMS = """
+t.addcmul(x, x, other, value=0.5); x.addcdiv(other, other + 9, value=-2); x.lerp(other, 0.3)
+t.lerp(x, other, 0.7); t.lerp(x, other, x.sigmoid()); x.lerp(other, s); t.addcmul(two, two, two)
+t.addcmul(x[0], x, other); t.lerp(x[:, :1], other, 1); two.addcmul(two, two, value=3)
 constant.std(1, unbiased=False); constant.var(0, unbiased=True); x.var(False); x.std(False)
 x.std(1, True); x.add(other, alpha=2); x.sub(other, alpha=0.5); t.add(x, other, alpha=-1)
 t.sub(x, 1.0, alpha=3); t.add(x, s, alpha=2); two.add(two, alpha=3); x.sum(dtype=t.float32)
@@ -328,7 +331,10 @@ def test_a_constructed_tensor_shares_memory_and_class() -> None:
     (mg.Tensor(leaf) * 3).sum().backward()
     assert leaf.grad.tolist() == [3, 3] and not mg.Tensor(leaf).is_leaf
     loss = (x.requires_grad_() * y).sum()
-    y[0] = 0.0
+    with pytest.raises(RuntimeError, match="expected a tensor without a gradient of its own"):
+        y[0] = 0.0
+    with mg.no_grad():
+        y[0] = 0.0
     with pytest.raises(RuntimeError, match="changed in place"):
         loss.backward()
     z = mg.Tensor(values)

@@ -178,6 +178,8 @@ x, square: mg.matmul mg.mm
 x, square, 1: mg.tensordot
 x, v: mg.mv
 v, v: mg.dot mg.outer mg.ger mg.meshgrid
+x, x, y: mg.addcmul mg.addcdiv
+x, y, 0.5: mg.lerp
 pair, x, square: mg.addmm
 ids * 1.0, x, v: mg.addmv
 batch, batch, batch: mg.baddbmm

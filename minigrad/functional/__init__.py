@@ -7,6 +7,8 @@ particular.
 """
 
 from minigrad.functional.elementwise import (
+    addcdiv,
+    addcmul,
     allclose,
     atan2,
     clamp,
@@ -18,6 +20,7 @@ from minigrad.functional.elementwise import (
     fmod,
     frac,
     isclose,
+    lerp,
     logical_and,
     logical_not,
     logical_or,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from minigrad.arguments import (
 )
 from minigrad.array import to_numpy
 from minigrad.errors import check_flag, check_ordered, speaks_for_itself
-from minigrad.graph import raw
+from minigrad.graph import TensorBase, raw
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -155,6 +156,73 @@ def atan2(input: Any, other: Any, *, out: None = None) -> Tensor:
     refuse_out("atan2", out)
     a, b = as_operands("atan2", input, other)
     return ops.atan2(as_floats(a, beside=b), as_floats(b, beside=a))
+
+
+# As optimizers are written
+
+
+@speaks_for_itself
+def addcmul(
+    input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1, out: None = None
+) -> Tensor:
+    """x + value a b, for tensors x, a and b whose shapes broadcast."""
+    x, a, b, value = blended("addcmul", input, tensor1, tensor2, value, out)
+    return x + (a if value == 1 else value * a) * b
+
+
+@speaks_for_itself
+def addcdiv(
+    input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1, out: None = None
+) -> Tensor:
+    """x + value a / b, for tensors x, a and b whose shapes broadcast.
+
+    Raises TypeError where neither a nor b is of floats.
+    """
+    x, a, b, value = blended("addcdiv", input, tensor1, tensor2, value, out)
+    if a.dtype.kind in "iub" and b.dtype.kind in "iub":
+        raise TypeError(
+            f"addcdiv: expected floats to divide, got {a.dtype} and {b.dtype}; use .float() first"
+        )
+    return x + value * (a / b)
+
+
+def blended(
+    name: str, x: Any, a: Any, b: Any, value: Any, out: Any
+) -> tuple[Tensor, Tensor, Tensor, Any]:
+    """The tensors and the number of addcmul and addcdiv."""
+    x, a, b = [as_input(name, t, out=out) for t in (x, a, b)]
+    as_operands(name, x, a, b)
+    if {t.dtype.kind for t in (x, a, b)} == {"b"}:
+        raise TypeError(f"{name}: expected numbers, got bool; use .float() first")
+    value = as_real(name, "value", value)
+    if isinstance(value, float) and {t.dtype.kind for t in (x, a, b)} <= set("iub"):
+        raise TypeError(
+            f"{name}: expected value to be an integer beside integers, got {value}; use .float()"
+        )
+    return x, a, b, value
+
+
+@speaks_for_itself
+def lerp(input: Tensor, end: Tensor, weight: Any, *, out: None = None) -> Tensor:
+    """x + w (end - x): x at w = 0 and exactly the end at w = 1; w is a number or a tensor.
+
+    Raises TypeError for integers, and where x and the end have two dtypes.
+    """
+    x, end = [as_input("lerp", t, out=out) for t in (input, end)]
+    if x.dtype.kind not in "fc":
+        raise TypeError(f"lerp: expected floats, got {x.dtype}; use .float() first")
+    check_one_dtype("lerp", x, end)
+    if not isinstance(weight, TensorBase):
+        weight = as_real("lerp", "weight", weight)
+    elif weight.array.ndim:
+        check_one_dtype("lerp", x, weight)  # type: ignore[arg-type]
+    as_operands("lerp", x, end, weight)
+    way = end - x
+    from_start = x + weight * way
+    from_end = end - (1 - weight) * way
+    if not isinstance(weight, TensorBase):
+        return from_start if builtins.abs(weight) < 0.5 else from_end
+    return ops.where(ops.abs(weight) < 0.5, from_start, from_end)
 
 
 # Rounding
