@@ -172,8 +172,9 @@ for kind in KINDS:
     smooth[:, [0, 1, -2, -1]] = right[:, [0, 1, -2, -1]]
     tops.append((float(band(ax, lengths, smooth, COLOURS[kind])[-1]), kind, COLOURS[kind]))
 ax.axvspan(0.5, LONGEST + 0.5, color="#f0f0f0", zorder=0, linewidth=0)
-ax.text(LONGEST, 0.02, "learned from ", color=SOFT, ha="right", fontsize=9.5)
 percent(ax)
+top = ax.get_ylim()[1]
+ax.text((1 + LONGEST) / 2, top, "learned from", color=SOFT, ha="center", va="bottom", fontsize=9.5)
 ax.set(xlabel="n", ylabel="aⁿbⁿ right, of five neighbouring n", xlim=(0.5, BEYOND[-1]))
 label_ends(ax, tops)
 lab.show(
