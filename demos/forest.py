@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 from demos import claims, rule, verdicts
 
@@ -66,7 +67,9 @@ def number(row: claims.Claim, value: float) -> str:
     if not math.isfinite(value):
         return "∞"
     unit = row.unit.replace("{:+", "{:").replace("{:", "{:+")
-    return unit.format(value).replace("%", " %")
+    told = unit.format(value).replace("%", " %")
+    is_zero = not re.search("[1-9]", told)
+    return told.lstrip("+-") if is_zero else told
 
 
 def least(row: claims.Claim) -> str:

@@ -489,6 +489,18 @@ def test_what_is_told_in_words_is_what_the_records_say(found: dict[str, verdicts
     assert {verdict.row.name for verdict in results.of_the_lesson(found)} <= names
 
 
+def test_a_difference_that_rounds_to_nothing_has_no_sign() -> None:
+    row = claims.table()["copy-lstm"]
+    shown = [forest.number(row, value) for value in (-0.001, 0.001, -0.02, 0.5)]
+    assert shown == ["0 %", "0 %", "-2 %", "+50 %"]
+
+
+def test_many_runs_are_told_in_two_digits(tmp_path: Path) -> None:
+    pairs = [(0.05 + 0.45 * (-1) ** seed, 0.0) for seed in range(20)]
+    verdict = one_comparison(tmp_path, "adding-bias-1", pairs)
+    assert re.search(r"about \d{2}0 runs like these would decide it", judging.remark(verdict))
+
+
 def test_every_verdict_that_changed_has_a_reason(found: dict[str, verdicts.Verdict]) -> None:
     for name, entry in results.changed().items():
         assert found[name].row.place and set(entry) == {"before", "why"}
