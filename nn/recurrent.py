@@ -244,8 +244,12 @@ def to_time_first(x: Tensor, batch_first: bool) -> Tensor:
 
 
 def stack_states(parts: Sequence[Tensor]) -> Tensor:
-    """The last states of all runs, (L·D,B,H)."""
-    return parts[0].unsqueeze(0) if len(parts) == 1 else stack(parts)
+    """The last states of all runs, (L·D,B,H); no view, so that `detach_` takes them."""
+    if len(parts) > 1:
+        return stack(parts)
+    state = parts[0].unsqueeze(0)
+    state.base = None  # nothing else shows this memory
+    return state
 
 
 class RNN(RNNBase):

@@ -27,6 +27,15 @@ found = [filled(nn.LSTM(3, 2))(a(0, 2, 3))[0]]
 
 found = [filled(nn.LSTM(3, 2))(a(4, 0, 3))[0]]
 
+m = filled(nn.LSTM(3, 2))
+state = None
+for k in range(3):
+    y, state = m(a(4, 2, 3) + k, state)
+    y.sum().backward()
+    for part in state:
+        part.detach_()
+found = [*state, m.weight_hh_l0.grad]
+
 found = [filled(nn.GRUCell(3, 2))(a(3))]
 
 found = [*filled(nn.LSTMCell(3, 2))(a(5, 3))]
