@@ -120,6 +120,14 @@ def test_the_entry_is_named() -> None:
     assert failure.what == "∂w" and failure.got == pytest.approx(2 * failure.expected, rel=1e-6)
 
 
+def test_a_shape_is_said_of_the_argument_whose_gradient_has_it() -> None:
+    def add_to_a_constant(xp, a, b):
+        return a + b, (None, lambda g: g[0])
+
+    (failure,) = failures(unregistered(add_to_a_constant), drawn((2, 3), (2, 3)), only=["shapes"])
+    assert (failure.what, failure.expected, failure.got) == ("the shape of ∂b", (1, 1), (1,))
+
+
 def test_a_strategy_gives_the_smallest_sample() -> None:
     def first(xp, x):
         """Wrong where there are more than two numbers."""

@@ -311,22 +311,26 @@ def shapes(op: Any, sample: Sample) -> None:
     """A gradient has its argument's shape. That of a rule may still be broadcast, which the engine
     undoes."""
     if getattr(op, "rule", None) is None:
-        values = check.evaluate(function(op, sample), sample.floats)
-        _, gradients = run(function(op, sample), sample.floats, random(sample, values))
-        pairs = [(g.array, a) for g, a in zip(gradients, sample.floats) if g is not None]
+        f = function(op, sample)
+        cotangents = random(sample, check.evaluate(f, sample.floats))
+        _, tensors = run(f, sample.floats, cotangents)
+        gradients = [numbers(g) for g in tensors]
     else:
         _, gradients, _ = pulled(op, sample)
-        pairs = [(g, a) for g, a in zip(gradients, sample.floats) if g is not None]
-    for name, (g, a) in zip(gradient_names(op, sample), pairs):
-        same = np.shape(g) == a.shape
-        if not same and not is_foreign(op):
-            try:
-                same = np.broadcast_shapes(np.shape(g), a.shape) == np.shape(g)
-            except ValueError:
-                same = False
-        if not same:
+    for name, g, a in zip(gradient_names(op, sample), gradients, sample.floats, strict=True):
+        if g is None or np.shape(g) == a.shape:
+            continue
+        if is_foreign(op) or not broadcasts(a.shape, np.shape(g)):
             what = f"the shape of {name}"
             raise LawBroken(op, sample, what, a.shape, np.shape(g), "its argument")
+
+
+def broadcasts(shape: tuple[int, ...], whole: tuple[int, ...]) -> bool:
+    """Whether an array of a shape may be broadcast to another one."""
+    try:
+        return np.broadcast_shapes(shape, whole) == whole
+    except ValueError:
+        return False
 
 
 def broadcasting(op: Op, sample: Sample) -> None:
