@@ -348,6 +348,11 @@ REFUSED = [
     ),
     (
         ValueError,
+        r"^PackedSequence: expected unsorted_indices to be the .* got int64\(2,\)",
+        lambda: PackedSequence(mg.ones(3), mg.tensor([2, 1]), None, mg.tensor([0, 2])),
+    ),
+    (
+        ValueError,
         r"^PackedSequence: expected sorted_indices to be the .* got float32\(2,\)",
         lambda: PackedSequence(mg.ones(3), mg.tensor([2, 1]), mg.tensor([0.0, 1.0])),
     ),

@@ -148,7 +148,9 @@ def test_packing_and_unpacking() -> None:
                 data = packed.data * 2
                 again = rnn.PackedSequence(data, packed.batch_sizes, packed.sorted_indices)
                 padded, ends = rnn.pad_packed_sequence(again, batch_first=True)
+                inverse = rnn.PackedSequence(data, packed.batch_sizes, None, again.unsorted_indices)
                 return (
+                    rnn.pad_packed_sequence(inverse),
                     packed,
                     again,
                     rnn.unpack_sequence(again),

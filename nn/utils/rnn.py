@@ -111,8 +111,11 @@ class PackedSequence(PackedParts):
         check_tensor("PackedSequence", "data", data)
         check_tensor("PackedSequence", "batch_sizes", batch_sizes)
         if unsorted_indices is None and sorted_indices is not None:
-            check_order(sorted_indices)
+            check_order("sorted_indices", sorted_indices)
             unsorted_indices = invert_permutation(sorted_indices)
+        elif sorted_indices is None and unsorted_indices is not None:
+            check_order("unsorted_indices", unsorted_indices)
+            sorted_indices = invert_permutation(unsorted_indices)
         return super().__new__(cls, data, batch_sizes, sorted_indices, unsorted_indices)
 
     def to(self, *args: Any, **kwargs: Any) -> PackedSequence:
@@ -132,17 +135,17 @@ class PackedSequence(PackedParts):
         return self.to(np.dtype("float64"))
 
 
-def check_order(sorted_indices: Tensor) -> None:
-    """Raise where what PackedSequence is given as sorted_indices is no order of the sequences."""
-    check_tensor("PackedSequence", "sorted_indices", sorted_indices)
-    order = to_numpy(sorted_indices.array)
+def check_order(key: str, indices: Tensor) -> None:
+    """Raise where the indices that PackedSequence is given are no order of the sequences."""
+    check_tensor("PackedSequence", key, indices)
+    order = to_numpy(indices.array)
     places = np.sort(order, axis=None)
     is_order = order.dtype.kind in "iu" and order.shape == places.shape
     if is_order:
         is_order = np.array_equal(places, np.arange(order.size))
     if not is_order:
         raise ValueError(
-            "PackedSequence: expected sorted_indices to be the integers from 0 in some order, got "
+            f"PackedSequence: expected {key} to be the integers from 0 in some order, got "
             f"{order.dtype}{order.shape}; take those of pack_padded_sequence"
         )
 
