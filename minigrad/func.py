@@ -268,25 +268,31 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return y.result(), found[0] if isinstance(y.value, Tensor) else found
 
 
-def jacobian(f: Function, argnums: int = 0) -> Function:
-    """The function x -> J, of shape (*y.shape, *x.shape): one pullback for each element of y."""
+def jacobian(f: Function, argnums: int | tuple[int, ...] = 0) -> Function:
+    """The function x -> J, of shape (*y.shape, *x.shape): one pullback for each element of y.
+
+    For a tuple of argnums a tuple with one J for each.
+    """
     return named_jacobian("jacobian", f, argnums)
 
 
-def named_jacobian(name: str, f: Function, argnums: int) -> Function:
+def named_jacobian(name: str, f: Function, argnums: int | tuple[int, ...]) -> Function:
     """jacobian, which says `name` in what it refuses."""
 
-    def transformed(*args: Any, **settings: Any) -> Tensor:
+    def transformed(*args: Any, **settings: Any) -> Any:
         y = call(name, with_settings(f, settings), args, as_numbers(name, argnums))
-        if not isinstance(y.value, Tensor) or len(y.inputs) != 1:
+        if not isinstance(y.value, Tensor):
             raise ValueError(
-                f"{name}: expected one argument and a function that returns one tensor, got "
-                f"argnums={argnums} and a {type(y.value).__name__}; take them one by one"
+                f"{name}: expected a function that returns one tensor, got a "
+                f"{type(y.value).__name__}; take them one by one"
             )
         units = eye(y.value.numel(), dtype=y.value.dtype, device=y.value.device)
-        rows = [y.vjp([u.reshape(y.value.shape)])[0] for u in units]
-        J = ops.stack(rows) if rows else y.result()  # of nothing
-        return ops.reshape(J, (*y.value.shape, *y.inputs[0].shape))
+        rows = [y.vjp([u.reshape(y.value.shape)]) for u in units]
+        found = []
+        for k, x in enumerate(y.inputs):
+            J = ops.stack([row[k] for row in rows]) if rows else y.result()  # of nothing
+            found.append(ops.reshape(J, (*y.value.shape, *x.shape)))
+        return tuple(found) if isinstance(argnums, tuple) else found[0]
 
     return transformed
 

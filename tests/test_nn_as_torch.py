@@ -359,6 +359,7 @@ def test_a_writer_of_summaries_writes_lines(tmp_path: Path) -> None:
 OTHER_WORDS = """
     import math
     import torch
+    import torch.utils.benchmark
     from torch import nn
 
     print(torch.finfo(torch.float32).min, torch.finfo().eps, torch.iinfo(torch.int64).max)
@@ -377,6 +378,11 @@ OTHER_WORDS = """
     torch.set_default_dtype(torch.float32)
     for jacobian in (torch.func.jacrev, torch.func.jacfwd):
         print(jacobian(lambda x: x * x)(torch.arange(2.0)))
+    both = torch.func.jacrev(lambda x, y: x * y.sum(), (0, 1))(torch.arange(2.0), torch.ones(3))
+    print(both, torch.func.hessian(lambda x: x**3)(torch.arange(2.0)))
+    times = torch.utils.benchmark.Timer("x + 1", globals={"x": torch.ones(1)}).timeit(3)
+    print(times.number_per_run, len(times.times), times.mean == times.median > 0)
+    print(torch.utils.benchmark.Timer("1 + 1").blocked_autorange().median < 1)
     print(torch.func.grad_and_value(lambda x: (x * x).sum())(torch.ones(2)))
     print(torch.vmap(torch.dot, (0, None))(torch.ones(2, 3), torch.arange(3.0)))
     torch.set_num_threads(1)
