@@ -39,12 +39,12 @@ def sgd(xp, params, grads, buffers, *, steps, maximize, lr, momentum, dampening,
 
 
 @faster("adam")
-def adam(xp, params, grads, ms, vs, tops, *, steps, maximize, lr, betas, eps, **settings):
+def adam(xp, params, grads, ms, vs, v_maxs, *, steps, maximize, lr, betas, eps, **settings):
     """nn.optim.adam.adam in place. settings: weight_decay, amsgrad."""
     beta1, beta2 = betas
     grads = descent(params, grads, maximize, settings["weight_decay"])
     corrected = {t: bias_corrected(t, lr, betas, eps) for t in set(steps)}
-    for p, g, m, v, top, t in zip(params, grads, ms, vs, tops, steps):
+    for p, g, m, v, v_max, t in zip(params, grads, ms, vs, v_maxs, steps):
         lr_t, eps_t = corrected[t]
         buffer = xp.empty_like(p)
         m *= beta1
@@ -54,7 +54,7 @@ def adam(xp, params, grads, ms, vs, tops, *, steps, maximize, lr, betas, eps, **
         v *= beta2
         v += buffer
         if settings["amsgrad"]:
-            v = xp.maximum(top, v, out=top)
+            v = xp.maximum(v_max, v, out=v_max)
         xp.sqrt(v, out=buffer)
         buffer += eps_t
         xp.divide(m, buffer, out=buffer)

@@ -44,6 +44,21 @@ def rnn_in_chunks(
     H = h0.shape[1]
     W = pack_weights(xp, w_ih, w_hh, b_ih, b_hh)
     seq = ColumnSequence(xp, x, h0, lengths, reverse, xp.result_type(x, h0, W))
+    run_steps(xp, seq, W, nonlinearity)
+
+    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
+        dhs = seq.read_gradients(gs[0])
+        dh = seq.read_state_gradient(gs[1])
+        dx = seq.empty_dx(needs[0])
+        dW = run_back(xp, seq, W, nonlinearity, dhs, dh, dx)  # and fills dh and dx
+        dh0 = seq.write_state(dh.T)
+        return [seq.write_dx(dx), dh0, *unpack_gradient(dW, H, b_ih is not None)]
+
+    return (seq.outputs(), seq.last_columns(seq.states)), pullback
+
+
+def run_steps(xp: XP, seq: ColumnSequence, W: Array, nonlinearity: str) -> None:
+    """Every step forward: fills in the states of `seq`."""
     inputs, states = seq.inputs, seq.states
     for t, n in enumerate(seq.active_rows):
         h = states[t + 1, :, :n]
@@ -54,38 +69,43 @@ def rnn_in_chunks(
             xp.maximum(h, 0, out=h)
     seq.zero_finished(states[1:])
 
-    def pullback(gs: Any, needs: Sequence[bool]) -> Any:
-        dhs = seq.read_gradients(gs[0])
-        dh = seq.read_state_gradient(gs[1])
-        dx = seq.empty_dx(needs[0])
-        dW = xp.zeros_like(W)
-        chunk_da = workspace.empty(xp, (seq.chunk, H, seq.B), seq.dtype)
-        product = workspace.empty(xp, W.shape, W.dtype)
-        scratch, input_scratch = seq.scratch(H), seq.scratch(W.shape[1])
-        w_hhT = W[:, :H].T
-        for steps, n in seq.chunks():
-            h = states[1:][steps, :, :n]  # (m,H,n)
-            da = chunk_da[: len(h), :, :n]
-            if nonlinearity == "tanh":  # ∂a / ∂h
-                xp.multiply(h, h, out=da)
-                xp.subtract(1, da, out=da)
-            else:
-                da[...] = h.real > 0
-            seq.zero_finished(da, steps.start)
-            for t in reversed(range(steps.start, steps.stop)):
-                n_t = seq.active_rows[t]
-                da_t = da[t - steps.start, :, :n_t]
-                dh_t = dh[:, :n_t]
-                if dhs is not None:
-                    dh_t += dhs[t]
-                da_t *= dh_t
-                xp.matmul(w_hhT, da_t, out=dh_t)
-            all_da = side_by_side(xp, da, scratch)
-            all_inputs = side_by_side(xp, inputs[steps, :, :n], input_scratch)
-            dW += xp.matmul(all_da, all_inputs.T, out=product)
-            if dx is not None:
-                xp.matmul(xp.swapaxes(da, 1, 2), w_ih, out=dx[steps, :n])
-        dh0 = seq.write_state(dh.T)
-        return [seq.write_dx(dx), dh0, *unpack_gradient(dW, H, b_ih is not None)]
 
-    return (seq.outputs(), seq.last_columns(states)), pullback
+def run_back(
+    xp: XP,
+    seq: ColumnSequence,
+    W: Array,
+    nonlinearity: str,
+    dhs: list[Array] | None,
+    dh: Array,
+    dx: Array | None,
+) -> Array:
+    """Every step back: ∂W. Turns the last ∂h into the first one, and fills in ∂x."""
+    H = seq.H
+    dW = xp.zeros_like(W)
+    chunk_da = workspace.empty(xp, (seq.chunk, H, seq.B), seq.dtype)
+    product = workspace.empty(xp, W.shape, W.dtype)
+    scratch, input_scratch = seq.scratch(H), seq.scratch(W.shape[1])
+    w_hhT, w_ih = W[:, :H].T, W[:, H + 1 :]
+    for steps, n in seq.chunks():
+        h = seq.states[1:][steps, :, :n]  # (m,H,n)
+        da = chunk_da[: len(h), :, :n]
+        if nonlinearity == "tanh":  # ∂a / ∂h
+            xp.multiply(h, h, out=da)
+            xp.subtract(1, da, out=da)
+        else:
+            da[...] = h.real > 0
+        seq.zero_finished(da, steps.start)
+        for t in reversed(range(steps.start, steps.stop)):
+            n_t = seq.active_rows[t]
+            da_t = da[t - steps.start, :, :n_t]
+            dh_t = dh[:, :n_t]
+            if dhs is not None:
+                dh_t += dhs[t]
+            da_t *= dh_t
+            xp.matmul(w_hhT, da_t, out=dh_t)
+        all_da = side_by_side(xp, da, scratch)
+        all_inputs = side_by_side(xp, seq.inputs[steps, :, :n], input_scratch)
+        dW += xp.matmul(all_da, all_inputs.T, out=product)
+        if dx is not None:
+            xp.matmul(xp.swapaxes(da, 1, 2), w_ih, out=dx[steps, :n])
+    return dW
