@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from minigrad import Tensor
@@ -34,8 +35,27 @@ class Members(dict[str, Any]):
             delattr(self.module, name)
         return super().pop(name, *default)
 
+    def popitem(self) -> tuple[str, Any]:
+        name, value = super().popitem()
+        delattr(self.module, name)
+        return name, value
+
     def __reduce__(self) -> Any:
         return dict, (dict(self),)
+
+    # made of the methods above, while those of a dict would change it alone
+    clear = MutableMapping.clear
+    setdefault = MutableMapping.setdefault
+    update = MutableMapping.update
+
+
+class Buffers(Members):
+    """The buffers of a module; a new one is registered."""
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in self.module._buffer_names:
+            self.module.register_buffer(name, value)
+        super().__setitem__(name, value)
 
 
 def check_name(owner: str, name: Any) -> None:

@@ -20,7 +20,7 @@ from minigrad.hooks import RemovableHandle
 from . import printing, state
 from .arguments import check_flags, check_function
 from .hooks import ModuleHooks, refuse_always_call
-from .members import Members, check_name, check_prefix, check_registration
+from .members import Buffers, Members, check_name, check_prefix, check_registration
 from .parameter import Parameter
 from .settings import check_setting
 from .state import IncompatibleKeys, join_names
@@ -76,14 +76,14 @@ class Module:
         return Members(self, {n: value for n, value in members if isinstance(value, Module)})
 
     @property
-    def _buffers(self) -> Members:
+    def _buffers(self) -> Buffers:
         values = {name: vars(self).get(name) for name in self._buffer_names}
         found = {
             name: value
             for name, value in values.items()
             if isinstance(value, Tensor) and not isinstance(value, Parameter)
         }
-        return Members(self, found)
+        return Buffers(self, found)
 
     # Walking the tree: a name is the path of attributes, joined by dots
 

@@ -181,3 +181,8 @@ def test_members_of_a_module_are_found_and_taken_out_as_in_pytorch() -> None:
         model._modules["1"] = modules.Tanh()
         del model._modules["0"]
         assert len(model) == 1
+        model._buffers.update(seen=library.ones(1), steps=library.ones(2))
+        assert [name for name, _ in model.named_buffers()] == ["steps", "seen"]
+        assert model._buffers.popitem()[0] == "seen" and not hasattr(model, "seen")
+        model._modules.clear()
+        assert list(model.state_dict()) == ["steps"]
