@@ -66,11 +66,12 @@ class Mutable(Conversions):
             return False
         require = [requires_grad(t) for t in (self, *others)]  # asked of each: it catches up then
         root = self.root()
-        for t in (self, root):
-            if t.wants_grad and t.node is None:
-                raise RuntimeError(errors.LEAF_IN_PLACE.format(name))
-        if root.wants_grad and not self.wants_grad:
-            raise RuntimeError(errors.PART_IN_PLACE.format(name))
+        if self.wants_grad or root.wants_grad:
+            for t in (self, root):
+                if t.wants_grad and t.node is None:
+                    raise RuntimeError(errors.LEAF_IN_PLACE.format(name))
+            if not self.wants_grad:
+                raise RuntimeError(errors.PART_IN_PLACE.format(name))
         return True in require
 
     # What is recorded
@@ -268,10 +269,10 @@ class Mutable(Conversions):
             before = self.as_before()
             before.array = array.NAMESPACES[type(self.array)].clone(self.array)
             before.version = [0, None]
-        given = [before if other is self else other for other in others]
-        named = {key: before if value is self else value for key, value in settings.items()}
+            others = tuple([before if other is self else other for other in others])
+            settings = {key: before if s is self else s for key, s in settings.items()}
         try:
-            result = op(before, *given, **named)
+            result = op(before, *others, **settings)
         except Exception as error:
             errors.in_name_of(sign, error)
             raise
