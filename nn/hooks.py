@@ -6,6 +6,7 @@ one on their way into the module, the outputs through the other on their way out
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -89,10 +90,20 @@ class BackwardHooks:
         return passed_tensors(args, self.on_inputs)
 
     def leave(self, output: Any) -> Any:
-        """The output, passed through an op that keeps its gradient on the way back."""
-        is_tuple = isinstance(output, tuple)
-        found = passed_tensors(output if is_tuple else (output,), self.on_outputs)
-        return found if is_tuple else found[0]
+        """The output, passed through an op that keeps its gradient on the way back; without such a
+        gradient no hook is called.
+        """
+        if not isinstance(output, Tensor | tuple):
+            self.hooks = []
+            warnings.warn(
+                f"{type(self.module).__name__}: its backward hooks are not called, which need an "
+                f"output that is a tensor or a tuple, not a {type(output).__name__}",
+                stacklevel=4,
+            )
+            return output
+        if isinstance(output, tuple):
+            return passed_tensors(output, self.on_outputs)
+        return passed_tensors((output,), self.on_outputs)[0]
 
     def on_outputs(self, grads: Gradients) -> Gradients:
         """Keep the gradients of the outputs; where no input has one, this is the time to call."""

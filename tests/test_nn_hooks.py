@@ -143,6 +143,23 @@ def test_a_hook_on_the_way_back_of_several_inputs_and_outputs() -> None:
     assert logs[0] == logs[1]
 
 
+def test_hooks_on_the_way_back_of_an_output_that_is_a_dict_are_not_called() -> None:
+    for library, modules in BOTH:
+
+        class Named(modules.Module):  # type: ignore[name-defined, misc]
+            def forward(self, x: Any) -> Any:
+                return {"twice": 2 * x}
+
+        module = Named()
+        seen: list[Any] = []
+        module.register_full_backward_hook(lambda *found, seen=seen: seen.append(found))
+        x = library.tensor([1.0], requires_grad=True)
+        with pytest.warns(UserWarning, match="(?i)backward hooks .* output .* tensor or a tuple"):
+            output = module(x)
+        output["twice"].backward()
+        assert seen == [] and x.grad.tolist() == [2.0]
+
+
 def test_a_hook_of_a_recurrent_layer_and_what_is_refused() -> None:
     layer = nn.LSTM(2, 3)
     shapes = []
