@@ -1,7 +1,9 @@
 """Two checkouts of minigrad, turn by turn in one run: what a change made of the time.
 
-    python -m benchmarks.trees OTHER [NAME ...]     OTHER: a checkout of an earlier state; NAME:
-    workloads, see --list
+    python -m benchmarks.trees OTHER [NAME ...]
+
+OTHER is a checkout of an earlier state. NAME chooses workloads by a part of their titles, which
+python -m benchmarks --list shows.
 
 Each checkout runs in a process of its own, with its own benchmarks, so that a workload is what that
 checkout calls by its title. The processes take turns; a row's figure is the median over the rounds

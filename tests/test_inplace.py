@@ -120,11 +120,14 @@ def test_a_change_in_place(program: str) -> None:
 
 
 NEW = (
-    "x[0] ; x[1:] ; x.t() ; x.reshape(-1)[1:5].reshape(2, 2) ; x + z ; x * z ; x.tanh() ; x.clone()"
+    "x[0] ; x[1:] ; x.t() ; x.reshape(-1)[1:5].reshape(2, 2) ; x + z ; x * z ; x.tanh() ;"
+    "x.clone() ; x[-1] ; x[0, 1] ; x.diagonal() ; x.detach()"
 )
 CHANGES = (
-    "x[0] = z[0] ; x[:1] = z[-1:] ; x[i] = z[:1] * 2 ; x[1] += z[0] ; x[:, 0] *= 0.5 ; x += z[:1] ;"
-    "x *= 0.5 ; x -= z ; x.t()[0] = z[0, 0] ; x.reshape(-1)[1:3] = z[0, :2] ; x.tanh_() ; x[0] = 1."
+    "x[0] = z[0] ; x[:1] = z[-1:] ; x[i] = z[:1] * 2 ; x[1] += z[0] ; x[:, 0] *= 0.5 ;"
+    "x += z[:1] * 1 ; x *= 0.5 ; x -= z ; x.t()[0] = z[0, 0] ; x.reshape(-1)[1:3] = z[0, :2] ;"
+    "x.tanh_() ; x[0] = 1. ; x[...] = z ; x[0] = z ; x.copy_(z) ; x[0], x[1] = x[1], x[0] ;"
+    "x[0], z[0] = z[0], x[0] ; x.mul_(z) ; x.lerp_(z, 0.3) ; x.t_()"
 )
 
 
