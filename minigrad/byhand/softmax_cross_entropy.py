@@ -40,7 +40,7 @@ def softmax_cross_entropy_composed(
     return nll_loss_composed(log_p, targets, ignore_index=ignore_index, reduction=reduction)
 
 
-def check_classes(name, targets, reduction):
+def check_loss_arguments(name, targets, reduction):
     """Raise ValueError for another reduction, TypeError for targets that are no integers."""
     if reduction not in ("none", "sum", "mean"):
         raise ValueError(f"{name}: expected reduction 'none', 'sum' or 'mean', got {reduction!r}")
@@ -75,7 +75,7 @@ def nll_loss(xp, log_p, targets, *, ignore_index=-100, reduction="none"):
     reduction: "none"; "sum"; or "mean", over the rows that count. Both give a scalar.
     Raises IndexError for a target outside [0, V), ValueError for another reduction.
     """
-    check_classes("nll_loss", targets, reduction)
+    check_loss_arguments("nll_loss", targets, reduction)
     shape = log_p.shape
     counted, places = places_of(xp, targets, ignore_index, shape[1])
     y = xp.where(counted, -log_p[places], 0.0)
@@ -86,7 +86,8 @@ def nll_loss(xp, log_p, targets, *, ignore_index=-100, reduction="none"):
         dx[places] = xp.where(counted, -g * weight, 0.0)
         return dx
 
-    return y if reduction == "none" else xp.sum(y) * weight, (dlog_p, None)
+    loss = y if reduction == "none" else xp.sum(y) * weight
+    return loss, (dlog_p, None)
 
 
 @op(composed=softmax_cross_entropy_composed)
@@ -97,7 +98,7 @@ def softmax_cross_entropy(xp, logits, targets, *, ignore_index=-100, reduction="
     reduction: "none"; "sum"; or "mean", over the rows that count. Both give a scalar.
     Raises IndexError for a target outside [0, V), ValueError for another reduction.
     """
-    check_classes("softmax_cross_entropy", targets, reduction)
+    check_loss_arguments("softmax_cross_entropy", targets, reduction)
     counted, places = places_of(xp, targets, ignore_index, logits.shape[1])
     largest = xp.amax(logits.real, axis=1, keepdims=True)  # .real: the complex step has no order
     x = logits - largest  # e^x cannot overflow
@@ -112,4 +113,5 @@ def softmax_cross_entropy(xp, logits, targets, *, ignore_index=-100, reduction="
         dx[places] -= dy
         return dx
 
-    return y if reduction == "none" else xp.sum(y) * weight, (dlogits, None)
+    loss = y if reduction == "none" else xp.sum(y) * weight
+    return loss, (dlogits, None)

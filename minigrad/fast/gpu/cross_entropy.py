@@ -10,7 +10,7 @@ import numpy as np
 
 from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
-from minigrad.byhand.softmax_cross_entropy import check_classes, softmax_cross_entropy
+from minigrad.byhand.softmax_cross_entropy import check_loss_arguments, softmax_cross_entropy
 from minigrad.fast.gpu.kernels import kernels_of
 from minigrad.fast.gpu.products import FUNCTIONS
 from minigrad.fast.gpu.source import BY_BLOCKS, Kernel
@@ -32,7 +32,7 @@ def cross_entropy_on_gpu(
     xp: XP, logits: Array, targets: Array, *, ignore_index: int = -100, reduction: str = "none"
 ) -> RuleResult:
     """The kernels of cross_entropy.cu."""
-    check_classes("softmax_cross_entropy", targets, reduction)
+    check_loss_arguments("softmax_cross_entropy", targets, reduction)
     run = CrossEntropy(xp, logits, targets, ignore_index)
     return run.forward(reduction), (run.backward, None)
 
