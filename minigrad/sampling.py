@@ -153,7 +153,8 @@ def normal(
     if not tensors and size is None:
         raise TypeError("normal: expected a tensor of means or deviations, or a size, got numbers")
     means, deviations = [to_numpy(getattr(t, "array", np.asarray(t))) for t in (mean, std)]
-    if not tensors and std != std or (deviations < 0).any():
+    is_nan = not tensors and std != std
+    if is_nan or (deviations < 0).any():
         raise ValueError(f"normal: expected deviations of 0 or more, got {deviations.min()}")
     shape = np.broadcast_shapes(means.shape, deviations.shape)
     if size is not None:
