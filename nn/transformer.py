@@ -32,22 +32,16 @@ class TransformerLayer(Module):
     """What both kinds of layers share: the network at each position, and the norms around it."""
 
     self_attn: MultiheadAttention
+    activation: Callable[[Tensor], Tensor]
 
     def add_network(
-        self,
-        d_model: int,
-        width: int,
-        dropout: float,
-        activation: Any,
-        norm_first: bool,
-        bias: bool,
+        self, d_model: int, width: int, dropout: float, norm_first: bool, bias: bool
     ) -> None:
-        """The network W₂ f(W₁ x + b₁) + b₂."""
+        """The network W₂ f(W₁ x + b₁) + b₂; f, which may be a module, is the last part of all."""
         self.linear1 = Linear(d_model, width, bias=bias)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(width, d_model, bias=bias)
         self.norm_first = norm_first
-        self.activation = as_activation(type(self).__name__, activation)
 
     def check_sequences(self, **sequences: Tensor) -> None:
         """Raise where one of the sequences is not of this layer's size."""
@@ -135,11 +129,12 @@ class TransformerEncoderLayer(TransformerLayer):
     ):
         check_layer_sizes(self, d_model, nhead, dim_feedforward, dropout)
         self.self_attn = MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first)
-        self.add_network(d_model, dim_feedforward, dropout, activation, norm_first, bias)
+        self.add_network(d_model, dim_feedforward, dropout, norm_first, bias)
         self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
         self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
+        self.activation = as_activation(type(self).__name__, activation)
         place(self, device, dtype)
 
     @checked
@@ -188,13 +183,14 @@ class TransformerDecoderLayer(TransformerLayer):
         self.multihead_attn = MultiheadAttention(
             d_model, nhead, dropout, bias, batch_first=batch_first
         )
-        self.add_network(d_model, dim_feedforward, dropout, activation, norm_first, bias)
+        self.add_network(d_model, dim_feedforward, dropout, norm_first, bias)
         self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
         self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
         self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias)
         self.dropout1 = Dropout(dropout)
         self.dropout2 = Dropout(dropout)
         self.dropout3 = Dropout(dropout)
+        self.activation = as_activation(type(self).__name__, activation)
         place(self, device, dtype)
 
     @checked

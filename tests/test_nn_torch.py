@@ -147,7 +147,7 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (draw(3, 2, 4),),
     ),
     "TransformerDecoderLayer": (
-        lambda nn: nn.TransformerDecoderLayer(4, 2, 6, dropout=0.0),
+        lambda nn: nn.TransformerDecoderLayer(4, 2, 6, dropout=0.0, activation=nn.PReLU()),
         (draw(3, 2, 4), draw(5, 2, 4)),
     ),
     "TransformerEncoder": (
