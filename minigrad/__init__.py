@@ -47,6 +47,7 @@ from minigrad.functional import (
     logical_xor,
     remainder,
     round,
+    sgn,
     std_mean,
     tensordot,
     var_mean,

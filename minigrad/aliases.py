@@ -1,7 +1,7 @@
 """PyTorch's other names: `multiply` is `mul`. What they refuse, they refuse by the first name."""
 
 from minigrad.functional import atan2, clamp, movedim, vstack
-from minigrad.ops import abs, div, ge, gt, le, lt, mul, ne, neg, sign, sub, swapaxes, trunc
+from minigrad.ops import abs, div, ge, gt, le, lt, mul, ne, neg, sub, swapaxes, trunc
 
 absolute = abs
 arctan2 = atan2
@@ -17,6 +17,5 @@ multiply = mul
 negative = neg
 not_equal = ne
 row_stack = vstack
-sgn = sign
 subtract = sub
 swapdims = swapaxes

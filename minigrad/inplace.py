@@ -204,7 +204,7 @@ ELEMENTWISE = """
     abs ceil cos cosh erf exp expm1 floor log log10 log1p log2 neg relu sigmoid sign sin sinh sqrt
     tan tanh trunc
 """.split()
-COMPOSED = "exp2 frac reciprocal round rsqrt square tril triu".split()
+COMPOSED = "exp2 frac reciprocal round rsqrt sgn square tril triu".split()
 ARITHMETIC = """
     addcdiv addcmul atan2 clamp_max clamp_min floor_divide fmod lerp remainder
 """.split()  # by an argument
@@ -234,7 +234,6 @@ OTHER_NAMES = {
     "fix_": "trunc_",
     "multiply_": "mul_",
     "negative_": "neg_",
-    "sgn_": "sign_",
     "subtract_": "sub_",
     "true_divide_": "div_",
 }

@@ -395,14 +395,14 @@ FUNCTIONS = {
         log_softmax logical_and logical_not logical_or logical_xor logsumexp masked_fill
         masked_select matmul max mean median min minimum mm movedim mv narrow nonzero norm outer
         positive prod ravel reciprocal remainder repeat repeat_interleave roll round rsqrt scatter
-        scatter_add select sort square squeeze std t take_along_dim topk transpose tril triu
+        scatter_add select sgn sort square squeeze std t take_along_dim topk transpose tril triu
         unfold unique unsqueeze var
     """,
     creation: "new new_empty new_full new_ones new_tensor new_zeros",
     distributions: "bernoulli multinomial",
     aliases: """
         absolute arctan2 clip divide fix greater greater_equal less less_equal moveaxis multiply
-        negative not_equal sgn subtract swapdims true_divide
+        negative not_equal subtract swapdims true_divide
     """,
 }
 for name in OPS:

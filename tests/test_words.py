@@ -105,6 +105,7 @@ t.concatenate([x, y], 1) ; t.divide(x, y) ; x.true_divide(y) ; t.fix(x) ; t.grea
 x.greater_equal(0.3) ; t.less(x, y) ; x.less_equal(y) ; x.moveaxis(0, 1) ; t.moveaxis(c, 0, -1) ;
 t.multiply(x, 2.0) ; x.multiply(y) ; t.negative(x) ; t.not_equal(n, d) ; t.row_stack([x, y]) ;
 t.sgn(x.detach()) ; t.subtract(x, y, alpha=2) ; x.subtract(1) ; c.swapdims(0, 2) ;
+t.sgn(t.tensor([3 - 4j, 0j])) ; t.tensor([3 - 4j]).sgn_() ;
 t.swapdims(c, 1, 2) ;
 t.ravel(x) ; c.ravel() ; s.ravel() ; t.positive(x) ; n.positive() ; m.positive() ; t.exp2(x) ;
 n.exp2() ; s.exp2() ; t.exp2(edge) ; t.exp2(m) ; x.detach().exp2_() ; y.detach().absolute_() ;

@@ -163,6 +163,7 @@ def has_forward(kind: Any) -> bool:
 CALLS = """
 x: mg.rsqrt mg.square mg.reciprocal mg.round mg.frac mg.isfinite mg.isinf mg.isnan mg.all mg.any
 x: mg.logical_not mg.ones_like mg.zeros_like mg.rand_like mg.randn_like mg.t mg.nonzero mg.unique
+x: mg.sgn
 x: mg.mean mg.prod mg.amin mg.argmax mg.argmin mg.max mg.min mg.median mg.std mg.var mg.std_mean
 x: mg.var_mean mg.norm mg.argsort mg.sort mg.squeeze mg.flatten mg.bernoulli mg.tril mg.triu
 x: mg.empty_like mg.diag mg.from_dlpack mg.exp2 mg.positive mg.ravel

@@ -32,6 +32,7 @@ from minigrad.functional.elementwise import (
     remainder,
     round,
     rsqrt,
+    sgn,
     square,
 )
 from minigrad.functional.joining import (

@@ -35,6 +35,16 @@ def square(input: Tensor, *, out: None = None) -> Tensor:
     return x * (x.long() if x.dtype.kind == "b" else x)
 
 
+@speaks_for_itself
+def sgn(input: Tensor, *, out: None = None) -> Tensor:
+    """The sign of x; of complex numbers x / |x|, and 0 of 0."""
+    x = as_input("sgn", input, out=out)
+    if x.dtype.kind != "c":
+        return ops.sign(x)
+    size = ops.abs(x)
+    return x / ops.where(size == 0, 1.0, size)
+
+
 def reciprocal(input: Tensor, *, out: None = None) -> Tensor:
     """1/x, in the shape of x."""
     x = as_input("reciprocal", input, out=out)
