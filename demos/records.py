@@ -82,8 +82,8 @@ class Records:
 
     @classmethod
     def load(cls, *folders: Path) -> Records:
-        """The records of these folders, or the committed ones; where a pair is there twice, the
-        first one counts."""
+        """The records of these folders, or the committed ones. Where a pair is there twice, the
+        first one counts; of a fact, which is no matter of chance, the last."""
         pairs: dict[tuple[str, str], dict[int, Pair]] = {}
         stale: dict[str, int] = {}
         for folder in folders or (FOLDER,):
@@ -92,10 +92,10 @@ class Records:
                     row = claims.table().get(name)
                     if row is None or row.hash != row_hash:
                         stale[name] = stale.get(name, 0) + 1
-                    else:
-                        pairs.setdefault((line["engine"], name), {}).setdefault(
-                            line["seed"], (a, b)
-                        )
+                        continue
+                    by_seed = pairs.setdefault((line["engine"], name), {})
+                    if row.is_fact or line["seed"] not in by_seed:
+                        by_seed[line["seed"]] = a, b
         return cls(pairs, stale)
 
     def has(self, name: str, seed: int, engine: str = "minigrad") -> bool:

@@ -24,14 +24,14 @@ BACK = 50  # steps back in time
 # exactly.
 
 # %%
-z = mg.linspace(0, 120, 12001)
-open_, shut = mg.sigmoid(z), mg.sigmoid(-z)
-first_one = z[open_ == 1][0].item()
-first_zero = -z[shut == 0][0].item()
+z = mg.linspace(-120, 120, 24001)
+gate = mg.sigmoid(z)
+first_one, last_zero = z[gate == 1][0].item(), z[gate == 0][-1].item()
 lab.say(f"""In float32 σ(z) is exactly 1 from z = {first_one:.1f} on, and exactly 0 up to
-    z = {first_zero:.1f}.""")
-lab.fact("gate-strict", ((open_ < 1) & (shut > 0)).float().mean().item())
-lab.fact("gate-strict-16", ((open_ < 1) & (shut > 0))[z <= 16].float().mean().item())
+    z = {last_zero:.1f}.""")
+strict = (gate > 0) & (gate < 1)
+lab.fact("gate-strict", strict.float().mean().item())
+lab.fact("gate-strict-16", strict[z.abs() <= 16].float().mean().item())
 
 # %% [markdown]
 # ## How much of the gradient arrives, 50 steps back

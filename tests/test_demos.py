@@ -99,6 +99,8 @@ def test_the_gradient_vanishes_unless_the_gate_is_open(results: dict[str, Any]) 
     assert vanishes["sides"][0]["high"] < 1e-6 < vanishes["sides"][1]["value"]
     assert list(left) == ["start", "bias 0", "bias 1", "bias 3", "chrono"]
     assert claim(results, "gate-strict")["own"] == "does not hold"
+    strict = claim(results, "gate-strict")["sides"][0]["value"]
+    assert strict == pytest.approx((16.6 + 88.7) / 240, abs=1e-3)  # where it is neither 0 nor 1
     assert claim(results, "gate-strict-16")["own"] == "holds"
 
 

@@ -122,6 +122,19 @@ def test_a_record_made_under_another_row_does_not_count_and_is_said(tmp_path: Pa
     )
 
 
+def test_of_a_seed_that_is_there_twice_the_first_counts_and_of_a_fact_the_last(
+    tmp_path: Path,
+) -> None:
+    names = {"locked": (1.0, 2.0), "gate-strict": (0.4, 0.5)}
+    for place in range(2):
+        pairs = {
+            name: [values[place], 1.0, claims.table()[name].hash] for name, values in names.items()
+        }
+        records.add(tmp_path, "x5", [{"seed": 0, "engine": "minigrad", "claims": pairs}])
+    kept = Records.load(tmp_path)
+    assert kept.sides("locked") == ([1.0], [1.0]) and kept.sides("gate-strict") == ([0.5], [1.0])
+
+
 def test_a_gap_in_the_seeds_ends_them(tmp_path: Path) -> None:
     row = claims.table()["locked"]
     lines = [
