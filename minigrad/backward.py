@@ -72,7 +72,10 @@ def route(
     on_the_way: set[Any] = {t.node or t for t in inputs}
 
     def needs_at(node: Node) -> list[bool]:
-        pairs = zip(node.args, node.needs, strict=True)
+        args = node.args
+        if node.pullback is None:
+            raise freed(node)
+        pairs = zip(args, node.needs, strict=True)
         return [need and (a.node or a) in on_the_way for a, need in pairs]
 
     for node in reversed(nodes):
@@ -150,6 +153,8 @@ def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> 
             mode.observer.on_backward(node, gs, found)
         return found
     except Exception as error:
+        if node.pullback is None:  # another thread has freed the node meanwhile
+            raise freed(node) from error
         error.add_note(f"while differentiating {node.op.__name__}{node.origin}")
         raise
 

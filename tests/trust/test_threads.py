@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -67,6 +68,25 @@ def test_models_trained_in_threads_get_the_numbers_that_they_get_alone() -> None
     runs = [(nn.LSTM, 1), (nn.GRU, 2), (nn.RNN, 3)]
     alone = [trained(kind, seed) for kind, seed in runs]
     assert together(*[lambda run=run: trained(*run) for run in runs]) == alone
+
+
+def gradient_or_refusal(y: mg.Tensor, x: mg.Tensor) -> Any:
+    try:
+        return mg.grad(y, x)[0].tolist()
+    except RuntimeError as error:
+        return str(error)
+
+
+def test_threads_that_free_one_graph_get_the_whole_gradient_or_a_sentence() -> None:
+    for _ in range(40):
+        x = mg.ones(50, requires_grad=True)
+        y = x
+        for _ in range(30):
+            y = y * 1.0 + x * 0.0
+        found = together(*[partial(gradient_or_refusal, y.sum(), x)] * 3)
+        assert [1.0] * 50 in found
+        refused = [got for got in found if got != [1.0] * 50]
+        assert all(["already differentiated and freed" in got for got in refused]), refused
 
 
 def test_what_one_thread_draws_changes_nothing_in_another() -> None:
