@@ -154,31 +154,30 @@ class RNNBase(Recurrent):
         lengths = self.check_input(input, hx, lengths)
         x = to_time_first(input, self.batch_first)  # (T,B,I)
         states = self.initial_states(x, hx, input.ndim == 3)
+        D = len(self.directions)
         runs: list[LayerRun] = []
         for layer in range(self.num_layers):
             if layer > 0:
                 x = F.dropout(runs[-1].output, self.dropout, self.training)
-            names = [f"l{layer}{direction}" for direction in self.directions]
-            starts = states[len(runs) : len(runs) + len(names)]
-            output, final_states = self.run_layer(x, names, starts, lengths)
-            for name, start, end in zip(names, starts, final_states, strict=True):
-                runs.append(LayerRun(name, x, start, output, end))
+            own = slice(layer * D, (layer + 1) * D)  # the runs of this layer
+            suffixes, starts = self.suffixes[own], states[own]
+            output, ends = self.run_layer(x, suffixes, starts, lengths)
+            for suffix, start, end in zip(suffixes, starts, ends, strict=True):
+                runs.append(LayerRun(suffix.removeprefix("_"), x, start, output, end))
         return runs
 
     def run_layer(
-        self, x: Tensor, names: list[str], starts: list[States], lengths: Any
+        self, x: Tensor, suffixes: list[str], starts: list[States], lengths: Any
     ) -> tuple[Tensor, list[States]]:
         """One layer in its directions: its output (T,B,D·H), and the last states of each."""
         arguments = [
-            (*start, *self.weights(f"_{name}")) for name, start in zip(names, starts, strict=True)
+            (*start, *self.weights(suffix)) for suffix, start in zip(suffixes, starts, strict=True)
         ]
-        settings = self.settings()
+        settings = {"lengths": lengths, **self.settings()}
         if self.bidirectional:
-            output, *ends = byhand.both_directions(
-                self.op, x, *arguments, lengths=lengths, **settings
-            )
+            output, *ends = byhand.both_directions(self.op, x, *arguments, **settings)
             return output, ends
-        output, *end = self.op(x, *arguments[0], lengths=lengths, **settings)
+        output, *end = self.op(x, *arguments[0], **settings)
         return output, [tuple(end)]
 
     def settings(self) -> dict[str, Any]:
