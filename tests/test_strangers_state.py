@@ -434,9 +434,7 @@ def test_the_words_of_a_notebook_are_no_code_and_reach_its_demo_alone(tmp_path: 
     from demos import notebooks, options
 
     name = "a'+str(__import__('os').system('id'))+'b\".csv"
-    chosen = options.Options(
-        quick=True, csv=Path(name), column="price", text=Path("s1.txt"), encoding="utf-8"
-    )
+    chosen = options.Options(quick=True, csv=Path(name), column="price", text=Path("s1.txt"))
     words = notebooks.words_for("x3", chosen)
     whole_path = str(Path.cwd() / name)
     assert words == ["--quick", f"--csv={whole_path}", "--column=price", "--out", ".."]
