@@ -8,7 +8,7 @@ ARGS =
 python = $(VENV)/bin/python
 with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
 
-.PHONY: help demos notebooks test prove rooms trust mutants planted lint bench clean
+.PHONY: help demos notebooks test oldest prove rooms trust mutants planted lint bench clean
 .NOTPARALLEL:
 
 help:  ## print this list
@@ -24,6 +24,10 @@ notebooks: $(call with,demos notebooks)  ## run the demos as notebooks and write
 # All tests print what they cover; only with PyTorch among them must that be nearly all.
 test: $(call with,test demos)  ## run every test (EXTRAS=torch compares with PyTorch too)
 	$(python) -m pytest -n auto $(or $(ARGS),--cov $(if $(filter torch,$(EXTRAS)),--cov-fail-under=99))
+
+oldest:  ## run every test on the oldest versions that setup.cfg admits, in an environment of its own
+	@sed -nE 's/^ +([a-z0-9-]+)>=([0-9.]+)$$/\1==\2/p' setup.cfg >$(VENV)-oldest.txt
+	PIP_CONSTRAINT=$(VENV)-oldest.txt $(MAKE) test VENV=$(VENV)-oldest
 
 prove: $(call with,prove)  ## prove every rule by its own lines, and write tests/PROOFS.md (seconds)
 	$(python) -m minigrad.prove $(ARGS)
@@ -49,7 +53,7 @@ bench: $(call with,demos)  ## time minigrad (EXTRAS="torch bench" adds others, O
 	$(python) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 clean:  ## remove the environment and every cache, keep what the demos wrote
-	rm -rf $(VENV) build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-oldest* build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find minigrad nn demos tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # One stamp for each extra; a change of the dependencies makes them all stale.
