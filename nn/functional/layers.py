@@ -9,7 +9,7 @@ import numpy as np
 
 import minigrad as mg
 from minigrad import Tensor, byhand
-from minigrad.arguments import as_sizes, broadcast_shape
+from minigrad.arguments import as_sizes, broadcast_shape, check_one_device
 from minigrad.array import to_numpy
 from minigrad.creation import as_size
 from minigrad.random import dropout_mask
@@ -44,6 +44,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     if getattr(bias, "ndim", 0) > 1:
         y = mg.linear(input, weight)
         check_broadcasts("linear", y, bias=bias)
+        check_one_device("linear", y, bias)
         return y + bias
     return mg.linear(input, weight, bias)
 
