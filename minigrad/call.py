@@ -7,6 +7,8 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
+from numpy import promote_types
+
 from minigrad import errors
 from minigrad.array import NAMESPACES, contiguous_format, int64, preserve_format
 from minigrad.graph import Op, TensorBase, raw
@@ -122,20 +124,27 @@ def with_multiple(name: str, arrays: tuple[Any, ...], alpha: Any) -> tuple[Any, 
         got = errors.describe(raw(alpha))
         raise TypeError(f"{name}: expected alpha to be a number, got {got}")
     first, second = arrays
-    ours, theirs = map(raw, arrays)
-    if is_wider(ours, theirs):
-        (second,) = in_dtype(name, (second,), ours.dtype)  # so that its multiple is as exact
+    dtype = dtype_of_sum(raw(first), raw(second))
+    if dtype is not None and dtype != second.dtype:  # in which the multiple is exact
+        second = TensorBase.tensor_class(raw(second)) if type(second) in NAMESPACES else second
+        second = second.converted(name, (), dtype, None)
     is_one = not isinstance(alpha, TensorBase) and alpha == 1
     return first, second if is_one else second * alpha
 
 
-def is_wider(a: Any, b: Any) -> bool:
-    """Whether a + b has the dtype of a, which is of floats, and b another."""
-    if not (hasattr(a, "dtype") and hasattr(b, "dtype")) or a.dtype.kind != "f":
-        return False
-    if b.dtype.kind == "f":
-        return bool((a.ndim or not b.ndim) and a.dtype.itemsize > b.dtype.itemsize)
-    return bool(b.dtype.kind in "iub")
+RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}  # of the kinds of dtypes: a sum has the higher one
+
+
+def dtype_of_sum(a: Any, b: Any) -> Any:
+    """The dtype of a + b; None where one is a number, or complex."""
+    kinds = [x.dtype.kind if hasattr(x, "dtype") else "" for x in (a, b)]
+    if not RANKS.keys() >= set(kinds):
+        return None
+    if RANKS[kinds[0]] != RANKS[kinds[1]]:
+        return a.dtype if RANKS[kinds[0]] > RANKS[kinds[1]] else b.dtype
+    if bool(a.ndim) != bool(b.ndim):
+        return a.dtype if a.ndim else b.dtype
+    return promote_types(a.dtype, b.dtype)
 
 
 def in_dtype(name: str, arrays: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:

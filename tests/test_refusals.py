@@ -850,6 +850,12 @@ REFUSALS: list[Refusal] = [
         "new_tensor: expected numbers, got <U3 from a list",
     ),
     (
+        "counts of more integers than fit in memory",
+        lambda: mg.bincount(mg.tensor([2**63 - 1])),
+        MemoryError,
+        "bincount: expected sizes that some memory holds, got (9223372036854775808,)",
+    ),
+    (
         "random integers beyond bytes",
         lambda: mg.randint(300, (2,), dtype=mg.uint8),
         ValueError,

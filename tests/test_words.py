@@ -224,8 +224,9 @@ t.tensor([5, -(2**31)], dtype=t.int32).min() ; t.tensor([[3, -(2**63)]]).amin(1)
 t.tensor([3, 200], dtype=t.uint8).amin() ; m.amin(0) ; t.tensor([2.0, float("inf")]).median() ;
 t.median(edge[:1]) ; few[few > 1].median() ; (few / 0 + 1).median() ;
 t.clamp(n, float("nan")) ; n.clamp_max(float("nan")) ; m.clamp(min=float("nan"), max=2.0) ;
-t.isclose(n.byte(), n.byte() + 2, atol=3) ; t.isclose(n, n + 2, atol=3) ;
-t.isclose(t.tensor([2**53]), t.tensor([2**53 + 1]), 0, 0) ; t.isclose(n, -n, rtol=0.5) ;
+t.isclose(n.byte(), n.byte() + 2, atol=3) ; t.isclose(m, ~m, atol=2) ; m.isclose(~m) ;
+t.isclose(n, -n, rtol=0.5) ; t.add(n, n.byte(), alpha=3) ; t.sub(n.int(), n.byte() + 250, alpha=2) ;
+t.isclose(n, n + 2, atol=3) ; t.isclose(t.tensor([2**53]), t.tensor([2**53 + 1]), 0, 0) ;
 t.allclose(t.tensor([2**63 - 1]), t.tensor([-(2**63)])) ; t.tensor([300], dtype=t.uint8) ;
 t.tensor(2**40, dtype=t.int32) ; t.tensor([-3], dtype=t.uint8) ; t.tensor([1 + 2j]) ;
 t.tensor([np.complex64(1), 2.0]) ; n + 1j ; t.tensor([1j]) * n[0, 0] ; t.tensor([1j]) / n ;

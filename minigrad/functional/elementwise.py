@@ -288,6 +288,8 @@ def divided(name: str, op: Any, a: Any, b: Any, out: None) -> Tensor:
     if kinds == ["b", "b"]:
         raise TypeError(f"{name}: expected numbers, got bools; use .int() first")
     is_of_floats = "f" in kinds or "c" in kinds
+    if is_of_floats:
+        a, b = as_floats(a, beside=b), as_floats(b, beside=a)
     is_of_some = 0 not in (*getattr(a, "shape", ()), *getattr(b, "shape", ()))
     if not is_of_floats and is_of_some and bool(np.any(to_numpy(getattr(b, "array", b)) == 0)):
         raise ZeroDivisionError(f"{name}: expected no 0 among the integers to divide by")
@@ -366,14 +368,12 @@ def close_elements(
     for word, number in (("rtol", rtol), ("atol", atol)):
         if not number >= 0:
             raise ValueError(f"{name}: expected {word} of 0 or more, got {number}")
-    if a.dtype.kind == "b" and b.dtype.kind == "b":
-        return ops.eq(a, b)
     close = a == b  # ∞ is close to ∞ alone
     if equal_nan:
         close = ops.bitwise_or(close, ops.bitwise_and(ops.isnan(a), ops.isnan(b)))
     if rtol == atol == 0:
         return close
-    if a.dtype.kind in "iu":  # whose difference may leave the dtype
+    if a.dtype.kind in "iub":  # whose difference may leave the dtype
         a, b = a.double(), b.double()
     with np.errstate(invalid="ignore"):  # ∞ - ∞
         difference = ops.abs(a - b)

@@ -235,7 +235,8 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     least = as_integer("bincount", "minlength", minlength)
     if least < 0:
         raise ValueError(f"bincount: expected minlength of 0 or more, got {least}")
-    as_sizes("bincount", (least,))  # that some memory holds
+    largest = int(ids.max()) if ids.size else -1
+    as_sizes("bincount", (max(least, largest + 1),))  # NumPy would write beyond its memory
     if weights is None:
         return TensorBase.tensor_class(placed_like(x, np.bincount(ids, minlength=least)))
     weights = as_input("bincount", weights)
