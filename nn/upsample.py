@@ -34,6 +34,7 @@ class Upsample(Module):
         self.align_corners = align_corners
         self.recompute_scale_factor = recompute_scale_factor
 
+    @checked
     def forward(self, input: Tensor) -> Tensor:
         return F.interpolate(
             input,
