@@ -182,7 +182,8 @@ def names_no_encoding(call: ast.Call) -> bool:
     if called == "open" and isinstance(call.func, ast.Name):
         mode = words.get("mode", call.args[1] if len(call.args) > 1 else ast.Constant("r"))
         return isinstance(mode, ast.Constant) and "b" not in mode.value
-    return "text" in words or "universal_newlines" in words
+    flags = [words.get("text"), words.get("universal_newlines")]  # of subprocess
+    return any([isinstance(flag, ast.Constant) for flag in flags])
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCE if "/programs/" not in name])
