@@ -16,7 +16,12 @@ import nn.functional as F
 from nn import io
 from nn.data import DataLoader, WeightedRandomSampler
 from nn.optim import SGD, Adam
-from nn.optim.lr_scheduler import LinearLR, ReduceLROnPlateau, StepLR
+from nn.optim.lr_scheduler import (
+    CosineAnnealingWarmRestarts,
+    LinearLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
 from nn.utils.rnn import (
     PackedSequence,
     invert_permutation,
@@ -255,6 +260,26 @@ REFUSED = [
         ValueError,
         r"conv1d: expected weight \(out, in / 1, ...\) for 2 channels in, got \(\)",
         lambda: F.conv1d(mg.ones(1, 2, 3), mg.tensor(1.0)),
+    ),
+    (
+        ValueError,
+        r"conv1d: expected bias \(4,\), got \(\)",
+        lambda: F.conv1d(mg.ones(1, 2, 3), mg.ones(4, 2, 2), mg.tensor(1.0)),
+    ),
+    (
+        TypeError,
+        "conv2d: expected bias of the parameters' dtype float32, got bool",
+        lambda: F.conv2d(mg.ones(1, 2, 3, 3), mg.ones(1, 2, 2, 2), mg.tensor([True])),
+    ),
+    (
+        ValueError,
+        r"embedding: expected weight \(rows, columns\), got \(3,\)",
+        lambda: mg.embedding(mg.ones(3), mg.tensor([0])),
+    ),
+    (
+        ValueError,
+        "CosineAnnealingWarmRestarts: eta_min: expected a number, got a tensor; use .item()",
+        lambda: CosineAnnealingWarmRestarts(an_optimizer(), 2, eta_min=mg.tensor(0.5)),
     ),
     (
         TypeError,

@@ -66,6 +66,8 @@ def embedding(xp, weight, ids, *, padding_idx=None):
         raise TypeError(
             f"embedding: expected padding_idx to be an integer, got {padding_idx!r:.60}"
         )
+    if weight.ndim != 2:
+        raise ValueError(f"embedding: expected weight (rows, columns), got {weight.shape}")
     rows = weight.shape[0]
     xp.check_bounds(ids, rows, "ids", f"rows 0 to {rows - 1}")
 

@@ -137,6 +137,9 @@ def convolve(
             f"{name}: expected weight (out, in / {groups}, ...) for {C} channels in, "
             f"got {tuple(weight.shape)}"
         )
+    check_same_dtype(name, "bias", bias, weight)
+    if bias is not None and tuple(bias.shape) != (weight.shape[0],):
+        raise ValueError(f"{name}: expected bias ({weight.shape[0]},), got {tuple(bias.shape)}")
     stride = size_per_dim(name, "stride", stride, n)
     dilation = size_per_dim(name, "dilation", dilation, n)
     kernel = weight.shape[2:]

@@ -6,6 +6,7 @@ import math
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
+from minigrad import Tensor
 from minigrad.errors import shown
 
 from ..arguments import as_probability, check_bools, check_integers
@@ -34,6 +35,9 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         check_integers(name, 1, T_0=T_0, T_mult=T_mult)
         self.T_0 = T_0
         self.T_mult = T_mult
+        given: Any = eta_min
+        if isinstance(given, Tensor):
+            raise ValueError(f"{name}: eta_min: expected a number, got a tensor; use .item()")
         self.eta_min = as_number(name, "eta_min", eta_min)
         self.T_cur = 0.0
         self.T_i = T_0
