@@ -763,6 +763,11 @@ ASSIGNED = [
         lambda: setattr(DataLoader([1.0, 2.0]), "batch_size", 3),
     ),
     (
+        ValueError,
+        "^DataLoader.drop_last: expected not to be deleted; make another loader$",
+        lambda: delattr(DataLoader([1, 2, 3]), "drop_last"),
+    ),
+    (
         TypeError,
         "^StepLR: gamma: expected a number, got 'half'$",
         lambda: setattr(StepLR(an_optimizer(), 2), "gamma", "half"),

@@ -134,6 +134,12 @@ class DataLoader:
             source_of("DataLoader", value)
         super().__setattr__(name, value)
 
+    def __delattr__(self, name: str) -> None:
+        """Delete, unless it is what the loader was made for."""
+        if name in FIXED:
+            raise ValueError(f"DataLoader.{name}: expected not to be deleted; make another loader")
+        super().__delattr__(name)
+
     def __len__(self) -> int:
         order = self.sampler if self.batch_sampler is None else self.batch_sampler
         for source in (order, getattr(order, "sampler", order)):
