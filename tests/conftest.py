@@ -147,6 +147,7 @@ def pytest_runtest_call(item: pytest.Item) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    refuse_addresses(items)
     skip_tests_of_missing_rooms(items)
     if mg.cuda.is_available():
         return
@@ -155,6 +156,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(
                 pytest.mark.skip(reason="needs an NVIDIA GPU and CuPy (the extra cuda12 or cuda13)")
             )
+
+
+def refuse_addresses(items: list[pytest.Item]) -> None:
+    """A test is named alike in each process; else pytest's workers cannot share the tests out."""
+    for item in items:
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid}: expected no address in a name; give ids=")
 
 
 def skip_tests_of_missing_rooms(items: list[pytest.Item]) -> None:

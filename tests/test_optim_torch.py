@@ -342,7 +342,7 @@ SCHEDULES = [
 
 
 @pytest.mark.filterwarnings("ignore:The epoch parameter", "ignore:Detected call of")
-@pytest.mark.parametrize(("name", "settings"), SCHEDULES, ids=str)
+@pytest.mark.parametrize(("name", "settings"), SCHEDULES)
 def test_a_step_to_an_epoch(name: str, settings: dict[str, Any]) -> None:
     """PyTorch's form before 1.4, forwards, backwards, twice, and between steps without one."""
     ours, theirs = parameters((2,), (2,))
