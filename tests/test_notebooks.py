@@ -76,7 +76,6 @@ def every_option(folder: Path) -> "options.Options":
         train=Path("train"),
         test=Path("test"),
         pairs=Path("pairs"),
-        encoding="utf-8",
     )
 
 

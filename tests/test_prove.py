@@ -130,7 +130,6 @@ def test_relu_with_a_wrong_slope_is_not_proved() -> None:
     assert prove_layer("rnn", "wrong", leaks, (2, 1, 1, 2), **settings).open
 
 
-@pytest.mark.untraced
 @pytest.mark.parametrize("name", sorted(report.LARGE))
 def test_a_composition_of_another_value_is_not_proved(
     name: str, monkeypatch: pytest.MonkeyPatch

@@ -229,7 +229,7 @@ def test_a_report_has_every_part(monkeypatch: pytest.MonkeyPatch) -> None:
         report.mg, "OPS", {name: mg.OPS[name] for name in ("exp", *report.LAYERS, *STEPS)}
     )
     monkeypatch.setattr(report, "SIZES", ((1, 1, 1, 1),))
-    monkeypatch.setattr(report, "RELU_SIZES", ())
+    monkeypatch.setattr(report, "RELU_SIZES", ((1, 1, 1, 1),))
     monkeypatch.setattr(report, "RELU_POINTS", 1)
     monkeypatch.setattr(report, "POINTS", 1)
     text, found = report.prove_all()

@@ -21,7 +21,16 @@ from samples import TABLE
 import minigrad as mg
 from minigrad import testing
 from minigrad.autograd import Traits, differentiable
-from minigrad.testing import LawBroken, LawsBroken, Sample, check_op, drawn, from_vjp, strategies
+from minigrad.testing import (
+    LawBroken,
+    LawsBroken,
+    Sample,
+    check_op,
+    drawn,
+    forms,
+    from_vjp,
+    strategies,
+)
 
 # Defects of other libraries
 
@@ -189,6 +198,24 @@ def sums_the_rows_itself(xp, x, w):
 def frozen_in_second_order(xp, x):
     s = 1 / (1 + np.exp(-np.asarray(getattr(x, "array", x))))
     return x * s, (lambda g: g * (s + x * s * (1 - s)),)
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        ((2.0, (abs,)), ""),
+        ((2.0, None), ""),  # no derivative
+        ((2.0, pow), ""),  # one function pullback(gs, needs)
+        (2.0, "expected the rule to return value, pullbacks, got float; "),
+        ((2.0, (abs,), 1), "expected the rule to return value, pullbacks, got a tuple of 3; "),
+        ((2.0, abs), "expected pullbacks (lambda g: ...,), or one function"),
+        ((2.0, (1,)), "pullback(gs, needs), got a tuple of 1"),
+        ((2.0, (abs, abs)), "expected 1 pullbacks, one for each array, got 2; "),
+    ],
+)
+def test_the_form_of_what_a_rule_returns(result: Any, said: str) -> None:
+    found = forms.fault_of(result, Sample([np.ones(2)]))
+    assert said in found and bool(said) == bool(found)
 
 
 @pytest.mark.parametrize(
