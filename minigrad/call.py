@@ -126,8 +126,7 @@ def with_multiple(name: str, arrays: tuple[Any, ...], alpha: Any) -> tuple[Any, 
     first, second = arrays
     dtype = dtype_of_sum(raw(first), raw(second))
     if dtype is not None and dtype != second.dtype:  # in which the multiple is exact
-        second = TensorBase.tensor_class(raw(second)) if type(second) in NAMESPACES else second
-        second = second.converted(name, (), dtype, None)
+        second = converted(name, second, dtype)
     is_one = not isinstance(alpha, TensorBase) and alpha == 1
     return first, second if is_one else second * alpha
 
@@ -155,13 +154,18 @@ def in_dtype(name: str, arrays: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
     first, *others = arrays
     if dtype is None:
         return arrays
-    first = TensorBase.tensor_class(first) if type(first) in NAMESPACES else first
-    x = first.converted(name, (), dtype, None)
+    x = converted(name, first, dtype)
     if x.dtype.kind in "iub" and x.dtype != int64:
         raise NotImplementedError(
             f"{name}: dtype={x.dtype} is not supported; convert what is returned, with .to(...)"
         )
     return x, *others
+
+
+def converted(name: str, x: Any, dtype: Any) -> Any:
+    """An array or a tensor as a tensor of another dtype, for the op `name`."""
+    x = TensorBase.tensor_class(x) if type(x) in NAMESPACES else x
+    return x.converted(name, (), dtype, None)
 
 
 def in_layout(name: str, arrays: tuple[Any, ...], layout: Any) -> tuple[Any, ...]:

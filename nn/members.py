@@ -29,12 +29,6 @@ class Members(dict[str, Any]):
         super().__delitem__(name)
         delattr(self.module, name)
 
-    def pop(self, name: str, *default: Any) -> Any:
-        """Take a member out of the module, and return it."""
-        if name in self:
-            delattr(self.module, name)
-        return super().pop(name, *default)
-
     def popitem(self) -> tuple[str, Any]:
         name, value = super().popitem()
         delattr(self.module, name)
@@ -45,6 +39,7 @@ class Members(dict[str, Any]):
 
     # made of the methods above, while those of a dict would change it alone
     clear = MutableMapping.clear
+    pop = MutableMapping.pop
     setdefault = MutableMapping.setdefault
     update = MutableMapping.update
 

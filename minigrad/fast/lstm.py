@@ -18,7 +18,7 @@ from minigrad.byhand.steps import lstm_cell
 from minigrad.cells import Lengths
 from minigrad.fast.halves import in_halves
 from minigrad.fast.one_step import one_step_as
-from minigrad.fast.sequence import ColumnSequence, pack_weights, side_by_side, unpack_gradient
+from minigrad.fast.sequence import ColumnSequence, WeightGradient, pack_weights, unpack_gradient
 from minigrad.fast.workspace import workspace
 from minigrad.faster import faster
 
@@ -108,11 +108,9 @@ def run_back(
     """Every step back: ∂W. Turns the last ∂h and ∂c into the first ones, and fills in ∂x."""
     H, B = seq.H, seq.B
     blocks = xp.reshape(gates_and_cells, (seq.T + 1, 5, H, B))  # o, i, f, g, c_{t-1}
-    dW = xp.zeros_like(W)
     chunk_da = workspace.empty(xp, (seq.chunk, 4 * H, B), seq.dtype)
     chunk_y, chunk_q = workspace.empty(xp, (2, seq.chunk, H, B), seq.dtype)
-    product = workspace.empty(xp, W.shape, W.dtype)
-    scratch, input_scratch = seq.scratch(4 * H), seq.scratch(W.shape[1])
+    gradient = WeightGradient(xp, seq, W)
     w_hhT, w_ih = W[:, :H].T, W[:, H + 1 :]  # in W's order of the gates
     for steps, n in seq.chunks():
         m = steps.stop - steps.start
@@ -133,12 +131,10 @@ def run_back(
             dc_t *= blocks[t, 2, :, :n_t]  # f
             xp.matmul(w_hhT, chunk_da[k, :, :n_t], out=dh_t)
         da = chunk_da[:m, :, :n]
-        all_da = side_by_side(xp, da, scratch)
-        all_inputs = side_by_side(xp, seq.inputs[steps, :, :n], input_scratch)
-        dW += xp.matmul(all_da, all_inputs.T, out=product)
+        gradient.add(da, seq.inputs[steps, :, :n])
         if dx is not None:
             xp.matmul(xp.swapaxes(da, 1, 2), w_ih, out=dx[steps, :n])
-    return dW
+    return gradient.total
 
 
 def fill_slopes(

@@ -15,7 +15,7 @@ from minigrad.byhand.steps import rnn_cell
 from minigrad.cells import Lengths, check_nonlinearity
 from minigrad.fast.halves import in_halves
 from minigrad.fast.one_step import one_step_as
-from minigrad.fast.sequence import ColumnSequence, pack_weights, side_by_side, unpack_gradient
+from minigrad.fast.sequence import ColumnSequence, WeightGradient, pack_weights, unpack_gradient
 from minigrad.fast.workspace import workspace
 from minigrad.faster import faster
 
@@ -81,10 +81,8 @@ def run_back(
 ) -> Array:
     """Every step back: ∂W. Turns the last ∂h into the first one, and fills in ∂x."""
     H = seq.H
-    dW = xp.zeros_like(W)
     chunk_da = workspace.empty(xp, (seq.chunk, H, seq.B), seq.dtype)
-    product = workspace.empty(xp, W.shape, W.dtype)
-    scratch, input_scratch = seq.scratch(H), seq.scratch(W.shape[1])
+    gradient = WeightGradient(xp, seq, W)
     w_hhT, w_ih = W[:, :H].T, W[:, H + 1 :]
     for steps, n in seq.chunks():
         h = seq.states[1:][steps, :, :n]  # (m,H,n)
@@ -103,9 +101,7 @@ def run_back(
                 dh_t += dhs[t]
             da_t *= dh_t
             xp.matmul(w_hhT, da_t, out=dh_t)
-        all_da = side_by_side(xp, da, scratch)
-        all_inputs = side_by_side(xp, seq.inputs[steps, :, :n], input_scratch)
-        dW += xp.matmul(all_da, all_inputs.T, out=product)
+        gradient.add(da, seq.inputs[steps, :, :n])
         if dx is not None:
             xp.matmul(xp.swapaxes(da, 1, 2), w_ih, out=dx[steps, :n])
-    return dW
+    return gradient.total

@@ -127,3 +127,20 @@ def side_by_side(xp: XP, a: Array, scratch: Array) -> Array:
     out = xp.reshape(scratch[: rows * m * n], (rows, m, n))
     out[...] = xp.swapaxes(a, 0, 1)
     return xp.reshape(out, (rows, m * n))
+
+
+class WeightGradient:
+    """∂W = Σ_t ∂a_t s_tᵀ, summed over the chunks of steps: `total` (kH,K)."""
+
+    def __init__(self, xp: XP, seq: ColumnSequence, W: Array):
+        self.xp = xp
+        self.total = xp.zeros_like(W)
+        self.product = workspace.empty(xp, W.shape, W.dtype)
+        self.scratch = seq.scratch(W.shape[0])
+        self.input_scratch = seq.scratch(W.shape[1])
+
+    def add(self, da: Array, inputs: Array) -> None:
+        """A chunk: ∂a (m,kH,n), and what its steps have read, s (m,K,n)."""
+        all_da = side_by_side(self.xp, da, self.scratch)
+        all_inputs = side_by_side(self.xp, inputs, self.input_scratch)
+        self.total += self.xp.matmul(all_da, all_inputs.T, out=self.product)

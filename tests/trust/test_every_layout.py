@@ -234,19 +234,21 @@ def check_gradients(pairs: Any, leaves: list[str], ours: Any, theirs: Any) -> No
                 check_numbers(dx, dz, is_gradient=True)
 
 
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("text", [c.strip() for c in CALLS.split(";") if c.strip()])
-def test_a_word_on_every_layout_is_pytorchs(text: str, many: Any) -> None:
-    for seed in range(many(6, 200)):
-        call, operands = draw_call(random.Random(f"{text} {seed}"), text)
-        with np.errstate(all="ignore"):
-            check(call, operands, in_place=False)
+def parts_of(calls: str) -> list[str]:
+    """The calls of a list."""
+    return [call.strip() for call in calls.split(";") if call.strip()]
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("text", [c.strip() for c in CALLS_IN_PLACE.split(";") if c.strip()])
-def test_a_change_in_place_on_every_layout_is_pytorchs(text: str, many: Any) -> None:
+@pytest.mark.parametrize(
+    ("text", "in_place"),
+    [
+        *[(text, False) for text in parts_of(CALLS)],
+        *[(text, True) for text in parts_of(CALLS_IN_PLACE)],
+    ],
+)
+def test_a_word_on_every_layout_is_pytorchs(text: str, in_place: bool, many: Any) -> None:
     for seed in range(many(6, 200)):
         call, operands = draw_call(random.Random(f"{text} {seed}"), text)
         with np.errstate(all="ignore"):
-            check(call, operands, in_place=True)
+            check(call, operands, in_place=in_place)

@@ -52,6 +52,14 @@ class Distribution:
         return f"{type(self).__name__}(batch_shape: {tuple(self.batch_shape)})"
 
 
+class Reparametrized(Distribution):
+    """A distribution whose `rsample` is a function of its parameters and of noise."""
+
+    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        with minigrad.no_grad():
+            return self.rsample(sample_shape)
+
+
 def one_of(name: str, probs: Any, logits: Any) -> Tensor:
     """The one that is given. Raises ValueError for both or none, TypeError for no floats."""
     if (probs is None) == (logits is None):
@@ -123,7 +131,7 @@ class Bernoulli(Distribution):
         return F.binary_cross_entropy_with_logits(self.logits, self.probs, reduction="none")
 
 
-class Normal(Distribution):
+class Normal(Reparametrized):
     """The normal distribution with mean `loc` and standard deviation `scale`."""
 
     def __init__(self, loc: Any, scale: Any, validate_args: Any = None):
@@ -154,10 +162,6 @@ class Normal(Distribution):
         noise = minigrad.randn(*shape, dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + self.scale * noise
 
-    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
-        with minigrad.no_grad():
-            return self.rsample(sample_shape)
-
     def log_prob(self, value: Tensor) -> Tensor:
         distance = (value - self.loc) / self.scale
         return -0.5 * distance**2 - self.scale.log() - 0.5 * math.log(2 * math.pi)
@@ -169,7 +173,7 @@ class Normal(Distribution):
         return 0.5 + 0.5 * math.log(2 * math.pi) + self.scale.log()
 
 
-class Uniform(Distribution):
+class Uniform(Reparametrized):
     """The uniform distribution over the numbers from `low` to below `high`."""
 
     def __init__(self, low: Any, high: Any, validate_args: Any = None):
@@ -195,10 +199,6 @@ class Uniform(Distribution):
         shape = (*sample_shape, *self.batch_shape)
         noise = minigrad.rand(*shape, dtype=self.low.dtype, device=self.low.device)
         return self.low + (self.high - self.low) * noise
-
-    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
-        with minigrad.no_grad():
-            return self.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-log(high - low), at high -∞. Raises ValueError beyond them, if it is to validate."""

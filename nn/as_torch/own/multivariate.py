@@ -16,7 +16,7 @@ from minigrad.convert import Size
 from minigrad.errors import shown
 
 from ... import functional as F
-from .distributions import Distribution
+from .distributions import Reparametrized
 
 __all__ = ["MultivariateNormal"]
 
@@ -53,7 +53,7 @@ def solve_lower(L: Tensor, b: Tensor) -> Tensor:
     return minigrad.stack(z, -1)
 
 
-class MultivariateNormal(Distribution):
+class MultivariateNormal(Reparametrized):
     """The normal distribution over (n,) with the mean `loc` (.., n) and a covariance Σ (.., n, n).
 
     Σ is given as covariance_matrix, or as scale_tril, the lower triangular L with Σ = L Lᵀ. Raises
@@ -113,10 +113,6 @@ class MultivariateNormal(Distribution):
         shape = (*sample_shape, *self.batch_shape, *self.event_shape)
         noise = minigrad.randn(*shape, dtype=self.loc.dtype, device=self.loc.device)
         return self.loc + (self.scale_tril @ noise.unsqueeze(-1)).squeeze(-1)
-
-    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
-        with minigrad.no_grad():
-            return self.rsample(sample_shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-½ (|z|² + n log 2π) - log det L, with L z = value - loc."""
