@@ -345,20 +345,35 @@ def test_the_frozen_names_are_cupys() -> None:
             place = getattr(place, part)
 
 
-# No file names a machine.
+# What git holds: no leftovers, and no file names a machine.
 
 
-@pytest.mark.skipif(
+needs_git = pytest.mark.skipif(
     not (shutil.which("git") and (ROOT / ".git").exists()), reason="git knows which files are ours"
 )
-def test_no_file_names_a_machine() -> None:
+
+
+def tracked() -> list[str]:
+    """The files that git holds, relative to the root."""
     git = subprocess.run(
         ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
     )
+    return git.stdout.strip("\0").split("\0")
+
+
+@needs_git
+def test_the_root_has_no_file_that_a_run_left_behind() -> None:
+    expected = {".gitignore", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE"}
+    expected |= {"Makefile", "README.md", "pyproject.toml", "setup.cfg"}
+    assert {name for name in tracked() if "/" not in name} == expected
+
+
+@needs_git
+def test_no_file_names_a_machine() -> None:
     place = re.compile(
         rb"(?<![\w.])/(?:home|root|Users|work|farm|tmp|mnt|opt)/|\b(?!127\.)(?:\d{1,3}\.){3}\d{1,3}\b"
     )
-    for path in map(ROOT.joinpath, git.stdout.split("\0")):
+    for path in map(ROOT.joinpath, tracked()):
         found = (
             place.search(path.read_bytes()) if path.is_file() and path.suffix != ".png" else None
         )
