@@ -95,7 +95,7 @@ def summary(rows: Rows) -> str:
         ours, products = row["ratios"][OURS]["median"], row["values"][GEMMS]["median"]
         return f"{ours:.2f} ({products / row['values'][REFERENCE]['median']:.2f})"
 
-    lines = [["time, PyTorch's being 1", *BLOCKS]]
+    lines = [["time relative to PyTorch", *BLOCKS]]
     lines += [
         [f"one layer, {', '.join(map(str, size))}{variant and f', {variant}'}"]
         + [

@@ -31,14 +31,12 @@ Verdicts = dict[str, Verdict]
 HIGHLIGHTS = [  # what the README shows
     "copy-lstm",
     "bias-should-be-1",
-    "attention-drawn",
     "gru-faster",
     "by-the-addition",
     "lm-counting",
     "share-price",
     "both-directions",
     "peepholes-time",
-    "bottleneck",
 ]
 WIDE = "&nbsp;" * 8  # as wide a column as the small pictures are
 EACH = (
@@ -72,7 +70,8 @@ def counts(found: Verdicts) -> str:
     """How many claims have each verdict, as one sentence."""
     number = Counter(verdict.kind for verdict in of_the_lesson(found))
     parts = [f"{number[kind]} {PLURAL[kind]}" for kind in verdicts.MARKS if number[kind]]
-    return f"Of {number.total()} claims {judging.listed(parts)}."
+    *first, last = parts
+    return f"Of {number.total()} claims, {', '.join(first)}, and {last}."
 
 
 def sides(verdict: Verdict) -> str:

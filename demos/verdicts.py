@@ -69,7 +69,7 @@ def with_condition(row: claims.Claim, own: Mapping[str, str]) -> tuple[str, str]
     if fails and row.shown_by and own[row.shown_by] == rule.HOLDS:
         return ONLY_IF, f"{ONLY_IF} {row.only_if}"
     if fails and row.shown_by and own[row.shown_by] in (rule.UNDECIDED, NOT_RUN):
-        return own[row.name], f"{own[row.name]}; open is whether it does if {row.only_if}"
+        return own[row.name], f"{own[row.name]}; undecided if {row.only_if}"
     return own[row.name], own[row.name]
 
 

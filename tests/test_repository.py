@@ -436,6 +436,19 @@ def test_what_the_readme_shows_of_the_lstm_is_there() -> None:
     assert shown in text
 
 
+def test_the_readme_counts_the_public_programs_as_their_list_does() -> None:
+    listed = (ROOT / "tests" / "PROGRAMS.md").read_text("utf-8")
+    said = " ".join(TEXTS["README.md"].split())
+    for in_the_list, in_the_readme in [
+        (r"(\d+) of them run under", r"Of (\d+) public PyTorch programs"),
+        (r"\*\*(\d+) train, and", r"(\d+) train with the first losses"),
+        (r"(\d+) more have no loss", r"(\d+) have no loss"),
+        (r"\*\*(\d+) are refused", r"(\d+) are refused"),
+        (r"(\d+) more does not end", r"(\d+) takes too long"),
+    ]:
+        assert re.findall(in_the_list, listed) == re.findall(in_the_readme, said)
+
+
 def changes(heading: str) -> Iterator[tuple[str, str, str]]:
     """What a section of CONTRIBUTING.md changes: a file, lines of it, and what takes their place.
 
