@@ -291,6 +291,8 @@ def norm(
         return ops.sum(ops.abs(x), dim=dim, keepdim=keepdim)
     powers = squared_magnitude(x) if p == 2 else power_of_magnitude(x, p)
     power = ops.sum(powers, dim=dim, keepdim=keepdim)
+    if p < 0:
+        return power ** (1 / p)
     # the root of 0 has an infinite slope: take the root of 1 and give 0, so that the gradient is 0
     is_zero = power == 0
     return ops.where(is_zero, 0.0, ops.where(is_zero, 1.0, power) ** (1 / p))

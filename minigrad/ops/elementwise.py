@@ -38,7 +38,7 @@ def div(xp, a, b):
 
 @op
 def pow(xp, a, b):
-    """y = aᵇ,    dy/da = b aᵇ⁻¹ (0 where b = 0),  dy/db = aᵇ log a (0 where a = 0)."""
+    """y = aᵇ,    dy/da = b aᵇ⁻¹ (0 where b = 0),  dy/db = aᵇ log a (0 where a = 0 ≤ b)."""
     if getattr(a, "dtype", int64).kind == "b":
         a = xp.astype(a, int64)  # NumPy would make int8 of booleans
     y = power(a, b)
@@ -52,12 +52,11 @@ def pow(xp, a, b):
         return g * (b * power(a, b - 1))
 
     def pull_exponent(g):
-        if not isinstance(a, (int, float)):
-            base = xp.where(a == 0, xp.ones_like(b), a)  # of integers, too, as exact as b
-            return g * y * xp.log(base)
-        if a == 0:
-            return g * 0.0
-        return g * y * (math.log(a) if a > 0 else math.nan)
+        if isinstance(a, (int, float)) and a != 0:
+            return g * y * (math.log(a) if a > 0 else math.nan)
+        is_flat = (a == 0) & (b >= 0)
+        base = xp.where(is_flat, xp.ones_like(b), a)  # of integers, too, as exact as b
+        return g * y * xp.log(base)
 
     return y, (pull_base, pull_exponent)
 

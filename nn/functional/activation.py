@@ -39,7 +39,9 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """y = x where x > 0, else α (eˣ - 1)    (Clevert et al. 2016)."""
     if inplace:
         return changed_in_place("elu_", input, lambda x: elu(x, alpha))
-    return mg.where(input > 0, input, alpha * mg.expm1(input.clamp(max=0.0)))
+    is_linear = input > 0
+    curve = alpha * mg.expm1(mg.where(is_linear, 0.0, input))  # so that nothing overflows
+    return mg.where(is_linear, input, curve)
 
 
 def tanh(input: Tensor) -> Tensor:
@@ -79,8 +81,9 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     """y = log(1 + e^(βx)) / β, and x itself where βx > threshold    (Dugas et al. 2001)."""
     check_no_nan("softplus", threshold=threshold)
     z = beta * input
-    smooth = mg.log1p(mg.exp(z.clamp(max=threshold))) / beta
-    return mg.where(z > threshold, input, smooth)
+    is_linear = z > threshold
+    smooth = mg.log1p(mg.exp(mg.where(is_linear, threshold, z))) / beta
+    return mg.where(is_linear, input, smooth)
 
 
 @checked
@@ -89,8 +92,9 @@ def logsigmoid(input: Tensor) -> Tensor:
 
     It is x itself where e⁻ˣ > e⁴⁰: 1 is lost next to that in float64.
     """
-    smooth = -mg.log1p(mg.exp(-input.clamp(min=-40.0)))
-    return mg.where(input < -40.0, input, smooth).contiguous()
+    is_linear = input < -40.0
+    smooth = -mg.log1p(mg.exp(-mg.where(is_linear, -40.0, input)))
+    return mg.where(is_linear, input, smooth).contiguous()
 
 
 @checked

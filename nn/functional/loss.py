@@ -72,7 +72,8 @@ def huber_loss(
     if not delta > 0:
         raise ValueError(f"huber_loss: expected delta above 0, got {delta}")
     d = mg.abs(real_difference("huber_loss", input, target))
-    losses = mg.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    near = d.clamp(max=delta)
+    losses = near * (d - 0.5 * near)
     if input.dtype.kind == "f":
         losses = losses.to(input.dtype)  # as in PyTorch; its other losses promote
     return reduced(losses, reduction)
@@ -95,7 +96,8 @@ def smooth_l1_loss(
         raise ValueError(f"smooth_l1_loss: expected beta of at least 0, got {beta}")
     if beta == 0:
         return reduced(d, reduction)
-    return reduced(mg.where(d < beta, 0.5 * d * d / beta, d - 0.5 * beta), reduction)
+    near = d.clamp(max=beta)
+    return reduced(near / beta * (d - 0.5 * near), reduction)
 
 
 @checked
@@ -107,7 +109,7 @@ def kl_div(
     reduction: str = "mean",
     log_target: bool = False,
 ) -> Tensor:
-    """y (log y - x): input x log-probabilities, target y probabilities of its shape.
+    """y (log y - x): input x log-probabilities, target y probabilities of its shape; NaN for y < 0.
 
     log_target: y is given as its logarithm. reduction "batchmean" divides the sum by the first
     size, which is the divergence of Kullback & Leibler 1951; "mean" divides by all, and warns.
@@ -126,9 +128,8 @@ def kl_div(
     check_same_shape("kl_div", input, target)
     if log_target:
         return reduced(mg.exp(target) * (target - input), reduction)
-    is_positive = target > 0
-    entropy = target * mg.log(mg.where(is_positive, target, 1.0))
-    return reduced(mg.where(is_positive, entropy, 0.0) - target * input, reduction)
+    logarithm = mg.log(mg.where(target == 0, 1.0, target))  # 0 log 0 = 0
+    return reduced(target * logarithm - target * input, reduction)
 
 
 @checked
