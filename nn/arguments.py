@@ -70,13 +70,16 @@ def as_place(name: str, index: Any, count: int) -> int:
 
 
 def one_number(value: Any) -> Any:
-    """The number in a tensor or an array without dimensions; anything else as it is."""
-    is_one = isinstance(value, Tensor | np.ndarray) and value.ndim == 0
+    """The number of Python's that a tensor, an array or NumPy's number is; else as it is."""
+    is_one = getattr(value, "ndim", None) == 0
     return value.item() if is_one else value
 
 
 def as_number(name: str, key: str, value: Any) -> Any:
-    """A number, also from a tensor or array without dimensions. Raises TypeError otherwise."""
+    """A number of Python's, also for one of NumPy's, a tensor or an array without dimensions.
+
+    Raises TypeError otherwise.
+    """
     number = one_number(value)
     if not isinstance(number, Real):
         raise TypeError(f"{name}: expected a number as {key}, got {shown(value)}")

@@ -12,7 +12,7 @@ import numpy as np
 from minigrad import Tensor
 from minigrad.errors import shown
 
-from ..arguments import as_list, check_integers, check_state
+from ..arguments import as_list, check_integers, check_state, one_number
 from .checks import has_numbers
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class LRScheduler:
     def __setattr__(self, name: str, value: Any) -> None:
         """Assign, unless a number, a list or the optimizer would become something else."""
         check_held(type(self).__name__, name, vars(self).get(name), value)
-        is_number = getattr(value, "ndim", None) == 0
-        super().__setattr__(name, value.item() if is_number else value)
+        super().__setattr__(name, one_number(value))
 
     def take_new_groups(self) -> None:
         """Keep the lr of step 0 of each group, also of those that were added since."""
@@ -247,8 +246,8 @@ def check_last_epoch(name: str, last_epoch: Any) -> None:
 
 
 def as_number(name: str, key: str, value: Any) -> Any:
-    """One number, NumPy's as Python's own. Raises TypeError where it is none."""
-    number = value.item() if getattr(value, "ndim", None) == 0 else value
+    """`arguments.as_number`, which speaks as optimizers do: the setting before what is expected."""
+    number = one_number(value)
     if not isinstance(number, Real):
         raise TypeError(f"{name}: {key}: expected a number, got {shown(value)}")
     return number

@@ -10,52 +10,50 @@ from minigrad.graph import Node, as_they_were
 from .printing import node_name
 
 
-class GradFn:
+class Vertex:
+    """A node of the graph as PyTorch has it: equal to another that shows the same node or leaf."""
+
+    def __init__(self, shown: Node | Tensor):
+        self.shown: Any = shown
+
+    def name(self) -> str:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other.shown is self.shown
+
+    def __hash__(self) -> int:
+        return hash(self.shown)
+
+    def __repr__(self) -> str:
+        name = self.name().removeprefix("torch::autograd::")
+        return f"<{name} object at {id(self.shown):#x}>"
+
+
+class GradFn(Vertex):
     """The node that made a value; `next_functions` are those that made its arguments.
 
     Ops are minigrad's: where PyTorch has one node for a function, there may be several here.
     """
 
-    def __init__(self, node: Node):
-        self.node = node
-
     def name(self) -> str:
-        return node_name(self.node.op.__name__)
+        return node_name(self.shown.op.__name__)
 
     @property
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """For each argument its node, and which value of that it is; (None, 0) for a constant."""
-        return tuple([edge_to(argument) for argument in as_they_were(self.node)])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, GradFn) and other.node is self.node
-
-    def __hash__(self) -> int:
-        return hash(self.node)
-
-    def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self.node):#x}>"
+        return tuple([edge_to(argument) for argument in as_they_were(self.shown)])
 
 
-class AccumulateGrad:
+class AccumulateGrad(Vertex):
     """The end of the graph at a leaf, `variable`, where its gradient is added up."""
 
     next_functions: tuple[tuple[Any, int], ...] = ()
 
-    def __init__(self, variable: Tensor):
-        self.variable = variable
+    variable = property(lambda self: self.shown)
 
     def name(self) -> str:
         return "torch::autograd::AccumulateGrad"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, AccumulateGrad) and other.variable is self.variable
-
-    def __hash__(self) -> int:
-        return hash(self.variable)
-
-    def __repr__(self) -> str:
-        return f"<AccumulateGrad object at {id(self.variable):#x}>"
 
 
 def edge_to(argument: Any) -> tuple[Any, int]:
