@@ -13,39 +13,39 @@ from demos.verdicts import Verdict, counted
 
 Verdicts = Mapping[str, Verdict]
 RULE = """\
-What would count was [written down](claims.toml) before the runs: for each claim its two sides a and
-b, what is measured of both, what is claimed of a against b, and the smallest difference that
-matters, with [the reason](#smallest-effects) why it is that one. Runs come in pairs. Run 7 of one
-side has the data of run 7 of the other, and where they share them the initial values and the order.
-Judged is the mean of the paired differences a - b, or of the ratios a : b where factors count, by
-its 95 % interval.
-A claim
+What would count was [written down](claims.toml) before the runs: for each claim, its two sides a
+and b, what is measured of both, what is claimed about a against b, and the smallest difference that
+matters, with [the reason](#smallest-effects) for it. Runs come in pairs: run 7 of one side has the
+same data as run 7 of the other and, where the two sides share them, the same initial values and
+order. The verdict rests on the mean of the paired differences a - b, or of the ratios a : b for
+factors, and on its 95 % interval. A claim
 
-- ✓ **holds** if the interval leaves out "no difference" on the claimed side, and the mean reaches
-  the smallest effect;
-- ✗ **does not hold** if the interval leaves out the smallest effect;
+- ✓ **holds** if the interval excludes "no difference" on the claimed side, and the mean reaches the
+  smallest effect;
+- ✗ **does not hold** if the interval excludes the smallest effect;
 - ≈ is answered by **alike** if the interval lies within the smallest effect on either side, and
   there are ten runs;
-- ? is **undecided** else. Then seeds are added, up to 30. The row says why, and how many runs it
-  would take;
-- ◐ **holds only if** a condition is met where it does not hold as it stands, and the row below it
-  (↳), the comparison under that condition, holds.
+- ? is **undecided** otherwise. Then seeds are added, up to 30. The row says why, and how many runs
+  it would take;
+- ◐ **holds only if** a condition is met, if it does not hold as it stands but the comparison under
+  that condition, in the row below it (↳), holds.
 
-Facts are counted or computed and the same in every run; they need no interval.
+A fact is counted or computed, and the same in every run; it needs no interval.
 
-Of each side the mean of its runs is shown, the geometric mean where factors count. In the small
-pictures the line in the middle is no difference, the grey band is what does not matter, the dot is
-the mean and the bar its interval; the scale is logarithmic far out. *Ahead* is the share of runs
-that are ahead of their partner in the claimed direction. *p* is that of no difference, or, where
-likeness is claimed, that of a difference that matters; it is corrected for the looks and for all
-comparisons of the table (Holm), and no verdict rests on it. *PyTorch*: the same scripts on PyTorch
-come to the same verdict on the seeds that both have, or one of the two is undecided and each mean
-lies in the other's interval.
+Each side is shown by the mean of its runs, the geometric mean for factors. In the small pictures,
+the line in the middle is no difference, the grey band is the differences that do not matter, the
+dot is the mean and the bar its interval; far out, the scale is logarithmic. *Ahead* is the share of
+runs that beat their partner in the claimed direction. *p* is the p-value of no difference or, where
+likeness is claimed, of a difference that matters; it is corrected for the looks and for all
+comparisons of the table (Holm), and no verdict rests on it. *PyTorch*: "same" means that the same
+scripts on PyTorch lead to the same verdict on the seeds that both have, or that one of the two is
+undecided and each mean lies in the other's interval.
 
 The interval is Student's t of the paired differences, at 98.75 % for each of at most four looks (at
-5, 10, 20 and 30 runs), which makes 95 % for all four together. It takes runs to spread by half of
-the smallest effect at least, also where all of them agree; so it may reach beyond what is possible,
-as a difference of more than 100 %. [rule.py](rule.py) has the rule in code, and its reasons.
+5, 10, 20 and 30 runs), which makes 95 % for all four together. It assumes that runs spread by at
+least half of the smallest effect, even where all of them agree; so it may extend beyond what is
+possible, such as a difference of more than 100 %. [rule.py](rule.py) has the rule in code, and the
+reasons for it.
 """
 EQUAL_HELD = (11, 400)  # at most so many claims about equal networks hold, of so many
 LOPSIDED_HELD = (0.20, 0.35)  # where means are equal and one side seldom ends far behind
@@ -78,8 +78,8 @@ def remark(verdict: Verdict) -> str:
     provisional. Empty where nothing is."""
     if verdict.provisional:
         return (
-            f"; provisional: it rests on {verdict.seeds} runs near each other, and likeness asks "
-            f"for {rule.ALIKE_FROM}"
+            f"; provisional: it rests on {verdict.seeds} runs near each other, and likeness takes "
+            f"{rule.ALIKE_FROM}"
         )
     if verdict.kind != rule.UNDECIDED or verdict.judged is None:
         return ""
@@ -94,13 +94,13 @@ def why_open(verdict: Verdict) -> str:
     apart = judged.low > 0 or judged.high < 0
     if row.direction != "alike":
         return (
-            "there is a difference, which may be less than the smallest effect"
+            "there is a difference, but it may be less than the smallest effect"
             if apart
-            else 'the interval holds "no difference" as well as the smallest effect'
+            else 'the interval contains both "no difference" and the smallest effect'
         )
     if -row.least < judged.low and judged.high < row.least:
-        return f"both sides are near each other, but likeness asks for {rule.ALIKE_FROM} runs"
-    return "the interval holds differences that matter as well as ones that do not"
+        return f"the two sides are near each other, but likeness takes {rule.ALIKE_FROM} runs"
+    return "the interval contains differences that matter and differences that do not"
 
 
 def what_it_takes(verdict: Verdict) -> str:
@@ -115,7 +115,7 @@ def what_it_takes(verdict: Verdict) -> str:
         told = float(f"{needed:.2g}")  # two digits of it
         return f"about {told:.0f} runs like these would decide it, more than the {most} of the rule"
     look = next(n for n in rule.LOOKS if n >= needed)
-    return f"{look} runs would decide it, if the others are like these"
+    return f"{look} runs would decide it, if the new ones are like these"
 
 
 # ---- what speaks against it
@@ -128,15 +128,15 @@ def few_runs(found: Verdicts) -> str:
     shares = listed(f"{rule.unseen(n):.0%} after {n}" for n in rule.LOOKS)
     near = sum(verdict.provisional for verdict in found.values())
     told = (
-        f"**Few runs.** Of {number.total()} comparisons {have} runs. What happens seldom may be "
-        "missing among them: if none of the runs ended otherwise, a share of all runs may still do "
-        f"so, at 95 % up to {shares} runs."
+        f"**Few runs.** Of {number.total()} comparisons, {have} runs. Rare outcomes may be missing "
+        "among them: an outcome that no run had may still occur, at 95 % confidence, with a "
+        f"frequency of up to {shares} runs."
     )
     if near:
         told += (
-            f" Therefore {counted(near, 'verdict')} are marked as provisional: they find both "
-            f"sides near each other, with fewer runs than the {rule.ALIKE_FROM} that likeness asks "
-            "for, and are looked at again."
+            f" Therefore {counted(near, 'verdict')} are marked as provisional: they find the two "
+            f"sides near each other with fewer runs than the {rule.ALIKE_FROM} that likeness "
+            "takes, and will be looked at again."
         )
     return told
 
@@ -146,17 +146,17 @@ def errors() -> str:
     held, number = EQUAL_HELD
     low, high = (f"{share:.0%}" for share in LOPSIDED_HELD)
     powers = [
-        f"{rule.power(spread, n):.0%} of {n} runs that spread by {spread:g}"
+        f"{rule.power(spread, n):.0%} with {n} runs that spread by {spread:g}"
         for spread, n in FOUND.items()
     ]
     return (
-        "**How often it errs.** Tried on differences whose truth is known "
+        "**How often it errs.** The rule was tried on differences whose truth is known "
         f"([test_rule.py](../tests/test_rule.py)). Of {number} claims about networks that are "
-        f"equal, at most {held} seem to hold ({held / number:.1%}; fewer than 5% may), in any of "
-        "eight kinds: trained networks, ties, heavy tails, ratios, runs that learn all or nothing "
-        "and others. The weak place is a side that is mostly a little ahead and seldom ends far "
-        f"behind, so that both are equal in the mean: there {low} to {high} seem to hold, most of "
-        "them at five runs. A difference of twice the smallest effect is found with a chance of "
+        f"equal, at most {held} seem to hold ({held / number:.1%}; fewer than 5% may), in each of "
+        "eight kinds, such as trained networks, ties, heavy tails, ratios, and runs that learn all "
+        "or nothing. Its weak point is a side that is mostly a little ahead and rarely far behind, "
+        f"so that both means are equal: there {low} to {high} seem to hold, most of them at five "
+        "runs. A difference of twice the smallest effect is found with a probability of "
         f"{listed(powers)} smallest effects (standard deviation)."
     )
 
@@ -169,12 +169,12 @@ def many(found: Verdicts) -> str:
     claims_held = [row for row in rows if row.kind == rule.HOLDS and row.row.place]
     sure = sum(row.p is not None and row.p < rule.ERROR for row in claims_held)
     return (
-        f"**Many comparisons.** If in all {len(rows)} both sides were equal, about "
-        f"{by_chance:.0f} would seem to hold. Of the {len(claims_held)} compared claims that hold "
+        f"**Many comparisons.** If both sides were equal in all {len(rows)}, about "
+        f"{by_chance:.0f} would seem to hold. Of the {len(claims_held)} compared claims that hold, "
         f"{sure} have a p below {rule.ERROR:g} after the correction for all comparisons; five runs "
-        'seldom reach that, so take the others one by one, not all together. "Holds only if" '
-        "gives a claim a second chance, and errs up to twice as often. Rows may be one comparison "
-        "seen from two sides, or share one of theirs: they stand or fall together."
+        'rarely reach that, so trust the others one by one, not all together. "Holds only if" '
+        "gives a claim a second chance, and errs up to twice as often. Some rows share a side, or "
+        "are one comparison seen from two sides: they are right or wrong together."
     )
 
 
@@ -183,8 +183,8 @@ def known_before(found: Verdicts) -> str:
     have shared."""
     return (
         f"**What was known before.** When the table was written, a first ledger had measured "
-        f"{BEFORE} of the claims, some of them with the same first seeds: conditions were named "
-        "with its results in view; the papers' sentences (p1 to p4) had not been run. Since then "
+        f"{BEFORE} of the claims, some of them with the same first seeds. Conditions were chosen "
+        "with its results in view; the claims of papers (p1 to p4) had not been run. Since then, "
         "no smallest effect, direction or scale has been changed (`git log -p demos/claims.toml`). "
         f"Without their first {FIRST} runs, {answers_again(found, without_the_first)}."
     )
@@ -193,7 +193,7 @@ def known_before(found: Verdicts) -> str:
 def another_interval(found: Verdicts) -> str:
     """What the verdicts are by an interval that takes no shape of the differences for granted."""
     return (
-        "**Another interval.** By a bootstrap (BCa) in the place of Student's t, "
+        "**Another interval.** With a bootstrap (BCa) in place of Student's t, "
         f"{answers_again(found, by_bootstrap)}."
     )
 
@@ -207,7 +207,7 @@ def answers_again(found: Verdicts, judged_again: Callable[[Verdict], str]) -> st
     return (
         f"{same} of the {len(rows)} comparisons that have at least {2 * FIRST} runs give the "
         f"same answer, {len(rows) - same - contrary} are undecided in one of the two, and "
-        f"{contrary or 'none'} {'gives' if contrary < 2 else 'give'} the contrary"
+        f"{contrary or 'none'} {'gives' if contrary < 2 else 'give'} the opposite one"
     )
 
 
@@ -247,24 +247,24 @@ def found_with(found: Verdicts, chance: float = 0.9) -> str:
     weak = [verdict for verdict in rows if verdict.power() < chance]
     open_ones = sum(verdict.own == rule.UNDECIDED for verdict in weak)
     return (
-        "**What the runs could have found.** As far apart as they were, they find a difference of "
-        f"twice the smallest effect with a chance of {chance:.0%} or more in "
-        f"{len(rows) - len(weak)} of {len(rows)} comparisons. Of the others "
-        f"{len(weak) - open_ones} are decided all the same, since the difference is larger or the "
-        f"other way round, and {open_ones} are not."
+        "**What the runs could have found.** With the spread that they had, they find a difference "
+        f"of twice the smallest effect with a probability of {chance:.0%} or more in "
+        f"{len(rows) - len(weak)} of {len(rows)} comparisons. Of the others, "
+        f"{len(weak) - open_ones} are decided all the same, because the difference is larger or "
+        f"goes the other way, and {open_ones} are not."
     )
 
 
 SHARED = (
     "**What the runs share.** The language models of all runs read one text, with one test part; "
-    "times and memory are of this code on two cores; the stretches of days of one share overlap, "
-    "any two by at least a third. There the interval is over initial values and the order of "
-    "learning: for other texts, machines and shares it is too narrow. All else is drawn anew by "
-    "each seed."
+    "times and memory are those of this code on two cores; the periods of one share price overlap, "
+    "any two by at least a third. There, the interval covers initial values and the order of "
+    "learning only: for other texts, machines and shares it is too narrow. Everything else is "
+    "drawn anew for each seed."
 )
 SMALL = (
-    "**What it is about.** Small networks, small tasks. What is said of a claim is said of the "
-    "comparison in its row, not of every task that the sentence might mean."
+    "**What it is about.** Small networks and small tasks. A verdict is about the comparison in "
+    "its row, not about every task that the sentence might mean."
 )
 
 

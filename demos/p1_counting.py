@@ -1,9 +1,10 @@
 """Papers 1. Counting, and where it is not needed
 
-"Fine control over memory asks for an LSTM": Weiss, Goldberg and Yahav (2018) say what it is good
-for. A cell state can grow by one at every a and shrink by one at every b, a GRU's state is held
-between -1 and 1; so an LSTM should tell where a string aⁿbⁿ ends, also for an n that it has never
-seen. Parity, which needs two states and no counter, should be no harder for a GRU.
+"Fine control over memory needs an LSTM": Weiss, Goldberg and Yahav (2018) say for what. A cell
+state can grow by one at every a and shrink by one at every b, whereas a GRU's state is confined to
+values between -1 and 1; so an LSTM should be able to tell where a string aⁿbⁿ ends, even for an n
+that it has never seen. Parity, which needs two states and no counter, should be no harder for a
+GRU.
 """
 
 # %%
@@ -180,7 +181,7 @@ label_ends(ax, tops)
 lab.show(
     figure,
     "lengths",
-    "Where the end of aⁿbⁿ is named rightly, at this b and at no other: for n of the training "
+    "How often the end of aⁿbⁿ is recognised, at this b and at no other: for n of the training "
     f"(grey) and beyond ({lab.runs_in_words()}).",
 )
 

@@ -1,9 +1,10 @@
 """Papers 2. Long lags: adding, and temporal order
 
-Two tasks of the paper that brought the LSTM (Hochreiter & Schmidhuber 1997, experiments 4 and 6),
-scaled down. *Adding*: of 50 random numbers two are marked, and their sum is asked for at the end.
-*Order*: among 60 symbols two tell, each X or Y, and which they were, in which order, is asked for.
-What later papers say of forget gates, their bias and chrono initialisation is tried on both.
+Two tasks from the paper that introduced the LSTM (Hochreiter & Schmidhuber 1997, experiments 4 and
+6), scaled down. *Adding*: two of 50 random numbers are marked, and the answer at the end is their
+sum. *Order*: two of 60 symbols matter, each an X or a Y, and the answer is which they were, in
+which order. What later papers say about forget gates, their bias and chrono initialisation is tried
+on both.
 """
 
 # %%

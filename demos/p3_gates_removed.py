@@ -1,9 +1,10 @@
 """Papers 3. Gates, removed one at a time
 
-Which gates does an LSTM need? Jozefowicz et al. (2015) and Greff et al. (2017) took them out one
-by one. Here this is done on the latch of section 3, over 50 steps with rare flags, and on a small
-language model of characters. A gate is taken out by a bias of 20: σ is 1 there exactly (section 1),
-the gradient 0, and the gate stays open. All other gates are as they were, forget biases start at 1.
+Which gates does an LSTM need? Jozefowicz et al. (2015) and Greff et al. (2017) removed them one by
+one. Here that is done on the latch of section 3, over 50 steps with rare flags, and on a small
+language model of characters. A gate is removed by a bias of 20, where σ is exactly 1 (section 1)
+and its gradient 0, so that the gate stays open. All other gates are unchanged; forget biases start
+at 1.
 """
 
 # %%

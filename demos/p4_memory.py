@@ -1,6 +1,6 @@
 """Papers 4. Copying a sequence: convolutions, and gates that start open
 
-Five symbols are shown, and after 30 blank steps they are to be named again, one after the other
+Five symbols are shown, and after 30 blank steps the network must repeat them, one after the other
 (copy memory: Hochreiter & Schmidhuber 1997; Arjovsky et al. 2016). Bai, Kolter and Koltun (2018)
 say that a temporal convolution learns this where an LSTM or GRU of the same size does not; Tallec
 and Ollivier (2018), that an LSTM does once its gates start with memories as long as the task.
@@ -113,8 +113,8 @@ def make(model: str, T: int) -> nn.Module:
 def recall(
     model: str, lr: float, seed: int, blanks: int, steps: int, B: int, device: str
 ) -> dict[str, object]:
-    """Symbols named rightly in other sequences, and in those by which a rate is chosen; the loss
-    (nat) along the way."""
+    """Symbols repeated correctly in other sequences, and in those by which a rate is chosen; the
+    loss (nat) along the way."""
     mg.manual_seed(seed)
     network = make(model, blanks + 2 * SYMBOLS).to(device)
     mg.manual_seed(1000 + seed)  # all see the same sequences
@@ -159,7 +159,7 @@ lab.claim("chrono-recall-gru", right["GRU, chrono"], right["GRU"])
 
 # %% shown
 lab.table(
-    f"Symbols named rightly after {BLANKS} blank steps",
+    f"Symbols repeated correctly after {BLANKS} blank steps",
     ["", "parameters", "right"],
     [[model, int(of["size"][0]), ranged(of["right"])] for model, of in best.items()],
 )

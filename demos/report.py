@@ -82,8 +82,8 @@ def html_of(sections: list[Section], ledger: list[Block], parts: list[str]) -> I
     """The page. parts: what shows each section."""
     yield HEAD
     yield (
-        "<header><h1>Gates, measured</h1><p>The experiments of a lesson on LSTM and GRU "
-        "networks, run with minigrad, and each of its claims next to what was measured.</p>"
+        "<header><h1>Gates, measured</h1><p>A lesson on LSTM and GRU networks, put to the test "
+        "with minigrad: each of its claims, and what was measured.</p>"
     )
     if any(section["quick"] for section in sections):
         yield (
@@ -120,11 +120,11 @@ def ledger_html(ledger: list[Block]) -> Iterator[str]:
         f"<span>{badge(kind)} {counts[kind]}</span>" for kind in verdicts.MARKS if counts[kind]
     )
     yield (
-        "</p><p>These runs: medians, with the range over independent runs. The verdict is that of "
-        "the ledger, which rests on the runs in demos/records: its picture shows the interval of "
-        "the mean difference beside the differences that do not matter, in grey. Places are "
-        "sections of the lesson; ↳ is a comparison under the condition that the row above names."
-        "</p>"
+        "</p><p><i>These runs</i>: medians, with the range over independent runs. The verdict is "
+        "that of the ledger, which rests on the runs in demos/records: the picture shows the "
+        "interval of the mean difference, and in grey the differences that do not matter. A fact "
+        "is counted or computed, the same in every run. Places are sections of the lesson; ↳ is a "
+        "comparison under the condition that the row above names.</p>"
     )
     heads = "".join(f"<th>{name}</th>" for name in COLUMNS)
     yield f"<table class='ledger'><thead><tr>{heads}</tr></thead><tbody>"
@@ -136,7 +136,7 @@ def ledger_html(ledger: list[Block]) -> Iterator[str]:
             text(row["where"]),
             link if row["where"] else f"↳ {link}",
             sides_html(row),
-            f"{drawn}{verdicts.counted(row['seeds'], 'seed')}" if row["seeds"] else "",
+            f"{drawn}{rests_on(row)}" if row["seeds"] else "",
             badge(row["verdict"]),
         ]
         columns = zip(COLUMNS, cells)
@@ -214,9 +214,18 @@ def measure_told(block: Block) -> str:
     return f"a small version of: {block['measure']}" if block["quick"] else str(block["measure"])
 
 
+def is_fact(block: Block) -> bool:
+    """Whether it is counted or computed: its measure is its only side."""
+    return len(block["sides"]) == 1
+
+
+def rests_on(block: Block) -> str:
+    """What the verdict of the ledger rests on."""
+    return "a fact" if is_fact(block) else verdicts.counted(block["seeds"], "seed")
+
+
 def sides_html(block: Block) -> str:
-    is_fact = len(block["sides"]) == 1  # whose measure is its only side
-    measure = "" if is_fact else f' <span class="place">{text(measure_told(block))}</span>'
+    measure = "" if is_fact(block) else f' <span class="place">{text(measure_told(block))}</span>'
     return text(sides_told(block)) + measure
 
 
@@ -224,8 +233,8 @@ def claim_html(block: Block, out: Path) -> Iterator[str]:
     place = f'<span class="place">{text(block["where"])}</span>'
     yield f'<div class="claim"><p>{text(block["claim"])} {place}</p>'
     yield f"<p>{sides_html(block)}</p>"
-    seeds = f"ledger, {verdicts.counted(block['seeds'], 'seed')}"
-    yield f"<p>{badge(block['verdict'])} <span class='place'>({seeds})</span></p>"
+    ledger = f"ledger, {rests_on(block)}"
+    yield f"<p>{badge(block['verdict'])} <span class='place'>({ledger})</span></p>"
     if block["own"] and not block["quick"]:
         yield f"<p>{badge(block['own'])} <span class='place'>(these runs alone)</span></p>"
     yield "</div>"

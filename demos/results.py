@@ -40,8 +40,8 @@ HIGHLIGHTS = [  # what the README shows
 ]
 WIDE = "&nbsp;" * 8  # as wide a column as the small pictures are
 EACH = (
-    "each; numbers are medians, with the range over the runs in brackets. Here one learning rate "
-    "is tried for each side, or two, and in the ledger three, so that a side may do better there."
+    "each; numbers are medians, with the range over the runs in brackets. Here one or two learning "
+    "rates are tried for each side, and in the ledger three, so that a side may do better there."
 )
 PLURAL = {
     rule.HOLDS: "hold",
@@ -251,7 +251,7 @@ def page(results: Results, records: Records, found: Verdicts) -> str:
         "`python -m demos.results` from [the records of the runs](records), which `python -m "
         "demos.ledger` adds to, under the table of claims "
         f"{claims.table_hash()}.",
-        f" Left out: {verdicts.counted(stale, 'result')} from before a row was put as it is now."
+        f" Left out: {verdicts.counted(stale, 'result')} of earlier versions of a row."
         * bool(stale),
         "\n\n",
         TOLD.read_text("utf-8") if TOLD.exists() else "",
@@ -259,14 +259,14 @@ def page(results: Results, records: Records, found: Verdicts) -> str:
         "\n## Claims\n\n",
         *rows(found, records),
         *not_on_torch(),
-        "\n## Learning rates\n\nWhat was tried for each side, and what a rate was chosen on: never "
-        "on what is reported.\n\n",
+        "\n## Learning rates\n\nWhich rates were tried for each side, and on what data one was "
+        "chosen: never on the data that is reported.\n\n",
         *grouped(found, "rates", lambda row: row.rates),
-        "\n## Smallest effects\n\nWhat matters at least, a difference or a factor, as was written "
-        "down before the runs, and why it is that one.\n\n",
+        "\n## Smallest effects\n\nThe smallest difference or factor that matters, written down "
+        "before the runs, and the reason for it.\n\n",
         *grouped(found, "smallest effect", smallest_effect),
-        "\n## Verdicts that changed\n\nAgainst the ledger before, which had a rule of its own for "
-        "each claim, and what brought the change:\n\n",
+        "\n## Verdicts that changed\n\nCompared with an earlier ledger, which had its own rule "
+        "for each claim, and why:\n\n",
         *changes(found),
         f"\nWhat follows was made on {made['date']} with {made['machine']}, {made['seeds']} runs "
         f"{EACH}\n",

@@ -1,8 +1,8 @@
 """0. A graph that explains itself
 
-A look at what backward does: from z = x y + x to one step of an LSTM, to thirty steps, and to the
-same as one fused op. Each graph is saved as a page, in graphs/ next to the report. Open it in a
-browser: → goes back through the graph one rule at a time, ? lists the other keys.
+What backward does, from z = x y + x to one step of an LSTM, to thirty steps, and to the same thirty
+steps as one fused op. Each graph is saved as a page in graphs/, next to the report. Open it in a
+browser: → steps back through the graph one rule at a time, ? lists the other keys.
 """
 
 # %%
@@ -26,9 +26,9 @@ def show_page(picture: mg.explain, name: str, look: str) -> None:
 
 
 # %% [markdown]
-# ## Two ways from x to z
-# x takes part twice: in the product and in the sum. Its gradient is what comes back on both ways,
-# added up.
+# ## Two paths from x to z
+# x is used twice: in the product and in the sum. Its gradient is the sum of what comes back along
+# both paths.
 
 # %%
 x = mg.tensor(2.0, requires_grad=True)
@@ -39,14 +39,14 @@ print(f"\n{picture}")
 show_page(
     picture,
     "1_two_ways",
-    """press → twice. The first rule, add, hands its gradient 1 on to both of its arguments, so x
-    has 1. The second, mul, sends y = 3 to x and x = 2 to y. Then x has 1 + 3 = 4, which is
+    """press → twice. The first rule, add, passes its gradient 1 on to both arguments, so x has 1.
+    The second, mul, sends y = 3 to x and x = 2 to y. Now x has 1 + 3 = 4, which is
     dz/dx = y + 1.""",
 )
 
 # %% [markdown]
 # ## The same as a drawing
-# The page's data are there for programs too: `nodes`, in the order in which they were computed, and
+# Programs can use the data of the page, too: `nodes`, in the order in which they were computed, and
 # `values`.
 
 # %%
@@ -108,10 +108,10 @@ print(f"\n{picture}")
 show_page(
     picture,
     "2_one_lstm_step",
-    """all four gates are one sum of products, split into four blocks: three go through σ, one
-    through tanh. Choose the box c: its gradient comes from one tanh. Choose the forget gate's
-    product, the mul whose values are 0: the old state is 0 here, so that no gradient reaches the
-    gate, split[1].""",
+    """the four gates are computed as one sum of two products and split into four blocks: three go
+    through σ, one through tanh. Choose the box c: its gradient comes from one tanh. Choose the
+    product of the forget gate, the mul whose values are 0: the old state is 0 here, so no gradient
+    reaches that gate, split[1].""",
 )
 
 # %% [markdown]
@@ -152,15 +152,15 @@ ax.legend()
 lab.show(
     fig,
     "through_time",
-    """The gradient of the loss at the states of each step, as the graph has recorded it. The loss
-    reads the last step, on the right; backward goes to the left, and the gradient shrinks from step
-    to step, since a new LSTM's forget gates are half open.""",
+    """The gradient of the loss with respect to the states at each step, as recorded in the graph.
+    The loss reads the last step, on the right; going left, the gradient shrinks from step to step,
+    because a new LSTM's forget gates are only half open.""",
 )
 
 # %% [markdown]
 # ## The same as one op
-# nn.LSTM runs a whole sequence as one op, forward and backward written by hand. In the page it
-# opens into the steps that it must equal, run again on the same inputs.
+# nn.LSTM runs a whole sequence as one op, with forward and backward passes written by hand. On the
+# page it opens into the steps that it must equal, run again on the same inputs.
 
 # %%
 layer = nn.LSTM(I, H)

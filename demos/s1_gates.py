@@ -1,8 +1,8 @@
 """1. The gating mechanism
 
-What a gate is, and what gates do to the gradient. The lesson draws the second by hand: a curve 0.9ᵗ
-for the vanilla RNN and a product of numbers near 1 for the LSTM. Here both are measured through
-real cells.
+What a gate is, and what gates do to the gradient. The lesson draws the gradient from made-up
+numbers: 0.9ᵗ for the vanilla RNN, a product of random numbers near 1 for the LSTM. Here both are
+measured in real cells.
 """
 
 # %%
@@ -35,9 +35,9 @@ lab.fact("gate-strict-16", strict[z.abs() <= 16].float().mean().item())
 
 # %% [markdown]
 # ## How much of the gradient arrives, 50 steps back
-# A cell runs over random input. u·h_T, for a random direction u, is differentiated by the state at
-# each earlier step; for the LSTM by both its states. What is kept is the gradient's norm, relative
-# to the norm at the last step.
+# A cell reads random input. u·h_T, for a random direction u, is differentiated with respect to the
+# state at each earlier step; for the LSTM, with respect to both of its states. What is recorded is
+# the norm of the gradient, relative to the norm at the last step.
 
 
 # %%
@@ -97,8 +97,8 @@ lab.claim("gates-flow", lstm[:, -1], assumed["LSTM"][-1])
 # %% [markdown]
 # ## It is the bias that holds the gate open
 # With the forget bias b the gate starts near σ(b) and what is stored fades as σ(b)ᵗ. Chrono
-# initialisation (Tallec & Ollivier 2018) gives each unit a memory of its own, drawn from 1 to the
-# longest dependency.
+# initialisation (Tallec & Ollivier 2018) gives each unit a memory span of its own, drawn between 1
+# and the longest dependency of the task.
 
 # %%
 STARTS = ["bias 0", "bias 1", "bias 3", "chrono"]
@@ -202,7 +202,7 @@ label_ends(ax, [(float(y), kind, COLOURS[kind]) for kind, y in ends_of.items()])
 lab.show(
     figure,
     "gates",
-    f"""A gate, what it does to a vector, its place in a cell, and what is left of the gradient at
+    f"""A gate, what it does to a vector, its place in a cell, and what is left of the gradient with
     PyTorch's initial values (median and range over {len(seeds)} cells): a new gated cell loses the
     gradient, too.""",
 )
@@ -237,8 +237,8 @@ lab.show(
     figure,
     "gradient_flow",
     f"""Left: the forget bias b at the start decides how much gradient the cell state carries {BACK}
-    steps back. Right: the gain of a vanilla RNN's recurrent matrix decides whether it vanishes or,
-    above the dashed line, explodes.""",
+    steps back. Right: the gain of a vanilla RNN's recurrent matrix decides whether its gradient
+    vanishes or, above the dashed line, explodes.""",
 )
 
 # %%

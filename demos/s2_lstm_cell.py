@@ -1,8 +1,7 @@
 """2. The LSTM cell
 
-Six equations and the path of one step through them. The cell is written from the engine's
-operations as the equations stand, compared with nn.LSTMCell on the same weights, and its derivative
-along the cell state is measured.
+Six equations, and one step through them. The cell is written just as the equations are and compared
+with nn.LSTMCell on the same weights; then its derivative along the cell state is measured.
 """
 
 # %%
@@ -21,9 +20,9 @@ lab = Lab(__file__)
 
 # %% [markdown]
 # ## The equations, as a program
-# Each gate looks at the previous hidden state and the present input side by side, [h, x]. The
-# weights start as Glorot's normal distribution has it, the biases at 0, and the forget gate's at 1,
-# so that it starts open.
+# Each gate reads the previous hidden state and the current input, concatenated: [h, x]. The weights
+# are drawn from Glorot's normal distribution. The biases start at 0, except that the forget gate's
+# starts at 1, so that the gate starts open.
 
 
 # %%
@@ -128,8 +127,8 @@ lab.say(
 
 # %% [markdown]
 # ## Along the cell state
-# c' = f c + i g is a sum, so the derivative of c' by c, with h and x fixed, should be f itself and
-# nothing else.
+# c' = f c + i g is a sum, so the derivative of c' with respect to c, with h and x fixed, should be
+# f itself and nothing else.
 
 
 # %%
@@ -147,8 +146,8 @@ lab.fact("cell-derivative", slopes)
 
 # %% [markdown]
 # ## The diagram
-# Boxes have weights, circles act on each element. Above runs the cell state, below what every gate
-# looks at.
+# Boxes have weights, circles act element by element. The cell state runs along the top, the input
+# of every gate along the bottom.
 
 # %% shown
 drawing = Diagram(12, 9.6)
@@ -208,9 +207,9 @@ for x, y, equation, colour in equations:
 lab.show(
     drawing.ax.figure,
     "lstm_cell",
-    """One step of an LSTM. The cell state c crosses the cell and meets two operations only: it is
-    scaled by the forget gate, and something is added. The hidden state h is what the output gate
-    shows of it.""",
+    """One step of an LSTM. The cell state c passes through the cell and meets only two operations:
+    it is scaled by the forget gate, and something is added to it. The hidden state h is what the
+    output gate lets through.""",
 )
 
 # %%

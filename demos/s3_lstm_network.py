@@ -1,8 +1,8 @@
 """3. The LSTM over time
 
-A cell applied along a sequence, and a linear layer that reads every hidden state. In a fresh
-network on random input the gates are flat, and that is where the lesson stops. Trained on a task
-that needs memory they open and close where the task asks for it.
+A cell applied along a sequence, and a linear layer that reads every hidden state. In a new network
+on random input the gates stay flat, and the lesson stops there. After training on a task that needs
+memory, they open and close where the task requires it.
 """
 
 # %%
@@ -101,7 +101,7 @@ lab.claim("new-loss", untrained["loss"], math.log(C))
 # %% [markdown]
 # ## On a task: the latch
 # Each step shows a random symbol; now and then a flag marks it. At every step the answer is the
-# symbol marked last. With gates one would, on a flag, forget and write, and otherwise keep.
+# last marked symbol. Gates can solve this: on a flag, forget and write; otherwise, keep.
 
 # %%
 SYMBOLS, BEFORE, AFTER = 10, 3, 5  # BEFORE and AFTER: the steps around a flag that the figure shows

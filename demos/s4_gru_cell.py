@@ -1,8 +1,8 @@
 """4. The GRU cell
 
-Two gates and one state. The cell is written as the lesson has it (Cho et al. 2014), compared with
-nn.GRUCell, and counted against the LSTM, with one bias for each gate and with the two that PyTorch
-keeps.
+Two gates and one state. The cell is written as in the lesson (Cho et al. 2014) and compared with
+nn.GRUCell. Its parameters are counted against the LSTM's, with one bias for each gate and with
+PyTorch's two.
 """
 
 # %%
@@ -20,8 +20,8 @@ lab = Lab(__file__)
 
 # %% [markdown]
 # ## The equations, as a program
-# Two conventions meet here. In the lesson z is the share of the *new* state; nn.GRUCell's z, like
-# PyTorch's, is that of the *old* one: its z is this 1 - z. And the lesson resets h before the
+# There are two conventions. In the lesson z is the share of the *new* state; in nn.GRUCell, as in
+# PyTorch, it is the share of the *old* one, which is 1 - z here. And the lesson resets h before the
 # matrix product, PyTorch after it.
 
 
@@ -202,9 +202,9 @@ for x, y, equation, colour in equations:
 lab.show(
     drawing.ax.figure,
     "gru_cell",
-    """One step of a GRU. The state h crosses the cell; one gate z decides both how much of it stays
-    and how much of the candidate n comes in, and the reset gate r decides what the candidate sees
-    of it.""",
+    """One step of a GRU. The state h passes through the cell. One gate, z, decides both how much of
+    it stays and how much of the candidate n comes in; the reset gate r decides how much of h the
+    candidate sees.""",
 )
 
 # %%

@@ -1,7 +1,7 @@
 """5. Four classifiers
 
-An embedding, a recurrent layer of one of four kinds, and a linear layer over its last state:
-counted, and run on a batch of token sequences.
+An embedding, a recurrent layer of one of four kinds, and a linear layer over its last state: their
+parameters are counted, and each is run on a batch of token sequences.
 """
 
 # %%

@@ -1,9 +1,10 @@
 """6. The copy task: remembering over a distance
 
-The first symbol of a sequence is to be named at its end, after noise. The lesson trains on 500
-fixed sequences and concludes that gated networks remember and the vanilla RNN does not. Here this
-is run as written, with the accuracy on those 500 next to it; and then with fresh noise at every
-step, where nothing can be learned by heart, from several starts of the forget gate.
+At the end of a sequence the network must name its first symbol, after noise. The lesson trains on
+500 fixed sequences and concludes that gated networks remember and the vanilla RNN does not. Here
+this is run as written, and the accuracy on those 500 sequences is shown as well. Then it is run
+with fresh noise at every step, so that nothing can be memorized, and with the forget gate
+initialised in several ways.
 """
 
 # %%
@@ -42,8 +43,8 @@ def classifier(kind: str, start: str, length: int) -> SequenceClassifier:
 
 # %% [markdown]
 # ## As written
-# 500 sequences, all of them at each of 150 steps; Adam with learning rate 0.01, gradients clipped
-# at 5; then others.
+# 500 sequences, all of them at each of 150 steps; Adam with a learning rate of 0.01, gradients
+# clipped at 5. Tested on other sequences.
 
 
 # %%
@@ -74,7 +75,7 @@ def other_and_seen(kind: str, length: int) -> str:
 
 
 lab.table(
-    "As written: right answers on other sequences, and in brackets on those of the training",
+    "As written: right answers on other sequences, and in brackets on the training sequences",
     ["length", *KINDS],
     [[str(length), *(other_and_seen(kind, length) for kind in KINDS)] for length in LENGTHS],
 )
@@ -99,16 +100,16 @@ axes[0].set_ylabel("right answers")
 lab.show(
     figure,
     "as_written",
-    f"""The copy task as written ({RUNS}): what is known of the 500 sequences of the training, and
-    whether that is the rule, which would serve for other sequences as well.""",
+    f"""The copy task as written ({RUNS}): right answers on the 500 training sequences, and on other
+    sequences, where only the rule helps.""",
 )
 
 # %% [markdown]
 # ## As it should be
 # Fresh sequences at every step, so that only the rule helps, and the same budget for all: 300 steps
-# of 64 sequences, Adam, gradients clipped at 1, at the lesson's learning rate and at three times
-# that, in the ledger also at a third of it; for each run the better one counts, chosen on sequences
-# that are neither trained on nor reported. The LSTM is started four ways.
+# of 64 sequences, Adam, gradients clipped at 1. The learning rates are the lesson's and three times
+# that, in the ledger also a third of it; each run counts at its better rate, chosen on sequences
+# that are neither trained on nor reported. The LSTM's forget gate is initialised in four ways.
 
 # %%
 MODELS = {
@@ -256,7 +257,7 @@ if not lab.ledger:
     )
 
 # %% [markdown]
-# ## What becomes of the claims
+# ## The claims
 
 # %%
 fresh = {model: best(model)["accuracy"] for model in MODELS}

@@ -1,9 +1,9 @@
 """7. Sentiment of short sentences
 
-Two or three telling words among neutral ones, shuffled, and a bidirectional LSTM that names the
-side. As written, the id that fills up short rows is also the word "good". Here that is run as
-written and put right, and what it costs is measured, next to a model that does not look at the
-order of words at all.
+Sentences of two or three telling words among neutral ones, shuffled, and a bidirectional LSTM that
+tells whether a sentence is positive or negative. In the lesson, the id that pads short rows is also
+that of the word "good". Here the network is trained as written and with that corrected, the cost is
+measured, and a model that ignores the order of words is trained for comparison.
 """
 
 # %%
@@ -66,7 +66,7 @@ lab.table(
 # %% [markdown]
 # ## Training
 # 800 sentences, batches of 32, Adam with learning rate 0.001 (the bag of words: 0.01), 50 passes;
-# then 1000 others. Of the trained models it is also asked how likely five neutral words are to be
+# then 1000 others. The trained models are also asked how likely five neutral words are to be
 # positive, alone and with one more word.
 
 # %%
@@ -198,8 +198,8 @@ lab.show(
 
 # %% [markdown]
 # ## What the shared id costs
-# On sentences like those of the training little, and in the end nothing: zeros among other words
-# betray "good". But a "good" at the end is not there: with it and without, the ids are the same.
+# On sentences like the training ones, little, and in the end nothing: zeros among other words give
+# "good" away. But a "good" at the end cannot be seen: with it and without it, the ids are the same.
 
 # %% shown
 figure, ax = panels(figsize=(6.8, 3.9))
@@ -225,10 +225,11 @@ lab.show(
     f"""Five neutral words, and one more among or after them ({lab.runs_in_words()}). As
     written a "good" at the end changes nothing: it is padding.""",
 )
-lab.say(f"""On sentences like those of the training the cost is time: after {EARLY} steps
-    {np.median(early["as written"]["good"]):.0%} of those whose positive word is "good" are named
-    rightly, where with an id of its own for the padding {np.median(early["own id"]["good"]):.0%}
-    are; after {STEPS:,} steps, {np.median(written["good"]):.0%}.""")
+lab.say(f"""On sentences like the training ones the cost is time: after {EARLY} steps
+    {np.median(early["as written"]["good"]):.0%} of those whose positive word is "good" are
+    classified correctly, where with an id of its own for the padding
+    {np.median(early["own id"]["good"]):.0%} are; after {STEPS:,} steps,
+    {np.median(written["good"]):.0%}.""")
 
 # %%
 gained = {
@@ -242,8 +243,8 @@ lab.claim("embedding-learnt", written["norm"], 0.0)
 lab.claim("embedding-learnt-own", right["norm"], 0.0)
 lab.claim("sentiment-learnt", written["accuracy"], written["majority"])
 lab.claim("sentiment-needs-lstm", written["accuracy"], bag["accuracy"])
-lab.say(f"""The words are shuffled, so that their order carries nothing: a model that ignores it is
-    as good, with {size(BagOfWords())} numbers to learn in place of {NETWORK:,}.""")
+lab.say(f"""The words are shuffled, so their order carries no information: a model that ignores it
+    is as good, with {size(BagOfWords())} numbers to learn in place of {NETWORK:,}.""")
 
 # %%
 lab.done()

@@ -1,8 +1,8 @@
 """8. Deeper, and with attention
 
-Three bidirectional layers with dropout and LayerNorm, counted and trained next to a single one; and
-attention over the states of a sentence. The lesson draws the attention of an untrained model. Here
-it is trained, and where it looks is counted over a thousand sentences, before and after.
+Three bidirectional layers with dropout and LayerNorm, compared with a single one; and attention
+over the states of a sentence. The lesson draws the attention of an untrained model. Here the model
+is trained, and where it attends is counted over a thousand sentences, before training and after.
 """
 
 # %%
@@ -182,13 +182,13 @@ lab.claim("dropout-sentences", at_end["3 layers"], at_end["3 layers, no dropout"
 
 # %% [markdown]
 # ## What layers know
-# From the state at a neutral word a linear map is to name that word (its surface) and the side of
-# the whole sentence (what it is about), layer by layer.
+# From the state at a neutral word, a linear map has to tell that word (its surface) and the
+# sentiment of the whole sentence (what it is about), layer by layer.
 
 # %%
 many = best("3 layers", COUNTS[-1])
 lab.table(
-    f"Named from the states at neutral words, three layers, {COUNTS[-1]} sentences (medians)",
+    f"What the states at neutral words tell: three layers, {COUNTS[-1]} sentences (medians)",
     ["", "layer 1", "layer 2", "layer 3"],
     [
         [f"{what}, {when}", *(f"{share:.0%}" for share in np.median(many[when][:, :, k], axis=0))]
@@ -201,8 +201,8 @@ lab.claim("layers-abstract", side[:, 2] - side[:, 0], word[:, 2] - word[:, 0])
 
 # %% [markdown]
 # ## Attention, trained
-# In place of the last states: a weighted mean of all states, the weights a softmax of learned
-# scores. As written the padding is weighed, too; with the mask it is not. And, to compare,
+# In place of the last states, a weighted mean of all states, with weights that are a softmax of
+# learned scores. As written the padding is weighed, too; with the mask it is not. And, to compare,
 # attention over the embeddings: without an LSTM below, what is weighed at a place is that word and
 # nothing else.
 
@@ -399,10 +399,10 @@ lab.claim("attention-drawn", written["untrained"], 0.5)
 lab.claim("attention-focus", masked["trained"], 0.5)
 lab.claim("attention-focus-bare", bare["trained"], 0.5)
 lab.claim("attention-matters", masked["accuracy"], masked["equal"])
-lab.say(f"""Weight on a place is not weight on its word: above an LSTM the side of the sentence can
-    be read from the states at neutral words ({np.median(side[:, 0]):.0%} after one trained layer),
-    so that any place will do, and with equal weights {np.median(masked["equal"]):.1%} of the
-    answers are right. Of the weights as written
+lab.say(f"""Weight on a position is not weight on its word: above an LSTM, the sentiment of the
+    sentence can be read from the states at neutral words ({np.median(side[:, 0]):.0%} after one
+    trained layer), so that any position will do, and with equal weights
+    {np.median(masked["equal"]):.1%} of the answers are right. Of the weights as written
     {np.median([after["padding"] for after in written["after"]]):.0%} lie on the padding.""")
 
 # %%

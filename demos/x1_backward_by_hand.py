@@ -384,7 +384,7 @@ lab.show(
 )
 
 # %% [markdown]
-# ## What becomes of the claims
+# ## The claims
 
 # %%
 cell_left = {model: flow[model]["c"][:, -1] for model in LSTMS}

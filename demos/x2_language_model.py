@@ -1,9 +1,8 @@
 """Exercise 2. A language model
 
-Which character comes next? An LSTM, a GRU and a vanilla RNN of equal size learn it from English
-text, and what they save is measured in bits per character on a part of the text that nothing has
-seen; next to them are n-gram models, which only count. Then the LSTM writes, and its gates are
-shown while it reads.
+Which character comes next? An LSTM, a GRU and a vanilla RNN of equal size learn this from English
+text. They are measured in bits per character on a part of the text that none has seen, and compared
+with n-gram models, which only count. Then the LSTM writes, and its gates are shown while it reads.
 """
 
 # %%
@@ -227,8 +226,8 @@ right.grid(axis="y", visible=False)
 lab.show(
     figure,
     "bits",
-    f"""What is left to be guessed of a character, in bits ({RUNS}; fewer is better). Left: while
-    the networks learn, dashed what counting reaches. Right: on the held-out tail.""",
+    f"""Bits that are left to guess per character ({RUNS}; fewer is better). Left: while the
+    networks learn; dashed: what counting achieves. Right: on the held-out tail.""",
 )
 
 # %% [markdown]
@@ -248,7 +247,7 @@ def real_words(sample: str) -> float:
 
 
 lab.table(
-    "Of the words that the networks write, how many the training part has (1,000 characters a run)",
+    "Share of the written words that occur in the training part (1,000 characters a run)",
     ["temperature", *KINDS],
     [
         [
@@ -298,7 +297,7 @@ lab.show(
 )
 
 # %% [markdown]
-# ## What becomes of the claims
+# ## The claims
 
 # %%
 lab.claim("lm-lstm", bits_of["LSTM"], bits_of["RNN"])

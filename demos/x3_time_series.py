@@ -1,9 +1,9 @@
 """Exercise 3. Time series
 
-The lesson asks for an LSTM that continues sine waves and predicts share prices. Here it does,
-always next to forecasts that need no network: what was last seen, what was seen a period ago, and a
-line through the last values, fitted by least squares. A forecast is worth its trouble only where it
-beats those.
+The lesson asks for an LSTM that continues sine waves and predicts share prices. Here one does,
+always compared with forecasts that need no network: the last value, the value one period ago, and a
+linear combination of the last values, fitted by least squares. A forecast is worth its trouble only
+if it beats those.
 """
 
 # %%
@@ -336,7 +336,7 @@ lab.show(
     figure,
     "skill",
     f"""One step ahead, {STEPS_AHEAD}: the error in units of persistence's, and R²; bars are medians
-    and lines the range over {RUNS}. An R² near 1 says little of a forecast where persistence has
+    and lines the range over {RUNS}. An R² near 1 says little about a forecast if persistence has
     it, too.""",
 )
 
@@ -380,7 +380,7 @@ lab.show(
 for name in WAYS:
     lab.say(
         f"""{name}: its moves correlate best with the moves of the {PRICE} at lag {lag[name]}
-        (correlation {shift[name][lag[name]]:.2f}); with the move that it should foresee, lag 0, the
+        (correlation {shift[name][lag[name]]:.2f}); with the move that it should predict, lag 0, the
         correlation is {shift[name][0]:.2f}. """
         + f"""That is what a picture of both hides: the line that seems to follow the {PRICE} shows
         what was known {lag[name]} step{"s"[lag[name] == 1 :]} before."""
@@ -388,7 +388,7 @@ for name in WAYS:
     )
 
 # %% [markdown]
-# ## What becomes of the claims
+# ## The claims
 
 # %%
 lesson = on["the lesson's waves"]

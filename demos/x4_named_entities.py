@@ -1,9 +1,9 @@
 """Exercise 4. Named entities
 
-The lesson asks for a tagger of names that reads in both directions. Here it is, next to one of
-equal size that reads forwards only, and next to taggers without a network. What makes a name a
-person's or a firm's is often to its right, where the forward one has not been: so names are counted
-by the side on which their kind is told.
+The lesson asks for a tagger of names that reads in both directions. Here it is compared with one of
+equal size that only reads forwards, and with taggers without a network. Whether a name is a
+person's or a firm's is often told by what is to its right, which the forward tagger has not read
+yet; so names are counted by the side that tells their kind.
 """
 
 # %%
@@ -189,8 +189,8 @@ RUNS = lab.runs_in_words()
 lab.show(
     figure,
     "sides",
-    f"""F1 of names by the side on which their kind is told ({RUNS}); the three LSTMs have equally
-    many parameters. What is to the right is out of a forward LSTM's sight.""",
+    f"""F1 of names by the side that tells their kind ({RUNS}); the three LSTMs have equally many
+    parameters. What is to the right is out of a forward LSTM's sight.""",
 )
 
 # %% shown
@@ -313,7 +313,7 @@ lab.show(
 )
 
 # %% [markdown]
-# ## What becomes of the claims
+# ## The claims
 
 
 # %%

@@ -192,7 +192,7 @@ lab.show(
 )
 
 # %% [markdown]
-# ## What becomes of the claims
+# ## The claims
 
 # %%
 end = {way: of["end"] for way, of in at_end.items()}

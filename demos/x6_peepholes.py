@@ -249,8 +249,8 @@ axes[1].set_xlabel("steps after the spike that came in")
 lab.show(
     figure,
     "says",
-    f"""How probable each network holds a spike at each step. It is to send one {FAR} steps after
-    the one in the input (dashed; {RUNS}).""",
+    f"""How probable each network considers a spike at each step. It should produce one {FAR} steps
+    after the one in the input (dashed; {RUNS}).""",
 )
 
 # %% shown
@@ -271,12 +271,12 @@ axes[0].set_ylabel("loss (nat a step that counts)")
 lab.show(
     figure,
     "learning",
-    f"""The loss in the course of the training, at the better learning rate ({RUNS}). Dashed: the
-    loss of one who knows how often each answer comes, and nothing else.""",
+    f"""The loss during the training, at the better learning rate ({RUNS}). Dashed: the loss of
+    knowing only how often each answer occurs.""",
 )
 
 # %% [markdown]
-# ## What becomes of the claims
+# ## The claims
 
 # %%
 timed = {kind: best(far, kind)["right"] for kind in LAYERS}
@@ -285,8 +285,9 @@ lab.claim("peepholes-no-gain", timed["peephole LSTM"], timed["LSTM"])
 lab.claim("peepholes-copy", *(best(near, kind)["right"] for kind in ("peephole LSTM", "LSTM")))
 lab.claim("timing-alike", timed["GRU"], timed["LSTM"])
 lab.say(f"""No output gate hides a GRU's state: its gates see it without peepholes. After {FAR}
-    steps it sends its spike in {ranged(timed["GRU"])} of the sequences, the LSTM of about the same
-    size in {ranged(timed["LSTM"])}, and with peepholes in {ranged(timed["peephole LSTM"])}.""")
+    steps it produces its spike in {ranged(timed["GRU"])} of the sequences, the LSTM of about the
+    same size in {ranged(timed["LSTM"])}, and with peepholes in
+    {ranged(timed["peephole LSTM"])}.""")
 
 # %%
 lab.done()

@@ -1,9 +1,9 @@
 """Exercise 7. Sequence to sequence: translation
 
-An encoder LSTM reads, a decoder LSTM writes: numbers in words from English to French, and dates as
-people write them to year-month-day, letter by letter. Once all that the decoder gets of the source
-are the encoder's last states, however long the source is; once it also looks back with attention.
-`--pairs FILE` adds a reader's own pairs, a text, a tab and its translation on each line.
+An encoder LSTM reads and a decoder LSTM writes: numbers in words, from English to French, and dates
+as people write them, into year-month-day, letter by letter. In one version the decoder receives
+only the encoder's last states, however long the source is; in the other it also looks back with
+attention. `--pairs FILE` adds pairs of your own: a text, a tab and its translation on each line.
 """
 
 # %%
@@ -344,7 +344,7 @@ axes[0, 0].set_ylabel("translated exactly")
 lab.show(
     figure,
     "learning",
-    f"Exact translations in the course of the training, of pairs not trained on ({RUNS}).",
+    f"Exact translations during the training, of pairs not trained on ({RUNS}).",
 )
 
 # %% [markdown]
@@ -384,7 +384,7 @@ lab.show(
 )
 
 # %% [markdown]
-# ## What becomes of the claims
+# ## The claims
 
 # %%
 if not lab.ledger:

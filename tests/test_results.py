@@ -1,5 +1,6 @@
 """What the repository says of results is what the committed records say."""
 
+import ast
 import math
 import re
 import subprocess
@@ -117,7 +118,7 @@ def test_a_record_made_under_another_row_does_not_count_and_is_said(tmp_path: Pa
     records.add(tmp_path, "x5", [line])
     kept = Records.load(tmp_path)
     assert kept.sides("locked") == ([], []) and kept.stale == {"locked": 1}
-    assert "Left out: 1 result from before a row was put as it is now." in results.page(
+    assert "Left out: 1 result of earlier versions of a row." in results.page(
         results.load(), kept, verdicts.of(kept)
     )
 
@@ -205,31 +206,31 @@ def one_comparison(tmp_path: Path, name: str, pairs: list[tuple[float, float]]) 
         (
             "locked",
             [(2.80, 2.80)] * 5,
-            "; provisional: it rests on 5 runs near each other, and likeness asks for 10",
+            "; provisional: it rests on 5 runs near each other, and likeness takes 10",
         ),
         (
             "locked",
             [(2.80, 2.84), (2.83, 2.80)] * 5,
-            ': the interval holds "no difference" as well as the smallest effect; '
+            ': the interval contains both "no difference" and the smallest effect; '
             "about 42 runs like these would decide it, more than the 30 of the rule",
         ),
         (
             "attention-focus",
             [(0.7999, 0.5)] * 30,
-            ": there is a difference, which may be less than the smallest effect; "
+            ": there is a difference, but it may be less than the smallest effect; "
             "1000 runs like these would not decide it",
         ),
         (
             "lm-alike",
             [(2.0, 2.0)] * 5,
-            ": both sides are near each other, but likeness asks for 10 runs; "
-            "10 runs would decide it, if the others are like these",
+            ": the two sides are near each other, but likeness takes 10 runs; "
+            "10 runs would decide it, if the new ones are like these",
         ),
         (
             "timing-alike",
             [(0.9, 0.2), (0.3, 0.2), (1.0, 0.1), (0.2, 0.3), (1.0, 0.0)],
-            ": the interval holds differences that matter as well as ones that do not; "
-            "10 runs would decide it, if the others are like these",
+            ": the interval contains differences that matter and differences that do not; "
+            "10 runs would decide it, if the new ones are like these",
         ),
     ],
 )
@@ -245,7 +246,7 @@ def test_the_runs_after_the_first_five_are_judged_by_themselves(tmp_path: Path) 
     turned = {"locked": one_comparison(tmp_path / "b", "locked", [ahead] * 5 + [behind] * 5)}
     first = {"locked": one_comparison(tmp_path / "c", "locked", [ahead] * 5)}
     assert " 1 of the 1 comparisons " in judging.known_before(same)
-    assert "none gives the contrary" in judging.known_before(same)
+    assert "none gives the opposite one" in judging.known_before(same)
     assert turned["locked"].own == rule.UNDECIDED
     assert " 0 of the 1 comparisons " in judging.known_before(turned)
     assert "1 are undecided in one of the two" in judging.known_before(turned)
@@ -519,3 +520,10 @@ def test_every_verdict_that_changed_has_a_reason(found: dict[str, verdicts.Verdi
         assert found[name].row.place and set(entry) == {"before", "why"}
         assert entry["before"] in (*verdicts.MARKS, "cannot be tested")
         assert bool(entry["why"]) == results.differs(entry["before"], found[name]), name
+
+
+def test_the_sections_are_introduced_as_the_scripts_are() -> None:
+    for section in results.load()["sections"]:
+        docstring = ast.get_docstring(ast.parse(SCRIPTS[section["name"]].read_text("utf-8"))) or ""
+        title, _, intro = docstring.partition("\n\n")
+        assert section["title"] == title and section["intro"] == " ".join(intro.split())
