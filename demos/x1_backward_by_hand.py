@@ -21,7 +21,8 @@ from minigrad.cells import lstm_gates
 
 lab = Lab(__file__)
 Array = np.ndarray[Any, Any]
-# input gate, forget gate, candidate, output gate: W_k (H,I), U_k (H,H), b_k (H,) for each k
+# input gate, forget gate, candidate, output gate: W_k (H,I), U_k (H,H), b_k (H,) for each k; an
+# nn.LSTM stacks the W_k in weight_ih and the U_k in weight_hh
 GATES = "ifgo"
 STEPS = [10.0**power for power in range(-14, 0)]
 

@@ -20,8 +20,8 @@ The pullbacks have one of two forms:
                                     value that was not used. needs: for each array, whether its
                                     gradient is wanted. It returns one gradient for each array
 
-A pullback whose attribute `gives_new_arrays` is True returns arrays that nobody else has: they need
-no copy.
+A pullback whose attribute `gives_new_arrays` is True returns arrays that nothing else refers to:
+they need no copy.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ from minigrad.graph import Node, Op, TensorBase, changes, tensor_of
 
 RuleResult = tuple[Any, Any]  # what a rule returns: its value (or a tuple of them), its pullbacks
 
-# what is explained where a rule has failed
+# the errors of a failing rule that are explained
 EXPLAINED = (ValueError, IndexError, TypeError, AttributeError, OverflowError, MemoryError)
 OPS: dict[str, Op] = {}  # every op by its name: the tests walk it, so that none goes unchecked
 NONDIFFERENTIABLE: dict[str, Op] = {}  # words without a derivative: comparisons, zeros ...
@@ -60,9 +60,9 @@ NONDIFFERENTIABLE: dict[str, Op] = {}  # words without a derivative: comparisons
 
 @dataclass(frozen=True)
 class Traits:
-    """What `op` is told of a rule beyond its lines; it says there what each means.
+    """The settings of `op`, which says what each means.
 
-    Raises TypeError where `composed` is no function, or a flag neither True nor False.
+    Raises TypeError if `composed` is not a function or a flag is neither True nor False.
     """
 
     composed: Any = None
@@ -91,8 +91,8 @@ def op(
     """Make a function of Tensors from a rule, and register it under the rule's name, which no other
     function may have.
 
-    Positional parameters of the rule are arrays, keyword-only ones are settings; the op takes
-    settings also by position, after the arrays, and NumPy's `axis`, `keepdims` for `dim`,
+    Positional parameters of the rule are arrays, keyword-only ones are settings. The op also takes
+    settings by position, after the arrays, and NumPy's `axis` and `keepdims` for `dim` and
     `keepdim`.
 
     composed: the same function written with other ops, for a rule that is differentiated by hand.
@@ -113,11 +113,11 @@ def op(
     a view. A transposed first argument is copied into order before the rule runs (not of a rule of
     `*arrays`), and a value that is out of order after it.
 
-    The op has as attributes its `rule`, what is said of it here, and what it takes: `arity`,
+    The op has attributes: its `rule`, the settings above, and what it takes, which is `arity`,
     `keywords` and the others of minigrad.call.Parameters.
 
-    Raises TypeError where the rule is no function `(xp, ...)` with a name, or `composed` none, and
-    for a flag that is neither True nor False.
+    Raises TypeError if the rule is not a named function `(xp, ...)`, `composed` is not a function,
+    or a flag is neither True nor False.
     """
     traits = Traits(composed, over_time, sets_dtype, of_floats, in_order)
 

@@ -1,4 +1,4 @@
-"""Going back along the graph: a gradient passes each node once, from the youngest to the oldest.
+"""The backward pass: each node is visited once, from the youngest to the oldest.
 
 `route` says which nodes are visited, `backpropagate` visits them, `vjp_of` is one node's step, and
 `Gradients` holds what is on its way. What the user calls, `grad` and `backward`, is at the end.
@@ -50,10 +50,10 @@ def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list
 
 
 def freed(node: Node) -> RuntimeError:
-    """What is said of a node that a backward has freed.
+    """The error for a node that a backward pass has freed.
 
-    Its pullback is taken away before its arguments: who reads the arguments, and then finds the
-    pullback, has all of them, whatever another thread does.
+    Its pullback is removed before its arguments. So code that reads the arguments, and then finds
+    the pullback, has all of them, whatever another thread does.
     """
     return RuntimeError(errors.FREED.format(node.op.__name__))
 
@@ -61,9 +61,10 @@ def freed(node: Node) -> RuntimeError:
 def route(
     outputs: Sequence[TensorBase], inputs: Sequence[TensorBase] | None
 ) -> tuple[list[Node], Callable[[Node], list[bool]]]:
-    """The nodes to visit, youngest first, and which gradients each of them is to give.
+    """The nodes to visit, youngest first, and a function: which gradients a node has to give.
 
-    Without `inputs`, that of each argument that requires one; with them, on the way to one of them.
+    Without `inputs`, those of all arguments that require one; with them, only those that lead to
+    one of them.
     """
     if inputs is None:
         return nodes_youngest_first(outputs), lambda node: node.needs
@@ -133,7 +134,7 @@ def has_arrived(gs: list[Any]) -> bool:
 
 
 def gives_new_arrays(pullback: Any) -> bool:
-    """Whether a pullback says that nobody else has the arrays that it returns."""
+    """Whether a pullback says that nothing else refers to the arrays that it returns."""
     return getattr(pullback, "gives_new_arrays", False)
 
 
@@ -212,7 +213,7 @@ class Gradients:
         self.owned: set[Slot] = set()  # slots whose array was made here
 
     def add(self, t: TensorBase, g: Any, is_new: bool = False) -> None:
-        """Let `g` arrive at t. is_new: nobody else has this array, and it may be written to."""
+        """Let `g` arrive at t. is_new: nothing else refers to `g`, so it may be written to."""
         place = t if t.node is None else (t.node, t.index)
         before = self.by_slot.get(place)
         if type(g) is LazyScatter:
@@ -323,8 +324,8 @@ def grad(
     outputs, inputs: a Tensor or a sequence of them; grad_outputs: the weight of each output, of its
     shape (1 for a scalar). create_graph=True makes the result differentiable in turn. Returns a
     tuple with the shape of each input, None where there is no path and `allow_unused`, zeros there
-    with `materialize_grads`, which also passes over outputs that have no graph. only_inputs: an old
-    word of PyTorch's, without an effect. Raises RuntimeError where there is no path or no graph,
+    with `materialize_grads`, which also ignores outputs that have no graph. only_inputs: as in
+    PyTorch, without effect. Raises RuntimeError where there is no path or no graph,
     NotImplementedError with `is_grads_batched`.
 
     >>> import minigrad as mg

@@ -78,6 +78,8 @@ def lstm_cell(
 
     Hochreiter & Schmidhuber 1997; Graves 2013, eq. 7-11, without peepholes. The cell is a sum:
     along the path c -> c' the derivative is f alone, and where f is near 1 nothing vanishes.
+
+    The lesson's candidate C̃ is g here, and its W · [h, x] is w_hh h + w_ih x.
     """
     i, f, g, o = lstm_gates(x, h, w_ih, w_hh, b_ih, b_hh)
     c = f * c + i * g

@@ -93,9 +93,9 @@ def gradcheck(
     """Hold f's gradient against a reference, and the gradient of that gradient, up to `order`.
 
     f: a function of Tensors that returns one or several. inputs: its arguments, float64 tensors or
-    arrays, away from f's kinks; a tensor is the only one. order: from 1 to 10. analytic: the
-    reference of the first order is the complex step (relative error 1e-12) instead of the finite
-    difference (rtol).
+    arrays, away from f's kinks; a tensor alone is the only argument. order: from 1 to 10. analytic:
+    the reference of the first order is the complex step (relative error 1e-12) instead of the
+    finite difference (rtol).
 
     Raises AssertionError that names the order, the shapes, both numbers and the seed; TypeError or
     ValueError where an argument is not of this kind.

@@ -1,11 +1,12 @@
 """The graph: what the engine knows of a tensor, and of the op that made it.
 
-A tensor is a leaf, or a value of a *node*: one application of an op, which holds its arguments. The
-graph is nothing else than these references, and is freed with the last tensor that leads to it.
+A tensor is a leaf, or a value of a *node*: one application of an op, which holds the op's
+arguments. The graph is nothing but these references; it is freed with the last tensor that leads to
+it.
 
-One clock ticks for every node and for every change in place. A node's birth is later than that of
-every node behind it. A tensor whose version is later than the birth of a node that took it was
-changed since.
+One clock ticks for every node and for every change in place. A node is born later than every node
+behind it. If the version of a tensor is later than the birth of a node that used it, the tensor has
+been changed since.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ticks = itertools.count(1)  # the clock
 
 
 class Changes:
-    """The ticks of the last changes in place in this process, 0 before there is one.
+    """The ticks of the latest changes in place in this process, 0 as long as there is none.
 
     A node that is younger need not look for changes.
     """
@@ -57,28 +58,29 @@ class TensorBase:
     Tensor adds the arithmetic.
     """
 
-    wants_grad: bool = False  # what requires_grad says; the engine reads it here, without a check
-    leaf_grad: Any = None  # what grad says
+    wants_grad: bool = False  # requires_grad, as the engine reads it, without a check
+    leaf_grad: Any = None  # grad, likewise
     leaf_hooks: dict[int, Any] | None = None  # of a leaf: see register_hook
     node: Node | None = None  # the op that made it; None for a leaf
     index: int = 0  # which of that op's values it is
-    base: TensorBase | None = None  # the tensor a part of whose memory this one shows
+    base: TensorBase | None = None  # the tensor whose memory this one is a view of
     before: TensorBase | None = None  # what it was before the last recorded change in place
     changed: int = 0  # the tick of that change
     tensor_class: Any  # the class of what ops return: tensor.py puts Tensor here
 
     def __init__(self, array: Array):
         self.array = array
-        # the tick of the last change in place, and the memory that it changed, None for all that
-        # ever was this tensor's; views share the list
+        # the tick of the last change in place, and which memory it changed (None: all that this
+        # tensor has ever had); views share the list
         self.version: list[Any] = [0, None]
 
     shape = property(lambda self: self.array.shape)
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient may be asked for. Raises RuntimeError where integers are to have one,
-        or a tensor with a graph is to have none, NotImplementedError for complex numbers.
+        """Whether a gradient is computed for this tensor. Setting it raises RuntimeError for
+        integers, and where a tensor with a graph is to stop; NotImplementedError for complex
+        numbers.
         """
         if self.base is not None:
             self.catch_up()
@@ -102,16 +104,16 @@ class TensorBase:
         self.wants_grad = on
 
     def root(self) -> Any:
-        """The tensor of which this one shows a part, or itself; also where the other was given
-        another memory since (see Tensor.data).
+        """The tensor that this one is a view of; itself if there is none, or if that tensor has
+        been given other memory since (see Tensor.data).
         """
         base = self.base
         return self if base is None or base.version is not self.version else base
 
     def catch_up(self) -> None:
-        """Take over what was recorded of a change of the memory that this tensor shows a part of.
+        """Take over a recorded change of the memory that this tensor is a view of.
 
-        minigrad.mutation has it: nothing is recorded without.
+        minigrad.mutation implements it; without that, nothing is recorded.
         """
 
     @property
@@ -136,9 +138,9 @@ new = object.__new__
 
 
 def tensor_of(array: Array) -> Any:
-    """A Tensor that holds this array, which is not looked at: how the engine makes its results.
+    """A Tensor that holds this array, without a check: how the engine makes its results.
 
-    `Tensor(...)` has the arguments of PyTorch's, and checks them.
+    `Tensor(...)` takes the arguments of PyTorch's, and checks them.
     """
     t = new(TensorBase.tensor_class)
     t.array = array
@@ -147,7 +149,7 @@ def tensor_of(array: Array) -> Any:
 
 
 def check_gradient(t: TensorBase, gradient: Any) -> None:
-    """Raise where `gradient` is no tensor like t."""
+    """Raise unless `gradient` is a tensor of t's shape, dtype and device."""
     if not isinstance(gradient, TensorBase):
         raise TypeError(f"grad: expected a tensor or None, got a {type(gradient).__name__}")
     if gradient is t:

@@ -226,7 +226,7 @@ class RNNBase(Recurrent):
         return as_lengths(name, lengths, T, B)
 
     def flatten_parameters(self) -> None:
-        """Nothing: cuDNN wants PyTorch's weights in one piece, and code for it may call this."""
+        """Do nothing: PyTorch's is for cuDNN, and programs call it."""
 
     def extra_repr(self) -> str:
         changed = changed_settings(
@@ -290,10 +290,10 @@ class RNN(RNNBase):
 class LSTM(RNNBase):
     """c_t = f c_{t-1} + i g,  h_t = o tanh c_t: `minigrad.cells.lstm_cell` over time.
 
-    proj_size: 0. forget_bias: the sum of the two biases of every forget gate; 1 lets them start
-    open (Jozefowicz et al. 2015). chrono: the longest dependency of the task, for `init.chrono_`,
-    whose gates remember that long from the start. The other arguments, shapes and errors: see
-    RNNBase.
+    proj_size: only 0 is supported. forget_bias: the sum of the two biases of every forget gate; 1
+    lets them start open (Jozefowicz et al. 2015). chrono: the longest dependency of the task, for
+    `init.chrono_`, whose gates remember that long from the start. The other arguments, shapes and
+    errors: see RNNBase.
 
     >>> from minigrad import ones
     >>> output, (h_n, c_n) = LSTM(3, 4)(ones(7, 5, 3))
