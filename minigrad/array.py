@@ -30,81 +30,89 @@ VOCABULARY = """
 MANY = 256  # so many numbers are not added one by one, each time with a rounding
 
 
-class Namespace(SimpleNamespace):
-    """A vocabulary bound to one array library."""
+class Namespace:
+    """The vocabulary bound to one array library: its words, and those below, which it lacks or
+    which need care.
+
+    module: numpy or cupy. kind: the kind of device whose faster versions serve its arrays, see
+    minigrad.faster.
+    """
+
+    def __init__(self, module: Any, kind: str = "cpu"):
+        self.module = module
+        self.kind = kind
+        self.ndarray = module.ndarray
+        for word in VOCABULARY:
+            if not hasattr(Namespace, word):
+                setattr(self, word, getattr(module, word))
+        self.atan2 = module.arctan2
+        self.cat = module.concatenate
+        self.clone = module.copy
+        self.permute = module.transpose
+        self.astype = astype
+        self.check_bounds = check_bounds
+        self.check_index = check_index
+        self.erf = erf
+        self.lazy_scatter = LazyScatter
+        self.move = move
 
     def __getattr__(self, word: str) -> Any:
         raise AttributeError(
             f"{word!r} is not in the vocabulary of minigrad.array, which every device has"
         )
 
-
-def namespace(module: Any, kind: str = "cpu") -> Namespace:
-    """`module` (numpy, cupy) cut down to the vocabulary, plus what it lacks and what needs care.
-
-    kind: the kind of device whose faster versions serve its arrays, see minigrad.faster.
-    """
-
-    def sum_(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+    def sum(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        """The sum over some dimensions, of all by default."""
         is_long = x.size >= MANY and x.size >= MANY * x.shape[-1]  # else it has no MANY rows
-        if is_long and axis is not None and kind == "cpu":
+        if is_long and axis is not None and self.kind == "cpu":
             y = sum_of_many_rows(x, axis)
             if y is not None:
                 return np.expand_dims(y, axis) if keepdims else y
         # np.sum takes twice as long to call
-        return module.add.reduce(x, axis=axis, keepdims=keepdims)
+        return self.module.add.reduce(x, axis=axis, keepdims=keepdims)
 
-    def cumsum(x: Array, axis: int) -> Array:
+    def cumsum(self, x: Array, axis: int) -> Array:
         """The sums so far; of many float32 in float64, for NumPy's errors add up."""
-        if kind == "cpu" and x.dtype == float32 and x.shape[axis] >= MANY:
+        if self.kind == "cpu" and x.dtype == float32 and x.shape[axis] >= MANY:
             return astype(astype(x, float64).cumsum(axis), float32)
-        return module.cumsum(x, axis=axis)
+        return self.module.cumsum(x, axis=axis)
 
-    def sign(x: Array) -> Array:
+    def sign(self, x: Array) -> Array:
         """-1, 0 or 1; 0 of NaN, as PyTorch has it."""
-        y = module.sign(x)
-        return module.where(y == y, y, 0) if y.dtype.kind == "f" else y
+        y = self.module.sign(x)
+        return self.module.where(y == y, y, 0) if y.dtype.kind == "f" else y
 
-    def sigmoid(x: Array) -> Array:
+    def sigmoid(self, x: Array) -> Array:
         """1 / (1 + e⁻ˣ), exact in relative terms too; 0 where e⁻ˣ overflows, as in PyTorch."""
         with np.errstate(over="ignore"):
-            return 1 / (1 + module.exp(-x))
+            return 1 / (1 + self.module.exp(-x))
 
-    def add_at(out: Array, index: Any, g: Array) -> None:
-        """out[index] += g, where a place that is named twice gets both."""
-        for part in index if isinstance(index, tuple) else (index,):
-            if hasattr(part, "shape"):
-                module.add.at(out, index, g)  # an index array may name a place twice
-                return
-        out[index] += g  # integers and slices name each place once
-
-    def assign(x: Array, v: Any, index: Any) -> Array:
-        """A copy of x with v at `index`."""
-        out = module.copy(x)
-        out[index] = v
-        return out
-
-    def diagonal(x: Array, offset: int) -> Array:
+    def diagonal(self, x: Array, offset: int) -> Array:
         """The diagonal of the last two dimensions; it can be written to where x can."""
-        y = module.diagonal(x, offset, -2, -1)
-        if kind == "cpu":
+        y = self.module.diagonal(x, offset, -2, -1)
+        if self.kind == "cpu":
             y.flags.writeable = x.flags.writeable
         return y
 
-    def scatter_add(g: Array, index: Any, shape: tuple[int, ...]) -> Array:
-        """The adjoint of x[index]: zeros of `shape` with `g` added at `index`."""
-        out = module.zeros(shape, g.dtype)
-        xp.add_at(out, index, g)
+    def assign(self, x: Array, v: Any, index: Any) -> Array:
+        """A copy of x with v at `index`."""
+        out = self.module.copy(x)
+        out[index] = v
         return out
 
-    xp = Namespace(**{word: getattr(module, word) for word in VOCABULARY})
-    vars(xp).update(kind=kind, ndarray=module.ndarray)
-    vars(xp).update(cat=module.concatenate, permute=module.transpose, clone=module.copy, sum=sum_)
-    vars(xp).update(cumsum=cumsum, sign=sign, sigmoid=sigmoid)
-    vars(xp).update(atan2=module.arctan2, diagonal=diagonal, erf=erf)
-    vars(xp).update(add_at=add_at, assign=assign, scatter_add=scatter_add, lazy_scatter=LazyScatter)
-    vars(xp).update(astype=astype, move=move, check_bounds=check_bounds, check_index=check_index)
-    return xp
+    def add_at(self, out: Array, index: Any, g: Array) -> None:
+        """out[index] += g, where a place that is named twice gets both."""
+        for part in index if isinstance(index, tuple) else (index,):
+            if hasattr(part, "shape"):
+                self.module.add.at(out, index, g)  # an index array may name a place twice
+                return
+        out[index] += g  # integers and slices name each place once
+
+    def scatter_add(self, g: Array, index: Any, shape: tuple[int, ...]) -> Array:
+        """The adjoint of x[index]: zeros of `shape` with `g` added at `index`."""
+        out = self.module.zeros(shape, g.dtype)
+        self.add_at(out, index, g)
+        return out
 
 
 def sum_of_many_rows(x: Array, axis: Any) -> Array | None:
@@ -309,7 +317,7 @@ class Backend(SimpleNamespace):
 def open_cpu() -> Backend:
     """NumPy."""
     return Backend(
-        xp=namespace(np), upload=np.asarray, download=np.asarray, from_dlpack=np.from_dlpack
+        xp=Namespace(np), upload=np.asarray, download=np.asarray, from_dlpack=np.from_dlpack
     )
 
 
@@ -319,7 +327,7 @@ def open_cuda() -> Backend:
 
     cupy = cuda.library()
     return Backend(
-        xp=namespace(cupy, "cuda"),
+        xp=Namespace(cupy, "cuda"),
         upload=cupy.asarray,
         download=cupy.asnumpy,
         from_dlpack=cupy.from_dlpack,

@@ -304,7 +304,7 @@ def open_strict() -> array.Backend:
     module.add = Word("add", np.add)
     module.add.at = scatter  # an index, too, is wrapped
     backend = array.Backend(
-        xp=array.namespace(module, "cuda"),
+        xp=array.Namespace(module, "cuda"),
         module=module,
         upload=StrictModule.asarray,
         download=StrictArray.get,

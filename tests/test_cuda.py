@@ -400,7 +400,7 @@ def test_a_training_step_does_not_wait(kernels: Any, kind: str) -> None:
 
 def test_a_word_that_no_kernel_replaces_still_refuses_bad_ids() -> None:
     """On a GPU without kernels a look decides, as on the CPU."""
-    xp = array.namespace(StrictModule())
+    xp = array.Namespace(StrictModule())
     with pytest.raises(IndexError, match="ids: expected 0 to 2, got values from 0 to 3"):
         xp.check_bounds(StrictModule.array(np.array([0, 3])), 3, "ids", "0 to 2")
 

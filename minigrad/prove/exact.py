@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.array import DEVICE_OF, NAMESPACES, NUMPY, Namespace
+from minigrad.array import DEVICE_OF, NAMESPACES, Namespace
 
 OBJECT = np.dtype(object)
 COMPARISONS: dict[Any, Callable[[Any, Any], bool]] = {
@@ -214,7 +214,7 @@ def ones_like(x: Any) -> Any:
 
 def namespace() -> Namespace:
     """NumPy's vocabulary over exact numbers."""
-    xp = Namespace(**vars(NUMPY))
+    xp = Namespace(np, "exact")
 
     def scatter_add(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
         out = zeros(shape)
@@ -231,7 +231,6 @@ def namespace() -> Namespace:
 
     vars(xp).update(
         ndarray=ExactArray,
-        kind="exact",
         asarray=exact_numbers,
         clone=kept_exact(np.copy),
         ascontiguousarray=kept_exact(np.ascontiguousarray),
