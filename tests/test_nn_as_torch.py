@@ -240,6 +240,49 @@ def test_saving_and_loading(tmp_path: Path) -> None:
     assert last.startswith("NotImplementedError: torch.load: 'pickled.pt' is a pickle")
 
 
+PLAIN_VALUES = """
+    from argparse import Namespace
+    from collections import Counter, deque
+    from pathlib import Path
+    from types import SimpleNamespace
+    import io
+    import numpy as np
+    import torch
+
+    def saved_and_loaded(obj):
+        buffer = io.BytesIO()
+        torch.save(obj, buffer)
+        buffer.seek(0)
+        return torch.load(buffer, weights_only=False)
+
+    for value in (
+        Namespace(data=Path("a/b"), lr=0.1, layers=[1, 2]),
+        SimpleNamespace(names={"a", "b"}),
+        frozenset([(1, 2)]),
+        b"bytes",
+        1 + 2j,
+        Counter("aab"),
+        torch.float64,
+        torch.device("cpu"),
+        {"builtins.set": [1]},
+        {"builtins.dict": {"numpy.ndarray": [1]}},
+    ):
+        found = saved_and_loaded({"value": [value]})["value"][0]
+        assert found == value and isinstance(found, type(value)), (found, value)
+    queue = saved_and_loaded(deque([1, torch.ones(2)], 3))
+    assert queue.maxlen == 3 and queue[1].tolist() == [1.0, 1.0]
+    assert saved_and_loaded({"names": Namespace(t=torch.ones(2))})["names"].t.sum() == 2
+    for size in range(300):  # the size of a file's header is its first byte, a pickle's first is 128
+        assert saved_and_loaded({"text": "a" * size}) == {"text": "a" * size}
+    print("whole")
+"""
+
+
+def test_plain_values_are_saved_and_come_back(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    assert run(PLAIN_VALUES, tmp_path) == python(str(tmp_path / "program.py")) == "whole\n"
+
+
 def test_what_pytorch_reads_of_a_saved_file(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from safetensors.torch import load_file
