@@ -28,7 +28,7 @@ import numpy as np
 from tqdm import tqdm
 
 from demos import claims, cluster, engines, options, records, report, rule, store, verdicts
-from demos.verdicts import counted, readable
+from demos.verdicts import readable
 
 # Set by `python -m demos`; a script that runs alone reads its own command line.
 given: options.Options | None = None
@@ -300,8 +300,8 @@ class Lab:
             told += f"  [{report.measure_told(block)}]"
         self.print("\n" + wrapped(f"Claim{place}: {row.text}", later="  "))
         self.print(wrapped(told, "  ", later="  "))
-        seeds = counted(kept.seeds, "seed")
-        self.print(wrapped(f"{kept.word} (ledger, {seeds})", "  -> ", later="     "))
+        rests_on = report.rests_on(block)
+        self.print(wrapped(f"{kept.word} (ledger, {rests_on})", "  -> ", later="     "))
         if own and not self.quick:
             self.print(wrapped(f"{own} (these runs alone)", "  -> ", later="     "))
 

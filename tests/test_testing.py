@@ -237,7 +237,7 @@ def test_the_form_of_what_a_rule_returns(result: Any, said: str) -> None:
             "form: .*expected 2 pullbacks, one for each array, got 1; "
             ".*what is no array is a keyword behind",
         ),
-        (writes_into_its_argument, "purity: .*expected an array that the rule may not write to"),
+        (writes_into_its_argument, "purity: .*expected an array that the rule must not change"),
         (
             words_of_numpy,
             "second_order: .*expected a result, got RuntimeError: .*; here the "

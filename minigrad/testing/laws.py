@@ -493,7 +493,13 @@ def purity(op: Any, sample: Sample) -> None:
             must_agree(op, sample, what, second, first, "the first time")
     for before, now in zip(inputs_before + results_before, inputs + results, strict=True):
         must_agree(
-            op, sample, "an array that the rule may not write to", now, before, "its owner", 0
+            op,
+            sample,
+            "an array that the rule must not change",
+            now,
+            before,
+            "the copy made before",
+            0,
         )
 
 
