@@ -62,6 +62,9 @@ ATTRIBUTES = {  # of a device: those of an H100 and an H200
 
 @functools.cache
 def folder() -> Path:
+    """Where libraries lie: for this process, or for all that are given the same folder."""
+    if "EMULATED_KERNELS" in os.environ:
+        return Path(os.environ["EMULATED_KERNELS"])
     path = tempfile.mkdtemp()
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return Path(path)
@@ -71,6 +74,8 @@ def folder() -> Path:
 def compiled(source: str) -> ctypes.CDLL:
     """The library of a file of kernels."""
     target = folder() / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}.so"
+    if target.exists():
+        return ctypes.CDLL(str(target))
     command = [
         COMPILER,
         "-x",
@@ -87,10 +92,12 @@ def compiled(source: str) -> ctypes.CDLL:
     if has_barriers(source):
         runs = [RUN.format(name=name) for name in KERNEL.findall(source)]
         text = "".join([BLOCKS, source, *runs])
+    part = target.with_suffix(f".{os.getpid()}")
     done = subprocess.run(
-        [*command, "-o", target, "-"], input=text, encoding="utf-8", capture_output=True
+        [*command, "-o", part, "-"], input=text, encoding="utf-8", capture_output=True
     )
     assert done.returncode == 0, done.stderr
+    part.rename(target)  # another process finds all of it, or nothing
     return ctypes.CDLL(str(target))
 
 

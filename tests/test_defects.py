@@ -5,6 +5,7 @@ defects.txt names the tests of each defect; those that no other file has a test 
 
 import ast
 import math
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -104,6 +105,62 @@ def test_einsum_sums_over_what_it_has_stretched(equation: Any) -> None:
     want = np.einsum(text, *stretched)
     np.testing.assert_allclose(mg.einsum(text, *map(mg.tensor, operands)).numpy(), want, atol=1e-12)
     mg.gradcheck(lambda *xs: mg.einsum(text, *xs), operands)
+
+
+@given(data=st.data())
+def test_einsum_takes_diagonals_and_numbers_in_place_of_letters(data: Any) -> None:
+    letters = string.ascii_uppercase + string.ascii_lowercase
+    sizes = {"A": 2, "Z": 3, "a": 4, "z": 2}
+    word = st.text("AZaz", max_size=4)
+    words = data.draw(st.lists(word, min_size=1, max_size=3))
+    result = data.draw(st.permutations(sorted(set("".join(words)))))[: data.draw(st.integers(0, 3))]
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    operands = [rng.standard_normal([sizes[c] for c in word]) for word in words]
+    text = ",".join(words)
+    numbers = []
+    for x, word in zip(operands, words, strict=True):
+        numbers += [mg.tensor(x), [letters.index(c) for c in word]]
+    for end, more in (("", []), ("->" + "".join(result), [[letters.index(c) for c in result]])):
+        want = np.einsum(text + end, *operands)
+        for y in (mg.einsum(text + end, *map(mg.tensor, operands)), mg.einsum(*numbers, *more)):
+            np.testing.assert_allclose(y.numpy(), want, atol=1e-12)
+
+
+def test_einsum_has_numbers_for_52_letters_and_an_ellipsis() -> None:
+    x, y = mg.randn(2, 3), mg.randn(3, 4)
+    assert mg.equal(mg.einsum(x, [50, 51], y, [51, 0], [50, 0]), x @ y)
+    assert mg.equal(mg.einsum(x, [..., 7], [7, ...]), x.T)
+    for number in (-1, 52):
+        with pytest.raises(
+            ValueError, match=f"^einsum: expected numbers from 0 to 51, got {number}"
+        ):
+            mg.einsum(x, [0, number])
+    for word in ("ij", 1):
+        with pytest.raises(TypeError, match="^einsum: expected a list of numbers behind each oper"):
+            mg.einsum(x, word)
+
+
+def test_einsum_of_one_operand_in_another_order_is_a_view() -> None:
+    x = mg.ones(2, 3)
+    assert np.shares_memory(mg.einsum("ji", x).numpy(), x.numpy())
+    assert mg.einsum("ij->", mg.tensor([[1, 2]])).dtype == mg.int64
+
+
+def test_einsum_refuses_what_is_no_equation_and_no_list_of_operands() -> None:
+    with pytest.raises(TypeError, match="^einsum: "):
+        mg.einsum("ij", [mg.ones(2, 3)], mg.ones(2, 3))
+    with pytest.raises(TypeError, match="^einsum: expected an equation such as"):
+        mg.einsum(5, mg.ones(2, 3))
+
+
+@pytest.mark.parametrize("n", [2, 3])
+def test_einsum_adds_up_products_of_one_dtype(n: int) -> None:
+    x, y = mg.ones(n), mg.ones(n, dtype=mg.float64)
+    with pytest.raises(TypeError, match="^einsum: "):
+        mg.einsum("i,i", x, y)
+    for equation in ("i,j->ij", "i,i->i"):  # no sum: each product is of the wider dtype
+        assert mg.einsum(equation, x, y).dtype == mg.float64
+    assert mg.einsum("i,i", x[:1], y[:1]).dtype == mg.float64
 
 
 def test_einsum_takes_more_dimensions_than_an_ellipsis_has_dots() -> None:

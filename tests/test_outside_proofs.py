@@ -104,3 +104,60 @@ def test_an_rnn_by_hand_refuses_another_nonlinearity() -> None:
 def test_a_class_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(IndexError, match="classes 0 to 2"):
         mg.OPS[name](mg.zeros(2, 3), mg.tensor([0, -4]))
+
+
+@pytest.mark.parametrize("dtype", [mg.uint8, mg.int64, mg.bool])
+@pytest.mark.parametrize("word", ["floor", "ceil", "trunc", "round"])
+def test_integers_are_rounded_to_a_copy(word: str, dtype: Any) -> None:
+    x = mg.tensor([1, 0]).to(dtype=dtype)
+    y = getattr(mg, word)(x)
+    assert y.dtype == dtype and y.tolist() == x.tolist()
+    assert not np.shares_memory(x.numpy(), y.numpy())
+
+
+@pytest.mark.parametrize("offset", range(-3, 4))
+def test_the_gradient_of_a_diagonal_lies_on_it(offset: int) -> None:
+    x = mg.zeros(4, 4, requires_grad=True)
+    mg.diagonal(x, offset).sum().backward()
+    assert x.grad is not None and x.grad.tolist() == np.eye(4, k=offset).tolist()
+
+
+@pytest.mark.parametrize("padding_idx", [True, 1.0, "1"])
+def test_a_row_of_padding_has_an_integer(padding_idx: Any) -> None:
+    with pytest.raises(TypeError, match="^embedding: expected padding_idx to be an integer, got"):
+        mg.OPS["embedding"](mg.ones(2, 3), mg.tensor([0]), padding_idx=padding_idx)
+
+
+@pytest.mark.parametrize("word", [mg.any, mg.all])
+def test_along_no_dim_each_element_is_true_by_itself(word: Any) -> None:
+    x = mg.tensor([[0, 2], [1, 0]])
+    assert word(x, dim=()).tolist() == [[False, True], [True, False]]
+    assert word(x, dim=1).tolist() == ([True, True] if word is mg.any else [False, False])
+    assert word(x).dtype == mg.bool
+    of_bytes = word(x.to(dtype=mg.uint8), dim=())
+    assert of_bytes.dtype == mg.uint8 and of_bytes.tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("shape", [(-2,), (2, -2), (-2, -3), (-2, -2)])
+def test_no_size_is_negative_but_minus_one(shape: Any) -> None:
+    with pytest.raises(ValueError, match=r"^reshape: "):
+        mg.zeros(2, 2).reshape(shape)
+
+
+def test_a_number_has_no_dims_to_exchange() -> None:
+    x = mg.tensor(2.0, requires_grad=True)
+    for dims in ((0, 0), (0, -1), (-1, -1)):
+        y = mg.swapaxes(x, *dims)
+        assert y.shape == () and y.item() == 2.0 and y is not x
+        assert mg.grad(3 * y, [x])[0].item() == 3.0
+    for dims in ((0, 1), (1, 1), (-2, 0)):
+        with pytest.raises(IndexError, match=r"^swapaxes: "):
+            mg.swapaxes(x, *dims)
+
+
+def test_what_is_empty_joins_anything_and_gets_an_empty_gradient() -> None:
+    empty, x = mg.zeros(0, requires_grad=True), mg.ones(2, 3, requires_grad=True)
+    y = mg.cat([empty, x, empty], dim=1)
+    assert y.tolist() == x.tolist()
+    dempty, dx = mg.grad((2 * y).sum(), [empty, x])
+    assert dempty.shape == (0,) and dx.tolist() == [[2.0] * 3] * 2

@@ -16,6 +16,8 @@ OTHER_OPERATOR = {
     ast.BitOr: ast.BitAnd,
     ast.BitAnd: ast.BitOr,
     ast.BitXor: ast.BitOr,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
 }
 OTHER_COMPARISONS = {
     ast.Lt: (ast.LtE, ast.GtE),

@@ -255,13 +255,9 @@ def run_the_tests(out: Path, jobs: int) -> None:
     """The other side of `tests_that_fail`."""
     todo = json.loads((out / "todo.json").read_text("utf-8"))
     named = {fields[-1]: test for fields, test in todo}
-
-    def suite_of(mutant: Mutant) -> list[str]:
-        return [re.escape(named[mutant.source].removeprefix("tests/")) + "$"]
-
     found = [Mutant(*fields) for fields, _ in todo]
     kept = Results(out / "results.jsonl", forget=False)
-    run_tests(found, kept, out / "tree", 20, jobs, suite_of)
+    run_tests(found, kept, out / "tree", 20, jobs, named)
 
 
 # The page

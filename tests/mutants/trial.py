@@ -5,6 +5,7 @@ happens in a copy of the repository; the verdicts are kept in a file, so that a 
 short goes on. PyTorch takes no part.
 """
 
+import gc
 import hashlib
 import importlib
 import inspect
@@ -16,58 +17,27 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import hypothesis
+import numpy as np
 import pytest
 from mutations import Mutant, mutants
+from reach import measure
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 SECONDS = (
     120  # of processor time for the tests of one mutant; one that needs more counts as hanging
 )
-RULES = [
-    "test_ops.py::test_default",
-    "test_edges.py",
-    "test_misuse.py",
-    "test_tensor.py",
-    "test_outside_proofs.py",
-    "test_engine.py::.*(unused|reuse)",
-]
-LAYERS = ["test_nn.py", "test_nn_functions.py", "test_nn_device.py"]
-
-
-def suite(mutant: Mutant) -> list[str]:
-    """Parts of the names of tests: those that should notice soon, then all that are about this
-    file."""
-    kind = Path(mutant.file).stem
-    if kind in ("rnn", "gru", "lstm"):
-        scans = [
-            f"test_recurrent_tiers.py::.*{kind}",
-            f"test_ops.py::.*{kind}",
-            f"test_recurrent.py::.*{kind.upper()}",
-        ]
-        return [*scans, rf"test_cuda.py::.*\[.*{kind}\]", "test_cuda.py::test_a_step_is_one"]
-    if kind in ("sequence", "workspace", "rows", "halves"):
-        scans = [f"test_recurrent_tiers.py::.*{which}" for which in ("lstm", "work_arrays", "gru")]
-        scans += [r"test_ops.py::.*\[(rnn|lstm|gru)\]", "test_cuda.py::test_a_layer"]
-        return ["test_buffers.py", "test_halves.py", *scans]
-    if kind in ("layer_norm", "softmax_cross_entropy"):
-        return [rf"test_ops.py::.*\[({kind}|nll_loss)\]", *LAYERS, "test_misuse.py"]
-    if kind == "einsum":
-        return ["test_defects.py::test_einsum", "test_functional.py::.*einsum", "test_misuse.py"]
-    helper = {"times": "matmul|linear", "stretch": "sum|amax", "as_tuple": "sum|amax"}.get(
-        mutant.function, mutant.function
-    )
-    if helper == "getitem":
-        return [r"test_ops.py::.*\[getitem\]", "test_cuda.py::test_(an_id|what_is_in)", *RULES]
-    if helper == "embedding":
-        return [r"test_ops.py::.*\[embedding\]", "test_nn.py::.*(embedding|padding)", *RULES]
-    return [rf"test_ops.py::.*\[({helper})\]" if helper else "test_ops.py::test_plain", *RULES]
+TESTS = """
+    buffers cuda defects edges engine fast_words func functional halves misuse nn
+    nn_device nn_functions nn_refusals ops optim outside_proofs prove prove_parts random recurrent
+    recurrent_tiers refusals registry strict_device tensor testing
+""".split()  # the files of tests that try mutants: what is not about pages, programs or PyTorch
 
 
 def mutants_of(files: list[str]) -> list[Mutant]:
@@ -131,31 +101,41 @@ def prepare(tree: Path, samples: int) -> None:
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     os.environ.update(HYPOTHESIS_PROFILE="mutants", OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+    kernels = tree / "kernels"  # compiled once for all mutants
+    kernels.mkdir(exist_ok=True)
+    os.environ["EMULATED_KERNELS"] = str(kernels.resolve())
     sys.modules["torch"] = None  # type: ignore[assignment]  # whoever wants it skips
     os.chdir(tree)
     sys.path.insert(0, os.getcwd())
 
 
 class Trial:
-    """A plugin of pytest: with the tests collected, it runs them not once but for every mutant."""
+    """A plugin of pytest: with the tests collected, it runs them not once but for every mutant.
+
+    named: by the source of a mutant the one test that it is tried by; where it is empty, those that
+    reach it, for so many seconds.
+    """
 
     def __init__(
-        self,
-        todo: list[Mutant],
-        jobs: int,
-        kept: "Results",
-        suite_of: Callable[[Mutant], list[str]] = suite,
+        self, todo: list[Mutant], jobs: int, kept: Results, named: dict[str, str], seconds: float
     ):
-        self.todo, self.jobs, self.kept, self.suite_of = todo, jobs, kept, suite_of
+        self.todo, self.jobs, self.kept = todo, jobs, kept
+        self.named, self.seconds = named, seconds
         self.answer = -1  # where a child writes what failed
         self.sound: set[str] = set()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        items = {item.nodeid: item for item in session.items}
+        if not self.named:
+            folder = self.kept.path.parent / "reach"
+            reach = measure(session.items, self.jobs, folder, self.seconds)
+        gc.freeze()  # else a child would copy all memory as soon as it collects
         queue, running = [*self.todo], {}
         while queue or running:
             while queue and len(running) < self.jobs:
                 mutant = queue.pop(0)
-                pid, answer = self.start(session.items, mutant, self.suite_of(mutant))
+                tests = [self.named[mutant.source]] if self.named else reach.tests_of(mutant)
+                pid, answer = self.start([items[t] for t in tests if t in items], mutant)
                 running[pid] = mutant, answer, time.monotonic()
             time.sleep(0.01)
             for pid, (mutant, answer, began) in list(running.items()):
@@ -165,15 +145,13 @@ class Trial:
                 if done:
                     del running[pid]
                     verdict = self.verdict(answer, status)
-                    if not self.passes_without(session, verdict, mutant):
-                        assert self.suite_of is not suite, f"{verdict} fails without a mutant"
+                    if verdict in items and not self.passes_without(items[verdict], mutant):
+                        assert self.named, f"{verdict} fails without a mutant"
                         verdict = "it fails without a mutant, too"
                     self.kept.add(mutant, verdict)
                     print(
-                        (
-                            f"{used.ru_utime:5.1f} s  {verdict:65.65} "
-                            f"{mutant.file}:{mutant.line}  {mutant.after}"
-                        ),
+                        f"{used.ru_utime + used.ru_stime:5.1f} s  {verdict:65.65} "
+                        f"{mutant.file}:{mutant.line}  {mutant.after}",
                         flush=True,
                     )
         return True
@@ -183,25 +161,20 @@ class Trial:
             failed = pipe.read()
         return failed or ("it hangs" if os.WIFSIGNALED(status) else "survived")
 
-    def passes_without(self, session: pytest.Session, test: str, mutant: Mutant) -> bool:
+    def passes_without(self, item: pytest.Item, mutant: Mutant) -> bool:
         """Whether a test that has noticed a mutant passes when the module's own text takes its
         place."""
-        items = [
-            item
-            for item in session.items
-            if item.nodeid == test and f"{mutant.file} {test}" not in self.sound
-        ]
-        if items:
-            pid, answer = self.start(
-                items, mutant._replace(source=Path(mutant.file).read_text("utf-8")), suite=[""]
-            )
+        known = f"{mutant.file} {item.nodeid}"
+        if known not in self.sound:
+            itself = mutant._replace(source=Path(mutant.file).read_text("utf-8"))
+            pid, answer = self.start([item], itself)
             _, status = os.waitpid(pid, 0)
             if self.verdict(answer, status) != "survived":
                 return False
-            self.sound.add(f"{mutant.file} {test}")
+            self.sound.add(known)
         return True
 
-    def start(self, items: list[pytest.Item], mutant: Mutant, suite: list[str]) -> tuple[int, int]:
+    def start(self, items: list[pytest.Item], mutant: Mutant) -> tuple[int, int]:
         """Run tests on a mutant in a child: the child's number, and where its answer comes from."""
         answer, self.answer = os.pipe()
         if pid := os.fork():
@@ -213,12 +186,7 @@ class Trial:
         os.dup2(silence, 2)
         try:
             install(mutant)
-            items = list(
-                dict.fromkeys(
-                    i for part in suite for i in items if re.match(f"tests/{part}", i.nodeid)
-                )
-            )
-            for item, following in zip(items, [*items[1:], None]):
+            for item, following in zip(items, [*items[1:], None], strict=False):
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         except BaseException as error:
             os.write(self.answer, f"does not run: {error!r}"[:200].encode())
@@ -241,35 +209,55 @@ def install(mutant: Mutant) -> None:
         return compile(mutant.source, self.path, "exec") if which == name else get_code(self, which)
 
     SourceFileLoader.get_code = changed  # type: ignore[method-assign]
-    from minigrad import autograd
+    from minigrad import array, autograd, faster
 
-    users = {"minigrad.fast.halves": ["rnn", "gru", "lstm"]}.get(
-        name, []
-    )  # a decorator acts when it is used
-    for module in map(
-        sys.modules.__getitem__, [name, *(f"minigrad.fast.{user}" for user in users)]
-    ):
-        before = dict(vars(module))
-        registered = [
-            (r, w, f)
-            for r in (autograd.OPS, autograd.NONDIFFERENTIABLE)
-            for w, f in r.items()
-            if f in before.values()
-        ]
-        for registry, word, _ in registered:
-            del registry[word]
-        importlib.reload(module)
-        for word, new in list(vars(module).items()):
-            old = before.get(word)
-            if old is not new and getattr(new, "__module__", "") in (
-                name,
-                module.__name__,
-                "minigrad.autograd",
-            ):
-                vars(module)[word] = transplant(old, new)
-        for registry, word, old in registered:
-            if word in registry:
-                registry[word] = old
+    plain = array.namespace(np)
+    of_fast = name.startswith("minigrad.fast")
+    if of_fast:  # fast replaces words of the namespace when it is imported
+        vars(array.backend("cpu").xp).update(vars(plain))
+    for module in [name, *USERS.get(name, [])]:
+        reload(sys.modules[module], autograd, faster)
+    if of_fast and name != "minigrad.fast":
+        from minigrad.fast import rows, words
+
+        rows.extend(array.backend("cpu"))
+        words.extend(array.backend("cpu"))
+
+
+RECURRENT = [f"minigrad.fast.{layer}" for layer in ("rnn", "gru", "lstm")]
+# modules that use a decorator of another one: it acts when they are imported
+USERS = {"minigrad.fast.halves": RECURRENT, "minigrad.fast.one_step": RECURRENT}
+
+
+def reload(module: ModuleType, autograd: ModuleType, faster: ModuleType) -> None:
+    """Read a module again, and let its functions take the places of those that others hold."""
+    before = dict(vars(module))
+    registered = [
+        (registry, word, op)
+        for registry in (autograd.OPS, autograd.NONDIFFERENTIABLE)
+        for word, op in registry.items()
+        if op in before.values()
+    ]
+    for registry, word, _ in registered:
+        del registry[word]
+    for word in re.findall(r'NONDIFFERENTIABLE\["(\w+)"\]', source_of(module)):
+        del autograd.NONDIFFERENTIABLE[word]
+    for versions in faster.VERSIONS.values():
+        versions[:] = [v for v in versions if v.function.__module__ != module.__name__]
+    importlib.reload(module)
+    own = (module.__name__, "minigrad.autograd")
+    for word, new in list(vars(module).items()):
+        old = before.get(word)
+        if old is not new and getattr(new, "__module__", "") in own:
+            vars(module)[word] = transplant(old, new)
+    for registry, word, old in registered:
+        if word in registry:
+            registry[word] = old
+
+
+def source_of(module: ModuleType) -> str:
+    """The text of a module, without a mutant."""
+    return Path(str(module.__file__)).read_text("utf-8")
 
 
 def transplant(old: Any, new: Any) -> Any:
@@ -278,25 +266,20 @@ def transplant(old: Any, new: Any) -> Any:
         for key, value in vars(new).items():
             if key not in ("__dict__", "__weakref__", "__doc__"):
                 setattr(old, key, value)
-            for cell in (
-                getattr(value, "__closure__", None) or ()
-            ):  # super() knows its class by a cell
+            for cell in getattr(value, "__closure__", None) or ():  # super() knows its class by one
                 cell.cell_contents = old if cell.cell_contents is new else cell.cell_contents
-    elif not inspect.isfunction(new):
+    elif not inspect.isfunction(new) or not inspect.isfunction(old):
         return new
-    elif (
-        new.__closure__
-    ):  # an op, or a function that another one wraps: all that they do is in their cells
-        for was, cell in zip(old.__closure__, new.__closure__, strict=True):
-            if cell.cell_contents is not new:
-                was.cell_contents = cell.cell_contents
-        vars(old).update({key: value for key, value in vars(new).items() if key != "__wrapped__"})
     else:
-        old.__code__, old.__defaults__, old.__kwdefaults__ = (
-            new.__code__,
-            new.__defaults__,
-            new.__kwdefaults__,
-        )
+        # an op, or a function that another one wraps, holds what it does in its cells
+        cells = dict(zip(old.__code__.co_freevars, old.__closure__ or (), strict=True))
+        for name, cell in zip(new.__code__.co_freevars, new.__closure__ or (), strict=True):
+            if name in cells and cell.cell_contents is not new:
+                cells[name].cell_contents = cell.cell_contents
+        if old.__code__.co_freevars == new.__code__.co_freevars:
+            old.__code__ = new.__code__
+        old.__defaults__, old.__kwdefaults__ = new.__defaults__, new.__kwdefaults__
+        vars(old).update({key: value for key, value in vars(new).items() if key != "__wrapped__"})
     return old
 
 
@@ -306,15 +289,21 @@ def run_tests(
     tree: Path,
     samples: int,
     jobs: int,
-    suite_of: Callable[[Mutant], list[str]] = suite,
+    named: dict[str, str] | None = None,
+    seconds: float = 0,
 ) -> None:
     """Run the tests of these mutants in a copy of the repository at `tree`, and keep the verdicts:
-    the test that failed, or "survived"."""
+    the test that failed, or "survived".
+
+    named: by the source of a mutant the one test to run; else those that reach it, for so many
+    seconds.
+    """
     prepare(tree, samples)
-    parts = {part for m in todo for part in suite_of(m)}
-    tests = sorted({f"tests/{part.partition('::')[0]}".replace("\\", "") for part in parts})
+    tests = [f"tests/test_{name}.py" for name in TESTS]
+    if named:
+        tests = sorted({test.partition("::")[0] for test in named.values()})
     quiet = "-q -s -W ignore -p no:cacheprovider -p no:xdist -p no:cov -o addopts=".split()
-    pytest.main([*quiet, *tests], plugins=[Trial(todo, jobs, kept, suite_of)])
+    pytest.main([*quiet, *tests], plugins=[Trial(todo, jobs, kept, named or {}, seconds)])
 
 
 def reasons(file: Path) -> dict[str, str]:

@@ -1,0 +1,146 @@
+"""Which tests run which lines, and for how long, so that a mutant is tried by those that run its
+line.
+
+Each file of tests runs once, in a process of its own, under coverage.py, one context for a test.
+A table is kept for the next run, until the file, minigrad or nn changes.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import sys
+import time
+from collections import Counter
+from itertools import accumulate, groupby
+from pathlib import Path
+from typing import Any
+
+import coverage
+import pytest
+from mutations import Mutant
+
+
+class Reach:
+    """By the line of a file the tests that run it.
+
+    most: the seconds that the tests of one mutant may take together. seconds: how long a test took,
+    for those that pass. lines: by file and line the tests.
+    """
+
+    def __init__(self, most: float) -> None:
+        self.most = most
+        self.seconds: dict[str, float] = {}
+        self.lines: dict[str, dict[int, set[str]]] = {}
+
+    def add(self, table: dict[str, Any]) -> None:
+        """What `record` found in one file of tests."""
+        self.seconds |= table["seconds"]
+        for file, lines in table["lines"].items():
+            known = self.lines.setdefault(file, {})
+            for line, tests in lines.items():
+                known.setdefault(int(line), set()).update(map(sys.intern, tests))
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """The tests of a mutant: of its line, else of its function, else of its file.
+
+        First those that have its function in their name, then the shortest of each file of tests,
+        then the second of each, and so on.
+        """
+        lines = self.lines.get(mutant.file, {})
+        tests = lines.get(mutant.line, set())
+        if not tests:  # a line that runs when the module is imported
+            tests = set().union(*[lines.get(line, set()) for line in function_around(mutant)])
+        if not tests:
+            tests = set().union(*lines.values())
+
+        shortest_first = sorted(tests & self.seconds.keys(), key=self.seconds.__getitem__)
+        tried: Counter[str] = Counter()
+        ranks = {}
+        for test in shortest_first:
+            file = test.partition("::")[0]
+            ranks[test] = f"[{mutant.function}]" not in test, tried[file]
+            tried[file] += 1
+        chosen = sorted(shortest_first, key=ranks.__getitem__)
+        ends = accumulate([self.seconds[test] for test in chosen])
+        return [test for test, end in zip(chosen, ends, strict=True) if end < self.most]
+
+
+def function_around(mutant: Mutant) -> range:
+    """The lines of the function or class at the top of a file that a mutant is in."""
+    for top in ast.parse(Path(mutant.file).read_text("utf-8")).body:
+        if top.lineno <= mutant.line <= (top.end_lineno or top.lineno):
+            return range(top.lineno, (top.end_lineno or top.lineno) + 1)
+    return range(0)
+
+
+def measure(items: list[pytest.Item], jobs: int, kept: Path, most: float) -> Reach:
+    """What the tests of these files reach; `kept` is the folder of the tables, `most` that of
+    `Reach`."""
+    kept.mkdir(parents=True, exist_ok=True)
+    rest = hashlib.sha256()
+    for path in sorted([*Path("minigrad").rglob("*.py"), *Path("nn").rglob("*.py")]):
+        rest.update(path.read_bytes())
+    tables, running = [], set()
+    for name, group in groupby(items, lambda item: item.nodeid.partition("::")[0]):
+        key = hashlib.sha256(rest.digest() + Path(name).read_bytes()).hexdigest()[:12]
+        tables.append(kept / f"{Path(name).stem}-{key}.json")
+        if tables[-1].exists():
+            continue
+        if len(running) == jobs:
+            running.remove(os.wait()[0])
+        of_file = list(group)
+        pid = os.fork()
+        if not pid:
+            try:
+                silence = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(silence, 1)
+                os.dup2(silence, 2)
+                record(of_file, tables[-1])
+            finally:
+                os._exit(0)
+        running.add(pid)
+    for pid in running:
+        os.waitpid(pid, 0)
+    if missing := [table.stem for table in tables if not table.exists()]:
+        sys.exit(f"make mutants: no table of the lines that these run: {' '.join(missing)}")
+    reach = Reach(most)
+    for table in tables:
+        reach.add(json.loads(table.read_text("utf-8")))
+    return reach
+
+
+def record(items: list[pytest.Item], target: Path) -> None:
+    """Run the tests of a file, and write down what each runs of minigrad, and how long it takes."""
+    judge = Judge()
+    items[0].config.pluginmanager.register(judge)
+    cover = coverage.Coverage(data_file=None, include=["minigrad/*"], messages=False)
+    seconds = {}
+    cover.start()
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        cover.switch_context(item.nodeid)
+        began = time.process_time()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        seconds[item.nodeid] = time.process_time() - began
+    cover.stop()
+    data = cover.get_data()
+    lines = {}
+    for path in data.measured_files():
+        contexts = data.contexts_by_lineno(path)
+        file = Path(path).relative_to(Path.cwd()).as_posix()
+        lines[file] = {line: [t for t in tests if t] for line, tests in contexts.items()}
+    passed = {test: time_ for test, time_ in seconds.items() if test not in judge.failed}
+    text = json.dumps({"seconds": passed, "lines": lines})
+    target.with_suffix(".part").write_text(text, "utf-8")
+    target.with_suffix(".part").rename(target)
+
+
+class Judge:
+    """A plugin of pytest: which tests fail, or are skipped."""
+
+    def __init__(self) -> None:
+        self.failed: set[str] = set()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not report.passed:
+            self.failed.add(report.nodeid)
