@@ -1,4 +1,4 @@
-"""How the claims are judged, in words, and what speaks against it: a part of demos/RESULTS.md."""
+"""How the claims are judged, in words, and the limitations of that: a part of demos/RESULTS.md."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def what_it_takes(verdict: Verdict) -> str:
     return f"{look} runs would decide it, if the new ones are like these"
 
 
-# ---- what speaks against it
+# ---- limitations
 
 
 def few_runs(found: Verdicts) -> str:
@@ -269,10 +269,10 @@ SMALL = (
 
 
 def section(found: Verdicts) -> str:
-    """How it is judged, and what speaks against it."""
+    """How it is judged, and the limitations of that."""
     doubts = [errors(), SHARED, SMALL]
     if compared(found):
         told = (few_runs, another_interval, many, known_before, found_with)
         doubts[1:1] = [sentences(found) for sentences in told]
     bullets = "".join(f"- {doubt}\n" for doubt in doubts)
-    return f"\n## How it is judged\n\n{RULE}\n### What speaks against it\n\n{bullets}"
+    return f"\n## How it is judged\n\n{RULE}\n### Limitations\n\n{bullets}"
