@@ -94,6 +94,14 @@ class Namespace:
             y.flags.writeable = x.flags.writeable
         return y
 
+    def unfold(self, x: Array, size: int, step: int) -> Array:
+        """The slices x[.., i step : i step + size], (.., number, size); on a GPU a copy."""
+        number = (x.shape[-1] - size) // step + 1
+        if self.kind == "cpu":
+            return view_of_slices(x, number, size, step)
+        starts = self.module.expand_dims(self.module.arange(number) * step, -1)
+        return x[..., starts + self.module.arange(size)]
+
     def assign(self, x: Array, v: Any, index: Any) -> Array:
         """A copy of x with v at `index`."""
         out = self.module.copy(x)
@@ -113,6 +121,24 @@ class Namespace:
         out = self.module.zeros(shape, g.dtype)
         self.add_at(out, index, g)
         return out
+
+
+def view_of_slices(x: Array, number: int, size: int, step: int) -> Array:
+    """Slices of the last dimension of x, `step` apart, in the memory of x.
+
+    They can be written to where x can, and where none of them shares an element.
+    """
+    *strides, last = x.strides
+    shape = (*x.shape[:-1], number, size)
+    strides = [*strides, step * last, last]
+    whole = memory_of(x)
+    if not whole.flags.forc:  # another library's memory, of which NumPy has no such view
+        y = np.lib.stride_tricks.as_strided(x, shape, strides).copy()
+        y.flags.writeable = False
+        return y
+    y = np.ndarray(shape, x.dtype, whole, address(x) - address(whole), strides)
+    y.flags.writeable = x.flags.writeable and (size <= step or number == 1)
+    return y
 
 
 def sum_of_many_rows(x: Array, axis: Any) -> Array | None:

@@ -96,6 +96,12 @@ def matrices(draw):
 
 
 @sample
+def slices_of_a_row(draw):
+    x = array(draw, draw(shapes(min_dims=1)))
+    return [x], {"size": draw(st.integers(0, x.shape[-1])), "step": draw(st.integers(1, 3))}
+
+
+@sample
 def powers_of_zero(draw):
     """0 among the bases. (For a negative base PyTorch has no derivative with respect to the
     exponent, nor have we.)
@@ -404,6 +410,7 @@ TABLE = {
     "remainder": Row(not_whole_quotients(), word("remainder"), analytic=False),
     "fmod": Row(not_whole_quotients(), word("fmod"), analytic=False),
     "diagonal": Row(matrices(), lambda t, x, offset: t.diagonal(x, offset, -2, -1)),
+    "unfold": Row(slices_of_a_row(), lambda t, x, size, step: x.unfold(-1, size, step)),
     "tanh": Row(one(), word("tanh")),
     "sigmoid": Row(one(), word("sigmoid")),
     "relu": Row(one("nonzero"), word("relu"), kinks=one("few"), analytic=False),

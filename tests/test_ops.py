@@ -151,6 +151,9 @@ VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own 
     "getitem": lambda x, index: x[index],
     "assign": lambda x, v, index: set_at(x.copy(), index, v),
     "diagonal": lambda x, offset: np.diagonal(x, offset, -2, -1),
+    "unfold": lambda x, size, step: np.lib.stride_tricks.sliding_window_view(x, size, -1)[
+        ..., ::step, :
+    ],
     "scatter_add": lambda g, index, shape: sum_at(np.zeros(shape), index, g),
     "embedding": lambda weight, ids: weight[ids],
     "linear": lambda x, weight, bias: x @ weight.T + (0 if bias is None else bias),

@@ -66,7 +66,6 @@ from minigrad.functional.picking import (
     picked,
     select,
     take_along_dim,
-    unfold,
 )
 from minigrad.functional.placing import (
     index_add,
@@ -121,5 +120,6 @@ from minigrad.functional.shape import (
     transpose,
     tril,
     triu,
+    unfold,
     unsqueeze,
 )

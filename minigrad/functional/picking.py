@@ -71,30 +71,6 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     return ops.getitem(x, index=(*[slice(None)] * dim, slice(from_front, from_front + count)))
 
 
-@speaks_for_itself
-def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
-    """Every slice of `size` along a dimension, `step` apart: their number there, the size last.
-
-    A copy, where PyTorch shows the memory of x.
-    """
-    x = as_input("unfold", input)
-    dim = normalize_dim("unfold", x, dimension)
-    n = x.shape[dim] if x.ndim else 1
-    size = as_integer("unfold", "size", size)
-    step = as_integer("unfold", "step", step)
-    if not (0 <= size <= n and step > 0):
-        raise ValueError(
-            f"unfold: expected a size from 0 to {n} and a step of 1 or more, got {size} and {step}"
-        )
-    if not x.ndim:
-        return ops.reshape(x, (1,))[:size]
-    starts = np.arange(0, n - size + 1, step)
-    places = starts[:, None] + np.arange(size)  # (number, size)
-    windows = ops.getitem(x, (*[slice(None)] * dim, placed_like(x, places)))
-    order = [d for d in range(x.ndim + 1) if d != dim + 1]
-    return ops.permute(windows, [*order, dim + 1])
-
-
 def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
     """The elements x[.., i, i + offset] of two dimensions, which leave; they become the last."""
     x = as_input("diagonal", input)

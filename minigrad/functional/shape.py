@@ -21,6 +21,7 @@ from minigrad.arguments import (
     placed_like,
     with_numpy_names,
 )
+from minigrad.errors import speaks_for_itself
 from minigrad.functional.picking import dim_with_slices, in_order, picked
 from minigrad.graph import TensorBase
 from minigrad.ops.reduction import Dim
@@ -189,6 +190,27 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(x, -(-n // chunks) if n else [0] * chunks, dim)
 
 
+@speaks_for_itself
+def unfold(input: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """Every slice of `size` along a dimension, `step` apart: their number there, the size last.
+
+    It shows the memory of x; slices that overlap are read-only.
+    """
+    x = as_input("unfold", input)
+    dim = normalize_dim("unfold", x, dimension)
+    n = x.shape[dim] if x.ndim else 1
+    size = as_integer("unfold", "size", size)
+    step = as_integer("unfold", "step", step)
+    if not (0 <= size <= n and step > 0):
+        raise ValueError(
+            f"unfold: expected a size from 0 to {n} and a step of 1 or more, got {size} and {step}"
+        )
+    if not x.ndim:
+        return ops.reshape(x, (1,))[:size]
+    slices = ops.unfold(movedim(x, dim, -1), size=size, step=step)
+    return movedim(slices, -2, dim)
+
+
 def tril(input: Tensor, diagonal: int = 0, *, out: None = None) -> Tensor:
     """(.., m, n) with 0 above the `diagonal`, counted from the main one: 1 is the next above it."""
     return keep_triangle("tril", as_input("tril", input, out=out), diagonal, operator.le)
@@ -276,6 +298,8 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
             f"expand: expected sizes to which {tuple(x.shape)} broadcasts, got {given}; "
             "only dimensions of size 1 can be repeated"
         )
+    if math.prod(sizes) == x.numel():
+        return ops.reshape(x, tuple(sizes))  # which can be written to, since nothing is repeated
     return ops.broadcast_to(x, shape=sizes)
 
 

@@ -50,6 +50,19 @@ def diagonal(xp, x, *, offset=0):
     return y, (lambda g: xp.scatter_add(g, index, shape),)
 
 
+@op
+def unfold(xp, x, *, size, step):
+    """y_{ij} = x_{i step + j} of the last dimension,    ∂x = 0 with ∂y added there.
+
+    (.., n) -> (.., number, size), which shows the memory of x.
+    """
+    y = xp.unfold(x, size, step)
+    shape = x.shape
+    number = y.shape[-2]
+    index = (..., (xp.arange(number) * step).reshape(-1, 1) + xp.arange(size))
+    return y, (lambda g: xp.scatter_add(g, index, shape),)
+
+
 # On Tensors: scatter at once; bounds were checked in the first pass. An index is no Tensor.
 NONDIFFERENTIABLE["arange"] = NUMPY.arange
 NONDIFFERENTIABLE["lazy_scatter"] = scatter_add

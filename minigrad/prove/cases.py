@@ -424,6 +424,12 @@ def two_diagonals(s: Symbols) -> Any:
     return [s.array("x", 2, 2, 3)], {"offset": 1}
 
 
+@case("unfold", linear=True)
+def three_that_overlap(s: Symbols) -> Any:
+    """Three slices of two of x (2,4), one element in two of them."""
+    return [s.array("x", 2, 4)], {"size": 2, "step": 1}
+
+
 @case("scatter_add", linear=True)
 def added_twice(s: Symbols) -> Any:
     """x (3,2) into (2,2), a row that is named twice."""

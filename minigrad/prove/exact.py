@@ -255,9 +255,15 @@ def namespace() -> Namespace:
         sigmoid=sigmoid,
         full_like=lambda x, value: elementwise(lambda _, v: v, object, x, value),
         diagonal=lambda x, offset: x.diagonal(offset, -2, -1),
+        unfold=unfold,
         assign=assign,
     )
     return xp
+
+
+def unfold(x: Any, size: int, step: int) -> Any:
+    """Slices of the last dimension, `step` apart."""
+    return np.lib.stride_tricks.sliding_window_view(x, size, -1, subok=True)[..., ::step, :]
 
 
 def exact_numbers(values: Any, dtype: Any = None) -> Any:
