@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 def with_numpy_names(function: Function) -> Function:
     """`function`, which takes NumPy's words `axis` and `keepdims`, too, as PyTorch's functions do.
 
-    Raises TypeError where it gets both words for one argument.
+    Raises TypeError if it gets both words for one argument.
     """
 
     @functools.wraps(function)
@@ -61,8 +61,7 @@ def with_numpy_names(function: Function) -> Function:
 def as_input(name: str, x: Any, dtype: Any = None, out: Any = None) -> Tensor:
     """x as a Tensor, of `dtype` where one is given.
 
-    Raises TypeError where x is neither a Tensor nor an array, NotImplementedError where `out` is
-    given.
+    Raises TypeError if x is neither a Tensor nor an array, NotImplementedError if `out` is given.
     """
     tensor: Any
     if isinstance(x, TensorBase):
@@ -89,7 +88,7 @@ def as_ordered(name: str, x: Any, out: Any = None) -> Tensor:
 
 
 def refuse_out(name: str, out: Any) -> None:
-    """Raise NotImplementedError where `out` is given."""
+    """Raise NotImplementedError if `out` is given."""
     if out is not None:
         raise NotImplementedError(f"{name}: out= is not supported; use the tensor that is returned")
 
@@ -129,8 +128,8 @@ def as_floats(x: Any, beside: Any = None) -> Any:
 def as_operands(name: str, *operands: Any) -> list[Any]:
     """Tensors, arrays and numbers that are combined element by element, ready to be.
 
-    Raises TypeError for anything else, RuntimeError where they are on several devices, ValueError
-    where their shapes do not broadcast.
+    Raises TypeError for anything else, RuntimeError if they are on several devices, ValueError if
+    their shapes do not broadcast.
     """
     for a in operands:
         if a is None:
@@ -146,7 +145,7 @@ def as_operands(name: str, *operands: Any) -> list[Any]:
 
 
 def check_held(name: str, *operands: Any) -> None:
-    """Raise ValueError where a Python integer is out of the range of the tensors of integers."""
+    """Raise ValueError if a Python integer is out of the range of the tensors of integers."""
     numbers = [a for a in operands if type(a) is int]
     if not numbers:
         return
@@ -164,7 +163,7 @@ def check_held(name: str, *operands: Any) -> None:
 
 
 def check_one_device(name: str, *operands: Any) -> None:
-    """Raise RuntimeError where the tensors among the operands are on several devices."""
+    """Raise RuntimeError if the tensors among the operands are on several devices."""
     arrays = [a.array if isinstance(a, TensorBase) else a for a in operands]
     found = diagnosis.one_device(name, arrays, {})
     if found:
@@ -172,7 +171,7 @@ def check_one_device(name: str, *operands: Any) -> None:
 
 
 def check_one_dtype(name: str, *tensors: Tensor) -> None:
-    """Raise TypeError where the tensors have several dtypes.
+    """Raise TypeError if the tensors have several dtypes.
 
     Exact numbers in an array of objects, with which minigrad.prove computes, fit all of them.
     """
@@ -186,8 +185,8 @@ def check_one_dtype(name: str, *tensors: Tensor) -> None:
 
 
 def check_factors(name: str, *tensors: Tensor) -> None:
-    """Raise TypeError where tensors that are multiplied as matrices have several dtypes, or are
-    of booleans.
+    """Raise TypeError if tensors that are multiplied as matrices have several dtypes, or are of
+    booleans.
     """
     check_one_dtype(name, *tensors)
     if tensors[0].array.dtype is BOOL:
@@ -195,7 +194,7 @@ def check_factors(name: str, *tensors: Tensor) -> None:
 
 
 def broadcast_shape(name: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that several broadcast to. Raises ValueError where they do not."""
+    """The shape that several broadcast to. Raises ValueError if they do not."""
     if len(set(shapes)) == 1:
         return shapes[0]
     try:
@@ -250,7 +249,7 @@ def as_real(name: str, argument: str, value: Any) -> Any:
 
 
 def as_dtype(name: str, dtype: Any, wanted: str = "a dtype") -> np.dtype[Any]:
-    """`dtype` as NumPy's. Raises TypeError where it is none of numbers."""
+    """`dtype` as NumPy's. Raises TypeError if it is none of numbers."""
     if isinstance(dtype, (TensorBase, np.ndarray)):  # NumPy would take the dtype of it
         raise TypeError(f"{name}: expected a dtype, got {errors.describe(dtype)}; use its .dtype")
     try:
@@ -266,7 +265,7 @@ def as_dtype(name: str, dtype: Any, wanted: str = "a dtype") -> np.dtype[Any]:
 def as_shape(name: str, arguments: tuple[Any, ...], named: Any = None) -> Any:
     """The numbers in f(2, 3), in f((2, 3)) or, where they were named, in f(dims=(2, 3)).
 
-    Raises TypeError where they are given in both ways.
+    Raises TypeError if they are given in both ways.
     """
     if arguments and named is not None:
         raise TypeError(
@@ -291,8 +290,8 @@ def given_size(name: str, size: tuple[Any, ...], keywords: dict[str, Any]) -> tu
 
 
 def as_sizes(name: str, arguments: tuple[Any, ...]) -> tuple[int, ...]:
-    """The sizes in f(2, 3) or f((2, 3)). Raises TypeError where one is no integer, MemoryError
-    where no memory could hold so many elements.
+    """The sizes in f(2, 3) or f((2, 3)). Raises TypeError if one is not an integer, MemoryError if
+    no memory could hold so many elements.
     """
     sizes = tuple([as_integer(name, "a size", n) for n in as_shape(name, arguments)])
     if abs(math.prod(sizes)) >= MOST_ELEMENTS:
@@ -304,7 +303,7 @@ def normalize_dim(name: str, x: Tensor, dim: Any, new: int = 0) -> int:
     """`dim` counted from the front, among those of x and `new` ones; a number has one, as in
     PyTorch.
 
-    Raises TypeError where it is no integer, IndexError where x has no such dimension.
+    Raises TypeError if it is not an integer, IndexError if x has no such dimension.
     """
     dim = as_integer(name, "dim", dim)
     n = x.array.ndim + new or 1
@@ -319,7 +318,7 @@ def normalize_dim(name: str, x: Tensor, dim: Any, new: int = 0) -> int:
 def as_dims(name: str, x: Tensor, dim: Any) -> list[int]:
     """The dimensions that `dim` names, one or several, counted from the front.
 
-    Raises TypeError and IndexError as normalize_dim does, ValueError where one is named twice.
+    Raises TypeError and IndexError as normalize_dim does, ValueError if one is named twice.
     """
     given = dim if isinstance(dim, (list, tuple)) else [dim]
     dims = [normalize_dim(name, x, d) for d in given]
@@ -344,7 +343,7 @@ def reduced_size(name: str, x: Tensor, dim: Dim) -> int:
 
 
 def check_not_empty(name: str, x: Tensor, dim: Dim) -> None:
-    """Raise ValueError where a reduction would have to choose among no elements."""
+    """Raise ValueError if a reduction would have to choose among no elements."""
     if reduced_size(name, x, dim) == 0:
         raise ValueError(
             f"{name}: expected at least one element to choose from, got shape {tuple(x.shape)} "
@@ -353,8 +352,8 @@ def check_not_empty(name: str, x: Tensor, dim: Dim) -> None:
 
 
 def check_index(name: str, index: Any, ndim: int) -> None:
-    """Raise TypeError where `index` is no tensor, ValueError where it is not of integers with
-    `ndim` dimensions.
+    """Raise TypeError if `index` is not a tensor, ValueError if it is not of integers with `ndim`
+    dimensions.
     """
     if not isinstance(index, TensorBase):
         got = type(index).__name__
@@ -367,9 +366,7 @@ def check_index(name: str, index: Any, ndim: int) -> None:
 
 
 def check_bounds(name: str, index: Tensor, x: Tensor, dim: int) -> None:
-    """Raise IndexError where an index along `dim` lies outside of x; one below 0 does, as in
-    PyTorch.
-    """
+    """Raise IndexError if an index along `dim` is outside of x; one below 0 is, as in PyTorch."""
     size = x.shape[dim] if x.ndim else 1
     xp = NAMESPACES[type(index.array)]
     xp.check_bounds(index.array, size, name, f"indices 0 to {size - 1} along dim {dim}")

@@ -196,7 +196,7 @@ def move(x: Array, name: str) -> Array:
 
 
 def check_bounds(ids: Array, size: int, name: str, limits: str) -> None:
-    """Raise IndexError where an id lies outside [0, size)."""
+    """Raise IndexError if an id lies outside [0, size)."""
     if ids.size == 0:
         return
     low, high = int(ids.min()), int(ids.max())
@@ -348,7 +348,7 @@ def open_cpu() -> Backend:
 
 
 def open_cuda() -> Backend:
-    """CuPy. Raises RuntimeError where no GPU can be used."""
+    """CuPy. Raises RuntimeError if no GPU can be used."""
     from minigrad import cuda  # imported where it is needed: CuPy takes most of a second
 
     cupy = cuda.library()

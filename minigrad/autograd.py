@@ -148,7 +148,7 @@ def register(new: Op, registry: dict[str, Op]) -> None:
     """Enter an op under the name of its rule. A function that is run again, in a cell or by a
     reload, replaces its op.
 
-    Raises ValueError where another function has the name.
+    Raises ValueError if another function has the name.
     """
     name = new.rule.__name__
     known: Op = OPS.get(name) or NONDIFFERENTIABLE.get(name)

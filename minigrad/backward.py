@@ -325,7 +325,7 @@ def grad(
     shape (1 for a scalar). create_graph=True makes the result differentiable in turn. Returns a
     tuple with the shape of each input, None where there is no path and `allow_unused`, zeros there
     with `materialize_grads`, which also ignores outputs that have no graph. only_inputs: as in
-    PyTorch, without effect. Raises RuntimeError where there is no path or no graph,
+    PyTorch, without effect. Raises RuntimeError if there is no path or no graph,
     NotImplementedError with `is_grads_batched`.
 
     >>> import minigrad as mg

@@ -31,7 +31,7 @@ class Parameters:
 def parameters_of(rule: Any) -> Parameters:
     """What the op of a rule takes.
 
-    Raises TypeError where the rule is no function `(xp, *arrays, **settings)` with a name.
+    Raises TypeError if the rule is not a function `(xp, *arrays, **settings)` with a name.
     """
     is_function = callable(rule) and not isinstance(rule, type) and hasattr(rule, "__name__")
     try:
@@ -101,7 +101,7 @@ def split_rewritten(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The same of a call in other words: with PyTorch's or NumPy's keywords, or named arrays.
 
-    Raises TypeError where the call does not fit, NotImplementedError for an unsupported keyword.
+    Raises TypeError if the call does not fit, NotImplementedError for an unsupported keyword.
     """
     for key, (change, names) in CHANGES_FIRST.items():
         if key in settings and op.__name__ in names:
@@ -192,7 +192,7 @@ CHANGES_FIRST = {
 def without_foreign_names(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
     """`settings` with the names of NumPy and of PyTorch replaced by ours, without what is None.
 
-    Raises NotImplementedError where one that is not supported is given.
+    Raises NotImplementedError if one that is not supported is given.
     """
     arrays = list(op.signature.parameters)[: op.arity]
     ours = dict(FOREIGN_NAMES)
@@ -219,7 +219,7 @@ def bind_arguments(
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The arrays and the settings of a call that names arrays, tanh(x=x), or leaves out a last one.
 
-    Raises TypeError where the call does not fit the op's signature.
+    Raises TypeError if the call does not fit the op's signature.
     """
     name = op.__name__
     try:
@@ -239,7 +239,7 @@ def bind_arguments(
 def raw_settings(op: Op, settings: dict[str, Any]) -> dict[str, Any]:
     """The settings with arrays in place of Tensors.
 
-    Raises TypeError where a flag is neither True nor False, as PyTorch does.
+    Raises TypeError if a flag is neither True nor False, as PyTorch does.
     """
     for key in op.flags:
         value = settings.get(key, False)

@@ -27,7 +27,7 @@ States = tuple[Tensor, ...]
 
 
 def check_nonlinearity(name: str, nonlinearity: Any) -> None:
-    """Raise ValueError where the nonlinearity of an RNN is neither "tanh" nor "relu"."""
+    """Raise ValueError if the nonlinearity of an RNN is neither "tanh" nor "relu"."""
     if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
         raise ValueError(
             f"{name}: expected nonlinearity 'tanh' or 'relu', got {shown(nonlinearity)}"

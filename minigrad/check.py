@@ -31,7 +31,7 @@ IMAGINARY_STEP = 1e-30  # nothing is subtracted, so it can be tiny
 def as_outputs(value: Any) -> list[Tensor]:
     """What a function returned, one Tensor or several, as a list.
 
-    Raises TypeError where it returned anything else.
+    Raises TypeError if it returned anything else.
     """
     outputs = [value] if isinstance(value, Tensor) else value
     if isinstance(outputs, (list, tuple)) and all([isinstance(y, Tensor) for y in outputs]):
@@ -98,7 +98,7 @@ def gradcheck(
     finite difference (rtol).
 
     Raises AssertionError that names the order, the shapes, both numbers and the seed; TypeError or
-    ValueError where an argument is not of this kind.
+    ValueError if an argument is not of this kind.
 
     >>> import minigrad as mg
     >>> gradcheck(lambda x: mg.softmax(x, 0), [[0.1, 0.7, -0.3]], analytic=False)
@@ -124,7 +124,7 @@ def gradcheck(
 
 
 def check_settings(f: Any, order: Any, analytic: Any, rtol: Any, seed: Any) -> None:
-    """Raise TypeError or ValueError where an argument of gradcheck is not of its kind."""
+    """Raise TypeError or ValueError if an argument of gradcheck is not of its kind."""
     if not callable(f):
         raise TypeError(f"gradcheck: expected a function, got a {type(f).__name__}")
     for key, value, least, most in (("order", order, 1, MOST), ("seed", seed, 0, 2**64 - 1)):
@@ -138,7 +138,7 @@ def check_settings(f: Any, order: Any, analytic: Any, rtol: Any, seed: Any) -> N
 
 
 def as_arrays(inputs: Any) -> list[np.ndarray[Any, Any]]:
-    """The inputs of gradcheck in float64. Raises TypeError where they are no numbers."""
+    """The inputs of gradcheck in float64. Raises TypeError if they are not numbers."""
     if isinstance(inputs, TensorBase):
         inputs = [inputs]
     if not isinstance(inputs, (list, tuple)):

@@ -26,7 +26,7 @@ KINDS = "fibucO"  # of the dtypes that a tensor may have; O: exact numbers, see 
 
 
 def constructed(data: tuple[Any, ...], size: Any, device: Any) -> Array:
-    """The array of `Tensor(*data, size=size, device=device)`, where data is no tensor.
+    """The array of `Tensor(*data, size=size, device=device)`, where data is not a tensor.
 
     Raises TypeError for what is neither an array, nor sizes, nor a sequence of real numbers,
     ValueError for a size below 0 and for lists of unequal lengths.
@@ -110,7 +110,7 @@ def has_doubles(data: Any) -> bool:
 
 
 def check_numbers(name: str, values: np.ndarray[Any, Any], data: Any) -> None:
-    """Raise TypeError where an array holds no numbers."""
+    """Raise TypeError if an array holds no numbers."""
     if values.dtype.kind not in "fibuc":
         got = type(data).__name__
         raise TypeError(f"{name}: expected numbers, got {values.dtype} from a {got}")

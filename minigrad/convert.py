@@ -102,7 +102,7 @@ class Conversions(TensorBase):
         """self in another dtype, on another device, or as another tensor is.
 
         Itself where nothing changes, except with copy=True. non_blocking has no effect: what comes
-        later waits for the data by itself. Raises TypeError where a target is none of the three.
+        later waits for the data by itself. Raises TypeError if a target is none of the three.
         """
         arguments.refuse_keywords("to", memory_format=memory_format)
         switches = [t for t in target[1:] if isinstance(t, bool_)]  # non_blocking, copy
@@ -341,7 +341,7 @@ def wanting_grad(name: str, t: Any, requires_grad: Any) -> Any:
 
 
 def real_number(name: str, number: Any) -> Any:
-    """`number`, for the function `name`. Raises TypeError where it is complex."""
+    """`number`, for the function `name`. Raises TypeError if it is complex."""
     if isinstance(number, complex):
         raise TypeError(f"{name}: expected a real number, got {number}; use complex(...)")
     return number

@@ -76,7 +76,7 @@ def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> A
 
 
 def check_shape(name: str, y: TensorBase, g: Any) -> None:
-    """Raise ValueError where a gradient given for y is of another shape."""
+    """Raise ValueError if a gradient given for y is of another shape."""
     shape = tuple(getattr(g, "shape", y.shape))
     if shape != tuple(y.shape):
         raise ValueError(errors.WRONG_COTANGENT.format(name, tuple(y.shape), shape))
@@ -103,7 +103,7 @@ def given_cotangent(name: str, xp: XP, g: Any) -> Array:
 
 
 def as_inputs(name: str, inputs: Any) -> list[Any]:
-    """`inputs` as a list. Raises RuntimeError where one is no tensor that requires a gradient."""
+    """`inputs` as a list. Raises RuntimeError if one is not a tensor that requires a gradient."""
     found = as_list(name, inputs)
     for i, t in enumerate(found):
         if not (isinstance(t, TensorBase) and t.requires_grad):

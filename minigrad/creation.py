@@ -132,8 +132,8 @@ def tensor(
     """A tensor with a copy of `data`: a number, a nested list, an array or a tensor.
 
     Python floats get the default dtype (float32), Python integers int64; an array keeps its own.
-    Raises TypeError where there are no numbers in it, ValueError for lists of unequal lengths and
-    for integers that int64 cannot hold.
+    Raises TypeError if there are no numbers in it, ValueError for lists of unequal lengths and for
+    integers that int64 cannot hold.
 
     >>> tensor([1.5, 2.0]).dtype, tensor([1, 2]).dtype
     (dtype('float32'), dtype('int64'))
@@ -328,7 +328,7 @@ def arange(
     """(n,): start (0), start + step (1), .. below end: arange(end), arange(start, end),
     arange(start, end, step).
 
-    int64 where all three are integers. Raises ValueError where the step leads away from the end.
+    int64 where all three are integers. Raises ValueError if the step leads away from the end.
     """
     if end is None:
         start, end = 0, start

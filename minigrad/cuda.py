@@ -15,7 +15,7 @@ def is_available() -> bool:
 
 
 def library() -> Any:
-    """CuPy. Raises RuntimeError where no GPU can be used."""
+    """CuPy. Raises RuntimeError if no GPU can be used."""
     if not is_available():
         raise RuntimeError(
             "device 'cuda': no GPU can be used here; install CuPy (pip install '.[cuda12]') on a "

@@ -32,7 +32,7 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 
     A letter twice in one operand is its diagonal: "ii->" is the trace.
 
-    Raises TypeError where an operand is no tensor, ValueError where the equation does not fit the
+    Raises TypeError if an operand is not a tensor, ValueError if the equation does not fit the
     operands.
 
     >>> import minigrad as mg
@@ -202,7 +202,7 @@ def ellipsis_size(names: str, ndim: int) -> int:
 
 
 def check_subscript(names: str, ndim: int) -> None:
-    """Raise where the letters do not fit an operand of `ndim` dimensions."""
+    """Raise if the letters do not fit an operand of `ndim` dimensions."""
     letters = names.replace("...", "")
     if not (letters.isalpha() or letters == ""):
         raise ValueError(f"einsum: expected letters and one '...', got {names!r}")

@@ -92,7 +92,7 @@ def in_name_of(name: str, error: Exception) -> Exception:
     """The error, in the name of the function that was called: "mm: expected .." of a function that
     addmm is composed of becomes "addmm (mm): expected ..".
 
-    What is no sentence of ours, or a kernel's, stays as it is.
+    What is not a sentence of ours, or a kernel's, stays as it is.
     """
     text = str(error)
     head = None if text.startswith("GPU: ") else HEAD.match(text)
@@ -129,7 +129,7 @@ def not_a_flag(name: str, key: str, value: Any) -> TypeError:
 
 
 def check_flag(name: str, argument: str, value: Any) -> None:
-    """Raise TypeError where `value` is neither True nor False, as PyTorch does."""
+    """Raise TypeError if `value` is neither True nor False, as PyTorch does."""
     if value is not True and value is not False:
         raise not_a_flag(name, argument, value)
 
@@ -152,7 +152,7 @@ def as_flag(name: str, key: str, value: Any) -> bool:
 
 
 def as_device(name: str, given: Any) -> device:
-    """`given` as a device. Raises ValueError where it is none, in the name of the function."""
+    """`given` as a device. Raises ValueError if it is none, in the name of the function."""
     try:
         return device(given)
     except ValueError as error:
@@ -169,7 +169,7 @@ ORDERED = set(  # ops of real numbers
 
 
 def check_ordered(name: str, numbers: Sequence[Any]) -> None:
-    """Raise TypeError where one of the numbers or arrays is complex, as PyTorch does."""
+    """Raise TypeError if one of the numbers or arrays is complex, as PyTorch does."""
     for a in numbers:
         if isinstance(a, complex) or getattr(a, "dtype", float64).kind == "c":
             raise TypeError(
@@ -185,7 +185,7 @@ def check_numbers(name: str, a: Array) -> None:
 
 
 def as_operand(name: str, a: Any) -> Any:
-    """An argument of an op that is no Tensor: a number, an array of a known kind, or None."""
+    """An argument of an op that is not a Tensor: a number, an array of a known kind, or None."""
     if a is None or type(a) in (float, int, bool, complex):
         return a
     if type(a) in NAMESPACES:
@@ -207,7 +207,7 @@ def as_operand(name: str, a: Any) -> Any:
 
 
 def check_hooked(g: Any, found: Any) -> None:
-    """Raise where a hook returned something else than a gradient like g."""
+    """Raise if a hook returned something else than a gradient like g."""
     if not hasattr(found, "array"):
         raise TypeError(
             f"register_hook: expected a hook that returns a tensor or None, got {describe(found)}"

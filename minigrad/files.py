@@ -18,7 +18,7 @@ def write(path: str | PathLike[str], content: bytes) -> None:
 
     So a full disk, a Ctrl-C and a kill leave the file of that name as it was, and of two processes
     that write it at a time one wins. A link goes on leading to the same file, and a file that is
-    replaced keeps its permissions. Raises OSError where it cannot be written.
+    replaced keeps its permissions. Raises OSError if it cannot be written.
     """
     path = Path(os.path.realpath(path))
     remove_stale_drafts(path.parent)

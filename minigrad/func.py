@@ -6,8 +6,8 @@ applied to the result of another, and the result can be differentiated with resp
 depends on: its arguments, and also what the function captured (the weights of a network, say, or
 the variable of a transform around it). Keywords are handed on to the function.
 
-Raises TypeError where the function or an argument is not of the kind that is wanted, IndexError
-where there is no argument of that number, ValueError where the function's result does not fit.
+Raises TypeError if the function or an argument is not of the kind that is wanted, IndexError if
+there is no argument of that number, ValueError if the function's result does not fit.
 """
 
 from __future__ import annotations
@@ -126,8 +126,8 @@ def depends_on_more(outputs: Sequence[Tensor], inputs: Sequence[Tensor]) -> bool
 def as_many(name: str, word: str, given: Any, of: str, targets: Sequence[Tensor]) -> list[Tensor]:
     """The cotangents or tangents as tensors.
 
-    Raises ValueError where there is not one for each target, of its shape, RuntimeError where it is
-    on another device.
+    Raises ValueError if there is not one for each target, of its shape, RuntimeError if it is on
+    another device.
     """
     found = []
     for u in as_sequence(name, f"{word}s", given):
@@ -147,7 +147,7 @@ def as_many(name: str, word: str, given: Any, of: str, targets: Sequence[Tensor]
 
 
 def as_sequence(name: str, word: str, given: Any) -> Sequence[Any]:
-    """Several arguments. Raises TypeError where they are no tuple or list."""
+    """Several arguments. Raises TypeError if they are not a tuple or a list."""
     if not isinstance(given, (tuple, list)):
         raise TypeError(
             f"{name}: expected {word} to be a tuple, got a {type(given).__name__}; "
@@ -227,7 +227,7 @@ def scalar_and_grad(name: str, f: Function, argnums: Any, args: Sequence[Any]) -
 
 
 def checked_scalar(name: str, f: Function) -> Function:
-    """f, which raises ValueError where its result is no scalar tensor."""
+    """f, which raises ValueError if its result is not a scalar tensor."""
 
     def scalar(*args: Any) -> Tensor:
         y = f(*args)

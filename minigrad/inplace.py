@@ -147,7 +147,7 @@ class InPlace(Mutable):
         return self.assign("bernoulli_", ..., drawn.astype(self.dtype))
 
     def source_of_floats(self, name: str, generator: Any) -> Any:
-        """The source behind `generator=`. Raises TypeError where self is not of floats."""
+        """The source behind `generator=`. Raises TypeError if self is not of floats."""
         if self.dtype.kind != "f":
             raise TypeError(f"{name}: expected floats, got {self.dtype}; use .float() first")
         return random.source_of(name, generator)

@@ -59,8 +59,8 @@ class Mutable(Conversions):
     def is_recorded_with(self, name: str, *others: Any) -> bool:
         """Whether a change of self by `others` is recorded.
 
-        Raises RuntimeError where it is one of a leaf that requires a gradient, or of a part of one,
-        or of a part that knows nothing of the graph of the whole.
+        Raises RuntimeError if it is one of a leaf that requires a gradient, or of a part of one, or
+        of a part that knows nothing of the graph of the whole.
         """
         if not mode.grad_enabled or self.array.dtype.kind not in "fcO":
             return False
@@ -174,8 +174,8 @@ class Mutable(Conversions):
     def assign(self, name: str, index: Any, value: Any) -> Any:
         """self[index] = value, for the method `name`; recorded where a gradient may be asked for.
 
-        Raises RuntimeError for a leaf that requires a gradient, TypeError where the values would
-        not be held as they are, IndexError or ValueError where the index or the shapes do not fit.
+        Raises RuntimeError for a leaf that requires a gradient, TypeError if the values would not
+        be held as they are, IndexError or ValueError if the index or the shapes do not fit.
         """
         is_recorded = self.is_recorded_with(name, value)
         values = self.values_to_hold(name, value)
@@ -208,7 +208,7 @@ class Mutable(Conversions):
         """The values without leading dimensions of size 1 beyond those of self[index].
 
         NumPy refuses these where the index is a mask or names one element; and it takes whatever is
-        empty. Raises ValueError where empty values do not fit.
+        empty. Raises ValueError if empty values do not fit.
         """
         if values.size and (not values.shape or values.shape[0] != 1):
             return values
@@ -260,8 +260,8 @@ class Mutable(Conversions):
     def update(self, sign: str, op: Any, *others: Any, **settings: Any) -> Any:
         """self with the values of op(self, ..), for a method or an operator such as `+=`.
 
-        Raises RuntimeError for a leaf that requires a gradient, TypeError where self's dtype cannot
-        hold the values, ValueError where the shape would change.
+        Raises RuntimeError for a leaf that requires a gradient, TypeError if self's dtype cannot
+        hold the values, ValueError if the shape would change.
         """
         is_recorded = self.is_recorded_with(sign, *others, *settings.values())
         before: Any = self
@@ -289,7 +289,7 @@ class Mutable(Conversions):
         return self
 
     def check_update(self, sign: str, result: Any) -> None:
-        """Raise where `result` cannot take self's place."""
+        """Raise if `result` cannot take self's place."""
         if result.array.shape != self.array.shape:
             raise ValueError(
                 f"{sign}: expected a value that broadcasts to {tuple(self.array.shape)}, got one "

@@ -27,7 +27,7 @@ def generator() -> np.random.Generator:
 
 
 def check_seed(seed: Any) -> None:
-    """Raise TypeError where a seed is no integer, ValueError where it is below 0."""
+    """Raise TypeError if a seed is not an integer, ValueError if it is below 0."""
     if not errors.is_integer(seed):
         raise TypeError(f"manual_seed: expected an integer, got {errors.describe(seed)}")
     if seed < 0:
@@ -39,7 +39,7 @@ def manual_seed(seed: int | None = None) -> np.random.Generator:
 
     A process made by fork does not repeat its parent: it starts from OS entropy, as Python's
     `random` does; give it a seed of its own for numbers that can be repeated. Raises TypeError for
-    what is no integer, ValueError below 0.
+    what is not an integer, ValueError below 0.
     """
     if seed is not None:
         check_seed(seed)
@@ -59,7 +59,7 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
 def generator_at(state: Any) -> np.random.Generator:
     """A new source in the state of another one, `source.bit_generator.state`.
 
-    Raises ValueError where it is none, or one from which the same number would come for ever.
+    Raises ValueError if it is none, or one from which the same number would come for ever.
     """
     source = np.random.default_rng(0)
     try:

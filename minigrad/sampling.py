@@ -30,7 +30,7 @@ from minigrad.tensor import Tensor
 def floats(name: str, dtype: Any) -> np.dtype[Any]:
     """`dtype`, by default the default one.
 
-    Raises TypeError where it is not one that can be drawn.
+    Raises TypeError if it is not one that can be drawn.
     """
     found = get_default_dtype() if dtype is None else as_dtype(name, dtype)
     if found not in (array.float32, array.float64):
@@ -84,7 +84,7 @@ def randint(
     """Integers, uniform in [low, high): randint(high, size) or randint(low, high, size); low is 0
     by default.
 
-    size: a tuple or a list. Raises TypeError without one, ValueError where low is not below high.
+    size: a tuple or a list. Raises TypeError without one, ValueError if low is not below high.
     """
     if size is None:
         low, high, size = None, low, high
@@ -106,7 +106,7 @@ def randint(
 
 
 def check_limits(low: int, high: int, dtype: np.dtype[Any]) -> None:
-    """Raise ValueError where the dtype, int64 in place of floats, does not hold [low, high)."""
+    """Raise ValueError if the dtype, int64 in place of floats, does not hold [low, high)."""
     holder = dtype if dtype.kind in "iub" else int64
     limits = (0, 1) if holder.kind == "b" else (np.iinfo(holder).min, np.iinfo(holder).max)
     if low < limits[0] or high - 1 > limits[1]:

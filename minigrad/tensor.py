@@ -127,16 +127,16 @@ class Tensor(InPlace):
         """Add d(gradient · self)/d(leaf) to the .grad of every leaf behind self; free the graph.
 
         gradient: of self's shape; 1 for a scalar. retain_graph: keep the graph for another
-        backward. create_graph: make the gradients differentiable. inputs: only these leaves.
-        Raises RuntimeError where self has no graph, is no scalar, its graph was freed, or a value
-        that the graph needs was changed in place.
+        backward. create_graph: make the gradients differentiable. inputs: only these leaves. Raises
+        RuntimeError if self has no graph, is no scalar, its graph was freed, or a value that the
+        graph needs was changed in place.
         """
         backward.backward(self, gradient, retain_graph, create_graph, inputs)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this value in .grad, although it is no leaf.
+        """Keep the gradient of this value in .grad, although it is not a leaf.
 
-        Raises RuntimeError where it requires no gradient.
+        Raises RuntimeError if it requires no gradient.
         """
         if not self.requires_grad:
             raise RuntimeError(
@@ -152,7 +152,7 @@ class Tensor(InPlace):
         """Call hook(gradient) whenever a gradient of self has been added up in a backward.
 
         What it returns, if not None, takes the gradient's place. It must not change its argument.
-        Returns a handle, whose `remove()` ends it. Raises RuntimeError where self requires no
+        Returns a handle, whose `remove()` ends it. Raises RuntimeError if self requires no
         gradient.
         """
         if not self.requires_grad:

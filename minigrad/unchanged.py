@@ -22,7 +22,7 @@ TRANSPARENT = (type(None), Number, str, slice, type(...), np.dtype, Namespace)
 
 
 def check_unchanged(node: Node, needs: list[bool], create_graph: bool) -> None:
-    """Raise RuntimeError where an array that the pullback reads was changed in place.
+    """Raise RuntimeError if an array that the pullback reads was changed in place.
 
     With `create_graph` the rule runs again on the arguments, and makes its values anew.
     """

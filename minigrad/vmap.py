@@ -42,7 +42,7 @@ def vmap(
     the same ones, or "error", which refuses a function that draws any (without a generator of its
     own). chunk_size has no effect.
 
-    Raises ValueError where arguments and in_dims do not fit, or the function returns something else
+    Raises ValueError if arguments and in_dims do not fit, or the function returns something else
     than tensors; RuntimeError for another randomness; NotImplementedError for no examples.
 
     >>> import minigrad as mg
@@ -83,7 +83,7 @@ def vmap(
 
 
 def check_dims(word: str, dims: Any) -> None:
-    """Raise ValueError where dimensions are no integers or None, or a nesting of them."""
+    """Raise ValueError if dimensions are not integers or None, or a nesting of them."""
     if isinstance(dims, CONTAINERS):
         for part in dims.values() if isinstance(dims, dict) else dims:
             check_dims(word, part)
@@ -94,7 +94,7 @@ def check_dims(word: str, dims: Any) -> None:
 def parts_of(word: str, value: Any, dims: Any) -> Iterator[tuple[Any, Any, Any]]:
     """The key, the part and the dimension of each part of a tuple, list or dict.
 
-    Raises ValueError where there are dimensions for other parts.
+    Raises ValueError if there are dimensions for other parts.
     """
     keys = list(value) if isinstance(value, dict) else list(range(len(value)))
     has_one_each = isinstance(dims, CONTAINERS)
@@ -129,7 +129,7 @@ def sizes_of(value: Any, dim: Any) -> Iterator[int]:
 
 
 def count_of_examples(sizes: list[int]) -> int:
-    """The one size of all. Raises ValueError where there are several, or none."""
+    """The one size of all. Raises ValueError if there are several, or none."""
     if len(set(sizes)) != 1:
         got = f"sizes {sizes}" if sizes else "none that is split"
         raise ValueError(f"vmap: expected arguments with as many examples each, got {got}")

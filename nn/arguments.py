@@ -21,7 +21,7 @@ MOST_ITEMS = 1_000_000  # of an iterable that may not end
 
 
 def refuse_unsupported(name: str, way_out: str, **settings: Any) -> None:
-    """Raise NotImplementedError where a setting that only PyTorch has is not at its default.
+    """Raise NotImplementedError if a setting that only PyTorch has is not at its default.
 
     The default of such a setting is None, False, 0 or "".
     """
@@ -38,7 +38,7 @@ def place(module: Any, device: Any, dtype: Any) -> None:
 
 
 def check_integers(name: str, least: int, **sizes: Any) -> None:
-    """Raise TypeError where a size is no integer, ValueError where it is below `least`."""
+    """Raise TypeError if a size is not an integer, ValueError if it is below `least`."""
     for key, value in sizes.items():
         if isinstance(value, bool) or not isinstance(value, Integral):
             raise TypeError(f"{name}: expected an integer as {key}, got {shown(value)}")
@@ -59,7 +59,7 @@ def check_sizes(name: str, least: int, **sizes: Any) -> None:
 def as_place(name: str, index: Any, count: int) -> int:
     """An index of one of `count` elements, counted from the front.
 
-    Raises TypeError where it is no integer, IndexError where there is no such element.
+    Raises TypeError if it is not an integer, IndexError if there is no such element.
     """
     index = one_number(index)
     if not isinstance(index, Integral):
@@ -87,7 +87,7 @@ def as_number(name: str, key: str, value: Any) -> Any:
 
 
 def as_finite(name: str, key: str, value: Any) -> float:
-    """A number as a float. Raises ValueError where it is NaN or infinite."""
+    """A number as a float. Raises ValueError if it is NaN or infinite."""
     number = as_number(name, key, value)
     if not abs(number) < MOST_FLOAT:
         raise ValueError(f"{name}: expected a finite number as {key}, got {shown(number)}")
@@ -95,41 +95,41 @@ def as_finite(name: str, key: str, value: Any) -> float:
 
 
 def check_function(name: str, key: str, value: Any) -> None:
-    """Raise TypeError where a value cannot be called."""
+    """Raise TypeError if a value cannot be called."""
     if not callable(value):
         raise TypeError(f"{name}: expected a function as {key}, got {shown(value)}")
 
 
 def check_flags(name: str, **flags: Any) -> None:
-    """Raise TypeError where a value is neither true nor false, a tensor of several numbers say."""
+    """Raise TypeError if a value is neither true nor false, a tensor of several numbers say."""
     for key, value in flags.items():
         if isinstance(value, Tensor | np.ndarray):
             raise TypeError(f"{name}: expected True or False as {key}, got {shown(value)}")
 
 
 def check_bools(name: str, **flags: Any) -> None:
-    """Raise TypeError where a value is neither True nor False, also for a number."""
+    """Raise TypeError if a value is neither True nor False, also for a number."""
     for key, value in flags.items():
         if not isinstance(value, bool | np.bool_):
             raise TypeError(f"{name}: expected True or False as {key}, got {shown(value)}")
 
 
 def check_has_length(name: str, source: Any) -> None:
-    """Raise TypeError where what is to be numbered has no length."""
+    """Raise TypeError if what is to be numbered has no length."""
     has_length = hasattr(source, "__len__") and not isinstance(source, type)
     if not has_length or getattr(source, "ndim", 1) == 0:
         raise TypeError(f"{name}: expected items with a length, got {shown(source)}")
 
 
 def check_numbers_of_items(name: str, indices: Any) -> None:
-    """Raise TypeError where the numbers of the items to take are no list."""
+    """Raise TypeError if the numbers of the items to take are not a list."""
     check_has_length(name, indices)
     if not hasattr(indices, "__getitem__") or isinstance(indices, Mapping):
         raise TypeError(f"{name}: expected a list of numbers, got {shown(indices)}")
 
 
 def check_state(name: str, state_dict: Any, *keys: str) -> None:
-    """Raise TypeError where `state_dict` is no dict, ValueError where it lacks one of the keys."""
+    """Raise TypeError if `state_dict` is not a dict, ValueError if it lacks one of the keys."""
     way_out = "pass what state_dict() returned"
     if not isinstance(state_dict, Mapping):
         got = shown(state_dict)
@@ -145,7 +145,7 @@ def check_state(name: str, state_dict: Any, *keys: str) -> None:
 def as_list(name: str, key: str, values: Any, check: Callable[[Any], Any]) -> list[Any]:
     """An iterable as a list; each item is checked as it comes, since there may be no end to them.
 
-    Raises TypeError for what is no iterable, or one tensor, ValueError where there are too many.
+    Raises TypeError for what is not an iterable, or one tensor, ValueError if there are too many.
     """
     if isinstance(values, Tensor | str | bytes) or not isinstance(values, Iterable):
         raise TypeError(f"{name}: {key}: expected a list, got {shown(values)}")
@@ -159,7 +159,7 @@ def as_list(name: str, key: str, values: Any, check: Callable[[Any], Any]) -> li
 
 
 def as_probability(name: str, key: str, value: Any) -> float:
-    """A number. Raises TypeError where it is none, ValueError where it is not between 0 and 1."""
+    """A number. Raises TypeError if it is none, ValueError if it is not between 0 and 1."""
     p: float = value if type(value) is float else as_number(name, key, value)
     if not 0 <= p <= 1:
         raise ValueError(f"{name}: expected {key} between 0 and 1, got {p!r}")
@@ -167,7 +167,7 @@ def as_probability(name: str, key: str, value: Any) -> float:
 
 
 def check_tensor(name: str, key: str, value: Any) -> None:
-    """Raise TypeError where the value is no Tensor."""
+    """Raise TypeError if the value is not a Tensor."""
     if not isinstance(value, Tensor):
         raise TypeError(
             f"{name}: expected a Tensor as {key}, got {shown(value)}; "
@@ -176,7 +176,7 @@ def check_tensor(name: str, key: str, value: Any) -> None:
 
 
 def check_same_dtype(name: str, key: str, value: Any, param: Any) -> None:
-    """Raise TypeError where an input has another dtype than the parameters."""
+    """Raise TypeError if an input has another dtype than the parameters."""
     if not isinstance(value, Tensor) or not isinstance(param, Tensor):
         return
     if value.array.dtype == param.array.dtype:
@@ -198,7 +198,7 @@ def cast_to(like: Tensor) -> str:
 
 
 def check_one_dtype(name: str, **tensors: Tensor | None) -> None:
-    """Raise TypeError where one of these tensors has another dtype than the first."""
+    """Raise TypeError if one of these tensors has another dtype than the first."""
     (first, kept), *others = tensors.items()
     for key, tensor in others:
         if kept is not None and tensor is not None and tensor.dtype != kept.dtype:
@@ -211,7 +211,7 @@ def check_one_dtype(name: str, **tensors: Tensor | None) -> None:
 def as_lengths(name: str, lengths: Any, T: int, B: int) -> np.ndarray[Any, Any] | None:
     """Lengths (B,) of the rows of a padded batch as integers of NumPy; None stays None.
 
-    Raises ValueError where they are not B integers from 0 to T.
+    Raises ValueError if they are not B integers from 0 to T.
     """
     if lengths is None:
         return None

@@ -44,8 +44,7 @@ class MultiheadAttention(Module):
     without a batch. attn_mask (L,S) or (B·H,L,S): True where attention is forbidden, or floats that
     are added to the scores. is_causal is a hint; pass attn_mask too. Returns the output, shaped as
     query, and the weights: (B,L,S), the mean over heads; (B,H,L,S) with average_attn_weights=False;
-    None with need_weights=False. Raises ValueError where a shape does not fit, TypeError for a
-    dtype.
+    None with need_weights=False. Raises ValueError if a shape does not fit, TypeError for a dtype.
     """
 
     @checked
@@ -179,7 +178,7 @@ class MultiheadAttention(Module):
         attn_mask: Tensor | None,
         is_causal: bool,
     ) -> None:
-        """Raise where the dtype or shape of a mask does not fit."""
+        """Raise if the dtype or shape of a mask does not fit."""
         name = "MultiheadAttention"
         if is_causal and attn_mask is None:
             raise ValueError(
@@ -195,7 +194,7 @@ class MultiheadAttention(Module):
 
 
 def check_sequence(name: str, key: str, x: Any, first: Any, weight: Tensor) -> None:
-    """Raise where x is no sequence of vectors (E,) for `weight` (..,E), or has a batch and `first`,
+    """Raise if x is not a sequence of vectors (E,) for `weight` (..,E), or has a batch and `first`,
     the first of several sequences, has none.
     """
     E = weight.shape[-1]
@@ -236,7 +235,7 @@ def additive(mask: Tensor) -> Tensor:
 
 
 def check_mask(name: str, word: str, mask: Any, shapes: list[tuple[int, ...]]) -> None:
-    """Raise where a mask is neither boolean nor of floats, or has none of the shapes."""
+    """Raise if a mask is neither boolean nor of floats, or has none of the shapes."""
     check_tensor(name, word, mask)
     if mask.dtype.kind not in "bf":
         raise TypeError(f"{name}: expected {word} of bool or floats, got {shown(mask)}")
@@ -250,8 +249,7 @@ class AdditiveAttention(Module):
 
     Equations of Bahdanau et al. 2015, the last in appendix A.1.2. forward(query, keys): query s
     (B,Q), or (B,L,Q); keys h (B,S,K), which are the values too unless `values` (B,S,·) are given.
-    Returns c (B,K) or (B,L,K), and α (B,S) or (B,L,S). Raises ValueError where a shape does not
-    fit.
+    Returns c (B,K) or (B,L,K), and α (B,S) or (B,L,S). Raises ValueError if a shape does not fit.
     """
 
     @checked
@@ -285,7 +283,7 @@ class AdditiveAttention(Module):
     def check_inputs(
         self, query: Tensor, keys: Tensor, values: Tensor | None, key_padding_mask: Tensor | None
     ) -> None:
-        """Raise where a shape does not fit."""
+        """Raise if a shape does not fit."""
         name = "AdditiveAttention"
         check_tensor(name, "query", query)
         check_tensor(name, "keys", keys)
@@ -309,7 +307,7 @@ class AdditiveAttention(Module):
 class AttentionPooling(Module):
     """One vector for a sequence: c = Σ_t α_t h_t, α = softmax_t(w · h_t + b), w a learned vector.
 
-    forward(h): h (B,T,E) -> c (B,E), α (B,T). Raises ValueError where a shape does not fit.
+    forward(h): h (B,T,E) -> c (B,E), α (B,T). Raises ValueError if a shape does not fit.
 
     >>> from minigrad import ones
     >>> context, weights = AttentionPooling(4)(ones(2, 5, 4))
@@ -338,7 +336,7 @@ class AttentionPooling(Module):
 
 
 def check_padding(name: str, mask: Tensor | None, shape: tuple[int, ...]) -> None:
-    """Raise where a key_padding_mask is given that is not boolean or not of this shape."""
+    """Raise if a key_padding_mask is given that is not boolean or not of this shape."""
     if mask is None:
         return
     check_mask(name, "key_padding_mask", mask, [shape])

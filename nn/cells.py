@@ -75,7 +75,7 @@ class Recurrent(Module):
         return tuple(hx) if isinstance(hx, tuple | list) else (hx,)
 
     def check_state(self, hx: Any, shape: tuple[int, ...], dtype: Any) -> None:
-        """Raise where hx is neither None nor a state of this shape and dtype."""
+        """Raise if hx is neither None nor a state of this shape and dtype."""
         if hx is None:
             return
         name = type(self).__name__
@@ -295,8 +295,8 @@ def unroll(
     input (T,B,I), or (B,T,I) with `batch_first`; hx the first state, zeros by default. `lengths`
     (B,) and `reverse` as for the layers. `dropout`: h is multiplied by one mask before every step,
     the same for all steps and fresh at every call, while `cell.training` (Gal & Ghahramani 2016).
-    Returns (hs, state): hs (T,B,H) or (B,T,H), and the last state. Raises TypeError where the cell
-    cannot be called or the input is no Tensor, ValueError where a shape or the lengths do not fit.
+    Returns (hs, state): hs (T,B,H) or (B,T,H), and the last state. Raises TypeError if the cell
+    cannot be called or the input is not a Tensor, ValueError if a shape or the lengths do not fit.
 
     >>> from minigrad import ones
     >>> hs, (h, c) = unroll(PeepholeLSTMCell(3, 4), ones(5, 2, 3))

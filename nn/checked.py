@@ -129,7 +129,7 @@ class Argument(NamedTuple):
         )
 
     def take(self, name: str, value: Any) -> Any:
-        """A value as the function gets it. Raises TypeError or ValueError where it is refused."""
+        """A value as the function gets it. Raises TypeError or ValueError if it is refused."""
         if self.allows(type(value)):
             return value
         error: type[Exception] = TypeError

@@ -221,7 +221,7 @@ class ByName(Module, Generic[Member]):
 class ModuleDict(ByName[Module]):
     """A dict of modules whose parameters are found; a plain dict would hide them.
 
-    It computes nothing by itself. Raises KeyError where a name is one of its methods or has a dot.
+    It computes nothing by itself. Raises KeyError if a name is one of its methods or has a dot.
 
     >>> from nn import Linear
     >>> list(ModuleDict({"first": Linear(2, 3)}))
@@ -292,7 +292,7 @@ class ParameterList(Module):
 class ParameterDict(ByName[Parameter]):
     """A dict of parameters that `parameters()` finds; a tensor becomes a Parameter.
 
-    Raises KeyError where a name is one of its methods or has a dot.
+    Raises KeyError if a name is one of its methods or has a dot.
     """
 
     def __init__(self, parameters: Any = None):

@@ -1,8 +1,8 @@
 """Initial values, written into a tensor in place. Names and distributions are PyTorch's.
 
 A matrix of shape (out, in) has fan_in = in and fan_out = out. Each function returns the tensor, and
-raises TypeError where it is no Tensor or a setting is no number. The numbers come from minigrad's
-random generator: `minigrad.manual_seed` takes the place of PyTorch's `generator`.
+raises TypeError if it is not a Tensor or a setting is not a number. The numbers come from
+minigrad's random generator: `minigrad.manual_seed` takes the place of PyTorch's `generator`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def named_gain(name: str, nonlinearity: Any, param: Any) -> float:
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: None = None) -> Tensor:
-    """U(a, b). Raises ValueError where b is below a."""
+    """U(a, b). Raises ValueError if b is below a."""
     check_arguments("uniform_", tensor, generator)
     a = as_number("uniform_", "a", a)
     b = as_number("uniform_", "b", b)
@@ -63,7 +63,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, generator: None = N
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: None = None) -> Tensor:
-    """N(mean, std²). Raises ValueError where std is below 0."""
+    """N(mean, std²). Raises ValueError if std is below 0."""
     check_arguments("normal_", tensor, generator)
     mean = as_number("normal_", "mean", mean)
     std = as_number("normal_", "std", std)
@@ -88,7 +88,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def fill_with(name: str, tensor: Tensor, value: Any) -> Tensor:
-    """One number everywhere. Raises TypeError where the tensor cannot hold it."""
+    """One number everywhere. Raises TypeError if the tensor cannot hold it."""
     check_tensor(name, "tensor", tensor)
     is_whole = isinstance(value, Integral) and abs(int(value)) < 2**31
     if tensor.dtype.kind != "f" and not is_whole:
@@ -241,7 +241,7 @@ def fans(name: str, tensor: Tensor) -> tuple[int, int]:
 
 
 def as_factor(name: str, gain: Any) -> float:
-    """A gain. Raises ValueError where it is below 0, or not finite."""
+    """A gain. Raises ValueError if it is below 0, or not finite."""
     number = float(as_number(name, "gain", gain))
     if not 0 <= number < math.inf:
         raise ValueError(f"{name}: expected a finite gain of at least 0, got {number}")
@@ -249,7 +249,7 @@ def as_factor(name: str, gain: Any) -> float:
 
 
 def check_arguments(name: str, tensor: Any, generator: Any) -> None:
-    """Raise where the tensor is none of floats, or a generator is given."""
+    """Raise if the tensor is none of floats, or a generator is given."""
     check_tensor(name, "tensor", tensor)
     if tensor.dtype.kind != "f":
         raise TypeError(f"{name}: expected a tensor of floats, got {shown(tensor)}; use .float()")
@@ -277,8 +277,8 @@ def chrono_(module: Any, t_max: int) -> Any:
 
     LSTM, LSTMCell: b_f = log u, b_i = -log u. GRU, GRUCell: b_z = log u, z being the gate that
     keeps the state. Each is the sum of two biases. `t_max` is the longest dependency of the task
-    (Tallec & Ollivier 2018). Raises ValueError where it is not above 2, TypeError for another
-    module, or one without biases.
+    (Tallec & Ollivier 2018). Raises ValueError if it is not above 2, TypeError for another module,
+    or one without biases.
     """
     longest = check_longest("chrono_", "t_max", t_max)
     check_has_gate("chrono_", module, ["f", "z"], "an LSTM, LSTMCell, GRU or GRUCell")
@@ -293,7 +293,7 @@ def chrono_(module: Any, t_max: int) -> Any:
 
 
 def check_longest(name: str, key: str, value: Any) -> float:
-    """The longest dependency, as a number. Raises ValueError where it is not above 2."""
+    """The longest dependency, as a number. Raises ValueError if it is not above 2."""
     number: float = as_number(name, key, value)
     if not 2 < number < math.inf:
         raise ValueError(
@@ -324,7 +324,7 @@ def suffixes_of(module: Any) -> list[str]:
 
 
 def check_has_gate(name: str, module: Any, gates: list[str], kinds: str) -> None:
-    """Raise TypeError where a module has none of the gates, or has them without biases."""
+    """Raise TypeError if a module has none of the gates, or has them without biases."""
     has_gate = any([gate in gate_names_of(module) for gate in gates])
     if not has_gate or not suffixes_of(module):
         got = repr(module) if isinstance(module, Module) else shown(module)

@@ -47,8 +47,8 @@ def save(obj: Any, path: str | PathLike[str]) -> None:
     nesting, joined by dots: a state_dict keeps its own keys. The nesting itself is a JSON tree in
     the file's metadata. A number of NumPy's comes back as one of Python's, a named tuple, a shape
     or another subclass as a plain tuple, list or dict. Raises TypeError for anything else in it,
-    ValueError where two tensors have one key or the nesting is deeper than 100 levels, OSError
-    where the file cannot be written; one of that name stays whole.
+    ValueError if two tensors have one key or the nesting is deeper than 100 levels, OSError if the
+    file cannot be written; one of that name stays whole.
 
     >>> import tempfile, os
     >>> path = os.path.join(tempfile.mkdtemp(), "some.safetensors")
@@ -70,8 +70,8 @@ def save_as(name: str, obj: Any, path: Path) -> None:
 def load(path: str | PathLike[str]) -> Any:
     """What `save` wrote, tensors on the CPU; a file of another origin as a dict of tensors.
 
-    Raises ValueError where the file is damaged, cut off or no safetensors file, OSError where it
-    cannot be read, MemoryError where it does not fit: for a moment it is in memory twice.
+    Raises ValueError if the file is damaged, cut off or no safetensors file, OSError if it cannot
+    be read, MemoryError if it does not fit: for a moment it is in memory twice.
     """
     path = as_path("load", path)
     try:
@@ -114,7 +114,7 @@ def read(content: bytes) -> Any:
 def header_of(content: bytes) -> dict[str, Any]:
     """The header at the start of a file, of which the first 8 bytes are the size.
 
-    Raises ValueError where it has a key twice; safetensors would take the last one.
+    Raises ValueError if it has a key twice; safetensors would take the last one.
     """
     size = int.from_bytes(content[:8], "little")
     return json.loads(content[8 : 8 + size], object_pairs_hook=dict_of_unique_keys)
@@ -210,7 +210,7 @@ def unpack(node: Any, arrays: Arrays) -> Any:
 
 
 def as_path(name: str, path: Any) -> Path:
-    """Raise TypeError where a path is none."""
+    """Raise TypeError if a path is none."""
     if not isinstance(path, str | PathLike):
         raise TypeError(f"{name}: expected a path, got {shown(path)}")
     return Path(path)
@@ -245,9 +245,9 @@ def save_checkpoint(
     other name and value that `save` can write is returned by `load_checkpoint`. rng: also
     minigrad's random numbers, so that dropout and shuffling go on. keep: the number of the step
     goes into the name, "model.safetensors" becomes "model-000000120.safetensors", and the `keep`
-    last ones stay; a file that is no checkpoint is never removed. Without it one file is replaced.
-    Raises ValueError where a later step was saved with `keep`, or a step is no count, OSError where
-    the file cannot be written.
+    last ones stay; a file that is not a checkpoint is never removed. Without it one file is
+    replaced. Raises ValueError if a later step was saved with `keep`, or a step is not a count,
+    OSError if the file cannot be written.
     """
     path = as_path("save_checkpoint", path)
     check_integers("save_checkpoint", 0, step=step)
@@ -280,7 +280,7 @@ def is_checkpoint(file: Path) -> bool:
 
 
 def check_keep(path: Path, keep: int, step: int) -> None:
-    """Raise where `keep` or `step` is out of range, or where a later step is there already."""
+    """Raise if `keep` or `step` is out of range, or if a later step is there already."""
     check_integers("save_checkpoint", 1, keep=keep)
     existing = checkpoints_of(path)
     if not existing:
@@ -312,8 +312,8 @@ def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any
 
     path: the file, or the name without a number, of which the last step is taken. rng: also
     minigrad's random numbers. Returns a dict of "step" and of what was saved and not named here.
-    Raises FileNotFoundError where there is none, ValueError where the file is damaged or does not
-    fit: then nothing is changed.
+    Raises FileNotFoundError if there is none, ValueError if the file is damaged or does not fit:
+    then nothing is changed.
 
     >>> import nn, tempfile
     >>> path = Path(tempfile.mkdtemp(), "model.safetensors")
@@ -378,7 +378,7 @@ def load_last(path: Path) -> tuple[Path, Any]:
 
 
 def check_holds(states: Any, names: Iterable[str]) -> None:
-    """Raise ValueError where a checkpoint lacks one of these parts."""
+    """Raise ValueError if a checkpoint lacks one of these parts."""
     present = states if isinstance(states, dict) else {}
     missing = sorted([name for name in names if name not in present])
     if missing:
@@ -386,7 +386,7 @@ def check_holds(states: Any, names: Iterable[str]) -> None:
 
 
 def check_same_dtypes(own: Any, saved: Any) -> None:
-    """Raise ValueError where a saved tensor has another dtype than the one it replaces."""
+    """Raise ValueError if a saved tensor has another dtype than the one it replaces."""
     for name, tensor in own.items():
         if not isinstance(tensor, Tensor) or name not in saved:
             continue

@@ -155,7 +155,7 @@ class Unflatten(Module):
 
 
 def check_unflattened_size(name: str, sizes: Any) -> None:
-    """Raise TypeError where the sizes are not several integers."""
+    """Raise TypeError if the sizes are not several integers."""
     is_sequence = isinstance(sizes, tuple | list)
     if not is_sequence or not all([isinstance(size, Integral) for size in sizes]):
         raise TypeError(
@@ -164,7 +164,7 @@ def check_unflattened_size(name: str, sizes: Any) -> None:
 
 
 def filled_sizes(name: str, sizes: tuple[int, ...], count: int) -> list[int]:
-    """The sizes, -1 replaced. Raises ValueError where they are not those of `count` elements."""
+    """The sizes, -1 replaced. Raises ValueError if they are not those of `count` elements."""
     known = math.prod([size for size in sizes if size != -1])
     is_one_free = sizes.count(-1) == 1 and known > 0 and count % known == 0
     if not is_one_free and (-1 in sizes or known != count):
@@ -323,8 +323,8 @@ class LayerNorm(Module):
 class Dropout(Module):
     """In training y = x m / (1 - p), m 0 with probability p, else 1, fresh at every call.
 
-    In evaluation y = x. Source: Srivastava et al. 2014. Raises ValueError where p is not between 0
-    and 1.
+    In evaluation y = x. Source: Srivastava et al. 2014. Raises ValueError if p is not between 0 and
+    1.
     """
 
     @checked

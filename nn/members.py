@@ -54,7 +54,7 @@ class Buffers(Members):
 
 
 def check_name(owner: str, name: Any) -> None:
-    """Raise where `name` could not be part of a dotted path."""
+    """Raise if `name` could not be part of a dotted path."""
     if not isinstance(name, str):
         raise TypeError(f"{owner}: expected a name that is a str, got {shown(name)}")
     if not name or "." in name:
@@ -65,13 +65,13 @@ def check_name(owner: str, name: Any) -> None:
 
 
 def check_prefix(name: str, prefix: Any) -> None:
-    """Raise TypeError where `prefix` is no str."""
+    """Raise TypeError if `prefix` is not a str."""
     if not isinstance(prefix, str):
         raise TypeError(f"{name}: expected a str as prefix, got {shown(prefix)}")
 
 
 def check_registration(method: str, module: Module, name: str, value: Any, kind: type) -> None:
-    """Raise where `name` is taken or no name, or `value` is neither of this kind nor None."""
+    """Raise if `name` is taken or no name, or `value` is neither of this kind nor None."""
     owner = f"{type(module).__name__}.{method}"
     check_name(owner, name)
     existing = getattr(module, name, None)

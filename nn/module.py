@@ -172,7 +172,7 @@ class Module:
     # Assigning and registering
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Assign. Raises where that would silently take a parameter, a child or a buffer out of the
+        """Assign. Raises if that would silently take a parameter, a child or a buffer out of the
         tree, or give a setting of a layer a value that it cannot have.
         """
         if isinstance(value, Parameter | Module):
@@ -188,7 +188,7 @@ class Module:
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Assign a parameter, or None, under a name that is still free.
 
-        Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
+        Raises KeyError if the name has a dot, is empty or is taken, TypeError if it is not a
         Parameter.
         """
         check_registration("register_parameter", self, name, param, Parameter)
@@ -197,7 +197,7 @@ class Module:
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Let `tensor` move and (if `persistent`) be saved with the module, without being learned.
 
-        Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
+        Raises KeyError if the name has a dot, is empty or is taken, TypeError if it is not a
         Tensor.
         """
         check_registration("register_buffer", self, name, tensor, Tensor)
@@ -208,7 +208,7 @@ class Module:
     def add_module(self, name: str, module: Module | None) -> None:
         """Assign a child, or None, under a name that is still free.
 
-        Raises KeyError where the name has a dot, is empty or is taken, TypeError where it is no
+        Raises KeyError if the name has a dot, is empty or is taken, TypeError if it is not a
         Module.
         """
         check_registration("add_module", self, name, module, Module)
@@ -220,15 +220,15 @@ class Module:
         setattr(self, name, module)
 
     def get_submodule(self, target: str) -> Module:
-        """The module at a dotted path, "" for this one. Raises AttributeError where none is."""
+        """The module at a dotted path, "" for this one. Raises AttributeError if none is."""
         return self._at_path("get_submodule", target, Module)
 
     def get_parameter(self, target: str) -> Parameter:
-        """The parameter at a dotted path. Raises AttributeError where none is."""
+        """The parameter at a dotted path. Raises AttributeError if none is."""
         return self._at_path("get_parameter", target, Parameter)
 
     def get_buffer(self, target: str) -> Tensor:
-        """The buffer at a dotted path. Raises AttributeError where none is."""
+        """The buffer at a dotted path. Raises AttributeError if none is."""
         return self._at_path("get_buffer", target, Tensor)
 
     def _at_path(self, name: str, target: Any, kind: type) -> Any:
@@ -290,7 +290,7 @@ class Module:
     ) -> RemovableHandle:
         """Call hook(module, grad_input, grad_output) when the gradients of the inputs are known.
 
-        Both are tuples, None for what is no tensor or has no gradient. What the hook returns, if
+        Both are tuples, None for what is not a tensor or has no gradient. What the hook returns, if
         not None, takes the place of grad_input.
         """
         name = f"{type(self).__name__}.register_full_backward_hook"
@@ -386,9 +386,8 @@ class Module:
     ) -> IncompatibleKeys:
         """Copy values in by name: tensors of minigrad or PyTorch, or arrays.
 
-        Raises RuntimeError, and changes nothing, where a shape differs, a dtype cannot be cast
-        (floats to integers), or (if `strict`) keys are missing or unexpected. Returns both lists of
-        keys.
+        Raises RuntimeError, and changes nothing, if a shape differs, a dtype cannot be cast (floats
+        to integers), or (if `strict`) keys are missing or unexpected. Returns both lists of keys.
         """
         return state.load(self, state_dict, strict, assign)
 
@@ -406,7 +405,7 @@ class Module:
 
 
 def check_kind_is_kept(module: Module, name: str, value: Any) -> None:
-    """Raise where a Parameter, a Module or a buffer would be replaced by something that is none."""
+    """Raise if a Parameter, a Module or a buffer would be replaced by something that is none."""
     if value is None:
         return
     existing = vars(module).get(name)
@@ -429,7 +428,7 @@ def check_kind_is_kept(module: Module, name: str, value: Any) -> None:
 
 
 def check_no_cycle(module: Module, name: str, child: Module) -> None:
-    """Raise where `child` contains `module` itself: no walk through the tree would end."""
+    """Raise if `child` contains `module` itself: no walk through the tree would end."""
     if module in child.modules():
         raise ValueError(
             f"{type(module).__name__}.{name}: expected a child, got a {type(child).__name__} that "

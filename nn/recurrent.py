@@ -73,7 +73,7 @@ class RNNBase(Recurrent):
             row gives the same result as unpadded.
     output  (T,B,D·H), the last layer's state after each step;    h_n (L·D,B,H)
 
-    Raises ValueError where a shape, a size or the lengths do not fit, TypeError for another dtype.
+    Raises ValueError if a shape, a size or the lengths do not fit, TypeError for another dtype.
     """
 
     op: ClassVar[Callable[..., States]]  # one layer in one direction: byhand.rnn, lstm or gru

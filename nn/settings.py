@@ -59,7 +59,7 @@ def settings_of(kind: type) -> Mapping[str, Setting]:
 
 
 def check_setting(module: Any, name: str, value: Any) -> None:
-    """Raise where a setting of a layer would get a value that the layer cannot use.
+    """Raise if a setting of a layer would get a value that the layer cannot use.
 
     TypeError for another kind, ValueError for one that the weights of the layer were made for.
     """
@@ -79,7 +79,7 @@ def check_setting(module: Any, name: str, value: Any) -> None:
 
 
 def check_part(module: Any, kind: type, name: str, existing: Any, value: Any) -> None:
-    """Raise TypeError where a layer would lose a function or a layer that it calls."""
+    """Raise TypeError if a layer would lose a function or a layer that it calls."""
     is_own = kind.__module__.startswith(HOME) and kind.__name__ != "Module"
     expected = expected_part(kind, name, existing, value) if is_own else ""
     if expected:
@@ -100,7 +100,7 @@ def expected_part(kind: type, name: str, existing: Any, value: Any) -> str:
 
 
 def check_fixed(module: Any, name: str, existing: Any, value: Any) -> None:
-    """Raise ValueError where a setting that the weights depend on would change."""
+    """Raise ValueError if a setting that the weights depend on would change."""
     if type(value) is not type(existing) or value != existing:
         raise ValueError(
             f"{type(module).__name__}.{name}: expected {existing!r}, which is fixed when the layer "
@@ -109,7 +109,7 @@ def check_fixed(module: Any, name: str, existing: Any, value: Any) -> None:
 
 
 def check_kind(module: Any, name: str, existing: Any, value: Any, setting: Setting) -> None:
-    """Raise TypeError where `value` is of another kind than the setting has."""
+    """Raise TypeError if `value` is of another kind than the setting has."""
     kind = type(existing)
     if kind not in KINDS or (value is None and setting.may_be_none):
         return

@@ -45,7 +45,7 @@ OWN_STATE = ("get_extra_state", "_save_to_state_dict", "_load_from_state_dict")
 
 
 def refuse_own_state(module: Module) -> None:
-    """Raise NotImplementedError where a module would save something in its own way."""
+    """Raise NotImplementedError if a module would save something in its own way."""
     for method in OWN_STATE:
         if hasattr(type(module), method):
             raise NotImplementedError(

@@ -44,13 +44,13 @@ class TransformerLayer(Module):
         self.norm_first = norm_first
 
     def check_sequences(self, **sequences: Tensor) -> None:
-        """Raise where one of the sequences is not of this layer's size."""
+        """Raise if one of the sequences is not of this layer's size."""
         first, *_ = sequences.values()
         for key, x in sequences.items():
             check_sequence(type(self).__name__, key, x, first, self.linear1.weight)
 
     def check_masks(self, x: Tensor, memory: Tensor, **masks: Tensor | None) -> None:
-        """Raise where a mask does not fit the attention from x to memory."""
+        """Raise if a mask does not fit the attention from x to memory."""
         for key, mask in masks.items():
             if mask is None:
                 continue
@@ -376,7 +376,7 @@ class Transformer(Module):
 
 
 def check_width(module: Transformer, key: str, x: Tensor) -> None:
-    """Raise where the last of the 2 or 3 dimensions of a sequence is not d_model."""
+    """Raise if the last of the 2 or 3 dimensions of a sequence is not d_model."""
     if x.ndim not in (2, 3) or x.shape[-1] != module.d_model:
         raise ValueError(
             f"{type(module).__name__}: expected {key} of 3 dimensions, or of 2 without a batch, "
@@ -387,7 +387,7 @@ def check_width(module: Transformer, key: str, x: Tensor) -> None:
 def check_layer_sizes(
     module: Module, d_model: int, nhead: int, dim_feedforward: int, dropout: float
 ) -> None:
-    """Raise ValueError where a size or the dropout of a layer is out of range."""
+    """Raise ValueError if a size or the dropout of a layer is out of range."""
     name = type(module).__name__
     check_sizes(name, 1, d_model=d_model, nhead=nhead)
     check_sizes(name, 0, dim_feedforward=dim_feedforward)
@@ -399,7 +399,7 @@ def check_layer_sizes(
 
 
 def check_part(module: Module, key: str, part: Any) -> None:
-    """Raise TypeError where a part that may be left out cannot be called, or is a class."""
+    """Raise TypeError if a part that may be left out cannot be called, or is a class."""
     if isinstance(part, type):
         got = shown(part)
         name = type(module).__name__
@@ -409,7 +409,7 @@ def check_part(module: Module, key: str, part: Any) -> None:
 
 
 def copies(name: str, layer: Any, count: int) -> ModuleList:
-    """A list of copies of a layer. Raises TypeError where it is none."""
+    """A list of copies of a layer. Raises TypeError if it is none."""
     if not isinstance(layer, Module):
         raise TypeError(f"{name}: expected a layer, got {shown(layer)}")
     check_sizes(name, 0, num_layers=count)

@@ -16,7 +16,7 @@ class Upsample(Module):
     """A signal, an image or a volume with another number of elements: see `interpolate`.
 
     x (B,C,*n) -> (B,C,*m), by size or by scale_factor. Raises as `interpolate` does, ValueError for
-    a scale_factor that is no number.
+    a scale_factor that is not a number.
     """
 
     @checked
@@ -53,7 +53,7 @@ class Upsample(Module):
 
 
 def as_factors(scale_factor: Any) -> Any:
-    """A factor or several as floats, None as it is. Raises ValueError where they are no numbers."""
+    """A factor or several as floats, None as it is. Raises ValueError if they are not numbers."""
     try:
         if isinstance(scale_factor, tuple | list):
             return tuple([float(factor) for factor in scale_factor])

@@ -139,7 +139,7 @@ def check_shapes(
     b_hh: Array,
     lengths: Lengths = None,
 ) -> None:
-    """Raise ValueError where the arguments of rnn, lstm or gru do not fit together.
+    """Raise ValueError if the arguments of rnn, lstm or gru do not fit together.
 
     blocks: how many gates the weights have.
     """

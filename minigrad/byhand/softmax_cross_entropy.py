@@ -41,7 +41,7 @@ def softmax_cross_entropy_composed(
 
 
 def check_loss_arguments(name, targets, reduction):
-    """Raise ValueError for another reduction, TypeError for targets that are no integers."""
+    """Raise ValueError for another reduction, TypeError for targets that are not integers."""
     if reduction not in ("none", "sum", "mean"):
         raise ValueError(f"{name}: expected reduction 'none', 'sum' or 'mean', got {reduction!r}")
     if targets.dtype.kind != "i":

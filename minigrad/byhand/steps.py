@@ -125,7 +125,7 @@ def blocks(a, k):
 
 
 def check_step(name, gates, x, states, w_ih, w_hh, b_ih, b_hh):
-    """Raise ValueError where the arguments of a step do not fit together."""
+    """Raise ValueError if the arguments of a step do not fit together."""
     if x.ndim != 2:
         raise ValueError(f"{name}: expected x (batch, input size), got {tuple(x.shape)}")
     check_shapes(name, gates, x[None], states, w_ih, w_hh, b_ih, b_hh)

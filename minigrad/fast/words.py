@@ -2,7 +2,7 @@
 
 NumPy's functions of these names run up to 4 µs of Python before they come to the array, which for a
 small one is most of the time. Each word gives what the function gives, and leaves to the function
-what is no array, and what is wrong.
+what is not an array, and what is wrong.
 """
 
 from __future__ import annotations

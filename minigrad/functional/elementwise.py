@@ -82,7 +82,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None, *, out: None = None) 
     """x kept within [min, max], numbers or tensors that broadcast; the gradient passes inside, the
     ends included.
 
-    Raises ValueError where neither is given.
+    Raises ValueError if neither is given.
     """
     x = as_input("clamp", input, out=out)
     if min is None and max is None:
@@ -186,7 +186,7 @@ def addcdiv(
 ) -> Tensor:
     """x + value a / b, for tensors x, a and b whose shapes broadcast.
 
-    Raises TypeError where neither a nor b is of floats.
+    Raises TypeError if neither a nor b is of floats.
     """
     x, a, b, value = blended("addcdiv", input, tensor1, tensor2, value, out)
     if a.dtype.kind in "iub" and b.dtype.kind in "iub":
@@ -216,7 +216,7 @@ def blended(
 def lerp(input: Tensor, end: Tensor, weight: Any, *, out: None = None) -> Tensor:
     """x + w (end - x): x at w = 0 and exactly the end at w = 1; w is a number or a tensor.
 
-    Raises TypeError for integers, and where x and the end have two dtypes.
+    Raises TypeError for integers, and if x and the end have two dtypes.
     """
     x, end = [as_input("lerp", t, out=out) for t in (input, end)]
     if x.dtype.kind not in "fc":

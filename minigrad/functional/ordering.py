@@ -116,7 +116,7 @@ def topk(
 ) -> ValuesAndIndices:
     """(values, indices) of the k largest (or smallest) elements along `dim`, in order.
 
-    Raises ValueError where there are fewer than k.
+    Raises ValueError if there are fewer than k.
     """
     x = as_ordered("topk", input, out)
     check_flag("topk", "largest", largest)
@@ -225,7 +225,7 @@ def without_gradient(name: str, x: Tensor, values: Tensor, instead: str) -> Any:
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Any:
     """(n,): how often each integer from 0 occurs in the 1-d x, or the sum of its weights.
 
-    Raises ValueError for integers below 0, and where there is not one weight for each.
+    Raises ValueError for integers below 0, and if there is not one weight for each.
     """
     x = as_input("bincount", input)
     check_index("bincount", x, 1)

@@ -111,7 +111,7 @@ def gather(
     the index's shape.
 
     index: integers from 0, with as many dimensions as x; it may be smaller than x in the others.
-    Raises IndexError where one lies outside of x.
+    Raises IndexError if one lies outside of x.
     """
     x = as_input("gather", input, out=out)
     check_flag("gather", "sparse_grad", sparse_grad)
@@ -168,7 +168,7 @@ def take_along_dim(
 ) -> Tensor:
     """gather, with the other dimensions broadcast; along the flattened tensor if `dim` is None.
 
-    An index below 0 counts from the end of `dim`. Raises IndexError where one lies outside of x.
+    An index below 0 counts from the end of `dim`. Raises IndexError if one lies outside of x.
     """
     x = as_input("take_along_dim", input, out=out)
     if dim is None:
@@ -196,7 +196,7 @@ def take_along_dim(
 def index_select(input: Tensor, dim: int, index: Tensor, *, out: None = None) -> Tensor:
     """The slices of x along `dim` that the 1-d `index` names.
 
-    Raises IndexError where one lies outside of x.
+    Raises IndexError if one lies outside of x.
     """
     x = as_input("index_select", input, out=out)
     dim = normalize_dim("index_select", x, dim)

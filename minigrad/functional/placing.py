@@ -55,8 +55,8 @@ def scatter(
 ) -> Tensor:
     """x with src[i, j, ..] at [index[i, j, ..], j, ..] along `dim`; `src` may be a number.
 
-    Where the index names a place twice, the last value stays. Raises IndexError where it lies
-    outside of x.
+    Where the index names a place twice, the last value stays. Raises IndexError if it lies outside
+    of x.
     """
     x = as_input("scatter", input, out=out)
     if reduce is not None:
@@ -74,7 +74,7 @@ def scatter(
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor, *, out: None = None) -> Tensor:
     """x with src[i, j, ..] added at [index[i, j, ..], j, ..] along `dim`.
 
-    A place that the index names twice gets both. Raises IndexError where it lies outside of x.
+    A place that the index names twice gets both. Raises IndexError if it lies outside of x.
     """
     x = as_input("scatter_add", input, out=out)
     src = as_input("scatter_add", src)
@@ -150,7 +150,7 @@ def part_of(src: Any, index: Tensor) -> Any:
 def places_along(name: str, x: Tensor, dim: Any, index: Any, source: Any) -> tuple[Any, ...]:
     """The index of the slices of x along `dim` that a 1-d index names.
 
-    Raises ValueError where `source` has not one for each.
+    Raises ValueError if `source` has not one for each.
     """
     dim = normalize_dim(name, x, dim)
     if isinstance(index, TensorBase) and not index.shape:
@@ -169,7 +169,7 @@ def places_along(name: str, x: Tensor, dim: Any, index: Any, source: Any) -> tup
 
 
 def assigned(name: str, x: Tensor, index: tuple[Any, ...], value: Any) -> Tensor:
-    """x with `value` at the index. Raises TypeError where x cannot hold it."""
+    """x with `value` at the index. Raises TypeError if x cannot hold it."""
     dtype = getattr(value, "dtype", np.result_type(type(value)))
     if hasattr(value, "shape") and value.dtype != x.dtype and name != "index_fill":
         raise TypeError(f"{name}: expected values of {x.dtype}, got {dtype}; convert them first")
@@ -179,7 +179,7 @@ def assigned(name: str, x: Tensor, index: tuple[Any, ...], value: Any) -> Tensor
 
 
 def added_at(name: str, x: Tensor, index: tuple[Any, ...], values: Tensor) -> Tensor:
-    """x with the values added at the index. Raises TypeError where the dtypes differ."""
+    """x with the values added at the index. Raises TypeError if the dtypes differ."""
     if values.dtype != x.dtype:
         raise TypeError(
             f"{name}: expected values of {x.dtype}, got {values.dtype}; convert them first"

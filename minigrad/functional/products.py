@@ -29,8 +29,8 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
     """(.., m, k) (.., k, n) -> (.., m, n); a vector on the left is a row, on the right a column,
     and leaves again.
 
-    Raises ValueError for a 0-d tensor and where the inner sizes differ, TypeError where the dtypes
-    do, and for booleans.
+    Raises ValueError for a 0-d tensor and if the inner sizes differ, TypeError if the dtypes do,
+    and for booleans.
     """
     a = as_input("matmul", input, out=out)
     b = as_input("matmul", other)
@@ -164,7 +164,7 @@ def added(name: str, x: Any, product: Tensor, beta: float, alpha: float) -> Tens
 def tensordot(a: Tensor, b: Tensor, dims: Any = 2, out: None = None) -> Tensor:
     """Σ over pairs of dimensions: the last `dims` of a with the first of b, or those of two lists.
 
-    (rest of a.., rest of b..). Raises ValueError where the sizes of a pair differ.
+    (rest of a.., rest of b..). Raises ValueError if the sizes of a pair differ.
     """
     a = as_input("tensordot", a, out=out)
     b = as_input("tensordot", b)

@@ -45,7 +45,7 @@ class ValuesAndIndices(NamedTuple):
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, *, out: None = None) -> Tensor:
     """The minimum over `dim`; ties share the gradient evenly.
 
-    Raises ValueError where there is no element.
+    Raises ValueError if there is no element.
     """
     x = as_ordered("amin", input, out)
     check_flag("amin", "keepdim", keepdim)
@@ -62,7 +62,7 @@ def max(
     ones.
 
     dim: None for all elements, one dimension, or a second tensor, PyTorch's `other`: then the
-    larger one element by element. Raises ValueError where there is no element.
+    larger one element by element. Raises ValueError if there is no element.
     """
     x = as_ordered("max", input, out)
     dim = dim if other is None else other

@@ -76,8 +76,8 @@ def flip(input: Tensor, dims: Any) -> Tensor:
 def roll(input: Tensor, shifts: Any, dims: Any = None) -> Tensor:
     """x turned round by `shifts` along `dims`; what leaves at one end comes in at the other.
 
-    Without `dims` the flattened tensor is turned. Raises ValueError where there is not one shift
-    for each of them.
+    Without `dims` the flattened tensor is turned. Raises ValueError if there is not one shift for
+    each of them.
     """
     x = as_input("roll", input)
     if dims is None:
@@ -122,7 +122,7 @@ def movedim(input: Tensor, source: Any, destination: Any) -> Tensor:
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """x with the dimensions from start_dim to end_dim made one.
 
-    Raises ValueError where they are in the wrong order.
+    Raises ValueError if they are in the wrong order.
     """
     x = as_input("flatten", input)
     first = normalize_dim("flatten", x, start_dim)
@@ -148,7 +148,7 @@ def split(
 ) -> tuple[Tensor, ...]:
     """Pieces of x along `dim`: of one size (the last may be smaller), or of the sizes given.
 
-    Raises ValueError where the sizes do not add up to that of the dimension.
+    Raises ValueError if the sizes do not add up to that of the dimension.
     """
     x = as_input("split", tensor)
     dim = dim_with_slices("split", x, dim)
@@ -251,7 +251,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """repeats[d] copies of x next to one another along each dimension; more numbers than dimensions
     add leading ones.
 
-    Raises ValueError where there are fewer.
+    Raises ValueError if there are fewer.
     """
     x = as_input("repeat", input)
     times = as_sizes("repeat", repeats)
@@ -282,7 +282,7 @@ def repeated(name: str, x: Tensor, times: tuple[int, ...]) -> Tensor:
 def expand(input: Tensor, *shape: Any) -> Tensor:
     """x with its dimensions of size 1 repeated to `shape`, without a copy; -1 keeps a size.
 
-    Raises ValueError where another size than 1 would have to change.
+    Raises ValueError if another size than 1 would have to change.
     """
     x = as_input("expand", input)
     given = as_sizes("expand", shape)

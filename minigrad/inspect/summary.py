@@ -58,7 +58,7 @@ def summary(model: Any, input_shape: Any, dtype: Any = None) -> Summary:
     model: an nn.Module. input_shape: (batch, ...). dtype: of the input, by default that of the
     parameters; minigrad.int64 for a model that reads ids. A layer's parameters are its own, without
     its parts'; memory that is shared counts once. The model runs once, on zeros, in evaluation and
-    without a graph, and is left as it was. Raises TypeError where input_shape is no shape.
+    without a graph, and is left as it was. Raises TypeError if input_shape is not a shape.
 
     >>> import nn
     >>> nn.summary(nn.Sequential(nn.Linear(3, 8), nn.Tanh()), (5, 3))
@@ -88,7 +88,7 @@ def summary(model: Any, input_shape: Any, dtype: Any = None) -> Summary:
 
 
 def check_model_and_shape(model: Any, input_shape: Any) -> None:
-    """Raise TypeError where `model` is no module, or `input_shape` no shape."""
+    """Raise TypeError if `model` is not a module, or `input_shape` not a shape."""
     if not callable(model) or not hasattr(model, "named_modules"):
         raise TypeError(
             f"summary: expected a Module, got a {type(model).__name__}; "

@@ -19,7 +19,7 @@ def as_dims(dim, x):
 
 
 def is_none(dim):
-    """Whether `dim` is an empty list, which for any and all alone is no dim, as in PyTorch."""
+    """Whether `dim` is an empty list, which only for any and all means no dim, as in PyTorch."""
     return isinstance(dim, (list, tuple)) and not dim
 
 

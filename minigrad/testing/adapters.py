@@ -49,7 +49,7 @@ def rule_signature(function: Any) -> inspect.Signature:
 
 
 def check_adapted(adapter: str, function: Any, name: Any) -> None:
-    """Raise TypeError where an adapter is given no function, or a name that is no str."""
+    """Raise TypeError if an adapter is given no function, or a name that is not a str."""
     checks.check_function(adapter, "function", function)
     checks.check_word(adapter, "name", name)
 

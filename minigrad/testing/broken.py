@@ -83,7 +83,7 @@ def close(got: Any, want: Any, tolerance: float) -> bool:
 def must_agree(
     op: Op, sample: Sample, what: str, got: Any, want: Any, by: str, tolerance: float = 1e-12
 ) -> None:
-    """Raise LawBroken, with the entry that differs most, where `got` is not close to `want`.
+    """Raise LawBroken, with the entry that differs most, if `got` is not close to `want`.
 
     what: a noun, such as "a value" or "∂x"; by: who says so.
     """
@@ -117,7 +117,7 @@ def assert_close(
     name: str = "the result",
     by: str = "reference",
 ) -> None:
-    """Raise AssertionError where two arrays, tensors or lists are not close.
+    """Raise AssertionError if two arrays, tensors or lists are not close.
 
     Close is: of one shape, infinite and NaN at the same places, and apart by at most `tolerance`
     times the largest number expected, or 1. The sentence names the entry that differs most.
@@ -176,7 +176,7 @@ def smallest(law: Law, op: Op, failure: LawBroken) -> LawBroken:
 
 
 def broken(law: Law, op: Op, sample: Sample) -> LawBroken | None:
-    """How the op breaks the law on a sample; None where it does not, or the sample is no call."""
+    """How the op breaks the law on a sample; None if it does not, or the sample is not a call."""
     try:
         law(op, sample)
     except LawBroken as failure:

@@ -84,8 +84,8 @@ def check_op(
     leaves out the second derivative. analytic: whether the complex step applies; None finds it out.
     only: the names of the laws to run, of `LAWS`.
 
-    Raises LawBroken where one law does not hold, LawsBroken where several do not: a sentence each,
-    with the smallest sample found, the entry, and both numbers.
+    Raises LawBroken if one law does not hold, LawsBroken if several do not: a sentence each, with
+    the smallest sample found, the entry, and both numbers.
 
     >>> import minigrad as mg
     >>> check_op(mg.tanh, only=["finite_difference", "dtypes"])
@@ -119,7 +119,7 @@ def check_op(
 def as_samples(name: str, key: str, op: Any, given: Any) -> Any:
     """The samples of a call of `check_op` as a list of them; a strategy stays as it is.
 
-    Raises TypeError where they are none, or have more arrays than a rule takes.
+    Raises TypeError if they are none, or have more arrays than a rule takes.
     """
     if is_strategy(given):
         return given

@@ -19,26 +19,26 @@ MOST_NUMBERS = 2**27  # of an array of a sample: a gigabyte
 
 
 def check_function(name: str, key: str, value: Any) -> None:
-    """Raise TypeError where a value is no function."""
+    """Raise TypeError if a value is not a function."""
     if not callable(value) or isinstance(value, type):
         raise TypeError(f"{name}: expected a function as {key}, got {shown(value)}")
 
 
 def check_word(name: str, key: str, value: Any) -> None:
-    """Raise TypeError where a value is no str."""
+    """Raise TypeError if a value is not a str."""
     if not isinstance(value, str):
         raise TypeError(f"{name}: expected a str as {key}, got {shown(value)}")
 
 
 def check_choice(name: str, key: str, value: Any, choices: Sequence[Any]) -> None:
-    """Raise ValueError where a value is none of these; 1 is not True."""
+    """Raise ValueError if a value is none of these; 1 is not True."""
     if not any([type(value) is type(choice) and value == choice for choice in choices]):
         expected = " or ".join([", ".join(map(repr, choices[:-1])), repr(choices[-1])])
         raise ValueError(f"{name}: expected {expected} as {key}, got {shown(value)}")
 
 
 def as_finite(name: str, key: str, value: Any) -> float:
-    """A number. Raises TypeError where it is none, ValueError where it is NaN or infinite."""
+    """A number. Raises TypeError if it is none, ValueError if it is NaN or infinite."""
     if not isinstance(value, Real):
         raise TypeError(f"{name}: expected a number as {key}, got {shown(value)}")
     number: Any = value
@@ -48,7 +48,7 @@ def as_finite(name: str, key: str, value: Any) -> float:
 
 
 def as_count(name: str, key: str, value: Any, least: int, most: int) -> int:
-    """An integer. Raises TypeError where it is none, ValueError where it is out of range."""
+    """An integer. Raises TypeError if it is none, ValueError if it is out of range."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name}: expected an integer as {key}, got {shown(value)}")
     if not least <= value <= most:
@@ -57,7 +57,7 @@ def as_count(name: str, key: str, value: Any, least: int, most: int) -> int:
 
 
 def as_shape(name: str, shape: Any) -> tuple[int, ...]:
-    """A shape, or one size. Raises TypeError where it is none, ValueError where it is too large."""
+    """A shape, or one size. Raises TypeError if it is none, ValueError if it is too large."""
     sizes = shape if isinstance(shape, (tuple, list)) else (shape,)
     try:
         found = tuple([as_count(name, "each size of a shape", n, 0, MOST_NUMBERS) for n in sizes])
@@ -70,7 +70,7 @@ def as_shape(name: str, shape: Any) -> tuple[int, ...]:
 
 def as_items(name: str, key: str, expected: str, values: Any, most: int) -> list[Any]:
     """An iterable as a list, which may be read once only. Raises TypeError for what is none, also
-    for a word, a tensor or an array, ValueError where there are more than `most`."""
+    for a word, a tensor or an array, ValueError if there are more than `most`."""
     is_one = isinstance(values, (str, bytes, dict, np.ndarray, TensorBase, type))
     if is_one or not isinstance(values, Iterable):
         raise TypeError(f"{name}: expected {expected} as {key}, got {shown(values)}")

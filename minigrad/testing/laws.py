@@ -81,7 +81,7 @@ def complex_step(op: Op, sample: Sample) -> None:
 
 
 def must_be_analytic(op: Op, sample: Sample) -> None:
-    """Raise NotApplicable where the complex step is not the finite difference: the function is not
+    """Raise NotApplicable if the complex step is not the finite difference: the function is not
     analytic, or takes no complex numbers."""
     f = function(op, sample)
     directions = random(sample, sample.floats, 1)
@@ -543,7 +543,7 @@ def separate_memory(op: Op, sample: Sample) -> None:
 
 
 def must_be_apart(op: Op, sample: Sample, gradients: list[Any], others: list[Any]) -> None:
-    """Raise LawBroken where a gradient shares its memory with another one or with another array."""
+    """Raise LawBroken if a gradient shares its memory with another one or with another array."""
     for a, b in (*combinations(gradients, 2), *product(gradients, others)):
         shared = type(a) is type(b) is np.ndarray and np.shares_memory(a, b)
         what = "that a gradient shares its memory with another array"
@@ -576,6 +576,6 @@ def dtypes(op: Any, sample: Sample) -> None:
 
 
 def must_be(op: Op, sample: Sample, what: str, got: Any, want: Any) -> None:
-    """Raise LawBroken where a property of a result is another than its argument's."""
+    """Raise LawBroken if a property of a result is another than its argument's."""
     if got != want:
         raise LawBroken(op, sample, what, want, got, "its argument")

@@ -141,7 +141,7 @@ TIES = ([0.0], [1.0, 2.0, 2.0], [-1.0, 1.0, -1.0])
 def array_count(op: Op) -> int:
     """How many arrays an op takes.
 
-    Raises TypeError where its signature does not say so.
+    Raises TypeError if its signature does not say so.
     """
     arity: int | None = getattr(op, "arity", None)
     if arity is None:

@@ -80,7 +80,7 @@ def parsed(file: Path) -> ast.Module:
 
 
 def code_of_cells(notebook: str) -> str:
-    """The code of a notebook, with `pass` for its lines that are no Python, %magic and !shell."""
+    """The code of a notebook, with `pass` for its lines that are not Python, %magic and !shell."""
     lines: list[str] = []
     for cell in json.loads(notebook).get("cells", []):
         if cell["cell_type"] == "code":

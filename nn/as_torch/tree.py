@@ -195,8 +195,8 @@ def is_refused(path: str) -> bool:
 
 
 class TorchModule(ModuleType):
-    """A module of PyTorch's, with the names that are here. Raises MissingName for any other, where
-    it is used if the module is one of `REFUSED`.
+    """A module of PyTorch's, with the names that are here. Raises MissingName for any other, if it
+    is used if the module is one of `REFUSED`.
     """
 
     def __init__(self, name: str, sources: list[ModuleType]):

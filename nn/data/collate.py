@@ -17,8 +17,8 @@ def collate(batch: Sequence[Any]) -> Any:
     """A list of items as one batch, as PyTorch does: tensors stacked, numbers and arrays too.
 
     Tuples and lists are taken part by part into a list, named tuples and dicts into one of their
-    kind; strings stay as they are. Raises ValueError where shapes, lengths or keys differ,
-    TypeError for anything else.
+    kind; strings stay as they are. Raises ValueError if shapes, lengths or keys differ, TypeError
+    for anything else.
     """
     if not isinstance(batch, Sequence) or isinstance(batch, bytes) or not batch:
         is_empty = hasattr(batch, "__len__") and not len(batch)
@@ -79,13 +79,13 @@ def convert(item: Any) -> Any:
 
 
 def as_rows(items: Sequence[Any]) -> Sequence[Any]:
-    """Items of several parts. Raises ValueError where one of them has none."""
+    """Items of several parts. Raises ValueError if one of them has none."""
     check_equal("one kind", [hasattr(item, "__len__") for item in items])
     return items
 
 
 def check_equal(what: str, values: Sequence[Any]) -> None:
-    """Raise ValueError where the items of a batch differ in this."""
+    """Raise ValueError if the items of a batch differ in this."""
     if any([value != values[0] for value in values]):
         raise ValueError(
             f"DataLoader: expected items of {what}, got {values!r:.60}; give a collate_fn, "

@@ -45,7 +45,7 @@ class IterableDataset(Dataset):
 class TensorDataset(Dataset):
     """Tensors of one length: item i is the tuple of their rows i.
 
-    Raises ValueError where the lengths differ.
+    Raises ValueError if the lengths differ.
 
     >>> from minigrad import arange
     >>> [row.item() for row in TensorDataset(arange(3), arange(3) * 10)[2]]
@@ -71,7 +71,7 @@ class TensorDataset(Dataset):
 class ConcatDataset(Dataset):
     """The items of several datasets, one dataset after the other.
 
-    Raises ValueError where there is none, TypeError where one has no length.
+    Raises ValueError if there is none, TypeError if one has no length.
 
     >>> joined = ConcatDataset([[1, 2], [10, 20, 30]])
     >>> len(joined), joined[2], joined[-1]
@@ -127,7 +127,7 @@ def random_split(dataset: Any, lengths: Sequence[Any], generator: Any = None) ->
     """The items of a dataset, in random order, as Subsets of these lengths.
 
     lengths: numbers of items that add up to the dataset's length, or shares that add up to 1.
-    Raises ValueError where they do not.
+    Raises ValueError if they do not.
 
     >>> [len(part) for part in random_split(range(10), [0.7, 0.3])]
     [7, 3]
@@ -177,7 +177,7 @@ def item_of(name: str, dataset: Any, number: Any) -> Any:
 
 
 def check_dataset(name: str, dataset: Any) -> None:
-    """Raise TypeError where a dataset has no length or no items."""
+    """Raise TypeError if a dataset has no length or no items."""
     has_items = hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")
     if not has_items or isinstance(dataset, type) or getattr(dataset, "ndim", 1) == 0:
         raise TypeError(
@@ -187,7 +187,7 @@ def check_dataset(name: str, dataset: Any) -> None:
 
 
 def checked_index(name: str, index: Any, count: int) -> int:
-    """`index` counted from the start. Raises IndexError where there is no such item."""
+    """`index` counted from the start. Raises IndexError if there is no such item."""
     if not hasattr(index, "__index__"):
         raise TypeError(f"{name}: expected an integer as index, got {shown(index)}")
     place = index.__index__()

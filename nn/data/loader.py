@@ -216,7 +216,7 @@ class DataLoader:
         A loop that was left, by `break` or by a glance at the first batch, has ended its epoch. One
         that a Ctrl-C ended goes on where the state is loaded, if it is taken in `except
         KeyboardInterrupt`; so does one that ended since a batch could not be made. Raises
-        NotImplementedError where the order is another's: with a sampler, or an IterableDataset.
+        NotImplementedError if the order is another's: with a sampler, or an IterableDataset.
         """
         self.refuse_foreign_order("state_dict")
         epoch = self.epoch
@@ -228,7 +228,7 @@ class DataLoader:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on in the epoch in which `state_dict` was taken: the next one gives its other batches.
 
-        Raises ValueError, and changes nothing, where the state is one of other data.
+        Raises ValueError, and changes nothing, if the state is one of other data.
         """
         self.refuse_foreign_order("load_state_dict")
         check_state("DataLoader", state_dict)
@@ -247,7 +247,7 @@ class DataLoader:
         self.epoch = Epoch(rng_state, batches_done) if self.resuming else None
 
     def refuse_foreign_order(self, method: str) -> None:
-        """Raise NotImplementedError where the order does not follow from a random generator."""
+        """Raise NotImplementedError if the order does not follow from a random generator."""
         if not self.has_own_order:
             raise NotImplementedError(
                 f"DataLoader.{method}: a loader with a sampler, or of an IterableDataset, is not "
@@ -269,8 +269,8 @@ def is_zero(number: Any) -> bool:
 
 
 def check_workers(num_workers: Any, *, persistent_workers: Any, **settings: Any) -> None:
-    """Warn where there are to be workers, since none is started. Raise ValueError where something
-    is said to them though there are none, as in PyTorch.
+    """Warn where there are to be workers, since none is started. Raise ValueError if something is
+    said to them though there are none, as in PyTorch.
     """
     check_integers("DataLoader", 0, num_workers=num_workers)
     if num_workers:
@@ -291,7 +291,7 @@ def check_workers(num_workers: Any, *, persistent_workers: Any, **settings: Any)
 def check_order(
     batch_size: Any, shuffle: Any, sampler: Any, batch_sampler: Any, drop_last: Any, is_stream: bool
 ) -> None:
-    """Raise ValueError where two settings of a DataLoader exclude each other."""
+    """Raise ValueError if two settings of a DataLoader exclude each other."""
     if batch_sampler is not None and (
         batch_size != 1 or shuffle or sampler is not None or drop_last
     ):

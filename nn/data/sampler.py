@@ -57,7 +57,7 @@ class RandomSampler(Sampler):
     """All numbers in random order, over and over until there are `num_samples`.
 
     num_samples: by default one of each. replacement: each is drawn anew, and may be repeated.
-    Raises ValueError where num_samples is below 1.
+    Raises ValueError if num_samples is below 1.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class SubsetRandomSampler(Sampler):
 class WeightedRandomSampler(Sampler):
     """num_samples numbers from 0 on, each with a probability in proportion to its weight.
 
-    replacement=False: each at most once. Raises ValueError where a weight is below 0, all are 0, or
+    replacement=False: each at most once. Raises ValueError if a weight is below 0, all are 0, or
     fewer are above 0 than are to be drawn without replacement.
     """
 
@@ -196,7 +196,7 @@ class BatchSampler(Sampler):
 
 
 def as_weights(name: str, weights: Any) -> np.ndarray[Any, Any]:
-    """Weights in float64. Raises TypeError where they are no real numbers."""
+    """Weights in float64. Raises TypeError if they are not real numbers."""
     if isinstance(weights, Tensor):
         weights = weights.tolist()
     try:

@@ -179,7 +179,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """y = x where x > 0, else a x: weight a (1,), or (C,) for the C columns x (B, C, ...)
 
-    Source: He et al. 2015. Raises ValueError where a has another size.
+    Source: He et al. 2015. Raises ValueError if a has another size.
     """
     count = weight.numel()
     columns = input.shape[1] if input.ndim > 1 else 1

@@ -49,7 +49,7 @@ def normalize_padding_idx(name: str, padding_idx: int | None, rows: int) -> int 
 def normalized_sizes(name: str, normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
     """The sizes of the dimensions to normalize over; one number is the last one's.
 
-    Raises TypeError where one is no integer, ValueError where it is negative.
+    Raises TypeError if one is not an integer, ValueError if it is negative.
     """
 
     def check_size(size: Any) -> None:
@@ -74,7 +74,7 @@ def reduction_of(name: str, reduction: str, size_average: Any = None, reduce: An
 
 
 def check_reduction(name: str, reduction: str, *more: str) -> str:
-    """The reduction. Raises ValueError where there is none of that name."""
+    """The reduction. Raises ValueError if there is none of that name."""
     if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none", *more):
         words = ", ".join([repr(word) for word in ("mean", *more, "sum")])
         raise ValueError(f"{name}: expected reduction {words} or 'none', got {reduction!r}")
@@ -82,14 +82,14 @@ def check_reduction(name: str, reduction: str, *more: str) -> str:
 
 
 def check_floats(name: str, **tensors: Tensor) -> None:
-    """Raise TypeError where a tensor is not of floats."""
+    """Raise TypeError if a tensor is not of floats."""
     for key, tensor in tensors.items():
         if tensor.array.dtype.kind not in "fc":
             raise TypeError(f"{name}: expected {key} of floats, got {tensor.dtype}; use .float()")
 
 
 def check_same_shape(name: str, input: Tensor, target: Tensor) -> None:
-    """Raise where input and target are not of one shape."""
+    """Raise if input and target are not of one shape."""
     if input.shape != target.shape:
         raise ValueError(
             f"{name}: expected a target of the input's shape {tuple(input.shape)}, got "
@@ -110,7 +110,7 @@ def real_difference(name: str, input: Tensor, target: Tensor) -> Tensor:
 
 
 def check_broadcasts(name: str, input: Tensor, **tensors: Tensor | None) -> None:
-    """Raise where a tensor does not broadcast to the shape of `input`."""
+    """Raise if a tensor does not broadcast to the shape of `input`."""
     for argument, tensor in tensors.items():
         if tensor is None:
             continue
@@ -125,7 +125,7 @@ def check_broadcasts(name: str, input: Tensor, **tensors: Tensor | None) -> None
 def class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
     """The dimension of the classes: 1, or 0 without a batch.
 
-    Raises where `weight` is not one number for each class.
+    Raises if `weight` is not one number for each class.
     """
     if input.ndim == 0:
         raise ValueError(f"{name}: expected input (batch, classes, ...) or (classes,), got ()")
@@ -139,7 +139,7 @@ def class_dim(name: str, input: Tensor, weight: Tensor | None) -> int:
 
 
 def check_targets(name: str, input: Tensor, target: Tensor) -> None:
-    """Raise where `target` is not one class for each row of `input`."""
+    """Raise if `target` is not one class for each row of `input`."""
     dim = min(1, input.ndim - 1)
     shape = (*input.shape[:dim], *input.shape[dim + 1 :])
     if tuple(target.shape) != shape or target.dtype.kind != "i":
@@ -150,7 +150,7 @@ def check_targets(name: str, input: Tensor, target: Tensor) -> None:
 
 
 def check_nothing_ignored(name: str, ignore_index: int) -> None:
-    """Raise ValueError where a class is to be ignored in targets that are probabilities."""
+    """Raise ValueError if a class is to be ignored in targets that are probabilities."""
     if ignore_index >= 0:
         raise ValueError(
             f"{name}: expected class numbers as target where ignore_index={ignore_index}, got "
@@ -173,7 +173,7 @@ def way_to_targets(input: Tensor, target: Tensor, shape: tuple[int, ...]) -> str
 
 
 def check_classes(name: str, classes: Tensor, count: int) -> None:
-    """Raise IndexError where a class lies outside 0 to count - 1; on a GPU when it is next read."""
+    """Raise IndexError if a class lies outside 0 to count - 1; on a GPU when it is next read."""
     xp = NAMESPACES[type(classes.array)]
     xp.check_bounds(classes.array, count, name, f"classes 0 to {count - 1}")
 
@@ -184,7 +184,7 @@ def changed_in_place(name: str, input: Tensor, function: Callable[[Tensor], Tens
 
 
 def check_no_nan(name: str, **numbers: float) -> None:
-    """Raise ValueError where one of these numbers is NaN."""
+    """Raise ValueError if one of these numbers is NaN."""
     for key, number in numbers.items():
         if number != number:
             raise ValueError(f"{name}: expected a number as {key}, got nan")

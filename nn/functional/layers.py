@@ -209,7 +209,7 @@ def check_batch_norm(
     training: bool,
     eps: float,
 ) -> None:
-    """Raise where the arguments of `batch_norm` do not fit each other."""
+    """Raise if the arguments of `batch_norm` do not fit each other."""
     name = "batch_norm"
     if input.ndim < 2:
         raise ValueError(f"{name}: expected input (batch, channels, ...), got {tuple(input.shape)}")

@@ -165,9 +165,9 @@ def binary_cross_entropy(
     """-w (y log x + (1 - y) log(1 - x)): input x and target y in [0, 1] of one shape.
 
     Each logarithm is at least -100, and ∂x = w (x - y) / max(x (1 - x), 1e-12), as in PyTorch.
-    weight w, 1 by default, broadcasts to that shape. Raises ValueError where an x is outside
-    [0, 1], as a logit may be: for those there is `binary_cross_entropy_with_logits`, which also has
-    the better gradient.
+    weight w, 1 by default, broadcasts to that shape. Raises ValueError if an x is outside [0, 1],
+    as a logit may be: for those there is `binary_cross_entropy_with_logits`, which also has the
+    better gradient.
     """
     name = "binary_cross_entropy"
     reduction = reduction_of(name, reduction, size_average, reduce)
@@ -191,7 +191,7 @@ def binary_cross_entropy(
 
 
 def check_between_0_and_1(name: str, key: str, x: Tensor, way_out: str = "") -> None:
-    """Raise ValueError where a number is outside [0, 1], or NaN."""
+    """Raise ValueError if a number is outside [0, 1], or NaN."""
     is_outside = mg.logical_not(mg.logical_and(x >= 0, x <= 1))
     if mg.any(is_outside):
         found = x[is_outside][0].item()

@@ -45,7 +45,7 @@ def interpolate(
     place is i (n - 1) / (m - 1), so that the first and the last elements stay.
 
     recompute_scale_factor: s = n / m also where scale_factor is given. Raises TypeError for
-    integers, ValueError where sizes or settings do not fit, NotImplementedError for other modes of
+    integers, ValueError if sizes or settings do not fit, NotImplementedError for other modes of
     PyTorch's.
     """
     name = "interpolate"
@@ -104,7 +104,7 @@ def between_places(x: Tensor, dim: int, places: Array) -> Tensor:
 
 
 def check_mode(name: str, input: Tensor, mode: str, align_corners: bool | None) -> None:
-    """Raise where there is no such mode, or none for an input of this shape and dtype."""
+    """Raise if there is no such mode, or none for an input of this shape and dtype."""
     if not isinstance(mode, str) or mode not in (*NEAREST, *LINEAR, *ONLY_IN_PYTORCH):
         expected = ", ".join(map(repr, (*NEAREST, *LINEAR)))
         raise ValueError(f"{name}: expected mode among {expected}, got {shown(mode)}")
@@ -127,7 +127,7 @@ def check_mode(name: str, input: Tensor, mode: str, align_corners: bool | None) 
 def scales_of(
     name: str, olds: Sequence[int], size: Any, scale_factor: Any, recompute: bool | None
 ) -> tuple[float | None, ...]:
-    """The factor of each dimension, None where sizes are given. Raises where they are wrong."""
+    """The factor of each dimension, None where sizes are given. Raises if they are wrong."""
     if (size is None) == (scale_factor is None):
         got = "none" if size is None else "both"
         raise ValueError(f"{name}: expected either size or scale_factor, got {got}")
@@ -151,7 +151,7 @@ def scales_of(
 def sizes_of(
     name: str, olds: Sequence[int], size: Any, scales: Sequence[float | None]
 ) -> tuple[int, ...]:
-    """The new size of each dimension. Raises where one is below 1."""
+    """The new size of each dimension. Raises if one is below 1."""
     if size is not None:
         return size_per_dim(name, "size", size, len(olds))
     news = tuple([math.floor(n * scale) for n, scale in zip(olds, scales) if scale])

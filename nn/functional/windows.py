@@ -33,7 +33,7 @@ Sizes = int | Sequence[int]
 
 
 def size_per_dim(name: str, key: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
-    """One size for each of `count` dimensions. Raises where they are no integers, or too small."""
+    """One size for each of `count` dimensions. Raises if they are not integers, or too small."""
     sizes = (value,) * count if isinstance(value, Integral) else value
     if isinstance(sizes, tuple | list) and len(sizes) == 1:
         sizes = tuple(sizes) * count
@@ -320,8 +320,8 @@ def pad(
     """Put `value`, by default 0, before and after along each of the last dimensions.
 
     pad: (before, after) of the last dimension, then of the one before it, ...; a negative number
-    cuts. Raises NotImplementedError for a mode other than "constant", ValueError where integers
-    cannot hold the value.
+    cuts. Raises NotImplementedError for a mode other than "constant", ValueError if integers cannot
+    hold the value.
 
     >>> pad(mg.tensor([1, 2]), (1, 2)).tolist()
     [0, 1, 2, 0, 0]

@@ -35,7 +35,7 @@ LATER_SETTINGS = {"amsgrad"}  # which older files lack
 
 
 def refuse_unsupported(name: str, **settings: Any) -> None:
-    """Raise NotImplementedError where a setting that only PyTorch has is not at its default."""
+    """Raise NotImplementedError if a setting that only PyTorch has is not at its default."""
     for key, value in settings.items():
         arguments.refuse_unsupported(name, WAYS_OUT[key], **{key: value})
 
@@ -43,7 +43,7 @@ def refuse_unsupported(name: str, **settings: Any) -> None:
 def check_how(name: str, *, foreach: Any, fused: Any = None) -> None:
     """Check what has no effect: every step updates all parameters in the fastest way there is.
 
-    Raises TypeError for what is neither a bool nor None, RuntimeError where both are asked for.
+    Raises TypeError for what is neither a bool nor None, RuntimeError if both are asked for.
     """
     flags = {"foreach": foreach, "fused": fused}
     arguments.check_bools(name, **{key: v for key, v in flags.items() if v is not None})
@@ -52,7 +52,7 @@ def check_how(name: str, *, foreach: Any, fused: Any = None) -> None:
 
 
 def as_groups(name: str, params: Any) -> list[Any]:
-    """params as a list of groups. Raises TypeError where it is a tensor, no iterable, or empty."""
+    """params as a list of groups. Raises TypeError if it is a tensor, no iterable, or empty."""
     expected = f"{name}: params: expected an iterable of parameters such as model.parameters()"
     if isinstance(params, Tensor):
         raise TypeError(f"{expected}, got one tensor; put it in a list")
@@ -80,7 +80,7 @@ def is_named(item: Any) -> bool:
 def check_group_keys(
     name: str, group: Any, defaults: dict[str, Any], fixed: dict[str, Any]
 ) -> None:
-    """Raise TypeError where a group is no dict with "params", or has a key that is all but one of
+    """Raise TypeError if a group is not a dict with "params", or has a key that is all but one of
     the method's settings. What else it has is kept, and has no effect.
 
     fixed: settings that only PyTorch has, with the value that this method has.
@@ -101,7 +101,7 @@ def check_group_keys(
 def as_setting(name: str, key: str, value: Any) -> Any:
     """A setting as a number of Python's, betas as a pair of them; NumPy's are taken, too.
 
-    Raises where it is no number, or no pair, or out of range.
+    Raises if it is not a number or a pair, or out of range.
     """
     if isinstance(value, Tensor):
         way_out = f"pass a number, {key}.item()"
@@ -136,7 +136,7 @@ def are_the_same(held: Sequence[Any], groups: Any) -> bool:
 
 
 def check_held_groups(name: str, groups: Any) -> None:
-    """Raise TypeError where what an optimizer holds is no list of groups of parameters any more."""
+    """Raise TypeError if what an optimizer holds is no longer a list of groups of parameters."""
     if not isinstance(groups, list | tuple):
         got = shown(groups)
         raise TypeError(f"{name}: param_groups: expected a list of groups, got {got}")
@@ -160,7 +160,7 @@ def has_numbers(value: Any) -> bool:
 def params_of(name: str, params: Any) -> tuple[list[Tensor], list[str]]:
     """The parameters of a group, or the only one, as a list, and their names if they have some.
 
-    Raises ValueError where some have a name and others not.
+    Raises ValueError if some have a name and others not.
     """
     if isinstance(params, Tensor):
         return [params], []
@@ -175,14 +175,14 @@ def params_of(name: str, params: Any) -> tuple[list[Tensor], list[str]]:
 
 
 def check_param(name: str, item: Any) -> None:
-    """Raise TypeError where an item is neither a tensor, nor one with its name."""
+    """Raise TypeError if an item is neither a tensor, nor one with its name."""
     if not is_named(item):
         check_tensor(name, "each of params", item)
 
 
 def check_names(name: str, groups: Sequence[dict[str, Any]], group: dict[str, Any]) -> None:
-    """Raise ValueError where the parameters of a new group have names, and those of others not, or
-    the other way round.
+    """Raise ValueError if the parameters of a new group have names, and those of others not, or the
+    other way round.
     """
     if groups and ("param_names" in groups[0]) != ("param_names" in group):
         expected = "with" if "param_names" in groups[0] else "without"
@@ -192,7 +192,7 @@ def check_names(name: str, groups: Sequence[dict[str, Any]], group: dict[str, An
 
 
 def check_params(name: str, params: Sequence[Tensor], known: set[Tensor]) -> None:
-    """Raise ValueError where a parameter is no leaf of floats, or is known already."""
+    """Raise ValueError if a parameter is not a leaf of floats, or is known already."""
     for p in params:
         expected = f"{name}: params: expected float tensors without history, each once"
         shape = tuple(p.shape)
@@ -222,7 +222,7 @@ def are_writable(xp: XP, arrays: Sequence[Any]) -> bool:
 
 
 def check_step(name: str, p: Tensor, numbers: Callable[[list[Tensor]], list[int]]) -> None:
-    """Raise where a step could not write p, or its gradient has another shape, dtype or device.
+    """Raise if a step could not write p, or its gradient has another shape, dtype or device.
 
     numbers: gives the places of parameters among all of the optimizer.
     """
@@ -244,7 +244,7 @@ def check_step(name: str, p: Tensor, numbers: Callable[[list[Tensor]], list[int]
 
 
 def check_saved(name: str, state_dict: Any) -> None:
-    """Raise TypeError or ValueError where a state is not built as state_dict() builds it."""
+    """Raise TypeError or ValueError if a state is not built as state_dict() builds it."""
     check_state(name, state_dict, "state", "param_groups")
     groups = state_dict["param_groups"]
     states = state_dict["state"]
@@ -265,7 +265,7 @@ def is_saved_group(group: Any) -> bool:
 
 
 def check_group_sizes(name: str, own: Sequence[Any], saved: Sequence[Any]) -> None:
-    """Raise ValueError where the saved groups have other numbers of parameters."""
+    """Raise ValueError if the saved groups have other numbers of parameters."""
     own_sizes = [len(group["params"]) for group in own]
     saved_sizes = [len(group["params"]) for group in saved]
     if own_sizes != saved_sizes:
@@ -276,7 +276,7 @@ def check_group_sizes(name: str, own: Sequence[Any], saved: Sequence[Any]) -> No
 
 
 def check_saved_settings(name: str, defaults: dict[str, Any], saved: dict[str, Any]) -> None:
-    """Raise ValueError where a saved group lacks a setting of the method."""
+    """Raise ValueError if a saved group lacks a setting of the method."""
     missing = sorted(defaults.keys() - saved.keys() - LATER_SETTINGS)
     if missing:
         raise ValueError(
@@ -286,7 +286,7 @@ def check_saved_settings(name: str, defaults: dict[str, Any], saved: dict[str, A
 
 
 def check_saved_index(name: str, index: Any, count: int) -> None:
-    """Raise ValueError where a saved state belongs to no parameter."""
+    """Raise ValueError if a saved state belongs to no parameter."""
     if not isinstance(index, Integral) or index not in range(count):
         raise ValueError(
             f"{name}: load_state_dict: expected states of parameters 0 to {count - 1}, "
@@ -297,7 +297,7 @@ def check_saved_index(name: str, index: Any, count: int) -> None:
 def check_saved_state(
     name: str, index: int, p: Tensor, state: dict[str, Any], names: Sequence[str]
 ) -> None:
-    """Raise ValueError where the saved state of parameter p has other names or shapes than the
+    """Raise ValueError if the saved state of parameter p has other names or shapes than the
     method's.
     """
     where = f"{name}: load_state_dict: parameter {index}"

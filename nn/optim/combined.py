@@ -33,7 +33,7 @@ class Combined(LRScheduler):
         return {**super().state_dict(), "schedulers": states}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it
+        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, if it
         does not fit.
         """
         name = type(self).__name__
@@ -125,7 +125,7 @@ class ChainedScheduler(Combined):
 def as_schedulers(name: str, optimizer: Any, given: Any) -> list[Any]:
     """At least one schedule, all of one optimizer: the one given, or that of the first.
 
-    Raises TypeError for what is no schedule, ValueError for one of another optimizer, and for
+    Raises TypeError for what is not a schedule, ValueError for one of another optimizer, and for
     ReduceLROnPlateau, whose step needs a metric.
     """
     found = as_list(name, "schedulers", given, lambda s: check_schedule(name, s))
@@ -142,7 +142,7 @@ def as_schedulers(name: str, optimizer: Any, given: Any) -> list[Any]:
 
 
 def check_schedule(name: str, scheduler: Any) -> None:
-    """Raise TypeError where a schedule is none, ValueError for one whose step needs a metric."""
+    """Raise TypeError if a schedule is none, ValueError for one whose step needs a metric."""
     if not isinstance(scheduler, LRScheduler):
         raise TypeError(
             f"{name}: schedulers: expected schedules of nn.optim.lr_scheduler, "

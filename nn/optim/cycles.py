@@ -183,7 +183,7 @@ def set_momentum(group: dict[str, Any], momentum: float) -> None:
 
 
 def count_of_steps(total_steps: Any, epochs: Any, steps_per_epoch: Any) -> int:
-    """total_steps, or epochs times steps_per_epoch. Raises ValueError where neither is given."""
+    """total_steps, or epochs times steps_per_epoch. Raises ValueError if neither is given."""
     given = {"total_steps": total_steps}
     if total_steps is None:
         given = {"epochs": epochs, "steps_per_epoch": steps_per_epoch}

@@ -125,7 +125,7 @@ class LBFGS(Optimizer):
     def flat_gradient(self) -> Array:
         """The gradients of all parameters as one vector, 0 where there is none.
 
-        Raises FloatingPointError where one is not finite.
+        Raises FloatingPointError if one is not finite.
         """
         group = self.param_groups[0]
         for part in parts_of(group):
@@ -158,7 +158,7 @@ class LBFGS(Optimizer):
 
 
 def check_one_group(groups: list[dict[str, Any]]) -> None:
-    """Raise ValueError where there is not one group, or no parameter in it."""
+    """Raise ValueError if there is not one group, or it has no parameter."""
     if len(groups) != 1 or not groups[0]["params"]:
         counts = [len(group["params"]) for group in groups]
         raise ValueError(

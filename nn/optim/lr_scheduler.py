@@ -112,7 +112,7 @@ class LambdaLR(LRScheduler):
         return [base * factor for base, factor in zip(self.base_lrs, self.factors())]
 
     def factors(self) -> list[float]:
-        """What lr_lambda says at the present step. Raises TypeError where it is no number."""
+        """What lr_lambda says at the present step. Raises TypeError if it is not a number."""
         name = type(self).__name__
         found = [function(self.last_epoch) for function in self.lr_lambdas]
         return [float(as_number(name, "what lr_lambda returned", value)) for value in found]
@@ -329,7 +329,7 @@ class ReduceLROnPlateau(LRScheduler):
 
 
 def as_functions(scheduler: Any, given: Any) -> list[Any]:
-    """One function for each group. Raises TypeError or ValueError where they are not."""
+    """One function for each group. Raises TypeError or ValueError if they are not."""
     name = type(scheduler).__name__
     functions = one_for_each_group(scheduler, "lr_lambda", given)
     for function in functions:

@@ -61,10 +61,9 @@ class Optimizer:
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Also optimize `param_group["params"]`, with the other entries as settings; one that is
-        no setting is kept, and has no effect.
+        not a setting is kept, and has no effect.
 
-        Raises TypeError or ValueError where a setting or a parameter is not one that the method
-        takes.
+        Raises TypeError or ValueError if a setting or a parameter is not one that the method takes.
         """
         name = type(self).__name__
         checks.check_group_keys(name, param_group, self.defaults, self.fixed_settings)
@@ -78,8 +77,8 @@ class Optimizer:
         self.param_groups.append(group)
 
     def check_group(self, group: dict[str, Any]) -> None:
-        """Make the settings of a group numbers of Python's. Raises TypeError or ValueError where
-        they, or the parameters, are wrong.
+        """Make the settings of a group numbers of Python's. Raises TypeError or ValueError if they,
+        or the parameters, are wrong.
         """
         name = type(self).__name__
         for key in self.defaults if has_update(self) else ():
@@ -87,8 +86,8 @@ class Optimizer:
         checks.check_params(name, group["params"], set(self.parameters()))
 
     def check_held_settings(self) -> None:
-        """Raise TypeError or ValueError where a group has become one that no step can use; what is
-        no plain number of Python's is made one. Nothing is looked at twice.
+        """Raise TypeError or ValueError if a group has become one that no step can use; what is not
+        a plain number of Python's is made one. Nothing is looked at twice.
         """
         if checks.are_the_same(self.held, self.param_groups):
             return
@@ -118,10 +117,10 @@ class Optimizer:
         """Update every parameter that has a gradient. Returns the value of `closure`, which
         computes the loss anew.
 
-        All parameters are looked at before one is changed. Raises FloatingPointError where a
-        gradient is not finite; on a GPU later, by a step or where a value is read, and the step
-        counts have advanced. Raises ValueError where a parameter is read-only, or its gradient has
-        another shape. A step that a Ctrl-C ends is half done: `state_dict` then refuses.
+        All parameters are looked at before one is changed. Raises FloatingPointError if a gradient
+        is not finite; on a GPU later, by a step or when a value is read, and the step counts have
+        advanced. Raises ValueError if a parameter is read-only, or its gradient has another shape.
+        A step that a Ctrl-C ends is half done: `state_dict` then refuses.
         """
         if not has_update(self):
             raise NotImplementedError(
@@ -142,7 +141,7 @@ class Optimizer:
         return loss
 
     def check_part(self, part: Part) -> None:
-        """Raise where a gradient is not finite, on a GPU later, or a step could not be written."""
+        """Raise if a gradient is not finite, on a GPU later, or a step could not be written."""
         _, xp, params, arrays, grads = part
         name = type(self).__name__
         if not checks.are_alike(arrays, grads) or not checks.are_writable(xp, arrays):
@@ -249,7 +248,7 @@ class Optimizer:
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on from where `state_dict` was taken, with parameters of the same shapes.
 
-        Raises ValueError or TypeError, and changes nothing, where it is of another method or over
+        Raises ValueError or TypeError, and changes nothing, if it is of another method or over
         other parameters.
         """
         name = type(self).__name__
@@ -327,7 +326,7 @@ def parts_of(group: dict[str, Any]) -> list[Part]:
 def check_finite(
     xp: XP, grads: Sequence[Array], *, name: str, numbers: Callable[[], list[int]]
 ) -> None:
-    """Raise FloatingPointError where a gradient is not finite.
+    """Raise FloatingPointError if a gradient is not finite.
 
     name: the optimizer's class. numbers: gives the number of each gradient's parameter.
     """

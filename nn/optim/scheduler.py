@@ -70,7 +70,7 @@ class LRScheduler:
     def step(self, epoch: int | None = None) -> None:
         """Set the lr of the next epoch; or, as programs before PyTorch 1.4 do it, that of `epoch`.
 
-        That gives a warning. Raises TypeError or ValueError where epoch is no count.
+        That gives a warning. Raises TypeError or ValueError if epoch is not a count.
         """
         self.take_new_groups()
         if epoch is None:
@@ -121,14 +121,14 @@ class LRScheduler:
         return deepcopy(kept)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, where it
+        """Go on from where `state_dict` was taken. Raises ValueError, and changes nothing, if it
         does not fit.
         """
         check_state(type(self).__name__, state_dict)
         self.load_numbers(state_dict)
 
     def load_numbers(self, state_dict: dict[str, Any]) -> None:
-        """Take over numbers and lists of them. Raises ValueError where they do not fit."""
+        """Take over numbers and lists of them. Raises ValueError if they do not fit."""
         name = type(self).__name__
         own = LRScheduler.state_dict(self)
         if state_dict.keys() != own.keys():
@@ -152,7 +152,7 @@ class LRScheduler:
 
 
 def checked_groups(scheduler: Any) -> list[dict[str, Any]]:
-    """The optimizer's groups. Raises TypeError where it has none."""
+    """The optimizer's groups. Raises TypeError if it has none."""
     groups = getattr(scheduler.optimizer, "param_groups", None)
     if groups is None:
         name = type(scheduler).__name__
@@ -174,13 +174,13 @@ def one_for_each_group(scheduler: Any, key: str, given: Any) -> list[Any]:
 
 
 def present_lrs(scheduler: LRScheduler) -> list[float]:
-    """The lr of each group. Raises TypeError where one is no number."""
+    """The lr of each group. Raises TypeError if one is not a number."""
     name = type(scheduler).__name__
     return [as_number(name, "lr", group["lr"]) for group in scheduler.optimizer.param_groups]
 
 
 def as_rates(scheduler: LRScheduler, found: Any) -> tuple[float, ...]:
-    """What get_lr returned. Raises TypeError or ValueError where it is no rate for each group."""
+    """What get_lr returned. Raises TypeError or ValueError if it is not a rate for each group."""
     name = type(scheduler).__name__
     rates = as_list(name, "get_lr", found, lambda lr: as_number(name, "get_lr", lr))
     count = len(scheduler.optimizer.param_groups)
@@ -190,7 +190,7 @@ def as_rates(scheduler: LRScheduler, found: Any) -> tuple[float, ...]:
 
 
 def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
-    """Raise TypeError where an attribute of a scheduler would become of another kind."""
+    """Raise TypeError if an attribute of a scheduler would become of another kind."""
     if isinstance(existing, Real):
         as_number(scheduler, name, value)
     if name == "last_epoch" and not (isinstance(value, Integral) and int(value) >= -1):
@@ -213,7 +213,7 @@ def check_held(scheduler: str, name: str, existing: Any, value: Any) -> None:
 
 
 def as_epoch(name: str, epoch: Any) -> int:
-    """The epoch that a step is to go to, with a warning. Raises where it is no count."""
+    """The epoch that a step is to go to, with a warning. Raises if it is not a count."""
     check_integers(f"{name}: step", 0, epoch=epoch)
     warnings.warn(
         f"{name}: step: an epoch is deprecated; call step() once after each epoch", stacklevel=3
@@ -222,13 +222,13 @@ def as_epoch(name: str, epoch: Any) -> int:
 
 
 def check_countable(name: str, epoch: int) -> None:
-    """Raise ValueError where it would take too long to count up to an epoch."""
+    """Raise ValueError if it would take too long to count up to an epoch."""
     if epoch > MOST_COUNTED:
         raise ValueError(f"{name}: step: expected epoch of at most {MOST_COUNTED}, got {epoch}")
 
 
 def check_epoch(name: str, epoch: Any) -> None:
-    """Raise NotImplementedError where several schedules are to go to an epoch."""
+    """Raise NotImplementedError if several schedules are to go to an epoch."""
     if epoch is not None:
         raise NotImplementedError(
             f"{name}: step: epoch={shown(epoch)} is not supported; "
@@ -237,7 +237,7 @@ def check_epoch(name: str, epoch: Any) -> None:
 
 
 def check_last_epoch(name: str, last_epoch: Any) -> None:
-    """Raise NotImplementedError where a training is to go on from an epoch."""
+    """Raise NotImplementedError if a training is to go on from an epoch."""
     if not isinstance(last_epoch, Real) or last_epoch != -1:
         raise NotImplementedError(
             f"{name}: last_epoch={shown(last_epoch)} is not supported; "
@@ -254,14 +254,14 @@ def as_number(name: str, key: str, value: Any) -> Any:
 
 
 def check_word(name: str, key: str, value: Any, *words: str) -> None:
-    """Raise ValueError where a setting is none of the words."""
+    """Raise ValueError if a setting is none of the words."""
     if not isinstance(value, str) or value not in words:
         expected = " or ".join(map(repr, words))
         raise ValueError(f"{name}: {key}: expected {expected}, got {shown(value)}")
 
 
 def as_count(name: str, key: str, value: Any) -> Any:
-    """A number of at least 1. Raises TypeError where it is no number, ValueError where below."""
+    """A number of at least 1. Raises TypeError if it is not a number, ValueError if below."""
     number = as_number(name, key, value)
     if not number >= 1:
         raise ValueError(f"{name}: {key}: expected at least 1, got {shown(value)}")

@@ -32,7 +32,7 @@ def sgd(xp, p, g, v, *, t, lr, momentum, dampening, weight_decay, nesterov):
 class SGD(Optimizer):
     """Stochastic gradient descent: see `sgd` for the formula.
 
-    Raises ValueError where nesterov=True has no momentum, or dampening.
+    Raises ValueError if nesterov=True has no momentum, or dampening.
     """
 
     state_names = ("momentum_buffer",)

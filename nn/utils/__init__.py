@@ -39,8 +39,8 @@ def clip_grad_norm_(
 
     Returns the norm before: (Σ |g|^norm_type)^(1/norm_type), or max |g| for inf, "inf". Gradients
     below the limit stay bit for bit. `foreach` is PyTorch's choice of an implementation and has no
-    effect. Raises ValueError where max_norm is below 0 or norm_type not above, RuntimeError where
-    the norm is nan or infinite and `error_if_nonfinite`. Source: Pascanu et al. 2013.
+    effect. Raises ValueError if max_norm is below 0 or norm_type not above, RuntimeError if the
+    norm is nan or infinite and `error_if_nonfinite`. Source: Pascanu et al. 2013.
     """
     name = "clip_grad_norm_"
     params = with_gradients(name, parameters)
@@ -84,8 +84,8 @@ def clip_grad_value_(
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """All parameters as one vector, differentiable. Raises TypeError where one is no Tensor,
-    ValueError where there is none."""
+    """All parameters as one vector, differentiable. Raises TypeError if one is not a Tensor,
+    ValueError if there is none."""
     params = listed("parameters_to_vector", parameters)
     if not params:
         raise ValueError("parameters_to_vector: expected at least one parameter, got none")
@@ -95,7 +95,7 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Write the parts of a vector into the parameters: the inverse of `parameters_to_vector`.
 
-    Raises ValueError where their sizes do not add up to that of the vector.
+    Raises ValueError if their sizes do not add up to that of the vector.
     """
     check_tensor("vector_to_parameters", "vec", vec)
     params = listed("vector_to_parameters", parameters)
@@ -113,13 +113,13 @@ def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
 
 
 def with_gradients(name: str, parameters: Tensor | Iterable[Tensor]) -> list[Any]:
-    """Those of the parameters that have a gradient. Raises TypeError where one is no Tensor."""
+    """Those of the parameters that have a gradient. Raises TypeError if one is not a Tensor."""
     given = [parameters] if isinstance(parameters, Tensor) else parameters
     return [p for p in listed(name, given) if p.grad is not None]
 
 
 def listed(name: str, parameters: Any) -> list[Any]:
-    """Parameters as a list. Raises TypeError where they are no iterable, or one is no Tensor."""
+    """Parameters as a list. Raises TypeError if they are no iterable, or one is not a Tensor."""
     if not isinstance(parameters, Iterable):
         raise TypeError(
             f"{name}: expected an iterable of parameters such as model.parameters(), "

@@ -42,7 +42,7 @@ def pad_sequence(
     """Tensors (T_b, ...) of a batch, filled up with `padding_value`: (T,B,...).
 
     batch_first: (B,T,...) instead. Give `lengths=[len(s) for s in sequences]` to the layer that
-    reads them. Raises ValueError where there is no sequence, or for another side than "left" or
+    reads them. Raises ValueError if there is no sequence, or for another side than "left" or
     "right".
 
     >>> from minigrad import tensor
@@ -68,7 +68,7 @@ def pad_sequence(
 
 
 def check_sequences(sequences: Any, name: str = "pad_sequence") -> list[Tensor]:
-    """The sequences as a list; raises where there is none, or one that is no Tensor (T, ...)."""
+    """The sequences as a list; raises if there is none, or one that is not a Tensor (T, ...)."""
     is_number = isinstance(sequences, Tensor) and sequences.ndim == 0
     if is_number or not isinstance(sequences, Iterable):
         raise TypeError(f"{name}: expected a list of tensors, got {shown(sequences)}")
@@ -136,7 +136,7 @@ class PackedSequence(PackedParts):
 
 
 def check_order(key: str, indices: Tensor) -> None:
-    """Raise where the indices that PackedSequence is given are no order of the sequences."""
+    """Raise if the indices that PackedSequence is given are not an order of the sequences."""
     check_tensor("PackedSequence", key, indices)
     order = to_numpy(indices.array)
     places = np.sort(order, axis=None)
@@ -165,7 +165,7 @@ def pack_padded_sequence(
 
     lengths (B,): at least 1 each. enforce_sorted: they fall already; with False the batch is sorted
     here, and what reads the result gives everything back in the order of the batch. Raises
-    RuntimeError where they do not fall, ValueError where they do not fit.
+    RuntimeError if they do not fall, ValueError if they do not fit.
 
     >>> from minigrad import tensor
     >>> packed = pack_padded_sequence(tensor([[1, 2], [3, 0]]), [2, 1])
@@ -197,7 +197,7 @@ def pack_padded_sequence(
 
 
 def checked_ends(name: str, lengths: Any, T: int, B: int) -> Integers:
-    """The lengths as an array. Raises ValueError where they are not B integers from 1 to T."""
+    """The lengths as an array. Raises ValueError if they are not B integers from 1 to T."""
     ends: Any = as_lengths(name, lengths, T, B)
     if ends is None or not len(ends) or (ends < 1).any():
         got = None if ends is None else ends.tolist()
@@ -225,7 +225,7 @@ def pad_packed_sequence(
     """The inverse of `pack_padded_sequence`: (T,B,...), or (B,T,...) with batch_first, and lengths.
 
     The lengths (B,) are int64, on the CPU. T is that of the longest sequence, or `total_length`.
-    Raises TypeError where nothing packed is given, ValueError where total_length is too short.
+    Raises TypeError if nothing packed is given, ValueError if total_length is too short.
     """
     return padded("pad_packed_sequence", sequence, batch_first, padding_value, total_length)
 

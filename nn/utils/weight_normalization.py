@@ -40,8 +40,8 @@ class WeightNorm:
 def weight_norm(module: Layer, name: str = "weight", dim: int | None = 0) -> Layer:
     """Let the module learn g = |w| and v = w, its parameters name_g and name_v, in place of w.
 
-    Before each call w = g v / |v|, which is no parameter any more. dim: along which each slice has
-    a length of its own; None or -1 is one length for all of w. Raises ValueError where w is no
+    Before each call w = g v / |v|, which is no longer a parameter. dim: along which each slice
+    has a length of its own; None or -1 is one length for all of w. Raises ValueError if w is not a
     parameter, as after another weight_norm. Source: Salimans and Kingma 2016.
     """
     check_module("weight_norm", module)
@@ -64,7 +64,7 @@ def weight_norm(module: Layer, name: str = "weight", dim: int | None = 0) -> Lay
 
 
 def remove_weight_norm(module: Layer, name: str = "weight") -> Layer:
-    """Make w = g v / |v| a parameter again. Raises ValueError where weight_norm made no w."""
+    """Make w = g v / |v| a parameter again. Raises ValueError if weight_norm made no w."""
     check_module("remove_weight_norm", module)
     found = vars(module).get("_weight_norms", {})
     if not isinstance(name, str) or name not in found:
@@ -82,6 +82,6 @@ def remove_weight_norm(module: Layer, name: str = "weight") -> Layer:
 
 
 def check_module(name: str, module: Any) -> None:
-    """Raise TypeError for what is no module."""
+    """Raise TypeError for what is not a module."""
     if not isinstance(module, Module):
         raise TypeError(f"{name}: expected a module, got {shown(module)}")

@@ -85,7 +85,7 @@ class explain:
     and `mermaid()` are text for Graphviz and Mermaid; `save(path)` writes a page for the browser.
     What repeats, such as time steps, is shown once. The graph and every .grad stay as they were.
     The lines and modules that made the nodes are known of what ran `with explain.trace():`. Raises
-    RuntimeError where there is no graph, or where a cotangent is missing.
+    RuntimeError if there is no graph, or if a cotangent is missing.
 
     `nodes`, `values`, `tree` and `ops` hold it all as lists and dicts: see GraphDescription and
     fold.tree.
@@ -179,7 +179,7 @@ class explain:
 
     def label(self, a: int | str) -> str:
         """A value by its name, or by the node that made it: %4, or %4[1] where it made several.
-        What is no tensor by its text."""
+        What is not a tensor by its text."""
         if isinstance(a, str):
             return a
         value = self.values[a]
@@ -260,7 +260,7 @@ class explain:
     def save(self, path: str | Path) -> Path:
         """Write the page to `path`, for a browser to open.
 
-        Raises OSError where that cannot be done; a page of that name stays as it was.
+        Raises OSError if that cannot be done; a page of that name stays as it was.
         """
         from pathlib import Path
 

@@ -29,7 +29,7 @@ class GraphDescription:
     values: each has a name ("" for none), its shape, statistics of its value and its gradient,
     requires_grad, the number of the node that made it, and where backward starts the cotangent.
     nodes, in order of birth: each has its op, the numbers of its args (or the text of one that is
-    no tensor) and of its outs, its settings, its module and origin where known, and `vjps`: for
+    not a tensor) and of its outs, its settings, its module and origin where known, and `vjps`: for
     each argument the statistics of the gradient that arrived from here and, where one had arrived
     before, of the sum. A node by hand has `composed`, the description of its composition.
     """

@@ -19,7 +19,7 @@ LEAVE_OUT = "leave it out, numbers are float32 here"
 
 
 def check_switched_off(name: str, device_type: str, enabled: bool) -> None:
-    """Warn where it is off for lack of a GPU. Raises NotImplementedError where it is to be on."""
+    """Warn where it is off for lack of a GPU. Raises NotImplementedError if it is to be on."""
     if not enabled:
         return
     if minigrad.device(device_type).type != "cuda" or is_available():
@@ -30,7 +30,7 @@ def check_switched_off(name: str, device_type: str, enabled: bool) -> None:
 class autocast:
     """A `with` block, or a decorator, in which PyTorch may compute in half precision: not here.
 
-    Raises NotImplementedError where it is enabled, unless for a GPU that is not there.
+    Raises NotImplementedError if it is enabled, unless for a GPU that is not there.
     """
 
     def __init__(

@@ -71,7 +71,7 @@ class Variable(metaclass=VariableType):
 
 
 def variable(data: Any, requires_grad: bool, volatile: Any = None) -> Tensor:
-    """The tensor of a Variable. Raises TypeError where `data` is no tensor."""
+    """The tensor of a Variable. Raises TypeError if `data` is not a tensor."""
     if volatile is not None:
         warnings.warn(
             "Variable: volatile has no effect any more; use `with torch.no_grad():`", stacklevel=3

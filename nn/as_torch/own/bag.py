@@ -63,7 +63,7 @@ def embedding_bag(
 
 
 def check_bag(input: Any, offsets: Any, mode: str, per_sample_weights: Any) -> None:
-    """Raise where the arguments of `embedding_bag` do not fit one another."""
+    """Raise if the arguments of `embedding_bag` do not fit one another."""
     if mode not in MODES:
         raise ValueError(f"embedding_bag: expected mode among {MODES}, got {shown(mode)}")
     if not isinstance(input, Tensor) or input.ndim not in (1, 2):

@@ -31,12 +31,12 @@ def device_count() -> int:
 
 
 def current_device() -> int:
-    """The number of the GPU in use. Raises RuntimeError where there is none."""
+    """The number of the GPU in use. Raises RuntimeError if there is none."""
     return int(cuda.library().cuda.runtime.getDevice())
 
 
 def get_device_name(device: Any = None) -> str:
-    """The name of the GPU. Raises RuntimeError where there is none."""
+    """The name of the GPU. Raises RuntimeError if there is none."""
     number = current_device() if device is None else minigrad.device(device).index or 0
     properties = cuda.library().cuda.runtime.getDeviceProperties(number)
     return str(properties["name"].decode())

@@ -208,7 +208,7 @@ class Uniform(Reparametrized):
         return inside - (self.high - self.low).log()
 
     def check(self, value: Tensor) -> None:
-        """Raise ValueError for a value that is no sample, if it is to validate."""
+        """Raise ValueError for a value that is not a sample, if it is to validate."""
         is_beyond = (value < self.low) | (value > self.high)
         if self.validates and bool(is_beyond.any()):
             raise ValueError("Uniform: expected values from low to high, got others")

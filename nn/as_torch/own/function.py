@@ -38,7 +38,7 @@ class Function:
 
     `apply(*args)` calls forward, without recording; backward returns a gradient for each argument,
     None where there is none. `setup_context(ctx, inputs, output)` is called after a forward without
-    ctx. Raises NotImplementedError where a second derivative is asked for.
+    ctx. Raises NotImplementedError if a second derivative is asked for.
     """
 
     @staticmethod
@@ -125,7 +125,7 @@ def is_learned(y: Tensor, ctx: Context) -> bool:
 
 
 def raw_gradient(name: str, g: Any) -> Any:
-    """A gradient as an array. Raises TypeError where it is neither a tensor nor None."""
+    """A gradient as an array. Raises TypeError if it is neither a tensor nor None."""
     if g is not None and not isinstance(g, Tensor):
         raise TypeError(f"{name}.backward: expected tensors or None, got {shown(g)}")
     return None if g is None else g.array

@@ -62,7 +62,7 @@ class Lazy(Module):
     def forward(self, input: minigrad.Tensor) -> Any:
         """The plain layer's output, after becoming one for inputs of this size.
 
-        Raises ValueError where the input does not have the dimension.
+        Raises ValueError if the input does not have the dimension.
         """
         if not -input.ndim <= self.dim < input.ndim:
             raise ValueError(

@@ -51,7 +51,7 @@ def make(kind: LegacyType, *data: Any, size: Any = None, device: Any = None) -> 
     """A tensor of these sizes, or of one list, array or tensor, in the dtype of the class.
 
     A tensor is taken as it is. Raises TypeError for one of another dtype, for a single number that
-    is no size, and for what is no number.
+    is not a size, and for what is not a number.
     """
     name = kind.__name__
     place = kind.own_device if device is None else device

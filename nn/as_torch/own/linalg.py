@@ -31,7 +31,7 @@ def norm(
     *,
     dtype: Any = None,
 ) -> Tensor:
-    """`vector_norm`. Raises NotImplementedError where `ord` asks for the norm of a matrix."""
+    """`vector_norm`. Raises NotImplementedError if `ord` asks for the norm of a matrix."""
     is_matrix = ord is not None and (A.ndim == 2 if dim is None else isinstance(dim, tuple))
     if isinstance(ord, str) or is_matrix:
         raise NotImplementedError(

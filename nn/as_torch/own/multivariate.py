@@ -24,7 +24,7 @@ __all__ = ["MultivariateNormal"]
 def cholesky(a: Tensor) -> Tensor:
     """The lower triangular L with L Lᵀ = a, for a symmetric a (.., n, n): column by column.
 
-    L_ij = (a_ij - Σ_k<j L_ik L_jk) / L_jj. Raises ValueError where a is not positive definite.
+    L_ij = (a_ij - Σ_k<j L_ik L_jk) / L_jj. Raises ValueError if a is not positive definite.
     """
     a = (a + a.mT) / 2
     columns: list[Tensor] = []
@@ -57,8 +57,8 @@ class MultivariateNormal(Reparametrized):
     """The normal distribution over (n,) with the mean `loc` (.., n) and a covariance Σ (.., n, n).
 
     Σ is given as covariance_matrix, or as scale_tril, the lower triangular L with Σ = L Lᵀ. Raises
-    ValueError where not one of them is given, where shapes do not fit, or Σ is not positive
-    definite; NotImplementedError for precision_matrix.
+    ValueError if not one of them is given, if shapes do not fit, or Σ is not positive definite;
+    NotImplementedError for precision_matrix.
     """
 
     def __init__(

@@ -36,8 +36,8 @@ def with_out(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 def written(name: str, value: Tensor, out: Any) -> Tensor:
     """`out` with this value; one without elements takes the value's shape.
 
-    Raises RuntimeError where one of them requires a gradient, out has another shape, or its kind of
-    dtype cannot hold the value; TypeError where it is no tensor.
+    Raises RuntimeError if one of them requires a gradient, out has another shape, or its kind of
+    dtype cannot hold the value; TypeError if it is not a tensor.
     """
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}: expected a tensor as out, got {shown(out)}")

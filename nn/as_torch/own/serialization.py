@@ -136,9 +136,9 @@ def load(
 ) -> Any:
     """What `save` wrote, or a safetensors file of another origin as a dict of tensors.
 
-    map_location: "cuda" or that device for tensors on the GPU; everything else means the CPU.
-    The other arguments are about pickle, and have no effect. Raises NotImplementedError for a file
-    that PyTorch pickled, ValueError for one that is damaged, OSError where it cannot be read.
+    map_location: "cuda" or that device for tensors on the GPU; everything else means the CPU. The
+    other arguments are about pickle, and have no effect. Raises NotImplementedError for a file that
+    PyTorch pickled, ValueError for one that is damaged, OSError if it cannot be read.
     """
     if isinstance(f, str | PathLike):
         obj = load_path(Path(f))
