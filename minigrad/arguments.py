@@ -1,4 +1,4 @@
-"""What arguments may be, and what is said of others.
+"""Which arguments are accepted, and the errors for others.
 
 Every check raises an error whose text begins with the function's name: TypeError for a wrong kind
 of argument, IndexError for a dimension or an index out of range, ValueError for sizes that do not

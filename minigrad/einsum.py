@@ -25,10 +25,10 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
     """The sum, over the letters that the result lacks, of the product of the operands.
 
     equation: a letter for each dimension of each operand, "bij,bjk->bik"; "..." stands for the
-    dimensions without a letter, which broadcast. Without "->" the result has the letters that stand
-    once, in alphabetical order. operands: tensors, or one list of them. Numbers may stand for
-    letters, in a list behind each operand and one for the result: einsum(x, [0, 1], y, [1, 2],
-    [0, 2]).
+    dimensions without a letter, which broadcast. Without "->" the result has the letters that occur
+    once, in alphabetical order. operands: tensors, or one list of them. Lists of numbers may take
+    the place of letters, one after each operand and one for the result: einsum(x, [0, 1], y, [1,
+    2], [0, 2]).
 
     A letter twice in one operand is its diagonal: "ii->" is the trace.
 

@@ -1,4 +1,4 @@
-"""What is said when something does not fit: "op: expected X, got Y; the way out"."""
+"""The form of error messages: "op: expected X, got Y; the way out"."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def is_integer(value: Any) -> bool:
 
 
 def not_a_flag(name: str, key: str, value: Any) -> TypeError:
-    """What is said of a flag that is neither True nor False."""
+    """The error for a flag that is neither True nor False."""
     return TypeError(f"{name}: expected {key} to be True or False, got {describe(value):.80}")
 
 

@@ -76,7 +76,7 @@ def call(name: str, f: Function, args: Sequence[Any], numbers: Sequence[int]) ->
 
 
 class Primal(Tensor):
-    """A leaf made by a transform: the function gets a view of it, so nobody else can know it."""
+    """A leaf made by a transform: the function gets a view of it, so it has no other reference."""
 
 
 def leaf_of(x: Tensor) -> Tensor:
@@ -254,7 +254,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
 def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
     """f(*primals), and J v for the tangents v, of the primals' shapes.
 
-    By two pullbacks: u -> uᵀ J is linear in u, and what pulls v back through it is J v.
+    Computed by two pullbacks: u -> uᵀ J is linear in u, and pulling v back through it gives J v.
     """
     primals = as_sequence("jvp", "primals", primals)
     y = call("jvp", f, primals, range(len(primals)))

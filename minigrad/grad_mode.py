@@ -100,8 +100,8 @@ class set_grad_enabled(ContextDecorator):
 def no_grad(function: Any = None) -> Any:
     """Record nothing: within `with no_grad():`, or in a function under `@no_grad()`, `@no_grad`.
 
-    A Ctrl-C in the very moment in which a block ends can leave recording off, as in PyTorch; a
-    program that goes on after one calls set_grad_enabled(True).
+    A Ctrl-C at the very moment a block ends can leave recording off, as in PyTorch; a program that
+    continues after one should call set_grad_enabled(True).
     """
     switch = set_grad_enabled(False, immediately=False)
     return switch if function is None else switch(function)

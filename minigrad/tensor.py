@@ -41,10 +41,10 @@ from minigrad.inplace import InPlace
 class Tensor(InPlace):
     """An n-dimensional array with a gradient.
 
-    `Tensor(array)` holds this NumPy or CuPy array, with its dtype. As in PyTorch, `Tensor(2, 3)` is
-    of these sizes (here 0, where PyTorch leaves the numbers open), `Tensor([2, 3])` has these
-    numbers in the default dtype, and `Tensor(t)` shares the memory and the graph of t. Raises
-    TypeError for anything else.
+    `Tensor(array)` holds this NumPy or CuPy array, with its dtype. As in PyTorch, `Tensor(2, 3)`
+    has these sizes (it is filled with 0, where PyTorch leaves the values undefined), `Tensor([2,
+    3])` has these numbers in the default dtype, and `Tensor(t)` shares the memory and the graph of
+    t. Raises TypeError for anything else.
 
     array: the NumPy or CuPy array. data: a tensor that shares its memory, without the graph.
     grad: the gradient that `backward` adds up in a leaf that requires one, or None.
@@ -128,7 +128,7 @@ class Tensor(InPlace):
 
         gradient: of self's shape; 1 for a scalar. retain_graph: keep the graph for another
         backward. create_graph: make the gradients differentiable. inputs: only these leaves. Raises
-        RuntimeError if self has no graph, is no scalar, its graph was freed, or a value that the
+        RuntimeError if self has no graph, is not a scalar, its graph was freed, or a value that the
         graph needs was changed in place.
         """
         backward.backward(self, gradient, retain_graph, create_graph, inputs)

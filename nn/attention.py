@@ -230,7 +230,7 @@ def from_batch_first(x: Tensor, has_batch: bool, batch_first: bool) -> Tensor:
 
 
 def additive(mask: Tensor) -> Tensor:
-    """-inf where a boolean mask is True, else 0; floats, which are to be added, as they are."""
+    """-inf where a boolean mask is True, else 0; a mask of floats, which is added, as it is."""
     return mask if mask.dtype.kind == "f" else where(mask, -float("inf"), 0.0)
 
 

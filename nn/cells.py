@@ -175,8 +175,8 @@ class RNNCell(Cell):
 class LSTMCell(Cell):
     """c' = f c + i g,    h' = o tanh c'.
 
-    cell(x, (h, c)) -> (h', c'): x (B,I), the states (B,H). h and c are 0 where they are None.
-    forget_bias: the sum of the forget gate's two biases.
+    cell(x, (h, c)) -> (h', c'): x (B,I), the states (B,H). h and c are 0 by default. forget_bias:
+    the sum of the forget gate's two biases.
     """
 
     gate_names = ("i", "f", "g", "o")

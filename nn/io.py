@@ -239,15 +239,15 @@ def save_checkpoint(
     keep: int | None = None,
     **parts: Any,
 ) -> Path:
-    """Write all that a training needs to go on as if it had never stopped; returns the file's path.
+    """Save what a training run needs to resume as if it had not stopped; returns the path.
 
-    parts: model=, optimizer=, scheduler=, loader=: what has a state_dict is saved by that; any
-    other name and value that `save` can write is returned by `load_checkpoint`. rng: also
-    minigrad's random numbers, so that dropout and shuffling go on. keep: the number of the step
-    goes into the name, "model.safetensors" becomes "model-000000120.safetensors", and the `keep`
-    last ones stay; a file that is not a checkpoint is never removed. Without it one file is
-    replaced. Raises ValueError if a later step was saved with `keep`, or a step is not a count,
-    OSError if the file cannot be written.
+    parts: model=, optimizer=, scheduler=, loader=: what has a state_dict is saved through it; any
+    other value that `save` can write is returned by `load_checkpoint`. rng: also minigrad's random
+    numbers, so that dropout and shuffling go on. keep: put the number of the step into the name, so
+    that "model.safetensors" becomes "model-000000120.safetensors", and keep the last `keep` files;
+    a file that is not a checkpoint is never removed. Without it one file is replaced. Raises
+    ValueError if a later step was saved with `keep`, or a step is not a count, OSError if the file
+    cannot be written.
     """
     path = as_path("save_checkpoint", path)
     check_integers("save_checkpoint", 0, step=step)
@@ -310,7 +310,7 @@ def checkpoints_of(path: Path) -> list[tuple[int, Path]]:
 def load_checkpoint(path: str | PathLike[str], *, rng: bool = True, **parts: Any) -> dict[str, Any]:
     """Bring `parts` (model=, optimizer=, ...) to where `save_checkpoint` found them.
 
-    path: the file, or the name without a number, of which the last step is taken. rng: also
+    path: the file, or its name without the number, for the last step. rng: also
     minigrad's random numbers. Returns a dict of "step" and of what was saved and not named here.
     Raises FileNotFoundError if there is none, ValueError if the file is damaged or does not fit:
     then nothing is changed.

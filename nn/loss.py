@@ -87,7 +87,7 @@ class CrossEntropyLoss(Module):
     """-Σ_c w_c q_c log softmax(x)_c: input x (B, C, ...) or (C,).
 
     target: classes (B, ...) or (), where q is 1; or the probabilities q, as x.
-    weight (C,): w. A class of `ignore_index` counts for nothing. label_smoothing: see
+    weight (C,): w. A target of `ignore_index` is ignored. label_smoothing: see
     `functional.cross_entropy`.
     """
 
@@ -217,7 +217,7 @@ class SmoothL1Loss(Module):
 
 
 class MarginRankingLoss(Module):
-    """max(0, -y (a - b) + margin): target y is 1 where input a is to be the larger, else -1."""
+    """max(0, -y (a - b) + margin): target y is 1 where input a should be larger, else -1."""
 
     @checked
     def __init__(

@@ -1,4 +1,4 @@
-"""What is there for speed alone. Each version must equal what it replaces: without this folder
+"""Code that exists for speed alone. Each version must equal what it replaces: without this folder
 everything still works.
 
 rnn, gru, lstm    the recurrent layers in chunks of steps, registered against minigrad.byhand

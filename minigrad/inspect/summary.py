@@ -56,9 +56,10 @@ def summary(model: Any, input_shape: Any, dtype: Any = None) -> Summary:
     """What each layer of `model` outputs for an input of `input_shape`, and what it holds.
 
     model: an nn.Module. input_shape: (batch, ...). dtype: of the input, by default that of the
-    parameters; minigrad.int64 for a model that reads ids. A layer's parameters are its own, without
-    its parts'; memory that is shared counts once. The model runs once, on zeros, in evaluation and
-    without a graph, and is left as it was. Raises TypeError if input_shape is not a shape.
+    parameters; minigrad.int64 for a model that reads ids. The parameters of a layer are counted
+    without those of its parts; shared memory counts once. The model runs once, on zeros, in
+    evaluation and without a graph, and is left as it was. Raises TypeError if input_shape is not a
+    shape.
 
     >>> import nn
     >>> nn.summary(nn.Sequential(nn.Linear(3, 8), nn.Tanh()), (5, 3))

@@ -119,8 +119,9 @@ def assert_close(
 ) -> None:
     """Raise AssertionError if two arrays, tensors or lists are not close.
 
-    Close is: of one shape, infinite and NaN at the same places, and apart by at most `tolerance`
-    times the largest number expected, or 1. The sentence names the entry that differs most.
+    Close means: of the same shape, infinite and NaN at the same places, and differing by at most
+    `tolerance` times the largest expected number, or times 1 if that is larger. The sentence names
+    the entry that differs most.
 
     >>> assert_close([1.0, 2.5], [1.0, 2.0], name="y")
     Traceback (most recent call last):

@@ -72,7 +72,7 @@ def check_op(
     analytic: bool | None = None,
     only: Iterable[str] = (),
 ) -> Report:
-    """Hold an op to all laws, and say what was held.
+    """Test an op against all laws, and report which were tested.
 
     op: a function of Tensors (an op, your own rule under @op, a composition) or what an adapter
     made of another library's function. samples: an iterable of Samples or of tuples of arguments,
@@ -272,7 +272,7 @@ def cases(
     analytic: bool | None = None,
     only: Iterable[str] = (),
 ) -> Any:
-    """A test of pytest for each law: `test_my_op = cases(my_op, samples)`.
+    """A pytest test for each law: `test_my_op = cases(my_op, samples)`.
 
     Takes what `check_op` takes. A law that says nothing about the op is skipped, with its reason.
     """

@@ -49,8 +49,8 @@ class DataLoader:
     are stacked.
 
     The order comes from minigrad's random generator, so `minigrad.manual_seed` fixes it, or from
-    `generator`. Batches are made in this process: num_workers above 0 warns, and what else is said
-    of workers and of pinned memory has no effect. Raises TypeError for a dataset without a length,
+    `generator`. Batches are made in this process: num_workers above 0 warns; other settings of
+    workers and pinned memory have no effect. Raises TypeError for a dataset without a length,
     ValueError for a batch_size below 1 and for settings that exclude each other.
 
     >>> from minigrad import arange

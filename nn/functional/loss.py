@@ -142,7 +142,7 @@ def margin_ranking_loss(
     reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """max(0, -y (a - b) + margin): y is 1 where input a is to be the larger one, else -1."""
+    """max(0, -y (a - b) + margin): y is 1 where input a should be the larger one, else -1."""
     reduction = reduction_of("margin_ranking_loss", reduction, size_average, reduce)
     check_same_shape("margin_ranking_loss", input1, input2)
     check_same_shape("margin_ranking_loss", input1, target)

@@ -32,12 +32,12 @@ class Part(NamedTuple):
 
 
 class Optimizer:
-    """Parameters in groups, each with its settings; in `state` what is kept for each parameter.
+    """Parameters in groups, each with its settings; `state` has what is kept for each parameter.
 
     A subclass names in `state_names` the arrays that it keeps, and says in `update` what one step
     does to one parameter: `update(xp, p, g, *state, t=step, **settings)` returns the next p and the
-    next state, and writes to none of them. One without `update`, as it is written for PyTorch,
-    defines `step`: what its settings and its state are is its own affair.
+    next state, and writes to none of them. One that is written for PyTorch, without `update`,
+    defines `step`; its settings and its state are up to it.
 
     params: an iterable of parameters, of pairs as from `named_parameters`, or of groups; a group
     keeps the names as param_names. defaults: the settings of a group that names none.
@@ -120,7 +120,7 @@ class Optimizer:
         All parameters are looked at before one is changed. Raises FloatingPointError if a gradient
         is not finite; on a GPU later, by a step or when a value is read, and the step counts have
         advanced. Raises ValueError if a parameter is read-only, or its gradient has another shape.
-        A step that a Ctrl-C ends is half done: `state_dict` then refuses.
+        A step that is interrupted by Ctrl-C is half done: `state_dict` then refuses.
         """
         if not has_update(self):
             raise NotImplementedError(

@@ -38,9 +38,10 @@ def clip_grad_norm_(
     """Scale all gradients, taken as one vector, by min(1, max_norm / (norm + 1e-6)).
 
     Returns the norm before: (Σ |g|^norm_type)^(1/norm_type), or max |g| for inf, "inf". Gradients
-    below the limit stay bit for bit. `foreach` is PyTorch's choice of an implementation and has no
-    effect. Raises ValueError if max_norm is below 0 or norm_type not above, RuntimeError if the
-    norm is nan or infinite and `error_if_nonfinite`. Source: Pascanu et al. 2013.
+    below the limit are unchanged, bit for bit. `foreach` is PyTorch's choice of an implementation
+    and has no effect. Raises ValueError if max_norm is below 0 or norm_type not above 0,
+    RuntimeError if the norm is nan or infinite and `error_if_nonfinite`. Source: Pascanu et al.
+    2013.
     """
     name = "clip_grad_norm_"
     params = with_gradients(name, parameters)

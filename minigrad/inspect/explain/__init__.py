@@ -84,7 +84,7 @@ class explain:
     modules by name, the variables of the calling code by default. print() shows the graph; `dot()`
     and `mermaid()` are text for Graphviz and Mermaid; `save(path)` writes a page for the browser.
     What repeats, such as time steps, is shown once. The graph and every .grad stay as they were.
-    The lines and modules that made the nodes are known of what ran `with explain.trace():`. Raises
+    Source lines and modules are known for what ran inside `with explain.trace():`. Raises
     RuntimeError if there is no graph, or if a cotangent is missing.
 
     `nodes`, `values`, `tree` and `ops` hold it all as lists and dicts: see GraphDescription and

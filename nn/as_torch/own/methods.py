@@ -1,4 +1,4 @@
-"""Names of PyTorch's methods, for what is said of one that is not here.
+"""Names of PyTorch's methods, for the error about one that is missing here.
 
 TENSOR_METHODS: of tensors, without those that a list, an array, a module or an optimizer has, too.
 MODULE_METHODS, OPTIMIZER_METHODS: of modules and optimizers, those that are not here.

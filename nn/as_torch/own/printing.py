@@ -115,7 +115,7 @@ def rows(values: Values, numbers: Numbers, indent: int, is_short: Any) -> str:
 
 
 def suffixes(tensor: Tensor) -> list[str]:
-    """What is said after the numbers: device, size, dtype, gradient."""
+    """What is printed after the numbers: device, size, dtype, gradient."""
     found = []
     if tensor.device.type != "cpu":
         found.append(f"device='{tensor.device}:{tensor.device.index or 0}'")
