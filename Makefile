@@ -29,16 +29,16 @@ oldest:  ## run every test on the oldest versions that setup.cfg admits, in an e
 	@sed -nE 's/^ +([a-z0-9-]+)>=([0-9.]+)$$/\1==\2/p' setup.cfg >$(VENV)-oldest.txt
 	PIP_CONSTRAINT=$(VENV)-oldest.txt $(MAKE) test VENV=$(VENV)-oldest
 
-prove: $(call with,prove)  ## prove every rule by its own lines, and write tests/PROOFS.md (seconds)
+prove: $(call with,prove)  ## prove the derivative of every rule, and write tests/PROOFS.md (seconds)
 	$(python) -m minigrad.prove $(ARGS)
 
 rooms: $(call with,test demos)  ## run the laws without minigrad/fast and minigrad/inspect, which can be removed
 	$(python) tests/rooms.py $(ARGS)
 
-trust: $(call with,test demos)  ## look for what goes wrong over night: kills, bad files, interrupts, 200,000 random programs (an hour)
+trust: $(call with,test demos)  ## try to break it: kills, bad files, interrupts, 200,000 random programs (an hour)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TRUST=long $(python) -m pytest tests/trust $(ARGS)
 
-mutants: $(call with,test)  ## make small errors in the rules, and see which no test notices (an hour; it goes on where it was)
+mutants: $(call with,test)  ## make small errors in the rules, and see which no test notices (an hour; resumes where it stopped)
 	nice $(python) tests/mutants $(ARGS)
 
 planted: $(call with,test)  ## prove each of these errors wrong, or say why not, in tests/mutants/PROOFS.md (minutes)
