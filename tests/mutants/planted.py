@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mutations import Mutant
-from trial import HERE, ROOT, Results, mutants_of, run_tests
+from trial import HERE, ROOT, Results, mutants_of, run_tests, without_docstrings
 
 PAGE = HERE / "PROOFS.md"
 REASONS = HERE / "unrefuted.txt"
@@ -197,12 +197,7 @@ def classified(entry: Explained | None, failed: str, difference: str) -> tuple[s
 
 def digest(file: str) -> str:
     """What a file's mutants are made from: its code, without comments and docstrings."""
-    tree = ast.parse((ROOT / file).read_text("utf-8"))
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
-            if isinstance(body[0].value, ast.Constant):
-                body[0].value = ast.Constant("")
+    tree = without_docstrings((ROOT / file).read_text("utf-8"))
     return hashlib.sha256(ast.unparse(tree).encode()).hexdigest()[:12]
 
 

@@ -5,6 +5,7 @@ happens in a copy of the repository; the verdicts are kept in a file, so that a 
 short goes on. PyTorch takes no part.
 """
 
+import ast
 import gc
 import hashlib
 import importlib
@@ -23,7 +24,6 @@ from types import ModuleType
 from typing import Any
 
 import hypothesis
-import numpy as np
 import pytest
 from mutations import Mutant, mutants
 from reach import measure
@@ -57,12 +57,24 @@ def source_files(wanted: list[str]) -> list[str]:
     return [path.relative_to(ROOT).as_posix() for path in paths]
 
 
+def without_docstrings(source: str) -> ast.Module:
+    """The code of a module."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            if isinstance(body[0].value, ast.Constant):
+                body[0].value = ast.Constant("")
+    return tree
+
+
 class Results:
-    """Verdicts by mutant, one line each in a file that only grows. A changed file has other
-    mutants."""
+    """Verdicts by mutant, one line each in a file that only grows. A file whose code has changed
+    has other mutants."""
 
     def __init__(self, path: Path, forget: bool):
         self.path, self.verdicts = path, {}
+        self.keys: dict[str, str] = {}  # of the sources, which take long to parse
         path.parent.mkdir(parents=True, exist_ok=True)
         for line in path.read_text("utf-8").splitlines() if path.exists() else ():
             key, verdict = json.loads(line)
@@ -73,7 +85,11 @@ class Results:
             }
 
     def key(self, mutant: Mutant) -> str:
-        return hashlib.sha256(f"{mutant.file}\n{mutant.source}".encode()).hexdigest()[:20]
+        """The name of a mutant: its code, whatever the comments and docstrings around it say."""
+        if mutant.source not in self.keys:
+            text = f"{mutant.file}\n{ast.dump(without_docstrings(mutant.source))}"
+            self.keys[mutant.source] = hashlib.sha256(text.encode()).hexdigest()[:20]
+        return self.keys[mutant.source]
 
     def of(self, mutant: Mutant) -> str | None:
         return self.verdicts.get(self.key(mutant))
@@ -121,8 +137,9 @@ class Trial:
     ):
         self.todo, self.jobs, self.kept = todo, jobs, kept
         self.named, self.seconds = named, seconds
-        self.answer = -1  # where a child writes what failed
-        self.sound: set[str] = set()
+        self.answer = -1  # where the child of a mutant writes what failed
+        self.sound: set[str] = set()  # file and test, which passes where its own text is installed
+        self.unfit: set[str] = set()  # file and test, which does not
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         items = {item.nodeid: item for item in session.items}
@@ -135,7 +152,8 @@ class Trial:
             while queue and len(running) < self.jobs:
                 mutant = queue.pop(0)
                 tests = [self.named[mutant.source]] if self.named else reach.tests_of(mutant)
-                pid, answer = self.start([items[t] for t in tests if t in items], mutant)
+                tests = [t for t in tests if t in items and f"{mutant.file} {t}" not in self.unfit]
+                pid, answer = self.start([items[t] for t in tests], mutant)
                 running[pid] = mutant, answer, time.monotonic()
             time.sleep(0.01)
             for pid, (mutant, answer, began) in list(running.items()):
@@ -145,8 +163,13 @@ class Trial:
                 if done:
                     del running[pid]
                     verdict = self.verdict(answer, status)
-                    if verdict in items and not self.passes_without(items[verdict], mutant):
-                        assert self.named, f"{verdict} fails without a mutant"
+                    if verdict.startswith("does not run"):
+                        assert self.passes_without(mutant), f"{mutant.file}: {verdict}"
+                    if verdict in items and not self.passes_without(mutant, items[verdict]):
+                        if not self.named:
+                            self.unfit.add(f"{mutant.file} {verdict}")
+                            queue.insert(0, mutant)
+                            continue
                         verdict = "it fails without a mutant, too"
                     self.kept.add(mutant, verdict)
                     print(
@@ -161,13 +184,13 @@ class Trial:
             failed = pipe.read()
         return failed or ("it hangs" if os.WIFSIGNALED(status) else "survived")
 
-    def passes_without(self, item: pytest.Item, mutant: Mutant) -> bool:
+    def passes_without(self, mutant: Mutant, *items: pytest.Item) -> bool:
         """Whether a test that has noticed a mutant passes when the module's own text takes its
-        place."""
-        known = f"{mutant.file} {item.nodeid}"
+        place; without a test, whether the text does take its place."""
+        known = " ".join([mutant.file, *[item.nodeid for item in items]])
         if known not in self.sound:
             itself = mutant._replace(source=Path(mutant.file).read_text("utf-8"))
-            pid, answer = self.start([item], itself)
+            pid, answer = self.start([*items], itself)
             _, status = os.waitpid(pid, 0)
             if self.verdict(answer, status) != "survived":
                 return False
@@ -194,7 +217,7 @@ class Trial:
         os._exit(0)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.failed:
+        if report.failed and self.answer >= 0:
             os.write(self.answer, report.nodeid.encode())
             os._exit(1)
 
@@ -202,7 +225,7 @@ class Trial:
 def install(mutant: Mutant) -> None:
     """Let the changed text take the place of a module: inside the functions and classes that others
     hold already."""
-    name = mutant.file.removesuffix(".py").replace("/", ".")
+    name = mutant.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     get_code = SourceFileLoader.get_code
 
     def changed(self: Any, which: str) -> Any:
@@ -211,10 +234,11 @@ def install(mutant: Mutant) -> None:
     SourceFileLoader.get_code = changed  # type: ignore[method-assign]
     from minigrad import array, autograd, faster
 
-    plain = array.namespace(np)
     of_fast = name.startswith("minigrad.fast")
     if of_fast:  # fast replaces words of the namespace when it is imported
-        vars(array.backend("cpu").xp).update(vars(plain))
+        words_of_cpu = vars(array.backend("cpu").xp)
+        words_of_cpu.clear()
+        words_of_cpu.update(vars(array.open_cpu().xp))
     for module in [name, *USERS.get(name, [])]:
         reload(sys.modules[module], autograd, faster)
     if of_fast and name != "minigrad.fast":
