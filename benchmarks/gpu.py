@@ -6,6 +6,9 @@
     python -m benchmarks.gpu --kernels    each kernel once: for compute-sanitizer
     python -m benchmarks.gpu --out DIR --seconds 400      results and logs into DIR, in so many s
 
+Results are in their files as soon as the workloads are done, and a row is in DIR/gpu_rows.jsonl as
+soon as it is measured: what cuts the command off costs only what was still to come.
+
 Float32 without TF32, which PyTorch would use for cuDNN's layers unless told otherwise. Results are
 held to one another first. Then the two take turns, each call between two events on the device's own
 clock; first calls, in which kernels are compiled and graphs captured, are not timed. Beside that,
@@ -27,7 +30,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +41,14 @@ from benchmarks.goals import Rows, check, group, worst
 from benchmarks.gpu_apart import Found, run_apart, tell
 from benchmarks.gpu_checks import run_checks
 from benchmarks.gpu_clock import Clock
-from benchmarks.gpu_work import Call, OnGpu, each_kernel_once, workloads
+from benchmarks.gpu_work import Call, Job, OnGpu, each_kernel_once, workloads
 from benchmarks.libraries import Library, twins
 from benchmarks.measure import OURS, REFERENCE, Disagreement, agree, quartiles, turns
 from benchmarks.report import amount, cells, processor, table
 
 HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
-LIMIT = 100.0  # seconds after which no further workload is begun
 IN_ALL, FOR_CHECKS = 175.0, 45.0  # seconds of the command; of them for the checks at least
+FOR_WORKLOADS = 0.6  # of the seconds: after that no further workload is begun
 BROKEN = 3  # what a worker ends with where its device takes no more work
 ROUNDS, WARM, AT_LEAST = 11, 5, 0.04  # turns; calls before them; seconds of a turn
 TOLERANCE = 2e-3  # of the largest number of an array: sums of thousands of float32 in another order
@@ -77,7 +81,7 @@ def measure(
     rounds: int,
     tolerance: float = TOLERANCE,
 ) -> dict[str, Any]:
-    """Values and ratios as in `benchmarks.measure`, and seconds of host and device, by `clock`.
+    """Values and ratios as in `benchmarks.measure`, by `clock`.
 
     Raises Disagreement before anything is timed.
     """
@@ -100,9 +104,16 @@ def measure(
     }
     if REFERENCE in times:
         row["ratios"] = {name: quartiles(t / times[REFERENCE]) for name, t in times.items()}
-    row["host"] = {name: clock.host(call) for name, call in calls.items()}
-    row["device"] = {name: clock.device(call, row["host"][name]) for name, call in calls.items()}
     return row
+
+
+def apart(calls: dict[str, Call], clock: Any) -> dict[str, Any]:
+    """Seconds of the host and of the device for each library; for `measure`'s row."""
+    host = {name: clock.host(call) for name, call in calls.items()}
+    return {
+        "host": host,
+        "device": {name: clock.device(call, host[name]) for name, call in calls.items()},
+    }
 
 
 def run(
@@ -112,28 +123,78 @@ def run(
     tf32: bool = False,
     begin: int = 0,
     until: float = math.inf,
+    graphs: Any = None,
 ) -> Iterator[dict[str, Any]]:
     """What happens to each workload from number `begin` on: events, as gpu_apart.py has them.
 
-    until: the time after which none is begun.
+    until: the time after which none is begun. graphs: see `uncaptured`.
     """
+    rounds = 2 if quick else ROUNDS
     for number, (kind, name, job) in enumerate(workloads(quick)):
         if number < begin:
             continue
+        about = {"group": kind, "name": name}
         if time.time() > until:
-            yield {"problems": [f"{name}: left out, since {LIMIT:.0f} s had passed"]}
+            yield {**about, "problems": [f"{name}: left out, since its time was up"]}
             continue
         print(name, file=sys.stderr, flush=True)
-        yield {"begins": number, "name": name}
+        yield {**about, "begins": number}
+        tolerance = ROUGHLY if tf32 or kind == "training" else TOLERANCE
+        row = {**about, "title": name, "host": {}, "device": {}}
+        problems = fill(row, libraries, job, clock, rounds, tolerance)
+        problems += uncaptured(graphs)
+        measured = {"row": row} if "values" in row else {}
+        yield {**measured, "problems": [f"{name}: {line}" for line in problems]}
+
+
+def fill(
+    row: dict[str, Any],
+    libraries: Sequence[Library],
+    job: Job,
+    clock: Any,
+    rounds: int,
+    tolerance: float,
+) -> list[str]:
+    """Measure a workload into its row, as far as that goes; what was wrong."""
+    problems = []
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
         try:
-            tolerance = ROUGHLY if tf32 or kind == "training" else TOLERANCE
             calls = {library.name: job(library) for library in libraries}
-            calls = {name: call for name, call in calls.items() if call is not None}
-            found = measure(calls, clock, 2 if quick else ROUNDS, tolerance)
-            yield {"row": {"group": kind, "name": name, "title": name, **found}}
+            taking_part = {name: call for name, call in calls.items() if call is not None}
+            row |= measure(taking_part, clock, rounds, tolerance)
+            row |= apart(taking_part, clock)
         except Exception as error:
-            why = "the results differ" if isinstance(error, Disagreement) else type(error).__name__
-            yield {"problems": [f"{name}: refused: {why}: {error}"]}
+            kind = "the results differ" if isinstance(error, Disagreement) else type(error).__name__
+            problems = [f"refused: {kind}: {one_line(error)}"]
+    said = dict.fromkeys(one_line(warning.message) for warning in warned)
+    return problems + [f"warned: {line}" for line in said]
+
+
+def one_line(said: Any) -> str:
+    """The first line of a message: a compiler's log has hundreds."""
+    return str(said).strip().split("\n")[0][:300]
+
+
+def uncaptured(graphs: Any) -> list[str]:
+    """What is wrong where steps were launched one by one, and none of those loops as a graph.
+
+    graphs: minigrad's (graphs.py), where it has them, which are forgotten here; False stands for a
+    loop that ran once.
+    """
+    if graphs is None:
+        return []
+    kept = list(graphs.kept().values())
+    graphs.kept().clear()
+    return ["warned: its steps are no CUDA graph"] if kept and not any(kept) else []
+
+
+def minigrads_graphs() -> Any:
+    """What captures minigrad's loops on the GPU; None without minigrad/fast."""
+    import minigrad as mg
+
+    kernels = vars(mg.array.backend("cuda").xp).get("kernels")
+    return kernels and kernels.graphs
 
 
 def work(options: argparse.Namespace) -> None:
@@ -147,9 +208,10 @@ def work(options: argparse.Namespace) -> None:
     clock = Clock(cupy)
     if torch is None and begin == 0:
         tell(file, problems=[ALONE])
-    for event in run(options.quick, libraries, clock, options.tf32, begin, options.until):
+    graphs = minigrads_graphs()
+    for event in run(options.quick, libraries, clock, options.tf32, begin, options.until, graphs):
         tell(file, **event)
-        if "problems" in event and not is_usable(clock):
+        if event.get("problems") and not is_usable(clock):
             sys.exit(BROKEN)
 
 
@@ -165,10 +227,15 @@ def is_usable(clock: Any) -> bool:
 # What came out
 
 
-def goals(rows: Rows) -> list[tuple[str, str, str]]:
-    return [
-        (text, *check(group(rows, kind), worst, REFERENCE, limit)) for text, kind, limit in GOALS
-    ]
+def goals(rows: Rows, lacking: Container[str] = ()) -> list[tuple[str, str, str]]:
+    """(goal, verdict, what was measured). lacking: the groups of which a workload has no row."""
+    found = []
+    for text, kind, limit in GOALS:
+        verdict, measured = check(group(rows, kind), worst, REFERENCE, limit)
+        if verdict == "met" and kind in lacking:
+            verdict = "not all measured"
+        found.append((text, verdict, measured))
+    return found
 
 
 def device_conditions(cuda: Any) -> dict[str, str]:
@@ -237,7 +304,9 @@ def parts_of(row: dict[str, Any]) -> list[str]:
     return found
 
 
-def report(rows: Rows, about: dict[str, str], problems: Sequence[str]) -> str:
+def report(
+    rows: Rows, about: dict[str, str], problems: Sequence[str], lacking: Container[str] = ()
+) -> str:
     parts = [
         "# minigrad beside PyTorch on a GPU",
         "Written by `python -m benchmarks.gpu`. Results agreed before they were timed. A time is "
@@ -247,7 +316,7 @@ def report(rows: Rows, about: dict[str, str], problems: Sequence[str]) -> str:
         "a call waits for the device. The sizes of a layer are T, B, I, H: length, batch, input, "
         "hidden; of Linear rows, in, out.",
         "\n".join(f"- {key}: {text}" for key, text in about.items() if text),
-        "## Goals\n\n" + table([("goal", "", "measured"), *goals(rows)]),
+        "## Goals\n\n" + table([("goal", "", "measured"), *goals(rows, lacking)]),
         "## Results\n\n" + results_table(rows),
     ]
     if problems:
@@ -268,6 +337,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--tf32", action="store_true", help="TF32 products in both libraries")
     parser.add_argument(
         "--kernels", action="store_true", help="run each kernel once, and nothing else"
+    )
+    parser.add_argument(
+        "--unpooled",
+        action="store_true",
+        help="with --kernels: each array in memory of its own, for compute-sanitizer",
     )
     parser.add_argument(
         "--seconds",
@@ -313,6 +387,8 @@ def main() -> None:
             "cuda12 or cuda13, and for comparison a PyTorch for CUDA. Nothing was measured."
         )
     if options.kernels:
+        if options.unpooled:
+            give_each_array_its_own_memory()
         return each_kernel_once()
     if options.worker:
         return work(options)
@@ -332,16 +408,23 @@ def main() -> None:
         sys.exit(1)
 
 
+def give_each_array_its_own_memory() -> None:
+    """CuPy takes large pieces and divides them, so an address behind an array may be another's."""
+    import cupy
+
+    cupy.cuda.set_allocator(None)
+
+
 def worker(options: argparse.Namespace) -> list[str]:
     """The command of a worker, but for its file and the number that it begins with."""
     flags = ["--quick"] * options.quick + ["--tf32"] * options.tf32
-    until = ["--until", str(time.time() + LIMIT)]
+    until = ["--until", str(time.time() + FOR_WORKLOADS * options.seconds)]
     return [sys.executable, "-m", "benchmarks.gpu", *flags, *until, "--worker"]
 
 
 def write(out: Path, found: Found, about: dict[str, str]) -> str:
     """Leave the results in `out`, and give the report."""
-    text = report(found.rows, about, found.problems)
+    text = report(found.rows, about, found.problems, found.lacking)
     everything = {"conditions": about, "rows": found.rows, "problems": found.problems}
     (out / "RESULTS_GPU.md").write_text(text, "utf-8")
     (out / "results_gpu.json").write_text(

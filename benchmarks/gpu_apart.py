@@ -7,6 +7,7 @@ line of JSON each: which workload begins, and what became of it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import time
@@ -28,19 +29,25 @@ class Found(NamedTuple):
     about: dict[str, str]  # the device and the versions
     rows: Rows
     problems: list[str]
+    lacking: set[str]  # the groups of which a workload has no row
 
 
 def tell(file: Path, **event: Any) -> None:
     """Append an event."""
     with file.open("a", encoding="utf-8") as opened:
-        opened.write(json.dumps(event) + "\n")
+        # a newline before it, too: the worker before may have left half a line
+        opened.write("\n" + json.dumps(event) + "\n")
 
 
 def events_of(file: Path) -> list[Event]:
-    """All events until now."""
+    """All events until now, but for one that a worker was stopped in the middle of."""
     if not file.exists():
         return []
-    return [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    found = []
+    for line in file.read_text("utf-8").splitlines():
+        with contextlib.suppress(json.JSONDecodeError):
+            found.append(json.loads(line))
+    return found
 
 
 def run_apart(command: Sequence[str], file: Path, patience: float = PATIENCE) -> Found:
@@ -63,7 +70,13 @@ def run_apart(command: Sequence[str], file: Path, patience: float = PATIENCE) ->
     about = [event["about"] for event in events if "about" in event]
     rows = [event["row"] for event in events if event.get("row")]
     problems = [line for event in events for line in event.get("problems", [])]
-    return Found(about[0] if about else {}, rows, problems + lost)
+    return Found(about[0] if about else {}, rows, problems + lost, lacking(events))
+
+
+def lacking(events: Sequence[Event]) -> set[str]:
+    """The groups of which a workload was begun or left out, and has no row."""
+    done = {event["row"]["name"] for event in events if "row" in event}
+    return {e["group"] for e in events if "group" in e and e["name"] not in done}
 
 
 def follow(command: Sequence[str], file: Path, patience: float) -> str:

@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 SANITIZER = "compute-sanitizer"
-TOOLS = "memcheck", "racecheck"  # addresses outside an array; shared memory without a barrier
+# addresses outside an array, which is seen where each has memory of its own; shared memory that is
+# read without a barrier
+TOOLS = {"memcheck": ["--unpooled"], "racecheck": []}
 # the tests in parts, each by a process: CuPy compiles kernels for most of the time
 PARTS = "on_the_cpu", "on_the_same_gpu", "not on_the_cpu and not on_the_same_gpu"
 LIMIT = 100.0  # seconds that the checks may take, which run beside one another
@@ -28,17 +30,25 @@ def commands() -> dict[str, tuple[list[str], Verdict]]:
 
     The tests name each verdict (-v), so that those of a run that is cut off can be read.
     """
-    tests = [sys.executable, "-m", "pytest", "-m", "gpu", "-v", "-p", "no:cacheprovider", "tests"]
+    tests = [sys.executable, "-m", "pytest", "-m", "gpu", "-v", "-p", "no:cacheprovider"]
     if importlib.util.find_spec("xdist"):
         tests += ["-n", "4"]
+    tests += files_with_tests()
     found: dict[str, tuple[list[str], Verdict]] = {}
     for part in PARTS:
         found[f"pytest -m gpu -k {part!r}"] = [*tests, "-k", part], judge_tests
     kernels = [sys.executable, "-m", "benchmarks.gpu", "--kernels"]
-    for tool in TOOLS:
-        command = [SANITIZER, "--tool", tool, "--error-exitcode", "9", *kernels]
+    for tool, flags in TOOLS.items():
+        command = [SANITIZER, "--tool", tool, "--error-exitcode", "9", *kernels, *flags]
         found[f"{SANITIZER} {tool}"] = command, judge_sanitizer
     return found
+
+
+def files_with_tests() -> list[str]:
+    """The files that have tests of a GPU: to collect all others takes as long as these tests, and
+    one that lacks a package here would end the run."""
+    files = sorted((ROOT / "tests").glob("test_*.py"))
+    return [str(file) for file in files if "pytest.mark.gpu" in file.read_text("utf-8")]
 
 
 def run_checks(log: Path, limit: float = LIMIT) -> dict[str, str]:

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -72,7 +73,8 @@ def test_a_workload_is_the_same_in_both_libraries(group: str, name: str, job: An
         assert calls.pop("PyTorch") is None
         assert gpu.measure(calls, FixedClock(), rounds=3)["values"]["minigrad"]["median"] == 1
         return
-    row = gpu.measure(calls, FixedClock(calls["minigrad"]), rounds=3)
+    clock = FixedClock(calls["minigrad"])
+    row = gpu.measure(calls, clock, rounds=3) | gpu.apart(calls, clock)
     assert row["host"] == {"minigrad": 0.5, "PyTorch": 0.5} and row["device"]["PyTorch"] is None
     assert row["ratios"]["minigrad"]["median"] == 2 and row["values"]["PyTorch"]["median"] == 1
 
@@ -125,11 +127,73 @@ def test_a_wrong_result_is_refused_and_the_rest_goes_on(monkeypatch: pytest.Monk
         "wrong: refused: the results differ: y: minigrad and PyTorch differ by 1.0e-01"
     )
     assert problems[1:] == ["large: refused: RuntimeError: out of memory"]
-    assert next(gpu.run(False, both, FixedClock(), begin=2)) == {"begins": 2, "name": "right"}
-    assert list(gpu.run(False, both, FixedClock(), until=0.0)) == [
-        {"problems": [f"{x}: left out, since 100 s had passed"]}
-        for x in ("wrong", "large", "right")
+    first = {"group": "layers", "name": "right", "begins": 2}
+    assert next(gpu.run(False, both, FixedClock(), begin=2)) == first
+    late = list(gpu.run(False, both, FixedClock(), until=0.0))
+    assert [event["name"] for event in late] == ["wrong", "large", "right"]
+    assert late[0]["problems"] == ["wrong: left out, since its time was up"]
+
+
+def one_workload(job: Any, clock: Any, monkeypatch: pytest.MonkeyPatch, graphs: Any = None) -> Any:
+    """The last event of a run of this job alone."""
+    monkeypatch.setattr(gpu, "workloads", lambda quick: [("layers", "one", job)])
+    both = [SimpleNamespace(name=name) for name in ("minigrad", "PyTorch")]
+    *_, event = gpu.run(False, both, clock, graphs=graphs)
+    return event
+
+
+def test_a_time_of_the_device_that_cannot_be_had_costs_no_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class NoDevice(FixedClock):
+        def device(self, call: Any, host: float) -> float | None:
+            raise RuntimeError("no such register\nand 99 lines of a compiler")
+
+    event = one_workload(lambda library: lambda: {"y": 1.0}, NoDevice(), monkeypatch)
+    assert event["problems"] == ["one: refused: RuntimeError: no such register"]
+    assert event["row"]["ratios"]["minigrad"]["median"] == 1
+    assert gpu.parts_of(event["row"]) == [""] * 4
+
+
+def test_what_a_workload_warns_of_is_in_the_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, however often it is said."""
+
+    def run() -> dict[str, float]:
+        warnings.warn("CUDA refuses the kernel", stacklevel=1)
+        return {"y": 1.0}
+
+    event = one_workload(lambda library: run, FixedClock(), monkeypatch)
+    assert event["problems"] == ["one: warned: CUDA refuses the kernel"]
+    assert event["row"]["values"]["minigrad"]["median"] == 1
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"), [({}, False), ({1: False, 2: "graph"}, False), ({1: False}, True)], ids=str
+)
+def test_a_loop_that_never_becomes_a_graph_is_in_the_report(
+    monkeypatch: pytest.MonkeyPatch, kept: Any, said: bool
+) -> None:
+    graphs = SimpleNamespace(kept=lambda: kept)
+    event = one_workload(lambda library: dict, FixedClock(), monkeypatch, graphs)
+    assert event["problems"] == ["one: warned: its steps are no CUDA graph"] * said
+    assert not kept  # the next workload begins without
+
+
+def test_a_goal_is_not_met_where_a_workload_of_it_has_no_row() -> None:
+    events = [
+        {"group": "lesson", "name": "a", "begins": 0},
+        {"row": {"name": "a"}},
+        {"group": "lesson", "name": "b", "begins": 1},
+        {"group": "large", "name": "c", "problems": ["c: left out"]},
+        {"group": "middle", "name": "d", "begins": 3},
+        {"row": {"name": "d"}},
     ]
+    missing = gpu_apart.lacking(events)
+    assert missing == {"lesson", "large"}
+    verdicts = [met for _, met, _ in gpu.goals(made_up(0.4), missing)]
+    want = ["not all measured" if group in missing else "met" for group in GROUPS]
+    assert verdicts == want and len(set(want)) == 2
+    assert "missed" in [met for _, met, _ in gpu.goals(made_up(1.0), missing)]  # that it is
 
 
 WORKER = """
@@ -137,7 +201,7 @@ import json, os, sys, time
 file, begin = sys.argv[1], int(sys.argv[2])
 def tell(**event):
     with open(file, "a") as opened:
-        opened.write(json.dumps(event) + "\\n")
+        opened.write("\\n" + json.dumps(event) + "\\n")
 tell(about={"device": "one"})
 for number, name in enumerate(["good", "crashes", "hangs", "broken", "last"]):
     if number < begin:
@@ -149,6 +213,7 @@ for number, name in enumerate(["good", "crashes", "hangs", "broken", "last"]):
         time.sleep(60)
     if name == "broken":
         tell(problems=["broken: refused: an address"])
+        open(file, "a").write('{"row": {"na')  # half a line
         sys.exit(3)
     tell(row={"name": name})
 """
@@ -169,11 +234,8 @@ def test_a_workload_that_ends_its_process_costs_no_other(tmp_path: Path) -> None
 def test_a_process_that_does_not_begin_is_said(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit(1)"]
     found = gpu_apart.run_apart(command, tmp_path / "rows")
-    assert found == (
-        {},
-        [],
-        ["the workloads from number 0 on: refused: the process ended with 1"],
-    )
+    said = "the workloads from number 0 on: refused: the process ended with 1"
+    assert found == ({}, [], [said], set())
 
 
 def test_goals_are_judged_by_the_rows() -> None:
@@ -273,13 +335,23 @@ def test_the_checks_are_the_tests_and_both_tools() -> None:
     commands = gpu_checks.commands()
     *tests, memcheck, racecheck = commands
     assert (memcheck, racecheck) == ("compute-sanitizer memcheck", "compute-sanitizer racecheck")
-    assert "racecheck" in commands[racecheck][0]
+    assert "racecheck" in commands[racecheck][0] and "--unpooled" not in commands[racecheck][0]
+    assert commands[memcheck][0][-2:] == ["--kernels", "--unpooled"]
     assert [commands[name][0][-2:] for name in tests] == [["-k", part] for part in gpu_checks.PARTS]
     names = re.findall(
         r"^def (test_\w+)", (ROOT / "tests" / "test_gpu.py").read_text("utf-8"), re.M
     )
     for part in gpu_checks.PARTS[:2]:  # the third has all others
         assert len([name for name in names if part in name]) == 1
+
+
+def test_only_files_with_tests_of_a_gpu_are_collected() -> None:
+    """Those three, and in no other file is a test that the run would miss."""
+    files = {Path(file).name for file in gpu_checks.files_with_tests()}
+    assert files == {"test_benchmarks_gpu.py", "test_gpu.py", "test_nn_device.py"}
+    marked = re.compile(r"mark\.gpu\b|marks=\w*\bgpu\b")
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert path.name in files or not marked.search(path.read_text("utf-8")), path
 
 
 class Event:
@@ -322,6 +394,7 @@ def test_the_command_from_end_to_end(
     monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda, **vars(kernel)))
     monkeypatch.setattr(mg.cuda, "is_available", lambda: True)
     monkeypatch.setattr(gpu, "gpu_twins", lambda tf32: twins()[:1])
+    monkeypatch.setattr(gpu, "minigrads_graphs", lambda: None)
     monkeypatch.setattr(gpu, "workloads", lambda quick: QUICK[-1:])
     monkeypatch.setenv("CUPY_TF32", "1")
 
@@ -346,6 +419,9 @@ def test_the_command_from_end_to_end(
     monkeypatch.setattr(gpu, "each_kernel_once", lambda: called.append(1))
     call(["--kernels"])
     assert called == [1]
+    cuda.set_allocator = called.append
+    call(["--kernels", "--unpooled"])
+    assert called == [1, None, 1]
     monkeypatch.setattr(gpu, "workloads", lambda quick: [("layers", "bad", lambda library: 1 / 0)])
     monkeypatch.setattr(gpu, "is_usable", lambda clock: False)
     with pytest.raises(SystemExit) as ended:
