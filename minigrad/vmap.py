@@ -14,12 +14,12 @@ from typing import Any
 from minigrad import ops
 from minigrad.arguments import as_integer
 from minigrad.errors import describe
-from minigrad.functional import select
+from minigrad.functional import isclose, narrow, select
+from minigrad.pytree import CONTAINERS, like
 from minigrad.random import generator
 from minigrad.tensor import Tensor
 
 Function = Callable[..., Any]
-CONTAINERS = (tuple, list, dict)
 
 
 def vmap(
@@ -36,14 +36,16 @@ def vmap(
     in_dims: the dimension of the arguments in which the examples lie, or a tuple with one for each;
     None for an argument that all examples share. An argument may be a tuple, list or dict of
     tensors, for which there may be a tuple, list or dict of dimensions. out_dims: where the
-    examples lie in the result, or a tuple for a function that returns several. Keywords are shared.
+    examples lie in the result, or a tuple for a function that returns several; None for a result
+    that is the same for all, which is returned once. Keywords are shared. Of no examples the
+    function is called once, with zeros, for the shape of its result.
 
     randomness: "different", so that each example draws its own numbers, "same", so that all have
     the same ones, or "error", which refuses a function that draws any (without a generator of its
     own). chunk_size has no effect.
 
-    Raises ValueError if arguments and in_dims do not fit, or the function returns something else
-    than tensors; RuntimeError for another randomness; NotImplementedError for no examples.
+    Raises ValueError if arguments and in_dims do not fit, the function returns something else
+    than tensors, or results differ with out_dims=None; RuntimeError for another randomness.
 
     >>> import minigrad as mg
     >>> x, y = mg.tensor([[1.0, 2.0], [3.0, 4.0]]), mg.tensor([1.0, 10.0])
@@ -67,7 +69,7 @@ def vmap(
         source = generator()
         state = source.bit_generator.state
         results = []
-        for i in range(count):
+        for i in range(count) if count else [None]:
             if randomness == "same":
                 source.bit_generator.state = state
             results.append(func(*example_of(args, in_dims, i), **keywords))
@@ -77,7 +79,7 @@ def vmap(
                 "vmap: expected a function that draws no random numbers, got one that does; set "
                 "randomness to 'different' or 'same'"
             )
-        return stacked(results, out_dims)
+        return stacked(results, count, out_dims)
 
     return mapped
 
@@ -108,11 +110,6 @@ def parts_of(word: str, value: Any, dims: Any) -> Iterator[tuple[Any, Any, Any]]
         yield key, value[key], dims[key] if has_one_each else dims
 
 
-def like(value: Any, parts: list[Any]) -> Any:
-    """A tuple, list or dict of other parts."""
-    return dict(zip(value, parts)) if isinstance(value, dict) else type(value)(parts)
-
-
 def sizes_of(value: Any, dim: Any) -> Iterator[int]:
     """How many examples there are in each tensor that is split. Raises ValueError for no tensor."""
     if isinstance(value, CONTAINERS):
@@ -133,38 +130,52 @@ def count_of_examples(sizes: list[int]) -> int:
     if len(set(sizes)) != 1:
         got = f"sizes {sizes}" if sizes else "none that is split"
         raise ValueError(f"vmap: expected arguments with as many examples each, got {got}")
-    if sizes[0] == 0:
-        raise NotImplementedError(
-            "vmap: no examples is not supported, since the function is not called then, and the "
-            "shape of its result is unknown"
-        )
     return sizes[0]
 
 
-def example_of(value: Any, dim: Any, i: int) -> Any:
-    """Example i of the arguments."""
+def example_of(value: Any, dim: Any, i: int | None) -> Any:
+    """Example i of the arguments; None, where there are none: zeros."""
     if isinstance(value, CONTAINERS):
         parts = [example_of(part, d, i) for _, part, d in parts_of("in_dims", value, dim)]
         return like(value, parts)
-    return value if dim is None else select(value, dim, i)
+    if dim is None:
+        return value
+    if i is None:
+        return ops.sum(value, dim=dim).to(dtype=value.dtype)  # of no summands
+    return select(value, dim, i)
 
 
-def stacked(results: Sequence[Any], dim: Any) -> Any:
-    """The results of all examples as one, in the form of each."""
+def stacked(results: Sequence[Any], count: int, dim: Any) -> Any:
+    """The results of all examples as one, in the form of each; the one result counts as none where
+    count is 0.
+    """
     first = results[0]
     if isinstance(first, CONTAINERS):
         parts = []
         for key, _, dim_of_part in parts_of("out_dims", first, dim):
-            parts.append(stacked([result[key] for result in results], dim_of_part))
+            parts.append(stacked([result[key] for result in results], count, dim_of_part))
         return like(first, parts)
     if isinstance(dim, tuple) and len(dim) == 1:
         (dim,) = dim
     if not isinstance(first, Tensor):
         raise ValueError(f"vmap: expected a function that returns tensors, got {describe(first)}")
     if dim is None:
-        raise NotImplementedError("vmap: out_dims=None is not supported; take result[0]")
+        return the_same(results)
     if type(dim) is not int or not -first.ndim - 1 <= dim <= first.ndim:
         raise IndexError(
             f"vmap: expected out_dims for results of shape {tuple(first.shape)}, got {dim}"
         )
-    return ops.stack(results, dim=dim)
+    found: Tensor = ops.stack(results, dim=dim)
+    return found if count else narrow(found, dim, 0, 0)
+
+
+def the_same(results: Sequence[Tensor]) -> Tensor:
+    """The first of results that are all the same. Raises ValueError if one differs."""
+    first = results[0]
+    for other in results[1:]:
+        if not isclose(first, other, rtol=0, atol=0, equal_nan=True).all():
+            raise ValueError(
+                "vmap: expected a result that is the same for all examples with out_dims=None, "
+                "got others; give it a dimension"
+            )
+    return first

@@ -45,7 +45,7 @@ ROOMS = [
     {"minigrad.errors", "minigrad.random"},
     {"minigrad.diagnosis", "minigrad.denormals"},
     {"minigrad.grad_mode", "minigrad.graph"},
-    {"minigrad.call"},
+    {"minigrad.call", "minigrad.pytree"},
     {"minigrad.autograd", "minigrad.cotangents", "minigrad.unchanged"},
     {"minigrad.backward"},
     {"minigrad.ops"},

@@ -177,10 +177,3 @@ def test_what_pytorch_refuses(name: str) -> None:
         call(vmap, mg.tensor(X))
     with pytest.raises(kind):
         call(torch.func.vmap, torch.tensor(X))
-
-
-def test_what_is_not_supported() -> None:
-    with pytest.raises(NotImplementedError, match="^vmap: no examples is not supported"):
-        vmap(lambda x: x)(mg.ones(0, 2))
-    with pytest.raises(NotImplementedError, match="^vmap: out_dims=None is not supported"):
-        vmap(lambda x: x, out_dims=None)(mg.ones(2))

@@ -256,7 +256,7 @@ mask: x.__and__ x.__or__ x.__xor__
 
 lambda t: t.sum(): func.value_and_grad func.grad func.hessian
 lambda t: t.exp(): func.jacobian func.vmap
-lambda t: t.exp(), x: func.vjp
+lambda t: t.exp(), x: func.vjp func.linearize
 lambda t: t.sum(), (x,), (y,): func.jvp func.hvp
 x, y, 9.0: testing.assert_close
 mg.tanh, [[[0.5, 0.2]]]: testing.check_op

@@ -93,6 +93,7 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.nn.utils": [nn.utils, old.utils],
     "torch.nn.utils.clip_grad": [nn.utils, old.utils],
     "torch.nn.utils.rnn": [nn.utils.rnn],
+    "torch.nn.utils.stateless": [nn.utils.stateless],
     "torch.onnx": [],
     "torch.optim": [nn.optim],
     "torch.optim.adam": [nn.optim.adam],

@@ -14,7 +14,7 @@ from minigrad.array import NAMESPACES, Array
 from minigrad.faster import run_fastest
 
 from ..arguments import as_list, as_number, check_flags, check_tensor
-from . import rnn
+from . import rnn, stateless
 from .weight_normalization import remove_weight_norm, weight_norm
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "parameters_to_vector",
     "remove_weight_norm",
     "rnn",
+    "stateless",
     "vector_to_parameters",
     "weight_norm",
 ]
