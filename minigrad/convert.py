@@ -164,12 +164,12 @@ class Conversions(TensorBase):
         return self.to(other)
 
     def cpu(self, memory_format: Any = None) -> Any:
-        """self on the CPU; itself where it is there."""
+        """self on the CPU; no copy if it is there already."""
         arguments.refuse_keywords("cpu", memory_format=memory_format)
         return laid_out(self.converted("cpu", ("cpu",), None, None), memory_format)
 
     def cuda(self, device: Any = None, non_blocking: Any = False, memory_format: Any = None) -> Any:
-        """self on a GPU; itself where it is there. non_blocking has no effect."""
+        """self on a GPU; no copy if it is there already. non_blocking has no effect."""
         errors.check_flag("cuda", "non_blocking", non_blocking)
         arguments.refuse_keywords("cuda", memory_format=memory_format)
         moved = self.converted("cuda", (), None, "cuda" if device is None else device)
@@ -183,7 +183,7 @@ class Conversions(TensorBase):
     byte = to_dtype("byte", array.uint8)
 
     def half(self, memory_format: Any = None) -> Any:
-        """Refused: there is no float16 here. Raises NotImplementedError."""
+        """Not supported: minigrad has no float16. Raises NotImplementedError."""
         raise NotImplementedError("half: float16 is not supported; use .float()")
 
     def element_size(self) -> Any:
@@ -201,9 +201,9 @@ class Conversions(TensorBase):
         return TensorBase.tensor_class(array.to_device(np.asarray(values), self.device))
 
     def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
-        """The array itself, sharing its memory; for a CPU tensor that requires no gradient.
+        """The NumPy array of a CPU tensor that requires no gradient, without a copy.
 
-        force: any other, too, without its gradient and from its device.
+        force: of any other tensor, too, detached and on the CPU.
         """
         errors.check_flag("numpy", "force", force)
         if force:
@@ -306,7 +306,7 @@ class Conversions(TensorBase):
         return t
 
     def __copy__(self) -> Any:
-        """Another name for the same memory: a change of one is a change of both."""
+        """Another tensor over the same memory: a change of one is a change of both."""
         t = type_(self).__new__(type_(self))
         t.__dict__.update(self.__dict__, base=self.root())
         return t

@@ -299,7 +299,7 @@ class Tensor(InPlace):
         return ops.reshape(self, shape=as_shape("reshape", sizes, shape))
 
     def view(self, *sizes: Any, shape: Any = None) -> Any:
-        """reshape, by another name: also where PyTorch refuses, for the order of the memory.
+        """The same as reshape, also where PyTorch refuses because of the order of the memory.
 
         `x.view(torch.float64)`, the same bytes as another dtype, is refused.
         """
@@ -337,7 +337,7 @@ class Tensor(InPlace):
         return functional.expand(self, tuple(arguments.as_input("expand_as", other).shape))
 
     def split(self, split_size: Any, dim: int = 0) -> Any:
-        """Parts of that size along `dim`, the last one maybe smaller; or of the sizes in a list."""
+        """Parts of that size along `dim`, the last may be smaller; or of the sizes in a list."""
         return functional.split(self, split_size, dim)
 
     def is_contiguous(self, memory_format: Any = None) -> bool:
