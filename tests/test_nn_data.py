@@ -110,6 +110,42 @@ def test_a_dataset_of_ones_own_is_asked_item_by_item() -> None:
     assert found[0] == found[1] and found[0][1] == {"x": ("int64", [4]), "i": ("int64", [2])}
 
 
+@pytest.mark.parametrize("of_parts", [False, True])
+def test_a_dataset_gives_a_batch_at_once(of_parts: bool) -> None:
+    found = []
+    for data in (nn.data, torch.utils.data):
+        asked = []
+
+        class Rows(data.Dataset):  # type: ignore[name-defined, misc]
+            def __len__(self) -> int:
+                return 5
+
+            def __getitem__(self, index: int) -> int:
+                return -index
+
+            def __getitems__(self, indices: list[int], asked: list[Any] = asked) -> list[int]:
+                asked.append((type(indices), indices))
+                return [10 * i for i in indices]
+
+        rows = data.Subset(Rows(), [4, 2, 0]) if of_parts else Rows()
+        batches = [plain(batch) for batch in data.DataLoader(rows, 2)]
+        alone = [plain(item) for item in data.DataLoader(rows, batch_size=None)]
+        by_sampler = data.DataLoader(rows, batch_sampler=[[1], [2, 0]])
+        found.append([asked, batches, alone, [plain(batch) for batch in by_sampler]])
+    assert found[0] == found[1]
+
+
+def test_a_subset_of_ones_own_is_asked_item_by_item() -> None:
+    class Doubled(nn.data.Subset):
+        def __getitem__(self, index: Any) -> Any:
+            return 2 * super().__getitem__(index)
+
+    loader = nn.data.DataLoader(Doubled(range(5), [3, 1, 4]), 2)
+    assert [batch.tolist() for batch in loader] == [[6, 2], [8]]
+    with pytest.raises(IndexError, match="^Subset: index 3 is out of range for 2"):
+        nn.data.Subset(range(5), [0, 1]).__getitems__([0, 3])
+
+
 @pytest.mark.parametrize("batch_size", [None, 2, 5])
 def test_a_stream_of_items(batch_size: Any) -> None:
     found = []

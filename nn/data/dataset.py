@@ -19,6 +19,8 @@ from ..arguments import as_list, check_numbers_of_items, check_tensor
 class Dataset:
     """Items by number: a subclass defines `__len__` and `__getitem__`.
 
+    A DataLoader asks `__getitems__`, if there is one, for a list of items by a list of numbers.
+
     `Dataset[int]` names the kind of its items, for readers and checkers of types alone.
     """
 
@@ -119,8 +121,16 @@ class Subset(Dataset):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, list):
             return self.dataset[[self.indices[i] for i in index]]
-        place = checked_index("Subset", index, len(self.indices))
-        return item_of("Subset", self.dataset, self.indices[place])
+        return item_of("Subset", self.dataset, self.indices[self.place(index)])
+
+    def __getitems__(self, indices: list[int]) -> Any:
+        if type(self).__getitem__ is not Subset.__getitem__:
+            return [self[i] for i in indices]
+        return items_of("Subset", self.dataset, [self.indices[self.place(i)] for i in indices])
+
+    def place(self, index: Any) -> int:
+        """The place of an item among the indices."""
+        return checked_index("Subset", index, len(self.indices))
 
 
 def random_split(dataset: Any, lengths: Sequence[Any], generator: Any = None) -> list[Subset]:
@@ -174,6 +184,14 @@ def item_of(name: str, dataset: Any, number: Any) -> Any:
         raise type(error)(
             f"{name}: expected the number of an item of the dataset, got {shown(number)}"
         ) from error
+
+
+def items_of(name: str, dataset: Any, numbers: Any) -> Any:
+    """The items of these numbers; all at once, if the dataset has PyTorch's `__getitems__`."""
+    at_once = getattr(dataset, "__getitems__", None)
+    if at_once is not None:
+        return at_once(numbers)
+    return [item_of(name, dataset, number) for number in numbers]
 
 
 def check_dataset(name: str, dataset: Any) -> None:

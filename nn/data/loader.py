@@ -24,7 +24,7 @@ from ..arguments import (
     check_state,
 )
 from .collate import collate, convert
-from .dataset import IterableDataset, TensorDataset, check_dataset, item_of
+from .dataset import IterableDataset, TensorDataset, check_dataset, item_of, items_of
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 
 FIXED = ("dataset", "batch_size", "shuffle", "sampler", "batch_sampler", "drop_last", "is_stream")
@@ -188,7 +188,7 @@ class DataLoader:
             raise TypeError(
                 f"DataLoader: expected batch_sampler to give lists of numbers, got {shown(numbers)}"
             )
-        return self.collated([item_of("DataLoader", self.dataset, number) for number in numbers])
+        return self.collated(items_of("DataLoader", self.dataset, numbers))
 
     def collated(self, items: Any) -> Any:
         """A batch of a list of items; an item itself as tensors, where there are no batches."""
