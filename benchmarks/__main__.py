@@ -32,7 +32,7 @@ HERE, PART = Path(__file__).parent, Path("out") / "benchmarks"
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        "python -m benchmarks", description="minigrad beside PyTorch and others, in turn."
+        "python -m benchmarks", description="Time minigrad, PyTorch and others, in turn."
     )
     parser.add_argument(
         "--only",

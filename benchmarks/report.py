@@ -160,13 +160,13 @@ def conditions(effort: Effort) -> dict[str, str]:
         "threads of PyTorch": str(torch.get_num_threads()) if torch else "",
         "taking turns": f"{effort.rounds} rounds, {effort.seconds} s or one call each",
         "left out": "; ".join(f"{name} ({why.splitlines()[0]})" for name, why in skipped.items())
-        or "nobody",
+        or "none",
     }
 
 
 def results_md(rows: Rows, about: dict[str, str], refused: Sequence[str]) -> str:
     parts = [
-        "# minigrad beside the others",
+        "# minigrad compared with other libraries",
         " ".join(EXPLANATION.split()),
         "\n".join(f"- {key}: {text}" for key, text in about.items() if text),
         "## Goals\n\n" + goals_table(rows),
