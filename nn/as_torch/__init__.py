@@ -1,4 +1,4 @@
-"""PyTorch's modules over minigrad and nn, so that a PyTorch program runs with nothing changed.
+"""PyTorch's modules over minigrad and nn, so that a PyTorch program runs unchanged.
 
     python -m nn.as_torch program.py [arguments]   runs it: `import torch` gives what is here
     python -m nn.as_torch --check program.py       lists what it needs, and what of it is missing
@@ -6,8 +6,8 @@
     import nn.as_torch as torch                    in place of `import torch`
 
 `tree` is the table: each module of PyTorch's, and where its names come from. What belongs to the
-framework stands in minigrad and nn; the other files here hold what only a PyTorch program asks for.
-A PyTorch that is imported already stays. What is not there is a NotImplementedError that names it.
+framework is in minigrad and nn; the other files here hold what only a PyTorch program asks for.
+A PyTorch that is imported already stays. A missing name raises a NotImplementedError that names it.
 
 >>> import nn.as_torch as torch
 >>> torch.nn.Linear(3, 2)(torch.Tensor([[1, 2, 3]])).shape
