@@ -162,6 +162,7 @@ def passed(a: Any) -> Any:
         return ctypes.c_void_p(a.held.ctypes.data)
     if isinstance(a, np.ndarray):
         assert a.size == 1, "CuPy passes only arrays of one element by value"
+        assert a.dtype.fields is None, "NumPy describes fields to CuPy, at each launch, in Python"
         return struct(a.dtype.itemsize).from_buffer_copy(a.tobytes())
     return C_TYPES[type(a)](a)
 

@@ -20,7 +20,7 @@ STATIC_SHARED = 48 * 1024  # bytes of shared memory that a block gets without as
 MAX_ROWS = 64  # of a table: what a launch takes by value has at most 4 kB
 NO_STATE = (0,) * 5  # the addresses of p, g and up to 3 states
 ROW_MEMBERS = 2 + len(NO_STATE)  # size and number before them: the members of Row in common.cuh
-TABLE = np.dtype([("rows", np.int64, (MAX_ROWS, ROW_MEMBERS))])
+TABLE = np.dtype((np.void, 8 * MAX_ROWS * ROW_MEMBERS))
 
 ANY_DTYPE = np.dtype(np.float64)  # for a kernel without a T
 OUTSIDE = Kernel("checks.cu", "outside")
@@ -137,9 +137,7 @@ class Kernels:
                 addresses = [0 if a is None else a.data.ptr for a in arrays]
                 members += [size, number, *addresses, *NO_STATE[len(arrays) :]]
                 total += size
-            table = np.zeros(MAX_ROWS * ROW_MEMBERS, np.int64)
-            table[: len(members)] = members
-            yield total, table.view(TABLE)
+            yield total, structure(members, TABLE)
 
     # What is wrong.
 
@@ -211,6 +209,17 @@ def as_numbers(dtype: Any, *args: Any) -> tuple[Any, ...]:
     """The arguments of a kernel: a float as a T, an integer as a long long, others as they are."""
     c_types: dict[type, Any] = {float: dtype.type, int: np.int64}
     return tuple([c_types[type(a)](a) if type(a) in c_types else a for a in args])
+
+
+def structure(members: Sequence[int], dtype: Any) -> Any:
+    """A structure that a kernel takes by value: members of 8 bytes, and 0 for those not given.
+
+    Its dtype is bytes without fields: CuPy asks NumPy to describe it at each launch, which for
+    fields would take longer than the launch.
+    """
+    numbers = np.zeros(dtype.itemsize // 8, np.int64)
+    numbers[: len(members)] = members
+    return numbers.view(dtype)
 
 
 def kernels_of(xp: Any) -> Kernels:

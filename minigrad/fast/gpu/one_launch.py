@@ -21,7 +21,7 @@ from minigrad.array import XP, Array
 from minigrad.autograd import RuleResult
 from minigrad.cells import Lengths
 from minigrad.fast.gpu.fit import Fit, fit
-from minigrad.fast.gpu.kernels import kernels_of
+from minigrad.fast.gpu.kernels import kernels_of, structure
 from minigrad.fast.gpu.products import FUNCTIONS
 from minigrad.fast.gpu.source import Kernel
 
@@ -33,7 +33,7 @@ DIRECTION = """
     reverse gates w_hh b_ih b_hh h0 c0 h_before saved h_n c_n dh_n dc_n da du dh0 dc0
 """.split()
 MAX_DIRECTIONS = 2
-TABLE = np.dtype([("members", np.int64, len(SCAN) + MAX_DIRECTIONS * len(DIRECTION))])
+TABLE = np.dtype((np.void, 8 * (len(SCAN) + MAX_DIRECTIONS * len(DIRECTION))))
 
 
 class Kind(NamedTuple):
@@ -213,9 +213,7 @@ class OneLaunch:
         numbers = [members.get(name, 0) for name in SCAN]
         for direction in self.directions:
             numbers += [direction.get(name, 0) for name in DIRECTION]
-        numbers += [0] * (TABLE.itemsize // 8 - len(numbers))
-        addresses = [a if type(a) is int else address(a) for a in numbers]
-        table = np.array(addresses, np.int64).view(TABLE)
+        table = structure([a if type(a) is int else address(a) for a in numbers], TABLE)
         grid = -(-self.B // self.how.ROWS), len(self.directions)
         self.kernels.launch_blocks(kernel, self.dtype, self.how, grid, table)
 
