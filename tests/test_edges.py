@@ -43,6 +43,7 @@ STATED = {
     "0**x": (lambda t, x: 0.0**x, ([1, 2],), [[0, 0]]),
     "a**b at (0, 2)": (lambda t, a, b: a**b, ([0], [2]), [[0], [0]]),
     "a**b at (0, 0)": (lambda t, a, b: a**b, ([0], [0]), [[0], [0]]),
+    "a**b at (0, -1)": (lambda t, a, b: a**b, ([0], [-1]), [[-INF], [-INF]]),
     "atan2 at (0, 0)": (lambda t, a, b: t.atan2(a, b), ([0], [0]), [[0], [0]]),
     "maximum at a tie": (
         lambda t, a, b: t.maximum(a, b),

@@ -11,7 +11,7 @@ import json
 import os
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any
@@ -25,13 +25,15 @@ class Reach:
     """By the line of a file the tests that run it.
 
     most: the seconds that the tests of one mutant may take together. seconds: how long a test took,
-    for those that pass. lines: by file and line the tests.
+    for those that pass. lines: by file and line the tests. noticed: by file how many of its mutants
+    a test has noticed.
     """
 
     def __init__(self, most: float) -> None:
         self.most = most
         self.seconds: dict[str, float] = {}
         self.lines: dict[str, dict[int, set[str]]] = {}
+        self.noticed: dict[str, Counter[str]] = {}
 
     def add(self, table: dict[str, Any]) -> None:
         """What `record` found in one file of tests."""
@@ -44,8 +46,9 @@ class Reach:
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests of a mutant: of its line, else of its function, else of its file.
 
-        First those that have its function in their name, then the shortest of each file of tests,
-        then the second of each, and so on.
+        First those that have noticed other mutants of its file, the more and the faster the sooner;
+        then those that have its function or its file in their name; then the others. Each file of
+        tests gets the same time, for its shortest ones first.
         """
         lines = self.lines.get(mutant.file, {})
         tests = lines.get(mutant.line, set())
@@ -55,12 +58,16 @@ class Reach:
             tests = set().union(*lines.values())
 
         shortest_first = sorted(tests & self.seconds.keys(), key=self.seconds.__getitem__)
-        tried: Counter[str] = Counter()
+        noticed = self.noticed.setdefault(mutant.file, Counter())
+        spent: dict[str, float] = defaultdict(float)  # seconds, by file of tests
+        names = f"[{mutant.function}]", Path(mutant.file).stem
         ranks = {}
         for test in shortest_first:
             file = test.partition("::")[0]
-            ranks[test] = f"[{mutant.function}]" not in test, tried[file]
-            tried[file] += 1
+            spent[file] += self.seconds[test]
+            rate = noticed[test] / max(self.seconds[test], 0.001)
+            is_named = any(name in test.lower() for name in names)
+            ranks[test] = -rate, not is_named, spent[file]
         chosen = sorted(shortest_first, key=ranks.__getitem__)
         ends = accumulate([self.seconds[test] for test in chosen])
         return [test for test, end in zip(chosen, ends, strict=True) if end < self.most]

@@ -12,7 +12,6 @@ import importlib
 import inspect
 import json
 import os
-import re
 import resource
 import shutil
 import signal
@@ -171,6 +170,8 @@ class Trial:
                             queue.insert(0, mutant)
                             continue
                         verdict = "it fails without a mutant, too"
+                    if verdict in items and not self.named:
+                        reach.noticed[mutant.file][verdict] += 1
                     self.kept.add(mutant, verdict)
                     print(
                         f"{used.ru_utime + used.ru_stime:5.1f} s  {verdict:65.65} "
@@ -260,15 +261,19 @@ def reload(module: ModuleType, autograd: ModuleType, faster: ModuleType) -> None
         (registry, word, op)
         for registry in (autograd.OPS, autograd.NONDIFFERENTIABLE)
         for word, op in registry.items()
-        if op in before.values()
+        if op.__module__ == module.__name__
     ]
     for registry, word, _ in registered:
         del registry[word]
-    for word in re.findall(r'NONDIFFERENTIABLE\["(\w+)"\]', source_of(module)):
-        del autograd.NONDIFFERENTIABLE[word]
+    versions_before = {word: [*versions] for word, versions in faster.VERSIONS.items()}
     for versions in faster.VERSIONS.values():
-        versions[:] = [v for v in versions if v.function.__module__ != module.__name__]
+        versions.clear()
     importlib.reload(module)
+    for word, versions in versions_before.items():  # in the same order
+        new = iter([*faster.VERSIONS[word]])
+        of_module = [v.function.__module__ == module.__name__ for v in versions]
+        both = [next(new, None) if own else v for v, own in zip(versions, of_module, strict=True)]
+        faster.VERSIONS[word][:] = [v for v in both if v]
     own = (module.__name__, "minigrad.autograd")
     for word, new in list(vars(module).items()):
         old = before.get(word)
@@ -277,11 +282,6 @@ def reload(module: ModuleType, autograd: ModuleType, faster: ModuleType) -> None
     for registry, word, old in registered:
         if word in registry:
             registry[word] = old
-
-
-def source_of(module: ModuleType) -> str:
-    """The text of a module, without a mutant."""
-    return Path(str(module.__file__)).read_text("utf-8")
 
 
 def transplant(old: Any, new: Any) -> Any:
