@@ -1,28 +1,29 @@
 """The rule by which every comparison of the ledger is judged.
 
 Runs are paired by seed: both sides of a pair have the same data and, where they share them, the
-same initial values and order. Judged is the mean of the paired differences.
+same initial values and order. The verdict rests on the mean of the paired differences.
 
 Interval: Student's t of the paired differences. At five pairs a percentile bootstrap covers the
 truth too rarely (it never leaves the five values), and a signed-rank interval at 95 % needs six
 pairs, at the level of one look eight; of the tests that Colas et al. (2018) compare, the t-test
 keeps its error rate best where runs are few.
 
-What the interval takes for granted: differences that are not lopsided. Those of equal networks are
-symmetric about 0, and there it errs on the safe side. Where one side now and then ends far behind,
-few pairs may miss that, and no interval of few pairs can know of it: n pairs, none of which ended
-so, leave room for a share of `unseen(n)`. tests/test_rule.py counts how often the rule errs in both
-cases, and the page says it.
+What the interval assumes: differences that are not lopsided. Those of equal networks are symmetric
+about 0, and there it errs on the safe side. Where one side occasionally ends far behind, few pairs
+may miss that, and no interval of few pairs can show it: n pairs, none of which ended so, are
+compatible with a share of up to `unseen(n)`. tests/test_rule.py counts how often the rule errs in
+both cases, and RESULTS.md reports it.
 
 Stopping: a comparison is looked at with 5, 10, 20 and 30 pairs at most, and gets more only while
-another look is due: it is undecided, or is said not to hold because both sides are near each other,
-at fewer pairs than "alike" needs. Each look has a quarter of the 5 %, so that all four intervals
-hold the truth in 95 of 100 comparisons, whatever makes one stop (Bonferroni over the looks).
-Between looks the last one counts.
+another look is due: it is undecided, or does not hold because both sides are near each other, with
+fewer pairs than "alike" needs. Each look gets a quarter of the 5 %, so that all four intervals
+contain the truth in 95 of 100 comparisons, whatever the reason to stop (Bonferroni over the looks).
+Between looks, the last one counts.
 
-Spread: runs that agree to the last digit, all right or all wrong, do not prove that the next will.
-The standard deviation is taken to be at least half the smallest effect that matters, with which the
-interval of five equal pairs is just within the band of what does not matter; "alike" needs ten.
+Spread: runs that agree to the last digit, all right or all wrong, do not prove that the next one
+will. The standard deviation is taken to be at least half the smallest effect that matters. With
+that, the interval of five equal pairs is just within the band of differences that do not matter;
+"alike" needs ten.
 """
 
 from __future__ import annotations
