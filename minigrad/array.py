@@ -255,9 +255,12 @@ def place_within(part: Array, whole: Array) -> tuple[np.ndarray[Any, Any], ...]:
     A number counts as a row of one.
     """
     wanted = offsets(part) + (address(part) - address(whole))
-    there = offsets(whole).ravel()
-    order = np.argsort(there)
-    found = order[np.searchsorted(there, wanted, sorter=order)]
+    if whole.flags.c_contiguous:
+        found = wanted // whole.dtype.itemsize
+    else:
+        there = offsets(whole).ravel()
+        order = np.argsort(there)
+        found = order[np.searchsorted(there, wanted, sorter=order)]
     return np.unravel_index(found, whole.shape or (1,))
 
 

@@ -316,7 +316,8 @@ class Conversions(TensorBase):
             raise RuntimeError(
                 "pickle: this tensor has a graph behind it; pickle .detach() of it, or a state_dict"
             )
-        return _rebuild, (type_(self), array.to_numpy(self.array), self.requires_grad)
+        kind = None if type_(self) is TensorBase.tensor_class else type_(self)
+        return _rebuild, (kind, array.to_numpy(self.array), self.requires_grad)
 
 
 CLASSES = {  # PyTorch's names of the classes of tensors
@@ -355,7 +356,16 @@ def is_device(target: Any) -> bool:
 
 
 def _rebuild(kind: Any, data: Any, requires_grad: bool) -> Any:
-    """The tensor that was pickled."""
+    """The tensor that was pickled; no kind is the class Tensor.
+
+    Raises TypeError where `nn.as_torch` named its class and PyTorch has that name now.
+    """
+    kind = TensorBase.tensor_class if kind is None else kind
+    if not issubclass(kind, TensorBase):
+        raise TypeError(
+            "pickle: expected a class of minigrad's, got one of PyTorch's; "
+            "write `import nn.as_torch` before a tensor is loaded that was pickled under it"
+        )
     t = kind.__new__(kind)
     TensorBase.__init__(t, data)
     t.requires_grad = requires_grad

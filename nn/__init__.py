@@ -64,6 +64,7 @@ from .layers import (
     LayerNorm,
     Linear,
     LockedDropout,
+    RMSNorm,
     Unflatten,
 )
 from .loss import (
@@ -153,6 +154,7 @@ __all__ = [
     "PReLU",
     "ReLU",
     "ReLU6",
+    "RMSNorm",
     "RNN",
     "RNNBase",
     "RNNCell",

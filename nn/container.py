@@ -23,21 +23,25 @@ class ModuleSequence(Module):
     """What Sequential and ModuleList share: the children are the elements of a list."""
 
     def __len__(self) -> int:
-        return len(self._modules)
+        return len(self._elements())
 
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._modules.values())
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._elements().values())
 
     def __getitem__(self, index: int | slice) -> Any:
         names = self._names_at(index)
+        elements = self._elements()
         if isinstance(index, slice):
-            return self._made_of({name: self._modules[name] for name in names})
-        return self._modules[names[0]]
+            return self._made_of({name: elements[name] for name in names})
+        return elements[names[0]]
 
-    def __setitem__(self, index: int, module: Module) -> None:
+    def __setitem__(self, index: int, module: Module | None) -> None:
         (name,) = self._names_at(index)
         self._check_element(module)
-        setattr(self, name, module)
+        if module is None:
+            vars(self)[name] = None  # which a layer that is called as an attribute may not become
+        else:
+            setattr(self, name, module)
 
     def __delitem__(self, index: int | slice) -> None:
         for name in self._names_at(index):
@@ -48,7 +52,7 @@ class ModuleSequence(Module):
         """Put `module` at the end."""
         self._check_element(module)
         name = str(len(self))
-        if name in self._modules:
+        if name in self._elements():
             raise KeyError(
                 f"{type(self).__name__}.append: the name {name!r} is taken, since a slice keeps "
                 f"its names; make a new one first: {type(self).__name__}(*modules)"
@@ -56,7 +60,7 @@ class ModuleSequence(Module):
         self.add_module(name, module)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Self:
+    def extend(self, modules: Iterable[Any]) -> Self:
         """Put all of `modules` at the end."""
         if not isinstance(modules, Iterable):
             raise TypeError(
@@ -90,9 +94,13 @@ class ModuleSequence(Module):
     def __iadd__(self, other: Iterable[Module]) -> Self:
         return self.extend(other)
 
+    def _elements(self) -> dict[str, Any]:
+        """The elements by their names."""
+        return self._modules
+
     def _names_at(self, index: int | slice) -> list[str]:
         """The names of the children at `index`; raises IndexError where there is none."""
-        names = list(self._modules)
+        names = list(self._elements())
         if isinstance(index, slice):
             return names[index]
         return [names[as_place(type(self).__name__, index, len(names))]]
@@ -103,7 +111,7 @@ class ModuleSequence(Module):
         return make(modules)
 
     def _set_elements(self, modules: list[Module]) -> None:
-        for name in self._modules:
+        for name in self._elements():
             delattr(self, name)
         for place, module in enumerate(modules):
             setattr(self, str(place), module)
@@ -145,10 +153,10 @@ class Sequential(ModuleSequence):
 class ModuleList(ModuleSequence):
     """A list of modules whose parameters are found; a plain list would hide them.
 
-    It computes nothing by itself.
+    It computes nothing by itself. An element may be None.
     """
 
-    def __init__(self, modules: Iterable[Module] | Mapping[str, Module] | None = None):
+    def __init__(self, modules: Iterable[Module | None] | Mapping[str, Module] | None = None):
         if isinstance(modules, Mapping):
             modules = modules.values()
         if modules is not None:
@@ -156,6 +164,17 @@ class ModuleList(ModuleSequence):
 
     def __repr__(self) -> str:
         return printing.as_text(self, printing.run_length_lines(self))
+
+    def _elements(self) -> dict[str, Any]:
+        return {
+            name: part
+            for name, part in vars(self).items()
+            if isinstance(part, Module) or (part is None and name.isdigit())
+        }
+
+    def _check_element(self, module: Any) -> None:
+        if module is not None:
+            super()._check_element(module)
 
 
 class ByName(Module, Generic[Member]):

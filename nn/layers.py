@@ -320,6 +320,44 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}, {affine}"
 
 
+class RMSNorm(Module):
+    """y = w x / √(mean(x²) + eps) over the last dimensions, of sizes `normalized_shape`.
+
+    w starts as 1; elementwise_affine=False leaves it out. eps: the smallest step from 1 of the
+    input's dtype where none is given. Source: Zhang & Sennrich 2019.
+    """
+
+    weight: Parameter | None
+
+    @checked
+    def __init__(
+        self,
+        normalized_shape: int | Sequence[int],
+        eps: float | None = None,
+        elementwise_affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        self.normalized_shape = normalized_sizes(type(self).__name__, normalized_shape)
+        self.eps = eps
+        self.elementwise_affine = elementwise_affine
+        self.weight = None
+        if elementwise_affine:
+            self.weight = Parameter(zeros(self.normalized_shape, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        if self.weight is not None:
+            init.ones_(self.weight)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+    def extra_repr(self) -> str:
+        affine = f"elementwise_affine={self.elementwise_affine}"
+        return f"{self.normalized_shape}, eps={self.eps}, {affine}"
+
+
 class Dropout(Module):
     """In training y = x m / (1 - p), m 0 with probability p, else 1, fresh at every call.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from html import escape
 from textwrap import indent
 from typing import TYPE_CHECKING, Any
@@ -36,10 +37,10 @@ def child_lines(module: Module) -> list[str]:
     return [f"({name}): {child!r}" for name, child in module._modules.items()]
 
 
-def run_length_lines(module: Module) -> list[str]:
+def run_length_lines(modules: Iterable[Module | None]) -> list[str]:
     """The same for a list, with equal neighbours on one line: `(0-2): 3 x Linear(...)`."""
     runs: list[tuple[str, int]] = []  # text, how often in a row
-    for child in module._modules.values():
+    for child in modules:
         text = repr(child)
         if runs and runs[-1][0] == text:
             runs[-1] = (text, runs[-1][1] + 1)

@@ -82,7 +82,7 @@ KNOWN = {
     Cause("a number and a tensor as two bounds", "", r"cl(amp|ip)_?, max="): (
         "each bound is broadcast by itself"
     ),
-    Cause("an integer as normalized_shape", "normalized_shape", r"^F\.layer_norm,"): (
+    Cause("an integer as normalized_shape", "normalized_shape", r"^F\.(layer|rms)_norm,"): (
         "as PyTorch's own nn.LayerNorm takes it"
     ),
     Cause("no dim, or no elements", "doesn't match the broadcast shape|Expected 2D|Expected 3D"): (

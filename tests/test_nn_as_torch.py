@@ -272,7 +272,7 @@ PLAIN_VALUES = """
     queue = saved_and_loaded(deque([1, torch.ones(2)], 3))
     assert queue.maxlen == 3 and queue[1].tolist() == [1.0, 1.0]
     assert saved_and_loaded({"names": Namespace(t=torch.ones(2))})["names"].t.sum() == 2
-    for size in range(300):  # the size of a file's header is its first byte, a pickle's first is 128
+    for size in range(300):  # a header of some of these sizes starts as a pickle does
         assert saved_and_loaded({"text": "a" * size}) == {"text": "a" * size}
     print("whole")
 """
@@ -281,6 +281,24 @@ PLAIN_VALUES = """
 def test_plain_values_are_saved_and_come_back(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     assert run(PLAIN_VALUES, tmp_path) == python(str(tmp_path / "program.py")) == "whole\n"
+
+
+def test_a_parameter_pickled_here_is_refused_beside_pytorch(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    saving = """
+        import pickle
+        import torch
+        print(pickle.loads(pickle.dumps(torch.ones(2))))
+        with open("some.pkl", "wb") as file:
+            pickle.dump(torch.nn.Parameter(torch.ones(2)), file)
+    """
+    assert run(saving, tmp_path) == "tensor([1., 1.])\n"
+    loading = tmp_path / "loading.py"
+    loading.write_text("import pickle\npickle.loads(open('some.pkl', 'rb').read())", "utf-8")
+    last = python("-W", "ignore", str(loading), folder=tmp_path, code=1).splitlines()[-1]
+    assert last.startswith(
+        "TypeError: pickle: expected a class of minigrad's, got one of PyTorch's"
+    )
 
 
 def test_what_pytorch_reads_of_a_saved_file(tmp_path: Path) -> None:
@@ -692,6 +710,8 @@ print(x.to(torch.float32).dtype, x.type(torch.long).dtype, torch.tensor([1]).to(
 print(copy.deepcopy(torch.float32) is torch.float32)
 print(pickle.loads(pickle.dumps(torch.int64)) is torch.int64)
 print(torch.finfo(torch.float32), torch.iinfo(torch.int64))
+parameter = torch.nn.Parameter(x)
+print(type(x), type(parameter), type(pickle.loads(pickle.dumps(parameter))), type(x.sum()))
 
 x = torch.ones(2, 3, requires_grad=True)
 results = [x + 1, x * 2, x.sum(), x @ x.detach().t(), x.view(-1), x[0], x.unsqueeze(0), -x, x.exp()]

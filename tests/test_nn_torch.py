@@ -54,6 +54,9 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "LayerNorm, two dimensions": (lambda nn: nn.LayerNorm((3, 4), eps=0.1), (draw(2, 3, 4),)),
     "LayerNorm, plain": (lambda nn: nn.LayerNorm([4], elementwise_affine=False), (draw(2, 4),)),
     "LayerNorm, no bias": (lambda nn: nn.LayerNorm(4, bias=False), (draw(2, 4),)),
+    "RMSNorm": (lambda nn: nn.RMSNorm(4), (draw(2, 3, 4),)),
+    "RMSNorm, two dimensions": (lambda nn: nn.RMSNorm((3, 4), eps=0.1), (draw(2, 3, 4),)),
+    "RMSNorm, plain": (lambda nn: nn.RMSNorm(4, elementwise_affine=False), (draw(2, 4),)),
     "Tanh": (lambda nn: nn.Tanh(), (draw(5),)),
     "Sigmoid": (lambda nn: nn.Sigmoid(), (draw(5),)),
     "ReLU": (lambda nn: nn.ReLU(), (np.array([-1.0, 0.0, 2.0]),)),
@@ -360,6 +363,18 @@ def of_both(change: Any, *, error: Any = None) -> None:
     assert trees[0] == trees[1]
 
 
+def list_with_none(nn: Any, m: Any) -> Any:
+    """A ModuleList whose elements become None, and no longer are."""
+    layers = nn.ModuleList([m[0], None, m[1], None])
+    layers[0], layers[1] = None, nn.ReLU()
+    assert [layer is None for layer in layers] == [True, False, False, True] and len(layers) == 4
+    assert [name for name, _ in layers.named_children()] == ["1", "2"]
+    assert layers.pop(-1) is None and layers[0] is None
+    del layers[1]
+    layers.insert(1, None)
+    return layers.extend([None, m[1]])
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -376,6 +391,8 @@ def of_both(change: Any, *, error: Any = None) -> None:
         lambda nn, m, t: nn.ModuleList(),
         lambda nn, m, t: nn.ModuleList(m).append(m[1]).extend([m[0]])[1:],
         lambda nn, m, t: nn.ModuleList(m).__iadd__([nn.ReLU()]),
+        lambda nn, m, t: nn.ModuleList([None, m[0], None]).append(None)[1:],
+        lambda nn, m, t: list_with_none(nn, m),
         lambda nn, m, t: nn.ModuleList(m) + [nn.ReLU()],
         lambda nn, m, t: nn.ModuleList([nn.Linear(2, 2) for _ in range(3)]),
         lambda nn, m, t: setattr(m[0], "bias", None),

@@ -50,6 +50,7 @@ nn.MaxPool2d: kernel_size=2
 nn.Upsample: size=3
 nn.MultiheadAttention: embed_dim=4, num_heads=2
 nn.Parameter: data=x
+nn.RMSNorm: normalized_shape=3
 nn.RNN: input_size=3, hidden_size=4
 nn.RNNCell: input_size=3, hidden_size=4
 nn.Softmax: dim=1
@@ -80,6 +81,7 @@ functional.interpolate: input=image, size=3
 functional.kl_div: input=x, target=y.sigmoid()
 functional.l1_loss: input=x, target=y
 functional.layer_norm: input=x, normalized_shape=(3,)
+functional.rms_norm: input=x, normalized_shape=(3,)
 functional.linear: input=x, weight=y
 functional.margin_ranking_loss: input1=x, input2=y, target=x.sign()
 functional.max_pool1d: input=image[0], kernel_size=2

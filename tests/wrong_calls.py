@@ -267,7 +267,7 @@ lambda t: t * 2: testing.from_autograd testing.from_torch testing.from_vjp
 pairs, pairs, cube, v: F.bilinear
 ids, x: F.embedding
 ids: F.one_hot
-x, 3: F.layer_norm
+x, 3: F.layer_norm F.rms_norm
 x, v, v: F.batch_norm
 x: F.dropout F.relu F.leaky_relu F.elu F.tanh F.sigmoid F.silu F.gelu F.softplus F.logsigmoid
 x: F.relu6
@@ -381,7 +381,7 @@ nn.Parameter(x): ParameterList.append
 : ParameterDict.copy ParameterDict.popitem
 
 3, 4, 5: nn.AdditiveAttention nn.Bilinear
-3: nn.AttentionPooling nn.BatchNorm1d nn.BatchNorm2d nn.LayerNorm
+3: nn.AttentionPooling nn.BatchNorm1d nn.BatchNorm2d nn.LayerNorm nn.RMSNorm
 2: nn.AvgPool1d nn.AvgPool2d nn.MaxPool1d nn.MaxPool2d nn.Upsample
 : nn.BCELoss nn.BCEWithLogitsLoss nn.CosineSimilarity nn.CrossEntropyLoss nn.Dropout nn.Dropout1d
 : nn.Dropout2d nn.ELU nn.Flatten nn.GELU nn.GLU nn.Hardtanh nn.HuberLoss nn.Identity nn.KLDivLoss

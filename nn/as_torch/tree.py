@@ -325,8 +325,11 @@ def missing_method(path: str, names: frozenset[str]) -> Callable[[Any, str], Any
 def install() -> None:
     """Let `import torch` find the modules here, unless PyTorch is imported already: it stays.
 
-    From then on tensors and dtypes are printed as PyTorch's, and a missing method says so.
+    From then on tensors, dtypes and their classes are printed as PyTorch's, and a missing method
+    says so.
     """
+    minigrad.Tensor.__module__ = "torch"  # by which tensorboardX and others tell a tensor
+    nn.Parameter.__module__ = "torch.nn.parameter"
     minigrad.Tensor.__repr__ = printing.text_of  # type: ignore[method-assign, assignment]
     kinds: list[tuple[Any, str, frozenset[str]]] = [
         (minigrad.Tensor, "torch.Tensor", TENSOR_METHODS),

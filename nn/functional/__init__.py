@@ -14,6 +14,7 @@ from .layers import (
     layer_norm,
     linear,
     one_hot,
+    rms_norm,
 )
 from .activation import (
     elu,

@@ -145,19 +145,45 @@ def layer_norm(
 
     normalized_shape: the sizes of these dimensions; weight and bias have that shape.
     """
-    scales = {"weight": weight, "bias": bias}
-    given = {key: tensor for key, tensor in scales.items() if tensor is not None}
-    shape = normalized_sizes("layer_norm", normalized_shape)
+    ndim = check_last_sizes("layer_norm", input, normalized_shape, weight=weight, bias=bias)
+    return byhand.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
+
+
+@checked
+def rms_norm(
+    input: Tensor,
+    normalized_shape: int | Sequence[int],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
+    """y = w x / √(mean(x²) + eps) over the last dimensions    (Zhang & Sennrich 2019).
+
+    normalized_shape: the sizes of these dimensions; weight has that shape. eps: the smallest step
+    from 1 of the input's dtype where none is given.
+    """
+    ndim = check_last_sizes("rms_norm", input, normalized_shape, weight=weight)
+    if eps is None:
+        eps = float(np.finfo(input.dtype).eps)
+    mean_square = (input * input).mean(tuple(range(-ndim, 0)), keepdim=True)
+    y = input * (mean_square + eps).rsqrt()
+    return y if weight is None else y * weight
+
+
+def check_last_sizes(
+    function: str, input: Tensor, sizes: int | Sequence[int], **scales: Tensor | None
+) -> int:
+    """The number of an input's last dimensions, which have these sizes, as its scales do."""
+    shape = normalized_sizes(function, sizes)
     ndim = len(shape)
     if ndim == 0 or tuple(input.shape[-ndim:]) != shape:
         raise ValueError(
-            f"layer_norm: expected an input whose last sizes are {shape}, got {tuple(input.shape)}"
+            f"{function}: expected an input whose last sizes are {shape}, got {tuple(input.shape)}"
         )
-    for name, tensor in given.items():
-        if tuple(tensor.shape) != shape:
-            raise ValueError(f"layer_norm: expected {name} {shape}, got {tuple(tensor.shape)}")
-    check_same_dtype("layer_norm", "input", input, weight)
-    return byhand.layer_norm(input, weight, bias, ndim=ndim, eps=eps)
+    for name, tensor in scales.items():
+        if tensor is not None and tuple(tensor.shape) != shape:
+            raise ValueError(f"{function}: expected {name} {shape}, got {tuple(tensor.shape)}")
+    check_same_dtype(function, "input", input, scales["weight"])
+    return ndim
 
 
 @checked
