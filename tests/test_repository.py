@@ -472,7 +472,7 @@ def changes(heading: str) -> Iterator[tuple[str, str, str]]:
     [
         ("Add an op", "atanh", ["test_ops.py", "test_prove.py"]),
         pytest.param(
-            *("Add a layer", "RMSNorm", ["test_nn_torch.py"]),
+            *("Add a layer", "InstanceNorm1d", ["test_nn_torch.py"]),
             marks=pytest.mark.skipif(
                 importlib.util.find_spec("torch") is None,
                 reason="PyTorch is not installed (the extra torch)",

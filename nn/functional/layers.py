@@ -26,6 +26,7 @@ from .checks import (
     changed_in_place,
     check_broadcasts,
     check_classes,
+    check_floats,
     normalize_padding_idx,
     normalized_sizes,
 )
@@ -161,6 +162,7 @@ def rms_norm(
     normalized_shape: the sizes of these dimensions; weight has that shape. eps: the smallest step
     from 1 of the input's dtype where none is given.
     """
+    check_floats("rms_norm", input=input)
     ndim = check_last_sizes("rms_norm", input, normalized_shape, weight=weight)
     if eps is None:
         eps = float(np.finfo(input.dtype).eps)
