@@ -29,7 +29,7 @@ from minigrad.array import (
 )
 from minigrad.call import NUMPY_NAMES
 from minigrad.errors import Function
-from minigrad.graph import TensorBase
+from minigrad.graph import TensorBase, tensor_of
 from minigrad.ops.reduction import Dim
 
 BOOL = np.dtype(bool)
@@ -68,7 +68,7 @@ def as_input(name: str, x: Any, dtype: Any = None, out: Any = None) -> Tensor:
         tensor = x
     elif type(x) in NAMESPACES:
         errors.check_numbers(name, x)
-        tensor = TensorBase.tensor_class(x)
+        tensor = tensor_of(x)
     else:
         got = type(x).__name__
         raise TypeError(

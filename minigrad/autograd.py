@@ -31,16 +31,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from minigrad import diagnosis, errors
 from minigrad.array import (
     NAMESPACES,
     NUMPY,
     XP,
     Array,
-    complex64,
-    complex128,
     float32,
     float64,
     get_default_dtype,
@@ -49,6 +45,7 @@ from minigrad.call import ANY_NUMBER, parameters_of, split_arguments
 from minigrad.faster import choose, versions_of
 from minigrad.grad_mode import mode
 from minigrad.graph import Node, Op, TensorBase, changes, tensor_of
+from minigrad.promotion import as_result, in_dtypes_with_dims
 
 RuleResult = tuple[Any, Any]  # what a rule returns: its value (or a tuple of them), its pullbacks
 
@@ -176,62 +173,45 @@ def differentiable(
     name = rule.__name__
     versions = versions_of(name) if is_registered else []
     arity, required = parameters.arity, parameters.required
-    sets_dtype, of_floats = traits.sets_dtype, traits.of_floats
-    is_ordered = name in errors.ORDERED
-    is_choosy = of_floats or is_ordered
+    is_choosy = traits.of_floats or name in errors.ORDERED  # most ops take any numbers
     gives_order = traits.in_order
     takes_order = traits.in_order and arity != ANY_NUMBER
-    takes_several = arity > 1 and not sets_dtype
+    sets_dtype = traits.sets_dtype
+    may_widen = arity > 1 and not sets_dtype
 
     @functools.wraps(rule)
     def apply(*args: Any, **settings: Any) -> Any:
         if settings or required or len(args) != arity:
             args, settings = split_arguments(apply, args, settings)
-        arrays = []
-        needs = []  # of each argument: whether it requires a gradient
-        for a in args:
-            if isinstance(a, TensorBase):
-                if changes.recorded and a.base is not None:
-                    a.catch_up()
-                arrays.append(a.array)
-                needs.append(a.wants_grad)
-            else:
-                if a is None and not arrays:
-                    raise TypeError(f"{name}: expected a tensor or a number, got None")
-                arrays.append(errors.as_operand(name, a))
-                needs.append(False)
+        arrays, needs = read(name, args)
         xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)
-        if is_choosy:  # most ops take any numbers
-            if of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
-                arrays[0] = xp.astype(arrays[0], get_default_dtype())
-            if is_ordered and (arity > 1 or getattr(arrays[0], "dtype", None) is not float32):
-                errors.check_ordered(name, arrays)
-        chosen = choose(versions, rule, xp.kind, *arrays, **settings) if versions else rule
         try:
-            if takes_order and not arrays[0].flags.c_contiguous:
-                arrays[0] = xp.ascontiguousarray(arrays[0])
+            if is_choosy and (arity > 1 or getattr(arrays[0], "dtype", None) is not float32):
+                prepare(apply, xp, arrays)
+            chosen = choose(versions, rule, xp.kind, *arrays, **settings) if versions else rule
+            if takes_order:
+                arrays[0] = in_order(xp, arrays[0])
             value, pullback = chosen(xp, *arrays, **settings)
-            if gives_order and not value.flags.c_contiguous:
-                value = xp.ascontiguousarray(value)
+            if gives_order:
+                value = in_order(xp, value)
         except EXPLAINED as error:
             raise diagnosis.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
-        if not is_tuple:
-            if type(value) not in NAMESPACES:
-                value = xp.asarray(value)  # NumPy's reductions return scalars
-            if takes_several and value.dtype is not float32:
-                same = in_dtypes_with_dims(args, arrays)
-                if same is not None:
-                    return apply(*same, **settings)
+        if is_tuple:
+            value = [as_result(v, xp, arrays, sets_dtype) for v in value]
+        elif type(value) not in NAMESPACES or value.dtype is not float32:  # float32 is not widened
+            same = in_dtypes_with_dims(name, args, arrays) if may_widen else None
+            if same is not None:
+                return apply(*same, **settings)
+            value = as_result(value, xp, arrays, sets_dtype)
         node = None
         if pullback and True in needs and mode.grad_enabled:
             node = Node(apply, args, settings, pullback, needs, is_tuple)
         out: Any  # a Tensor, or a tuple of them
         if is_tuple:
-            values = [v if type(v) in NAMESPACES else xp.asarray(v) for v in value]
-            out = tuple([wrap(v, node, xp, arrays, args, sets_dtype) for v in values])
+            out = tuple([wrap(v, node, args) for v in value])
         else:
-            out = wrap(value, node, xp, arrays, args, sets_dtype)
+            out = wrap(value, node, args)
         if mode.observer:
             tell(mode.observer, node, apply, arrays, settings, out)
         return out
@@ -242,19 +222,25 @@ def differentiable(
     return apply
 
 
-def tell(
-    observer: Any,
-    node: Node | None,
-    op: Op,
-    arrays: list[Any],
-    settings: dict[str, Any],
-    out: Any,
-) -> None:
-    """Let the observer see what an op has recorded, and its values."""
-    if node is not None:
-        observer.on_node(node)
-    values = out if isinstance(out, tuple) else (out,)
-    observer.on_value(op, arrays, settings, [y.array for y in values])
+def read(name: str, args: Sequence[Any]) -> tuple[list[Any], list[bool]]:
+    """The arrays and numbers of the arguments, and of each whether it requires a gradient.
+
+    Raises TypeError where one is neither a tensor nor a number, or the first None.
+    """
+    arrays = []
+    needs = []
+    for a in args:
+        if isinstance(a, TensorBase):
+            if changes.recorded and a.base is not None:
+                a.catch_up()
+            arrays.append(a.array)
+            needs.append(a.wants_grad)
+        else:
+            if a is None and not arrays:
+                raise TypeError(f"{name}: expected a tensor or a number, got None")
+            arrays.append(errors.as_operand(name, a))
+            needs.append(False)
+    return arrays, needs
 
 
 def namespace_of(arrays: Sequence[Any]) -> XP:
@@ -266,20 +252,28 @@ def namespace_of(arrays: Sequence[Any]) -> XP:
     return NUMPY
 
 
-def wrap(
-    value: Any,
-    node: Node | None,
-    xp: XP,
-    arrays: Sequence[Any],
-    args: Sequence[Any],
-    sets_dtype: bool,
-) -> TensorBase:
+def prepare(op: Op, xp: XP, arrays: list[Any]) -> None:
+    """Make floats of a first array of integers, for a rule of floats.
+
+    Raises TypeError for complex numbers, for a rule that compares numbers.
+    """
+    name = op.__name__
+    if op.of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
+        arrays[0] = xp.astype(arrays[0], get_default_dtype())
+    if name in errors.ORDERED:
+        errors.check_ordered(name, arrays)
+
+
+def in_order(xp: XP, x: Array) -> Array:
+    """x with its memory in the order of its elements."""
+    return x if x.flags.c_contiguous else xp.ascontiguousarray(x)
+
+
+def wrap(value: Array, node: Node | None, args: Sequence[Any]) -> TensorBase:
     """A value of an op as a Tensor that knows the node, if there is one, that made it.
 
-    It shares the version of the array that it views. NumPy's widening to float64 is undone.
+    It shares the version of the array that it views.
     """
-    if (value.dtype is float64 or value.dtype is complex128) and not sets_dtype:
-        value = undo_widening(value, xp, arrays)
     out = tensor_of(value)
     if value.base is not None:
         for a in args:
@@ -299,47 +293,19 @@ def wrap(
     return out
 
 
-def in_dtypes_with_dims(args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:
-    """The arguments of an op with each 0-d one in the dtype of those of its kind that have dims.
-
-    So that tensor(0.5, dtype=float64) does not widen a float32 vector, nor an integer an int32 one,
-    as in PyTorch. None where no dtype changes.
-    """
-    for a in arrays:
-        if type(a) in NAMESPACES and a.ndim == 0:
-            break
-    else:
-        return None
-    wanted: dict[bool, Any] = {}  # the dtype of the floats, and that of the integers
-    for a in arrays:
-        if getattr(a, "ndim", 0) and a.dtype.kind in "fiu":
-            is_float = a.dtype.kind == "f"
-            wanted[is_float] = np.promote_types(wanted.get(is_float, a.dtype), a.dtype)
-    same = list(args)
-    for k, a in enumerate(arrays):
-        if getattr(a, "shape", None) == () and a.dtype.kind in "fiu":
-            dtype = wanted.get(a.dtype.kind == "f", a.dtype)
-            if dtype != a.dtype:
-                same[k] = OPS["astype"](args[k], dtype=dtype)
-    return same if any([new is not old for new, old in zip(same, args, strict=True)]) else None
-
-
-def undo_widening(value: Array, xp: XP, arrays: Sequence[Any]) -> Array:
-    """float64 becomes the inputs' dtype again where NumPy widened because of integers, and
-    complex128 the complex dtype of that.
-    """
-    floats = []
-    for a in arrays:
-        if not hasattr(a, "dtype"):
-            continue
-        if a.dtype == float64 or a.dtype == complex128:  # |complex128| is float64
-            return value
-        if a.dtype.kind in "fc":
-            floats.append(a.dtype)
-    dtype = floats[0] if floats else get_default_dtype()
-    if value.dtype == complex128:
-        dtype = np.promote_types(dtype, complex64)
-    return xp.astype(value, dtype)
+def tell(
+    observer: Any,
+    node: Node | None,
+    op: Op,
+    arrays: list[Any],
+    settings: dict[str, Any],
+    out: Any,
+) -> None:
+    """Let the observer see what an op has recorded, and its values."""
+    if node is not None:
+        observer.on_node(node)
+    values = out if isinstance(out, tuple) else (out,)
+    observer.on_value(op, arrays, settings, [y.array for y in values])
 
 
 class TensorNamespace:

@@ -7,11 +7,10 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from numpy import promote_types
-
 from minigrad import errors
 from minigrad.array import NAMESPACES, contiguous_format, int64, preserve_format
 from minigrad.graph import Op, TensorBase, raw
+from minigrad.promotion import converted, dtype_of_sum
 
 ANY_NUMBER = sys.maxsize  # the arity of a rule of *arrays
 
@@ -131,21 +130,6 @@ def with_multiple(name: str, arrays: tuple[Any, ...], alpha: Any) -> tuple[Any, 
     return first, second if is_one else second * alpha
 
 
-RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}  # of the kinds of dtypes: a sum has the higher one
-
-
-def dtype_of_sum(a: Any, b: Any) -> Any:
-    """The dtype of a + b; None where one is a number, or complex."""
-    kinds = [x.dtype.kind if hasattr(x, "dtype") else "" for x in (a, b)]
-    if not RANKS.keys() >= set(kinds):
-        return None
-    if RANKS[kinds[0]] != RANKS[kinds[1]]:
-        return a.dtype if RANKS[kinds[0]] > RANKS[kinds[1]] else b.dtype
-    if bool(a.ndim) != bool(b.ndim):
-        return a.dtype if a.ndim else b.dtype
-    return promote_types(a.dtype, b.dtype)
-
-
 def in_dtype(name: str, arrays: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
     """sum, softmax ...: the array in another dtype, which is where PyTorch casts.
 
@@ -160,12 +144,6 @@ def in_dtype(name: str, arrays: tuple[Any, ...], dtype: Any) -> tuple[Any, ...]:
             f"{name}: dtype={x.dtype} is not supported; convert what is returned, with .to(...)"
         )
     return x, *others
-
-
-def converted(name: str, x: Any, dtype: Any) -> Any:
-    """An array or a tensor as a tensor of another dtype, for the op `name`."""
-    x = TensorBase.tensor_class(x) if type(x) in NAMESPACES else x
-    return x.converted(name, (), dtype, None)
 
 
 def in_layout(name: str, arrays: tuple[Any, ...], layout: Any) -> tuple[Any, ...]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import arguments, array, errors, ops
-from minigrad.graph import TensorBase
+from minigrad import arguments, array, errors, graph, ops
+from minigrad.graph import TensorBase, tensor_of
 
 EXACT = np.dtype(object)  # of exact numbers, see minigrad.prove
 OF_THE_ENGINE = {"array", "version", *TensorBase.__annotations__}  # attributes of a tensor
@@ -198,7 +198,7 @@ class Conversions(TensorBase):
 
     def beside(self, values: Any) -> Any:
         """A host array as a tensor on this one's device, in its own dtype."""
-        return TensorBase.tensor_class(array.to_device(np.asarray(values), self.device))
+        return tensor_of(array.to_device(np.asarray(values), self.device))
 
     def numpy(self, *, force: Any = False) -> np.ndarray[Any, Any]:
         """The NumPy array of a CPU tensor that requires no gradient, without a copy.
@@ -286,7 +286,7 @@ class Conversions(TensorBase):
         return f"tensor({', '.join(parts)})"
 
     def __format__(self, spec: str) -> str:
-        is_plain = type_(self) is TensorBase.tensor_class  # a Parameter prints as a whole
+        is_plain = type_(self) is graph.tensor_class  # a Parameter prints as a whole
         is_number = not self.shape and (spec or is_plain)
         return format(self.item() if is_number else str(self), spec)
 

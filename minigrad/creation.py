@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minigrad import array, errors
+from minigrad import array, errors, graph
 from minigrad.arguments import (
     as_dtype,
     as_input,
@@ -176,7 +176,7 @@ def default_of_kind(kind: str) -> Any:
 @errors.speaks_for_itself
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a tensor, without a copy where it can be had. Raises what tensor() raises."""
-    if isinstance(data, TensorBase.tensor_class):
+    if isinstance(data, graph.tensor_class):
         return data.to(dtype=dtype, device=device)
     if isinstance(data, np.ndarray):
         return make("as_tensor", plain_array("as_tensor", data), dtype, device)
@@ -202,12 +202,12 @@ def from_dlpack(source: Any) -> Tensor:
     if not hasattr(source, "__dlpack_device__"):
         got = type(source).__name__
         raise TypeError(f"from_dlpack: expected an array with DLPack, got a {got}")
-    if isinstance(source, TensorBase.tensor_class) and not source.requires_grad:
+    if isinstance(source, graph.tensor_class) and not source.requires_grad:
         return source.detach()
     is_on_host = source.__dlpack_device__()[0] == 1  # kDLCPU
     backend = array.backend("cpu" if is_on_host else "cuda")
     try:
-        return TensorBase.tensor_class(backend.from_dlpack(source))
+        return graph.tensor_class(backend.from_dlpack(source))
     except BufferError as error:
         raise TypeError(f"from_dlpack: expected numbers, got others: {error}") from error
 

@@ -66,7 +66,6 @@ class TensorBase:
     base: TensorBase | None = None  # the tensor whose memory this one is a view of
     before: TensorBase | None = None  # what it was before the last recorded change in place
     changed: int = 0  # the tick of that change
-    tensor_class: Any  # the class of what ops return: tensor.py puts Tensor here
 
     def __init__(self, array: Array):
         self.array = array
@@ -134,6 +133,7 @@ class TensorBase:
         self.leaf_grad = None
 
 
+tensor_class: Any = None  # the class of what ops return: tensor.py puts Tensor here
 new = object.__new__
 
 
@@ -142,7 +142,7 @@ def tensor_of(array: Array) -> Any:
 
     `Tensor(...)` takes the arguments of PyTorch's, and checks them.
     """
-    t = new(TensorBase.tensor_class)
+    t = new(tensor_class)
     t.array = array
     t.version = [0, None]
     return t

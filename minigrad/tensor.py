@@ -21,6 +21,7 @@ from minigrad import (
     distributions,
     errors,
     functional,
+    graph,
     ops,
 )
 from minigrad.arguments import as_shape, normalize_dim
@@ -413,4 +414,4 @@ for module, names in FUNCTIONS.items():
 for other_name, name in {"ger": "outer", "nelement": "numel", "ndimension": "dim"}.items():
     setattr(Tensor, other_name, getattr(Tensor, name))
 
-TensorBase.tensor_class = Tensor
+graph.tensor_class = Tensor

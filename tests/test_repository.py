@@ -45,6 +45,7 @@ ROOMS = [
     {"minigrad.errors", "minigrad.random"},
     {"minigrad.diagnosis", "minigrad.denormals"},
     {"minigrad.grad_mode", "minigrad.graph"},
+    {"minigrad.promotion"},
     {"minigrad.call", "minigrad.pytree"},
     {"minigrad.autograd", "minigrad.cotangents", "minigrad.unchanged"},
     {"minigrad.backward"},

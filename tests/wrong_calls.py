@@ -34,7 +34,7 @@ INSIDE = re.compile(
 BASES = {"LRScheduler"}  # of which only subclasses are made
 INSIDE_CLASSES = {
     "Tensor": (  # what the engine's own modules call
-        "T tensor_class assign values_to_hold html_page as_before become beside catch_up "
+        "T assign values_to_hold html_page as_before become beside catch_up "
         "check_update holds_at as_value_at is_recorded_with is_writable root "
         "record_assignment record_change record_as_row "
         "without_extra_dims converted reshape_in_place source_of_floats update write"

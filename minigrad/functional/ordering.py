@@ -27,7 +27,7 @@ from minigrad.errors import check_flag
 from minigrad.functional.picking import dim_with_slices, pick_along
 from minigrad.functional.reduction import ValuesAndIndices, nan_of
 from minigrad.functional.shape import squeeze
-from minigrad.graph import TensorBase
+from minigrad.graph import tensor_of
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -64,14 +64,14 @@ def order_of(name: str, x: Tensor, dim: Any, descending: bool) -> Any:
     check_flag(name, "descending", descending)
     dim = normalize_dim(name, x, dim)
     if not x.ndim:
-        return TensorBase.tensor_class(placed_like(x, np.zeros((), np.int64)))
+        return tensor_of(placed_like(x, np.zeros((), np.int64)))
     values = to_numpy(x.array)
     if not descending:
-        return TensorBase.tensor_class(placed_like(x, np.argsort(values, dim, kind="stable")))
+        return tensor_of(placed_like(x, np.argsort(values, dim, kind="stable")))
     # backwards twice, so that equal elements stay in order
     from_the_end = np.argsort(np.flip(values, dim), dim, kind="stable")
     order = np.flip(x.shape[dim] - 1 - from_the_end, dim)
-    return TensorBase.tensor_class(placed_like(x, np.ascontiguousarray(order)))
+    return tensor_of(placed_like(x, np.ascontiguousarray(order)))
 
 
 @with_numpy_names
@@ -101,7 +101,7 @@ def running(name: str, extreme: np.ufunc, x: Tensor, dim: Any) -> ValuesAndIndic
     shape[dim] = -1
     places = np.arange(x.shape[dim]).reshape(shape)
     last = np.maximum.accumulate(np.where(is_new, places, 0), dim)
-    indices = TensorBase.tensor_class(placed_like(x, last))
+    indices = tensor_of(placed_like(x, last))
     return ValuesAndIndices(pick_along(x, dim, indices), indices)
 
 
@@ -152,7 +152,7 @@ def median(input: Tensor, dim: Any = None, keepdim: bool = False, *, out: None =
     has_nan = np.isnan(np.take(in_order, -1, dim))
     places = np.where(has_nan, np.argmax(np.isnan(in_order), dim), (x.shape[dim] - 1) // 2)
     chosen = np.take_along_axis(to_numpy(indices.array), np.expand_dims(places, dim), dim)
-    indices = TensorBase.tensor_class(placed_like(x, chosen))
+    indices = tensor_of(placed_like(x, chosen))
     values = pick_along(x, dim, indices)
     if keepdim:
         return ValuesAndIndices(values, indices)
@@ -197,7 +197,7 @@ def unique(
         found.append(inverse.reshape(x.shape if dim is None else (-1,)))
     if return_counts:
         found.append(counts)
-    tensors = [TensorBase.tensor_class(placed_like(x, part)) for part in found]
+    tensors = [tensor_of(placed_like(x, part)) for part in found]
     if x.requires_grad:
         tensors[0] = without_gradient("unique", x, tensors[0], "x.detach()")
     return tuple(tensors) if len(tensors) > 1 else tensors[0]
@@ -238,7 +238,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     largest = int(ids.max()) if ids.size else -1
     as_sizes("bincount", (max(least, largest + 1),))  # NumPy would write beyond its memory
     if weights is None:
-        return TensorBase.tensor_class(placed_like(x, np.bincount(ids, minlength=least)))
+        return tensor_of(placed_like(x, np.bincount(ids, minlength=least)))
     weights = as_input("bincount", weights)
     values = to_numpy(weights.array)
     if values.dtype.kind == "c":
@@ -249,7 +249,7 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
         )
     counts = np.bincount(ids, values, least)
     kept = values.dtype if values.dtype.kind == "f" else counts.dtype
-    sums = TensorBase.tensor_class(placed_like(x, counts.astype(kept)))
+    sums = tensor_of(placed_like(x, counts.astype(kept)))
     if not weights.requires_grad:
         return sums
     return without_gradient("bincount", weights, sums, "x, weights.detach()")

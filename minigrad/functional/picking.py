@@ -25,7 +25,7 @@ from minigrad.arguments import (
 )
 from minigrad.array import NAMESPACES, Array, to_numpy
 from minigrad.errors import check_flag, speaks_for_itself
-from minigrad.graph import TensorBase
+from minigrad.graph import TensorBase, tensor_of
 
 if TYPE_CHECKING:
     from minigrad.tensor import Tensor
@@ -235,5 +235,5 @@ def nonzero(input: Tensor, *, as_tuple: bool = False, out: None = None) -> Any:
     values = to_numpy(x.array)
     if as_tuple:
         found = np.nonzero(np.atleast_1d(values))
-        return tuple([TensorBase.tensor_class(placed_like(x, places)) for places in found])
-    return TensorBase.tensor_class(placed_like(x, np.argwhere(values)))
+        return tuple([tensor_of(placed_like(x, places)) for places in found])
+    return tensor_of(placed_like(x, np.argwhere(values)))

@@ -14,7 +14,7 @@ import sympy
 
 from minigrad.array import LazyScatter
 from minigrad.backward import call_pullback, grad, unbroadcast
-from minigrad.graph import TensorBase
+from minigrad.graph import TensorBase, tensor_of
 from minigrad.prove import exact
 from minigrad.prove.cases import BORDERS, CASES, Case
 from minigrad.prove.symbols import Symbols, is_zero
@@ -246,8 +246,7 @@ def prove_case_twice(
         slopes = grad(values, inputs, cotangents, create_graph=True, materialize_grads=True)
         weights = [symbols.array(f"h{i or ''}", *g.shape) for i, g in enumerate(slopes)]
         variables = [*inputs, *cotangents]
-        tensor = TensorBase.tensor_class
-        found = grad(slopes, variables, [tensor(h) for h in weights], materialize_grads=True)
+        found = grad(slopes, variables, [tensor_of(h) for h in weights], materialize_grads=True)
         total = sum(
             [(g * y.array).sum().item() for g, y in zip(arrays(cotangents), values, strict=True)]
         )
@@ -280,7 +279,7 @@ def compare_composition(
 
 def leaf(array: Any) -> Any:
     """A Tensor over exact numbers that requires a gradient."""
-    t = TensorBase.tensor_class(array)
+    t = tensor_of(array)
     t.requires_grad = True
     return t
 
@@ -289,7 +288,7 @@ def as_constant(a: Any) -> Any:
     """An array of integers or booleans as a Tensor, anything else as it is."""
     if not isinstance(a, np.ndarray):
         return a
-    return TensorBase.tensor_class(a.view(exact.ExactArray))
+    return tensor_of(a.view(exact.ExactArray))
 
 
 def as_exact(setting: Any) -> Any:

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.array import NAMESPACES, Array, to_numpy
 from minigrad.backward import Gradients, nodes_youngest_first, slot, vjp_of
 from minigrad.grad_mode import enable_grad
-from minigrad.graph import Node, Op, TensorBase
+from minigrad.graph import Node, Op, TensorBase, tensor_of
 from minigrad.inspect.explain.fold import tree
 
 SHOWN_IN_FULL = 12  # elements of an array whose numbers are written out
@@ -215,14 +215,14 @@ def describe_op(op: Op) -> dict[str, str]:
 
 def as_tensor(a: Any) -> Any:
     """An array that an op was given as a tensor; anything else as it is."""
-    return TensorBase.tensor_class(a) if type(a) in NAMESPACES else a
+    return tensor_of(a) if type(a) in NAMESPACES else a
 
 
 def leaf_like(a: Any) -> Any:
     """A tensor as a leaf of its own, over the same array; anything else as it is."""
     if not isinstance(a, TensorBase):
         return a
-    leaf = TensorBase.tensor_class(a.array)
+    leaf = tensor_of(a.array)
     leaf.requires_grad = a.requires_grad
     return leaf
 

@@ -1,0 +1,99 @@
+"""Which dtype a value has, where NumPy's rule is another than PyTorch's.
+
+Dtypes have a rank: booleans, integers, floats. A sum has the dtype of its terms of the highest
+rank, among them of those that have dimensions, if any has; a Python number leaves it as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy import promote_types
+
+from minigrad.array import (
+    NAMESPACES,
+    XP,
+    Array,
+    complex64,
+    complex128,
+    float64,
+    get_default_dtype,
+)
+from minigrad.graph import tensor_of
+
+RANKS = {"b": 0, "i": 1, "u": 1, "f": 2}  # of the kinds of dtypes
+
+
+def dtype_of_each_rank(arrays: Sequence[Array]) -> dict[int, Any]:
+    """The dtype that holds all arrays of a rank, for each rank that is among them."""
+    found: dict[int, Any] = {}
+    for a in arrays:
+        rank = RANKS.get(a.dtype.kind)
+        if rank is not None:
+            found[rank] = promote_types(found.get(rank, a.dtype), a.dtype)
+    return found
+
+
+def dtype_of_sum(a: Any, b: Any) -> Any:
+    """The dtype of a + b; None where one is a number, or complex."""
+    terms = (a, b)
+    if not all([hasattr(x, "dtype") and x.dtype.kind in RANKS for x in terms]):
+        return None
+    of_numbers = dtype_of_each_rank([x for x in terms if not x.ndim])
+    of_arrays = dtype_of_each_rank([x for x in terms if x.ndim])
+    dtypes = of_numbers | of_arrays
+    return dtypes[max(dtypes)]
+
+
+def in_dtypes_with_dims(name: str, args: Sequence[Any], arrays: Sequence[Any]) -> list[Any] | None:
+    """The arguments of an op with each 0-d one in the dtype of those of its rank that have dims.
+
+    So that tensor(0.5, dtype=float64) does not widen a float32 vector, nor an integer an int32 one,
+    as in PyTorch. None where no dtype changes.
+    """
+    places = []
+    for i, a in enumerate(arrays):
+        if type(a) in NAMESPACES and not a.ndim:
+            places.append(i)
+    if not places:
+        return None
+    dtypes = dtype_of_each_rank([a for a in arrays if getattr(a, "ndim", 0)])
+    same = list(args)
+    for i in places:
+        own = arrays[i].dtype
+        dtype = dtypes.get(RANKS.get(own.kind, -1), own)
+        if dtype != own:
+            same[i] = converted(name, args[i], dtype)
+    has_changed = any([new is not old for new, old in zip(same, args, strict=True)])
+    return same if has_changed else None
+
+
+def as_result(value: Any, xp: XP, arrays: Sequence[Any], sets_dtype: bool) -> Array:
+    """A value of a rule as an array, in the dtype that it has in PyTorch.
+
+    Where NumPy made float64 of float32 and integers, it becomes float32 again, and complex128
+    complex64.
+    """
+    if type(value) not in NAMESPACES:
+        value = xp.asarray(value)  # NumPy's reductions return scalars
+    if sets_dtype or value.dtype not in (float64, complex128):
+        return value
+    floats = []
+    for a in arrays:
+        if not hasattr(a, "dtype"):
+            continue
+        if a.dtype == float64 or a.dtype == complex128:  # |complex128| is float64
+            return value
+        if a.dtype.kind in "fc":
+            floats.append(a.dtype)
+    dtype = floats[0] if floats else get_default_dtype()
+    if value.dtype == complex128:
+        dtype = promote_types(dtype, complex64)
+    return xp.astype(value, dtype)
+
+
+def converted(name: str, x: Any, dtype: Any) -> Any:
+    """An array or a tensor as a tensor of another dtype, for the op `name`."""
+    x = tensor_of(x) if type(x) in NAMESPACES else x
+    return x.converted(name, (), dtype, None)
