@@ -45,7 +45,7 @@ from minigrad.call import ANY_NUMBER, parameters_of, split_arguments
 from minigrad.faster import choose, versions_of
 from minigrad.grad_mode import mode
 from minigrad.graph import Node, Op, TensorBase, changes, tensor_of
-from minigrad.promotion import as_result, in_dtypes_with_dims
+from minigrad.promotion import as_result, as_results, in_dtypes_with_dims
 
 RuleResult = tuple[Any, Any]  # what a rule returns: its value (or a tuple of them), its pullbacks
 
@@ -173,7 +173,8 @@ def differentiable(
     name = rule.__name__
     versions = versions_of(name) if is_registered else []
     arity, required = parameters.arity, parameters.required
-    is_choosy = traits.of_floats or name in errors.ORDERED  # most ops take any numbers
+    of_floats = traits.of_floats
+    is_ordered = name in errors.ORDERED
     gives_order = traits.in_order
     takes_order = traits.in_order and arity != ANY_NUMBER
     sets_dtype = traits.sets_dtype
@@ -186,8 +187,10 @@ def differentiable(
         arrays, needs = read(name, args)
         xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)
         try:
-            if is_choosy and (arity > 1 or getattr(arrays[0], "dtype", None) is not float32):
-                prepare(apply, xp, arrays)
+            if of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
+                arrays[0] = xp.astype(arrays[0], get_default_dtype())
+            if is_ordered and (arity > 1 or getattr(arrays[0], "dtype", None) is not float32):
+                errors.check_ordered(name, arrays)
             chosen = choose(versions, rule, xp.kind, *arrays, **settings) if versions else rule
             if takes_order:
                 arrays[0] = in_order(xp, arrays[0])
@@ -198,7 +201,7 @@ def differentiable(
             raise diagnosis.explain(apply, arrays, settings, error) from error
         is_tuple = type(value) is tuple
         if is_tuple:
-            value = [as_result(v, xp, arrays, sets_dtype) for v in value]
+            value = as_results(value, xp, arrays, sets_dtype)
         elif type(value) not in NAMESPACES or value.dtype is not float32:  # float32 is not widened
             same = in_dtypes_with_dims(name, args, arrays) if may_widen else None
             if same is not None:
@@ -250,18 +253,6 @@ def namespace_of(arrays: Sequence[Any]) -> XP:
         if xp is not None:
             return xp
     return NUMPY
-
-
-def prepare(op: Op, xp: XP, arrays: list[Any]) -> None:
-    """Make floats of a first array of integers, for a rule of floats.
-
-    Raises TypeError for complex numbers, for a rule that compares numbers.
-    """
-    name = op.__name__
-    if op.of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
-        arrays[0] = xp.astype(arrays[0], get_default_dtype())
-    if name in errors.ORDERED:
-        errors.check_ordered(name, arrays)
 
 
 def in_order(xp: XP, x: Array) -> Array:

@@ -37,9 +37,7 @@ def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list
         node = stack.pop()
         if node in seen or node.birth < oldest:
             continue
-        args = node.args
-        if node.pullback is None:
-            raise freed(node)
+        args = arguments_of(node)
         seen.add(node)
         if changes.recorded > node.birth:
             args = node.args = as_they_were(node)
@@ -49,12 +47,20 @@ def nodes_youngest_first(outputs: Sequence[TensorBase], oldest: int = 0) -> list
     return sorted(seen, key=attrgetter("birth"), reverse=True)
 
 
-def freed(node: Node) -> RuntimeError:
-    """The error for a node that a backward pass has freed.
+def arguments_of(node: Node) -> tuple[Any, ...]:
+    """The arguments of a node. Raises RuntimeError where a backward has freed it.
 
-    Its pullback is removed before its arguments. So code that reads the arguments, and then finds
-    the pullback, has all of them, whatever another thread does.
+    That removes the pullback before the arguments: if the pullback is still there after the
+    arguments were read, they are complete, whatever another thread does.
     """
+    args = node.args
+    if node.pullback is None:
+        raise freed(node)
+    return args
+
+
+def freed(node: Node) -> RuntimeError:
+    """The error for a node that a backward has freed."""
     return RuntimeError(errors.FREED.format(node.op.__name__))
 
 
@@ -73,10 +79,7 @@ def route(
     on_the_way: set[Any] = {t.node or t for t in inputs}
 
     def needs_at(node: Node) -> list[bool]:
-        args = node.args
-        if node.pullback is None:
-            raise freed(node)
-        pairs = zip(args, node.needs, strict=True)
+        pairs = zip(arguments_of(node), node.needs, strict=True)
         return [need and (a.node or a) in on_the_way for a, need in pairs]
 
     for node in reversed(nodes):
@@ -98,30 +101,22 @@ def backpropagate(
     """
     nodes, needs_at = route(outputs, inputs)
     gradients = Gradients(create_graph, kept={slot(t) for t in inputs or ()})
-    for y, g in zip(outputs, cotangents, strict=True):
-        gradients.add(y, g)
+    gradients.add_each(outputs, cotangents)
     is_shown = create_graph or mode.observer  # an observer may keep the arrays that it sees
     with set_grad_enabled(create_graph, immediately=False):
         for node in nodes:
             gs = gradients.take(node)
-            args = node.args
-            if node.pullback is None:  # a hook, or a thread, went back through the same graph
-                raise freed(node)
+            args = arguments_of(node)  # unless a hook, or a thread, has freed it meanwhile
             needs = needs_at(node)
             if True not in needs:
                 continue
             if has_arrived(gs):
-                pullback = node.pullback
-                is_new = callable(pullback) and not is_shown and gives_new_arrays(pullback)
-                for a, g in zip(args, vjp_of(node, gs, needs, create_graph)):
-                    if g is not None:
-                        gradients.add(a, g, is_new)
+                is_new = not is_shown and gives_new_arrays(node.pullback)
+                gradients.add_each(args, vjp_of(node, gs, needs, create_graph), is_new)
             if not retain_graph:
                 node.pullback = None
                 node.args = ()
-        for place in list(gradients.by_slot):
-            if isinstance(place, TensorBase) and place.leaf_hooks:
-                gradients.call_hooks(place, place.leaf_hooks)
+        gradients.call_hooks_of_leaves()
     return gradients
 
 
@@ -135,7 +130,7 @@ def has_arrived(gs: list[Any]) -> bool:
 
 def gives_new_arrays(pullback: Any) -> bool:
     """Whether a pullback says that nothing else refers to the arrays that it returns."""
-    return getattr(pullback, "gives_new_arrays", False)
+    return callable(pullback) and getattr(pullback, "gives_new_arrays", False)
 
 
 def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
@@ -214,7 +209,7 @@ class Gradients:
 
     def add(self, t: TensorBase, g: Any, is_new: bool = False) -> None:
         """Let `g` arrive at t. is_new: nothing else refers to `g`, so it may be written to."""
-        place = t if t.node is None else (t.node, t.index)
+        place = slot(t)
         before = self.by_slot.get(place)
         if type(g) is LazyScatter:
             if before is not None and place in self.owned and before.shape:
@@ -235,6 +230,14 @@ class Gradients:
             self.by_slot[place] = before + g
             if not self.create_graph:
                 self.owned.add(place)
+
+    def add_each(
+        self, tensors: Sequence[TensorBase], gs: Sequence[Any], is_new: bool = False
+    ) -> None:
+        """Let each gradient that there is arrive at its tensor."""
+        for t, g in zip(tensors, gs, strict=True):
+            if g is not None:
+                self.add(t, g, is_new)
 
     def as_gradient_of(self, t: TensorBase, g: Any) -> Any:
         """`g` in the shape and dtype of t: broadcasting is undone here and nowhere else."""
@@ -275,6 +278,12 @@ class Gradients:
             errors.check_hooked(given, found)
             self.by_slot[place] = found if is_tensor else found.array
             self.owned.discard(place)
+
+    def call_hooks_of_leaves(self) -> None:
+        """Let the hooks of the leaves see what has been added up there."""
+        for place in list(self.by_slot):
+            if isinstance(place, TensorBase) and place.leaf_hooks:
+                self.call_hooks(place, place.leaf_hooks)
 
     def tensor(self, t: TensorBase) -> Any:
         """The gradient of t as a Tensor with memory of its own; None where none arrived."""

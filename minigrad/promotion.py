@@ -17,6 +17,7 @@ from minigrad.array import (
     Array,
     complex64,
     complex128,
+    float32,
     float64,
     get_default_dtype,
 )
@@ -52,19 +53,18 @@ def in_dtypes_with_dims(name: str, args: Sequence[Any], arrays: Sequence[Any]) -
     So that tensor(0.5, dtype=float64) does not widen a float32 vector, nor an integer an int32 one,
     as in PyTorch. None where no dtype changes.
     """
-    places = []
-    for i, a in enumerate(arrays):
-        if type(a) in NAMESPACES and not a.ndim:
-            places.append(i)
-    if not places:
+    for a in arrays:
+        if type(a) in NAMESPACES and a.ndim == 0:
+            break
+    else:
         return None
     dtypes = dtype_of_each_rank([a for a in arrays if getattr(a, "ndim", 0)])
     same = list(args)
-    for i in places:
-        own = arrays[i].dtype
-        dtype = dtypes.get(RANKS.get(own.kind, -1), own)
-        if dtype != own:
-            same[i] = converted(name, args[i], dtype)
+    for i, a in enumerate(arrays):
+        if getattr(a, "shape", None) == ():
+            dtype = dtypes.get(RANKS.get(a.dtype.kind, -1), a.dtype)
+            if dtype != a.dtype:
+                same[i] = converted(name, args[i], dtype)
     has_changed = any([new is not old for new, old in zip(same, args, strict=True)])
     return same if has_changed else None
 
@@ -72,12 +72,13 @@ def in_dtypes_with_dims(name: str, args: Sequence[Any], arrays: Sequence[Any]) -
 def as_result(value: Any, xp: XP, arrays: Sequence[Any], sets_dtype: bool) -> Array:
     """A value of a rule as an array, in the dtype that it has in PyTorch.
 
-    Where NumPy made float64 of float32 and integers, it becomes float32 again, and complex128
-    complex64.
+    Where NumPy widened because of integers, float64 becomes the dtype of the inputs again, and
+    complex128 the complex dtype of that. sets_dtype: the rule has chosen the dtype itself.
     """
     if type(value) not in NAMESPACES:
         value = xp.asarray(value)  # NumPy's reductions return scalars
-    if sets_dtype or value.dtype not in (float64, complex128):
+    given = value.dtype
+    if sets_dtype or (given is not float64 and given is not complex128):
         return value
     floats = []
     for a in arrays:
@@ -88,9 +89,20 @@ def as_result(value: Any, xp: XP, arrays: Sequence[Any], sets_dtype: bool) -> Ar
         if a.dtype.kind in "fc":
             floats.append(a.dtype)
     dtype = floats[0] if floats else get_default_dtype()
-    if value.dtype == complex128:
+    if given == complex128:
         dtype = promote_types(dtype, complex64)
     return xp.astype(value, dtype)
+
+
+def as_results(
+    values: Sequence[Any], xp: XP, arrays: Sequence[Any], sets_dtype: bool
+) -> list[Array]:
+    """`as_result` of each of several values; float32 is what it is."""
+    found = []
+    for value in values:
+        is_settled = type(value) in NAMESPACES and value.dtype is float32
+        found.append(value if is_settled else as_result(value, xp, arrays, sets_dtype))
+    return found
 
 
 def converted(name: str, x: Any, dtype: Any) -> Any:
