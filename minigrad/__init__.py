@@ -90,6 +90,7 @@ from minigrad.functional import (
     gather,
     index_select,
     log_softmax,
+    logcumsumexp,
     logsumexp,
     masked_fill,
     matmul,

@@ -314,3 +314,15 @@ def test_a_subclass_of_ndarray_becomes_a_plain_array_or_is_refused(tmp_path: Any
     for make in (mg.from_numpy, mg.as_tensor, mg.tensor):
         with pytest.raises(TypeError, match=f"{make.__name__}: .* without a mask, got a masked"):
             make(masked)
+
+
+def test_what_is_minus_infinity_adds_nothing_to_a_running_sum() -> None:
+    x = mg.tensor([-np.inf, 1.0, -np.inf, 2.0], requires_grad=True)
+    y = x.logcumsumexp(0)
+    np.testing.assert_allclose(y.numpy(force=True), np.logaddexp.accumulate(x.numpy(force=True)))
+    y[1:].sum().backward()
+    assert x.grad is not None
+    share = 1 / (1 + np.exp(1.0))
+    np.testing.assert_allclose(x.grad.numpy(), [0, 2 + share, 0, 1 - share], rtol=1e-6)
+    with pytest.raises(TypeError, match=r"^logcumsumexp: expected floats, got int64; use .float"):
+        mg.tensor([1, 2]).logcumsumexp(0)

@@ -131,7 +131,10 @@ t.tensor([1.0, float("nan"), 3.0, float("nan"), 0.0]).cummax(0) ; t.cummax(input
 t.cumprod(x, 0) ; x.cumprod(1) ; x.cumprod(dim=-1) ; few.cumprod(0) ; edge.cumprod(0) ;
 t.cumprod(s, 0) ; s.cumprod(-1) ; n.cumprod(1) ; m.cumprod(0) ; e.cumprod(0) ; e.cumprod(1) ;
 c.transpose(0, 2).cumprod(2) ; x.cumprod(2) ; x.cumprod() ;
-(x * n).cumprod(1) ; c.cumprod(1)[:, 0] ; t.cumprod(input=n, dim=0, dtype=t.float64)
+(x * n).cumprod(1) ; c.cumprod(1)[:, 0] ; t.cumprod(input=n, dim=0, dtype=t.float64) ;
+t.logcumsumexp(x, 0) ; (x * 50).logcumsumexp(1) ; x.logcumsumexp(dim=-1) ; edge.logcumsumexp(0) ;
+s.logcumsumexp(-1) ; e.logcumsumexp(0) ; c.transpose(0, 2).logcumsumexp(2) ; x.logcumsumexp(2) ;
+n.logcumsumexp(0)
 """
 LOGIC = """
 t.logical_and(n, d) ; t.logical_or(n, t.zeros(3)) ; t.logical_xor(x, n[:1, :1]) ;

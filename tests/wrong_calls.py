@@ -167,7 +167,7 @@ x: mg.sgn
 x: mg.mean mg.prod mg.amin mg.argmax mg.argmin mg.max mg.min mg.median mg.std mg.var mg.std_mean
 x: mg.var_mean mg.norm mg.argsort mg.sort mg.squeeze mg.flatten mg.bernoulli mg.tril mg.triu
 x: mg.empty_like mg.diag mg.from_dlpack mg.exp2 mg.positive mg.ravel
-x, 0: mg.cummax mg.cummin mg.cumprod
+x, 0: mg.cummax mg.cummin mg.cumprod mg.logcumsumexp
 ids: mg.bitwise_not mg.bincount
 x, 0: mg.cumsum mg.softmax mg.log_softmax mg.logsumexp mg.unsqueeze mg.unbind mg.flip mg.roll
 x, y: mg.add mg.sub mg.mul mg.div mg.pow mg.atan2 mg.maximum mg.minimum mg.eq mg.ne mg.lt mg.le

@@ -92,6 +92,7 @@ from minigrad.functional.reduction import (
     amin,
     cumprod,
     log_softmax,
+    logcumsumexp,
     logsumexp,
     max,
     mean,

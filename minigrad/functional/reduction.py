@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from minigrad import ops
@@ -403,12 +404,38 @@ def cumprod(input: Tensor, dim: int, *, dtype: Any = None, out: None = None) -> 
     x = as_input("cumprod", input, dtype, out)
     if dtype is None and x.dtype.kind in "bui":
         x = x.long()
-    dim = normalize_dim("cumprod", x, dim)
+    return running("cumprod", x, dim, ops.mul)
+
+
+@with_numpy_names
+def logcumsumexp(input: Tensor, dim: int, *, out: None = None) -> Tensor:
+    """log Σ_{s ≤ t} exp x_s along `dim`, taken by doubling as in `cumprod`.
+
+    What is -∞ adds nothing to a sum and gets no gradient of it, also where the sum itself is -∞.
+    """
+    x = as_input("logcumsumexp", input, out=out)
+    if x.dtype.kind != "f":
+        raise TypeError(f"logcumsumexp: expected floats, got {x.dtype}; use .float()")
+    return running("logcumsumexp", x, dim, log_of_sum)
+
+
+def log_of_sum(a: Tensor, b: Tensor) -> Tensor:
+    """log(eᵃ + eᵇ), shifted by the larger so that nothing overflows."""
+    larger = ops.maximum(tensor_of(a.array), tensor_of(b.array))
+    shift = ops.where(ops.isfinite(larger), larger, 0.0)
+    total = ops.exp(a - shift) + ops.exp(b - shift)
+    is_nothing = larger == -math.inf
+    return ops.where(is_nothing, larger, ops.log(ops.where(is_nothing, 1.0, total)) + shift)
+
+
+def running(name: str, x: Tensor, dim: Any, combine: Callable[[Any, Any], Any]) -> Tensor:
+    """x with each element combined with all those before it along `dim`, taken by doubling."""
+    dim = normalize_dim(name, x, dim)
     if not x.ndim:
         return ops.clone(x)
     y = movedim(x, dim, -1)
     shift = 1
     while shift < y.shape[-1]:
-        y = ops.cat([y[..., :shift], y[..., shift:] * y[..., :-shift]], -1)
+        y = ops.cat([y[..., :shift], combine(y[..., shift:], y[..., :-shift])], -1)
         shift *= 2
     return movedim(y, -1, dim).contiguous() if shift > 1 else ops.clone(x)
