@@ -203,3 +203,54 @@ def test_a_sum_over_many_rows_is_a_product(kernels: Any, dim: Any, keepdim: bool
     total = kernels.products.sum(StrictModule.array(x), axis=dim, keepdims=keepdim).get()
     assert Cublas.launches - before == (dim in (0, (0, 1)))
     np.testing.assert_allclose(total, x.sum(axis=dim, keepdims=keepdim), atol=1e-12)
+
+
+ORDERS = {"C": lambda x: x, "transposed": lambda x: x.T, "every other": lambda x: x[:, ::2]}
+
+
+@pytest.mark.parametrize("left", ORDERS)
+@pytest.mark.parametrize("right", ORDERS)
+def test_a_product_of_an_op_is_cublass(kernels: Any, left: str, right: str) -> None:
+    """Of matrices in one piece, whichever order; each of another kind is CuPy's own."""
+    rng = np.random.default_rng(0)
+    shapes = {"C": (3, 4), "transposed": (4, 3), "every other": (3, 8)}
+    others = {"C": (4, 5), "transposed": (5, 4), "every other": (4, 10)}
+    a, b = rng.standard_normal(shapes[left]), rng.standard_normal(others[right])
+    before = Cublas.launches
+    got = kernels.products.matmul(
+        ORDERS[left](StrictModule.array(a)), ORDERS[right](StrictModule.array(b))
+    )
+    assert Cublas.launches - before == ("every other" not in (left, right))
+    np.testing.assert_allclose(got.get(), ORDERS[left](a) @ ORDERS[right](b), atol=1e-12)
+    assert got.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        (np.ones((2, 3, 4)), np.ones((4, 5))),
+        (np.ones((3, 4), np.float32), np.ones((4, 5))),
+        (np.ones((3, 4), np.float16), np.ones((4, 5), np.float16)),
+        (np.ones((3, 4), np.int64), np.ones((4, 5), np.int64)),
+        (np.ones(4), np.ones((4, 5))),
+    ],
+    ids=["many", "two dtypes", "float16", "integers", "a vector"],
+)
+def test_other_products_are_cupys(kernels: Any, a: Any, b: Any) -> None:
+    before = Cublas.launches
+    got = kernels.products.matmul(StrictModule.array(a), StrictModule.array(b))
+    want = a @ b
+    assert Cublas.launches == before and got.dtype == want.dtype
+    np.testing.assert_array_equal(got.get(), want)
+
+
+@pytest.mark.parametrize("shapes", [((0, 4), (4, 5)), ((3, 0), (0, 5)), ((3, 4), (4, 0))], ids=str)
+def test_a_product_of_nothing_is_zeros(kernels: Any, shapes: Any) -> None:
+    a, b = (StrictModule.array(np.ones(shape)) for shape in shapes)
+    got = kernels.products.matmul(a, b).get()
+    assert got.shape == (shapes[0][0], shapes[1][1]) and not got.any()
+
+
+def test_sizes_that_do_not_fit_are_refused_by_cupy(kernels: Any) -> None:
+    with pytest.raises(ValueError, match="mismatch"):
+        kernels.products.matmul(*(StrictModule.array(np.ones((2, 3))) for _ in range(2)))

@@ -14,7 +14,7 @@ where it is dealt with:
   draws masks.
 - errstate is missing, and nothing ever warns: no rule divides by 0 on purpose.
 - Results may be in another order in memory: kernels are given contiguous arrays.
-- matmul is refused while a graph is captured: `Products` calls cuBLAS itself.
+- matmul is refused while a graph is captured, and slow to call: `Products` calls cuBLAS itself.
 - A sum over a long first axis takes many times as long as it should: `Products.sum` is a product.
 """
 
@@ -56,4 +56,4 @@ def extend(backend: Any, host_fault: Any = None, cublas: Any = None) -> None:
     vars(backend.xp).update(
         kernels=kernels, check_bounds=kernels.check_bounds, check_index=kernels.check_index
     )
-    vars(backend.xp).update(sum=kernels.products.sum)
+    vars(backend.xp).update(sum=kernels.products.sum, matmul=kernels.products.matmul)
