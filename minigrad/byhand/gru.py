@@ -9,6 +9,7 @@ from __future__ import annotations
 from minigrad.autograd import op
 from minigrad.byhand.sequence import (
     ReadingOrder,
+    bias_blocks,
     check_shapes,
     gate_blocks,
     gradient_or_zeros,
@@ -47,11 +48,10 @@ def gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, reset
     H = h0.shape[1]
     w_ih = gate_blocks(xp, w_ih, H)  # (3,H,I)
     w_hh = gate_blocks(xp, w_hh, H)  # (3,H,H)
-    w_hn = w_hh[2]
+    w_hrz, w_hn = w_hh[:2], w_hh[2]
+    b_i = bias_blocks(xp, b_ih, w_ih)  # (3,1,H)
+    b_h = bias_blocks(xp, b_hh, w_hh)  # (3,1,H)
     dtype = xp.result_type(x, h0, w_ih, w_hh)
-    zeros = xp.zeros((3 * H,), dtype=dtype)
-    b_i = xp.reshape(zeros if b_ih is None else b_ih, (3, 1, H))
-    b_h = xp.reshape(zeros if b_hh is None else b_hh, (3, 1, H))
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)
     gates = xp.zeros((T, 4, B, H), dtype=dtype)  # r, z, n and u_n
@@ -60,11 +60,11 @@ def gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, reset
     for t, rows in order.steps():
         h_before = h[t, rows]
         a = product(xp, w_ih, x[t, rows]) + b_i  # (3,n,H)
-        u = product(xp, w_hh, h_before) + b_h  # (3,n,H)
+        u = product(xp, w_hrz, h_before) + b_h[:2]  # (2,n,H)
         r = xp.sigmoid(a[0] + u[0])
         z = xp.sigmoid(a[1] + u[1])
         if reset_after:
-            u_n = u[2]
+            u_n = xp.matmul(h_before, w_hn.T) + b_h[2]
             n = xp.tanh(a[2] + r * u_n)
         else:
             u_n = xp.matmul(r * h_before, w_hn.T) + b_h[2]
@@ -91,20 +91,19 @@ def gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, reset
             if reset_after:
                 dr = da_n * u_n
                 du_n = da_n * r
+                dh_n = xp.matmul(du_n, w_hn)  # ∂h_{t-1} by way of n
+                dw_hh[2] += xp.matmul(du_n.T, h_before)
             else:
-                dm = xp.matmul(da_n, w_hn)
-                dr = dm * h_before
                 du_n = da_n
+                dm = xp.matmul(du_n, w_hn)
+                dr = dm * h_before
+                dh_n = dm * r
+                dw_hh[2] += xp.matmul(du_n.T, r * h_before)
             da_r = dr * r * (1 - r)
             da = xp.stack([da_r, da_z, da_n])  # (3,n,H)
             du = xp.stack([da_r, da_z, du_n])  # (3,n,H)
-            if reset_after:
-                dh[rows] = dh_t * z + product_dx(xp, w_hh, du)
-                dw_hh += product_dw(xp, du, h_before)
-            else:
-                dh[rows] = dh_t * z + dm * r + product_dx(xp, w_hh[:2], du[:2])
-                dw_hh[:2] += product_dw(xp, du[:2], h_before)
-                dw_hh[2] += xp.matmul(du_n.T, r * h_before)
+            dh[rows] = dh_t * z + dh_n + product_dx(xp, w_hrz, du[:2])
+            dw_hh[:2] += product_dw(xp, du[:2], h_before)
             dw_ih += product_dw(xp, da, x[t, rows])
             db_ih += xp.sum(da, axis=1)
             db_hh += xp.sum(du, axis=1)

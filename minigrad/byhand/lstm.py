@@ -9,13 +9,13 @@ from __future__ import annotations
 from minigrad.autograd import op
 from minigrad.byhand.sequence import (
     ReadingOrder,
+    bias_blocks,
     check_shapes,
     gate_blocks,
     gradient_or_zeros,
     product,
     product_dw,
     product_dx,
-    summed_bias,
 )
 from minigrad.cells import lstm_composed
 
@@ -44,7 +44,7 @@ def lstm(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False):
     H = h0.shape[1]
     w_ih = gate_blocks(xp, w_ih, H)  # (4,H,I)
     w_hh = gate_blocks(xp, w_hh, H)  # (4,H,H)
-    b = summed_bias(xp, b_ih, b_hh, H)  # (4,1,H)
+    b = bias_blocks(xp, b_ih, w_ih) + bias_blocks(xp, b_hh, w_hh)  # (4,1,H)
     dtype = xp.result_type(x, h0, c0, w_ih, w_hh)
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)

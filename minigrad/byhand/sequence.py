@@ -103,11 +103,11 @@ def gate_blocks(xp: XP, w: Array, H: int) -> Array:
     return xp.reshape(w, (K // H, H, I))
 
 
-def summed_bias(xp: XP, b_ih: Array, b_hh: Array, H: int) -> Array:
-    """b = b_ih + b_hh (kH,) as one block for each gate, (k,1,H); 0 where there is none."""
-    if b_ih is None:
-        return 0
-    return xp.reshape(b_ih + b_hh, (len(b_ih) // H, 1, H))
+def bias_blocks(xp: XP, b: Array, w: Array) -> Array:
+    """A bias (kH,) as one block for each gate of w (k,H,·), (k,1,H); zeros where there is none."""
+    k, H, _ = w.shape
+    b = xp.zeros((k * H,), dtype=w.dtype) if b is None else b
+    return xp.reshape(b, (k, 1, H))
 
 
 # The product a_k = w_k x of each gate k, and its two derivatives. x (n,I), w (k,H,I), a (k,n,H).
