@@ -316,7 +316,7 @@ class Conversions(TensorBase):
             raise RuntimeError(
                 "pickle: this tensor has a graph behind it; pickle .detach() of it, or a state_dict"
             )
-        kind = None if type_(self) is TensorBase.tensor_class else type_(self)
+        kind = None if type_(self) is graph.tensor_class else type_(self)
         return _rebuild, (kind, array.to_numpy(self.array), self.requires_grad)
 
 
@@ -360,7 +360,7 @@ def _rebuild(kind: Any, data: Any, requires_grad: bool) -> Any:
 
     Raises TypeError where `nn.as_torch` named its class and PyTorch has that name now.
     """
-    kind = TensorBase.tensor_class if kind is None else kind
+    kind = graph.tensor_class if kind is None else kind
     if not issubclass(kind, TensorBase):
         raise TypeError(
             "pickle: expected a class of minigrad's, got one of PyTorch's; "
