@@ -60,6 +60,15 @@ ATTRIBUTES = {  # of a device: those of an H100 and an H200
 }
 
 
+# cupy.cuda.runtime, as far as it is asked: each attribute by its own name. Device().attributes is
+# missing, since it asks for all, and a driver refuses those that it does not know.
+RUNTIME = SimpleNamespace(
+    getDevice=lambda: 0,
+    deviceGetAttribute=lambda name, device: ATTRIBUTES[name],
+    **{f"cudaDevAttr{name}": name for name in ATTRIBUTES},
+)
+
+
 @functools.cache
 def folder() -> Path:
     """Where libraries lie: for this process, or for all that are given the same folder."""

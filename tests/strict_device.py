@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 from emulated_kernel import (
-    ATTRIBUTES,
     COMPILER,
+    RUNTIME,
     Cublas,
     RawKernel,
     Stream,
@@ -264,7 +264,8 @@ class StrictModule:
     ndarray = StrictArray
     RawKernel = RawKernel
     cuda = SimpleNamespace(
-        Device=lambda: SimpleNamespace(synchronize=lambda: None, attributes=ATTRIBUTES),
+        Device=lambda: SimpleNamespace(synchronize=lambda: None),
+        runtime=RUNTIME,
         Stream=Stream,
         get_current_stream=current_stream,
         alloc=alloc,

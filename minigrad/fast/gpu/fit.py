@@ -29,9 +29,13 @@ class Limits(NamedTuple):
     @classmethod
     def of(cls, cupy: Any) -> Limits:
         """Those of the current device."""
-        found = cupy.cuda.Device().attributes
+        # Device().attributes asks for all there are, of which a driver refuses some: errors that
+        # compute-sanitizer counts.
+        runtime = cupy.cuda.runtime
         names = "MultiProcessorCount", "MaxRegistersPerBlock", "MaxSharedMemoryPerBlockOptin"
-        return cls(*[found[name] for name in names])
+        numbers = [getattr(runtime, f"cudaDevAttr{name}") for name in names]
+        current = runtime.getDevice()
+        return cls(*[runtime.deviceGetAttribute(number, current) for number in numbers])
 
 
 class Fit(NamedTuple):
