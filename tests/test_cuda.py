@@ -252,6 +252,15 @@ def test_other_gradients_are_clipped_as_on_the_cpu(kernels: Any, grads: list[Any
 # Ids out of range are refused: on a GPU late, but before anybody sees a number that came of it.
 
 X, IDS, BAD = np.arange(6.0).reshape(2, 3), np.array([[0, -1], [1, 0]]), np.array([[0, 2], [1, 0]])
+
+
+def recorded(x: mg.Tensor, ids: mg.Tensor) -> mg.Tensor:
+    """x with 0 at the ids, as an op of the graph."""
+    y = x.detach().requires_grad_() * 1
+    y[ids] = 0.0
+    return y.detach()
+
+
 PICKS: dict[str, Any] = {
     "[]": lambda x, ids: x[ids],
     "[] beside others": lambda x, ids: x[None, ids, ..., 1:],
@@ -264,6 +273,7 @@ PICKS: dict[str, Any] = {
     "take_along_dim": lambda x, ids: x.take_along_dim(ids[:, 1:], 0),
     "embedding": lambda x, ids: nn.functional.embedding(ids % 3, x),
     "[]=": lambda x, ids: x.__setitem__(ids, 0.0) or x,
+    "[]= in a graph": recorded,
     "cross_entropy": lambda x, ids: nn.functional.cross_entropy(x, ids[0] % 3 + 1),
     "nll_loss": lambda x, ids: nn.functional.nll_loss(x, ids[0] % 3 + 1),
     "one_hot": lambda x, ids: nn.functional.one_hot(ids % 3, 2),

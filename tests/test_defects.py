@@ -168,6 +168,9 @@ def test_einsum_takes_more_dimensions_than_an_ellipsis_has_dots() -> None:
     assert mg.equal(mg.einsum("...->...", x), x) and mg.equal(
         mg.einsum("...i->i...", x), x.movedim(-1, 0)
     )
+    y = mg.randn(3, 2)
+    assert mg.allclose(mg.einsum("...i,...i->...", x, y), (x * y).sum(-1))
+    assert mg.allclose(mg.einsum("...i,i...->...", y, x.movedim(-1, 0)), (x * y).sum(-1))
 
 
 def test_einsum_refuses_what_does_not_fit() -> None:

@@ -1,12 +1,13 @@
 """The words of minigrad.fast.words give what NumPy's functions of the same names give."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from minigrad.array import NUMPY
+from minigrad.array import NUMPY, Backend
 from minigrad.fast import rows, words
 
 X = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
@@ -106,6 +107,19 @@ def test_what_is_broadcast_can_not_be_written_to() -> None:
     assert row.base is not None and X.flags.writeable
 
 
+def test_the_cpu_has_each_of_these_words() -> None:
+    own = [f for f in vars(words).values() if getattr(f, "__module__", "") == words.__name__]
+    own.remove(words.extend)
+    backend = Backend(xp=SimpleNamespace())
+    words.extend(backend)
+    assert vars(backend.xp) == {f.__name__.rstrip("_"): f for f in own}
+    assert vars(backend.xp).items() <= vars(NUMPY).items()
+    plain = Backend(xp=SimpleNamespace(add_at=np.add.at))
+    rows.extend(plain)
+    for xp in (plain.xp, NUMPY):
+        assert vars(xp)["add_at"].__module__ == rows.__name__
+
+
 @pytest.mark.parametrize("count", [1, 3, rows.FEW // 4 - 1, rows.FEW // 4 + 1, rows.FEW])
 def test_rows_added_by_number(count: int) -> None:
     """Whether they are few or so many that they are sorted; 40 rows, so that most come twice."""
@@ -117,3 +131,38 @@ def test_rows_added_by_number(count: int) -> None:
     NUMPY.add_at(got, ids, added)
     np.add.at(wanted, ids, added)
     np.testing.assert_allclose(got, wanted, rtol=1e-13)
+
+
+PLACES: dict[str, tuple[tuple[int, ...], Any]] = {
+    "rows of a matrix": ((50, 60), np.arange(100) % 50),
+    "rows in two dimensions": ((50, 60), np.arange(100).reshape(4, 25) % 50 - 25),
+    "one row": ((3, 3000), np.array([2])),
+    "numbers of a vector": ((50,), np.arange(4000) % 50),
+    "matrices": ((5, 20, 30), np.arange(8) % 5),
+    "a mask": ((60, 60), np.arange(3600).reshape(60, 60) % 3 > 0),
+    "a mask of rows": ((60, 60), np.arange(60) % 3 > 0),
+    "a slice": ((60, 60), slice(1, None)),
+    "rows and columns": ((60, 60), (np.arange(3000) % 60, np.arange(3000) % 7)),
+}
+
+
+@pytest.mark.parametrize("case", PLACES)
+def test_many_numbers_are_added_wherever_they_go(case: str) -> None:
+    shape, index = PLACES[case]
+    added = np.random.default_rng(0).normal(size=np.zeros(shape)[index].shape)
+    assert added.size > rows.FEW
+    got, want = np.ones(shape), np.ones(shape)
+    NUMPY.add_at(got, index, added)
+    np.add.at(want, index, added)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [2**16 - 1, 2**16, 2**16 + 3])
+def test_rows_are_told_apart_in_16_bits_and_beyond(n: int) -> None:
+    count = rows.FEW
+    ids = np.resize([1, 2**16 + 1, 2, 2**16 + 2], count) % n  # the last 16 bits are the same
+    added = np.ones((count, 2))
+    want, got = np.zeros((n, 2)), np.zeros((n, 2))
+    np.add.at(want, ids, added)
+    NUMPY.add_at(got, ids, added)
+    np.testing.assert_array_equal(got, want)

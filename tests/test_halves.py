@@ -8,7 +8,6 @@ import signal
 import time
 from typing import Any
 
-import numpy as np
 import pytest
 import strict_device
 
@@ -47,12 +46,11 @@ def test_a_large_batch_is_halved_forward_and_back_and_no_other(
     monkeypatch.setattr(halves, "MIN_HALVED_SIZE", 24)
     monkeypatch.setattr(halves.cores, "allowed", lambda: allowed)
     monkeypatch.setattr(halves.cores, "run_both", counted)
-    x, h, W, U = (
-        mg.tensor(np.ones(shape), device=device) for shape in ((2, B, 1), (B, H), (H, 1), (H, H))
-    )
+    x, h, W, U = (mg.ones(*shape, device=device) for shape in ((2, B, 1), (B, H), (H, 1), (H, H)))
     hs, _ = mg.byhand.rnn(x, h, W.requires_grad_(), U, None, None)
     hs.sum().backward()
     assert len(calls) == 2 * halved
+    assert hs.dtype == mg.float32
 
 
 @pytest.mark.parametrize("bad", [0, 1])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad as mg
+import nn
 from minigrad.array import NUMPY
 
 
@@ -122,6 +123,17 @@ def test_the_gradient_of_a_diagonal_lies_on_it(offset: int) -> None:
     assert x.grad is not None and x.grad.tolist() == np.eye(4, k=offset).tolist()
 
 
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_the_gradient_of_windows_is_added_where_they_overlap(step: int) -> None:
+    x = mg.zeros(2, 7, requires_grad=True)
+    y = x.unfold(1, 3, step)
+    (y * mg.tensor([1.0, 2.0, 4.0])).sum().backward()
+    want = np.zeros(7)
+    for start in range(0, 5, step):
+        want[start : start + 3] += [1, 2, 4]
+    assert x.grad is not None and x.grad.tolist() == [want.tolist()] * 2
+
+
 @pytest.mark.parametrize("padding_idx", [True, 1.0, "1"])
 def test_a_row_of_padding_has_an_integer(padding_idx: Any) -> None:
     with pytest.raises(TypeError, match="^embedding: expected padding_idx to be an integer, got"):
@@ -133,6 +145,7 @@ def test_along_no_dim_each_element_is_true_by_itself(word: Any) -> None:
     x = mg.tensor([[0, 2], [1, 0]])
     assert word(x, dim=()).tolist() == [[False, True], [True, False]]
     assert word(x, dim=1).tolist() == ([True, True] if word is mg.any else [False, False])
+    assert word(x, dim=[0, 1]).tolist() == word(x).tolist() == (word is mg.any)
     assert word(x).dtype == mg.bool
     of_bytes = word(x.to(dtype=mg.uint8), dim=())
     assert of_bytes.dtype == mg.uint8 and of_bytes.tolist() == [[0, 1], [1, 0]]
@@ -161,3 +174,30 @@ def test_what_is_empty_joins_anything_and_gets_an_empty_gradient() -> None:
     assert y.tolist() == x.tolist()
     dempty, dx = mg.grad((2 * y).sum(), [empty, x])
     assert dempty.shape == (0,) and dx.tolist() == [[2.0] * 3] * 2
+
+
+@pytest.mark.parametrize("kind", ["sin", "relu6"])
+def test_an_rnn_refuses_another_nonlinearity_in_each_tier(kind: str) -> None:
+    shapes = ((4, 1, 3), (1, 2), (2, 3), (2, 2), (2,), (2,))
+    for version in (mg.byhand.rnn, mg.OPS["rnn"]):
+        with pytest.raises(ValueError, match="nonlinearity"):
+            version(*[mg.zeros(*shape) for shape in shapes], nonlinearity=kind)
+
+
+@pytest.mark.parametrize("layer", [nn.RNN, nn.GRU, nn.LSTM])
+def test_the_output_of_one_step_is_not_the_memory_of_the_state(layer: Any) -> None:
+    hs, last = layer(3, 4)(mg.ones(1, 2, 3))
+    state = last[0] if isinstance(last, tuple) else last
+    assert hs.tolist() == state.tolist()
+    assert not np.shares_memory(hs.detach().numpy(), state.detach().numpy())
+
+
+def test_no_tensor_without_a_dim_is_taken_apart() -> None:
+    with pytest.raises(IndexError, match="^unbind: expected a tensor of at least 1 dimension"):
+        mg.OPS["unbind"](mg.tensor(1.0))
+
+
+def test_a_shape_that_may_not_end_is_refused() -> None:
+    for name in ("reshape", "broadcast_to"):
+        with pytest.raises(TypeError, match=f"^{name}: expected shape to be a tuple of integers"):
+            mg.OPS[name](mg.ones(3), iter([3]))

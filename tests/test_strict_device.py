@@ -99,3 +99,9 @@ def test_repeated_places_add_up_whatever_holds_the_index(index: object) -> None:
     column = mg.ones(2, 3, device=NAME, requires_grad=True)
     column[:, [2, 2]].sum().backward()
     assert column.grad.tolist() == [[0, 0, 2]] * 2
+
+
+def test_einsum_refuses_two_devices_by_its_own_name() -> None:
+    for operands in ((mg.ones(2), mg.ones(2, device=NAME)), (mg.ones(2, device=NAME), mg.ones(2))):
+        with pytest.raises((TypeError, ValueError, RuntimeError), match="^einsum: "):
+            mg.einsum("i,i", *operands)

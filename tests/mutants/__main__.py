@@ -3,7 +3,8 @@ fails.
 
     make mutants                           all of the rules and the backwards by hand
     make mutants ARGS="minigrad/ops"       a part
-    make mutants ARGS="--again"            once more those that no test has noticed, after new tests
+    make mutants ARGS="--again"            once more, after new tests or reasons, those that no test
+                                           has noticed and no reason explains
 
 minigrad/fast/gpu is left out: most of what is written there chooses how many threads a GPU gets,
 or is CUDA, and tests/test_gpu.py needs one. How the tests run is in trial.py, and which tests try
@@ -41,7 +42,9 @@ def main() -> None:
         help="where results are kept",
     )
     parser.add_argument("--jobs", type=int, default=2, help="processes at once")
-    parser.add_argument("--again", action="store_true", help="try those again that survived")
+    parser.add_argument(
+        "--again", action="store_true", help="try those again that survived without a reason"
+    )
     parser.add_argument(
         "--samples", type=int, default=20, help="how many Hypothesis draws for a property"
     )
@@ -52,7 +55,9 @@ def main() -> None:
     found = mutants_of(options.files)
     if options.files == FILES:
         found = [m for m in found if not m.file.startswith(LEFT_OUT)]
-    kept = Results(options.out.resolve() / "results.jsonl", forget=options.again)
+    kept, why = Results(options.out.resolve() / "results.jsonl"), known_reasons()
+    if options.again:
+        kept.forget([m for m in found if kept.of(m) == "survived" and m.name not in why])
     todo = [m for m in found if kept.of(m) is None]
     if todo:
         run_tests(
@@ -63,15 +68,19 @@ def main() -> None:
             f"make mutants: {untried} of {len(found)} mutants were not tried, so there is no "
             "report; see above"
         )
-    text = report(found, kept)
+    text = report(found, kept, why)
     if options.files == FILES:
         (ROOT / "tests" / "MUTANTS.md").write_text(text, "utf-8")
     print(text.partition("\n## ")[0])
 
 
-def report(found: list[Mutant], kept: Results) -> str:
-    why = {name: entry.why for name, entry in explained().items() if not entry.test}
-    why |= reasons(HERE / "reasons.txt")
+def known_reasons() -> dict[str, str]:
+    """By the name of a mutant why no test notices it."""
+    equivalent = {name: entry.why for name, entry in explained().items() if not entry.test}
+    return equivalent | reasons(HERE / "reasons.txt")
+
+
+def report(found: list[Mutant], kept: Results, why: dict[str, str]) -> str:
     files = list(dict.fromkeys(m.file for m in found))
     alive = [m for m in found if kept.of(m) == "survived"]
     total = len(found)
@@ -82,7 +91,7 @@ def report(found: list[Mutant], kept: Results) -> str:
         f"A test failed for {total - len(alive)} of them ({1 - len(alive) / total:.1%}); "
         f"{len(alive)} survived.",
         f"Measured on {datetime.date.today()}, at commit {commit()}.",
-        "A mutant is tried by the tests that run its line, the shortest first, for some seconds.",
+        "A mutant is tried by the tests that run its line or its function, for some seconds.",
         f"{LEFT_OUT} is left out: most of it is CUDA, or says how a GPU divides its work, which",
         "only `python -m pytest -m gpu` on such a machine can judge.\n",
         "| file | mutants | killed | survived | killed, % |",

@@ -119,7 +119,7 @@ def new_rows(
 def proved(mutants: list[Mutant], out: Path, jobs: int) -> dict[str, str]:
     """What the proof says of each mutant, by its source; kept for a run that goes on, while the
     proofs are the same."""
-    kept = Results(out / f"verdicts-{proof_digest()}.jsonl", forget=False)
+    kept = Results(out / f"verdicts-{proof_digest()}.jsonl")
     todo = [m for m in mutants if kept.of(m) is None]
     for m, answer in zip(todo, in_processes(prove, todo, jobs), strict=True):
         kept.add(m, answer)
@@ -242,7 +242,7 @@ def tests_that_fail(
     kept.unlink(missing_ok=True)
     command = [sys.executable, __file__, "--run-tests", str(out), str(jobs)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    results = Results(kept, forget=False)
+    results = Results(kept)
     return {m.source: results.of(m) or "it was not run" for m in found}
 
 
@@ -251,7 +251,7 @@ def run_the_tests(out: Path, jobs: int) -> None:
     todo = json.loads((out / "todo.json").read_text("utf-8"))
     named = {fields[-1]: test for fields, test in todo}
     found = [Mutant(*fields) for fields, _ in todo]
-    kept = Results(out / "results.jsonl", forget=False)
+    kept = Results(out / "results.jsonl")
     run_tests(found, kept, out / "tree", 20, jobs, named)
 
 

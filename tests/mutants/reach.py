@@ -44,18 +44,17 @@ class Reach:
                 known.setdefault(int(line), set()).update(map(sys.intern, tests))
 
     def tests_of(self, mutant: Mutant) -> list[str]:
-        """The tests of a mutant: of its line, else of its function, else of its file.
+        """The tests of a mutant: of its line, then of its function, or of its file for a line
+        outside of functions, which runs when the module is imported.
 
-        First those that have noticed other mutants of its file, the more and the faster the sooner;
-        then those that have its function or its file in their name; then the others. Each file of
-        tests gets the same time, for its shortest ones first.
+        First come those that have noticed other mutants of its file, the more and the faster the
+        sooner; then those that have its function or its file in their name. Each file of tests gets
+        the same time, for its shortest ones first.
         """
         lines = self.lines.get(mutant.file, {})
-        tests = lines.get(mutant.line, set())
-        if not tests:  # a line that runs when the module is imported
-            tests = set().union(*[lines.get(line, set()) for line in function_around(mutant)])
-        if not tests:
-            tests = set().union(*lines.values())
+        of_line = lines.get(mutant.line, set())
+        around = [lines.get(line, set()) for line in function_around(mutant)] or lines.values()
+        tests = of_line.union(*around)
 
         shortest_first = sorted(tests & self.seconds.keys(), key=self.seconds.__getitem__)
         noticed = self.noticed.setdefault(mutant.file, Counter())
@@ -67,17 +66,18 @@ class Reach:
             spent[file] += self.seconds[test]
             rate = noticed[test] / max(self.seconds[test], 0.001)
             is_named = any(name in test.lower() for name in names)
-            ranks[test] = -rate, not is_named, spent[file]
+            ranks[test] = test not in of_line, -rate, not is_named, spent[file]
         chosen = sorted(shortest_first, key=ranks.__getitem__)
         ends = accumulate([self.seconds[test] for test in chosen])
         return [test for test, end in zip(chosen, ends, strict=True) if end < self.most]
 
 
 def function_around(mutant: Mutant) -> range:
-    """The lines of the function or class at the top of a file that a mutant is in."""
+    """The lines of the function or class at the top of a file that a mutant is in, if any."""
     for top in ast.parse(Path(mutant.file).read_text("utf-8")).body:
-        if top.lineno <= mutant.line <= (top.end_lineno or top.lineno):
-            return range(top.lineno, (top.end_lineno or top.lineno) + 1)
+        if isinstance(top, ast.FunctionDef | ast.ClassDef):
+            if top.lineno <= mutant.line <= (top.end_lineno or top.lineno):
+                return range(top.lineno, (top.end_lineno or top.lineno) + 1)
     return range(0)
 
 

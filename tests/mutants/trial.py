@@ -71,17 +71,18 @@ class Results:
     """Verdicts by mutant, one line each in a file that only grows. A file whose code has changed
     has other mutants."""
 
-    def __init__(self, path: Path, forget: bool):
+    def __init__(self, path: Path):
         self.path, self.verdicts = path, {}
         self.keys: dict[str, str] = {}  # of the sources, which take long to parse
         path.parent.mkdir(parents=True, exist_ok=True)
         for line in path.read_text("utf-8").splitlines() if path.exists() else ():
             key, verdict = json.loads(line)
             self.verdicts[key] = verdict
-        if forget:
-            self.verdicts = {
-                key: verdict for key, verdict in self.verdicts.items() if verdict != "survived"
-            }
+
+    def forget(self, mutants: list[Mutant]) -> None:
+        """They are to be tried again."""
+        for mutant in mutants:
+            self.verdicts.pop(self.key(mutant), None)
 
     def key(self, mutant: Mutant) -> str:
         """The name of a mutant: its code, whatever the comments and docstrings around it say."""
