@@ -173,13 +173,14 @@ def vjp_of_composition(node: Node, gs: list[Any], needs: list[bool]) -> list[Any
     Each argument is first copied through a no-op, so that grad() does not follow a path between
     arguments.
     """
-    args = [tensor_of(a) if type(a) in NAMESPACES else a for a in node.args]
-    args = [OPS["reshape"](a, a.shape) if need else a for a, need in zip(args, needs, strict=True)]
+    args = []
+    for a, need in zip(node.args, needs, strict=True):
+        t = tensor_of(a) if type(a) in NAMESPACES else a
+        args.append(OPS["reshape"](t, t.shape) if need else t)
     value = node.op.composed(*args, **node.settings)
     values = value if node.is_tuple else (value,)
-    used = [(y, g) for y, g in zip(values, gs, strict=True) if g is not None]
-    outputs = [y for y, _ in used]
-    cotangents = [g for _, g in used]
+    outputs = [y for y, g in zip(values, gs, strict=True) if g is not None]
+    cotangents = [g for g in gs if g is not None]
     inputs = [a for a, need in zip(args, needs, strict=True) if need]
     found = iter(grad(outputs, inputs, cotangents, create_graph=True, allow_unused=True))
     return [next(found) if need else None for need in needs]
