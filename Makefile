@@ -6,6 +6,8 @@ EXTRAS =
 ARGS =
 
 python = $(VENV)/bin/python
+# Two makes in one folder take turns to install, where there is a flock.
+alone = $(if $(shell command -v flock),flock $(VENV).lock)
 with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
 
 .PHONY: help demos notebooks test oldest prove rooms trust mutants planted lint bench clean
@@ -53,16 +55,16 @@ bench: $(call with,demos)  ## time minigrad (EXTRAS="torch bench" adds others, O
 	$(python) -m benchmarks $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 clean:  ## remove the environment and every cache, keep what the demos wrote
-	rm -rf $(VENV) $(VENV)-oldest* build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV).lock $(VENV)-oldest* build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find minigrad nn demos tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # One stamp for each extra; a change of the dependencies makes them all stale.
 $(VENV)/with-%: setup.cfg pyproject.toml | $(VENV)/bin/python
 	@echo 'Installing minigrad with [$*] into $(VENV) ...'
-	@$(python) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
+	@$(alone) $(python) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
 	@touch $@
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo 'No $(PYTHON) here: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3'; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("minigrad needs Python 3.11 or newer, and $(PYTHON) is %d.%d. Name a newer one: make PYTHON=python3.12" % sys.version_info[:2])'
-	@$(PYTHON) -m venv --clear $(VENV) || { rm -rf $(VENV); exit 1; }
+	@$(alone) sh -c '$(python) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)' || { rm -rf $(VENV); exit 1; }
