@@ -1,5 +1,6 @@
 """What holds for every test: Hypothesis's effort, a seed, no screen, clean global state."""
 
+import contextlib
 import functools
 import itertools
 import os
@@ -114,36 +115,84 @@ def stepwise(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 TRACED = 10  # examples of a property whose coverage is measured: more would hardly add a line
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_call(item: pytest.Item) -> Any:
-    """Measure the coverage of a property's first examples only, and of no test that is marked
-    `untraced`: tracing is slow (before 3.14)."""
-    tracer = sys.gettrace()
-    if tracer is None:
-        return (yield)
-    if item.get_closest_marker("untraced"):
-        sys.settrace(None)
-        try:
+class Traced:
+    """Measure the coverage of imports, of tests, and of fixtures of their files alone: what
+    measures it is a trace function (before 3.14), under which pytest itself needs 5 ms for a test,
+    and else 2.
+
+    Of a property the first examples are measured, of a test that is marked `untraced` nothing. This
+    is a plugin, since the hooks of a conftest see no doctest of minigrad and nn.
+    """
+
+    tracer: Any = None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_collection(self) -> Any:
+        self.tracer = sys.gettrace()
+        with tracing(None):
             return (yield)
-        finally:
-            sys.settrace(tracer)
-    property_ = getattr(getattr(item, "obj", None), "hypothesis", None)
-    if property_ is None:
-        return (yield)
-    test, number = property_.inner_test, itertools.count(1)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
+        with tracing(self.tracer if isinstance(collector, pytest.File) else None):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_pycollect_makeitem(self) -> Any:
+        with tracing(None):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Any:
+        with tracing(None):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Any:
+        is_of_a_file_of_tests = ".py" in fixturedef.baseid
+        with tracing(self.tracer if is_of_a_file_of_tests else None):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Any:
+        with tracing(None if item.get_closest_marker("untraced") else self.tracer):
+            property_ = getattr(getattr(item, "obj", None), "hypothesis", None)
+            if self.tracer is None or property_ is None:
+                return (yield)
+            test = property_.inner_test
+            property_.inner_test = traced_at_first(test)
+            try:
+                return (yield)
+            finally:
+                property_.inner_test = test
+
+
+@contextlib.contextmanager
+def tracing(tracer: Any) -> Iterator[None]:
+    """Trace with this function, or with none, for the time of a block."""
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def traced_at_first(test: Any) -> Any:
+    """The test of one example, which ends the tracing after the first examples."""
+    number = itertools.count(1)
 
     @functools.wraps(test)
-    def traced_at_first(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: Any, **kwargs: Any) -> Any:
         if next(number) > TRACED:
             sys.settrace(None)
         return test(*args, **kwargs)
 
-    property_.inner_test = traced_at_first
-    try:
-        return (yield)
-    finally:
-        property_.inner_test = test
-        sys.settrace(tracer)
+    return run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Traced())
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,12 +10,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <tuple>
 #include <utility>
-#include <vector>
 #ifdef REAL_THREADS
 #include <pthread.h>
 #include <thread>
+#include <vector>
 #define OF_A_THREAD thread_local
 #else
 #include <ucontext.h>
@@ -72,13 +71,15 @@ template <class Kernel> static Fault run_block(const Kernel &kernel, bool)
 
 #else
 
+const size_t MOST_THREADS = 1024, STACK = 64 * 1024; // of a block, and bytes of each
+
 struct Fiber {
     ucontext_t context;
-    vector<char> stack = vector<char>(64 * 1024);
-    bool ended = false;
+    char *stack; // kept, since it takes long to make
+    bool ended;
 };
 
-static vector<Fiber> fibers; // kept, since a stack takes long to make
+static Fiber fibers[MOST_THREADS];
 static ucontext_t scheduler;
 static Fiber *running;
 static const void *kernel_of_block;
@@ -99,15 +100,15 @@ template <class Kernel> static void start()
 template <class Kernel> static Fault run_block(const Kernel &kernel, bool descending)
 {
     size_t count = blockDim.x, ended = 0;
-    if (fibers.size() < count)
-        fibers.resize(count);
     kernel_of_block = &kernel;
     for (size_t i = 0; i < count; i++) {
         Fiber &fiber = fibers[i];
         fiber.ended = false;
+        if (fiber.stack == nullptr)
+            fiber.stack = new char[STACK];
         getcontext(&fiber.context);
-        fiber.context.uc_stack.ss_sp = fiber.stack.data();
-        fiber.context.uc_stack.ss_size = fiber.stack.size();
+        fiber.context.uc_stack.ss_sp = fiber.stack;
+        fiber.context.uc_stack.ss_size = STACK;
         fiber.context.uc_link = nullptr;
         makecontext(&fiber.context, (void (*)())start<Kernel>, 0);
     }

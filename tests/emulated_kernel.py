@@ -89,7 +89,7 @@ def compiled(source: str) -> ctypes.CDLL:
         COMPILER,
         "-x",
         "c++",
-        "-std=c++17",
+        "-std=c++14",  # whose headers are read in half the time
         "-O1",
         "-ffp-contract=off",
         "-shared",

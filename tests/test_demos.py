@@ -29,11 +29,14 @@ Section = dict[str, Any]
 
 
 def python(
-    *words: str | Path, cwd: Path = ROOT, environment: dict[str, str] = ENVIRONMENT
+    *words: str | Path,
+    cwd: Path = ROOT,
+    environment: dict[str, str] = ENVIRONMENT,
+    timeout: float = 300,
 ) -> subprocess.CompletedProcess[str]:
     run = [sys.executable, *map(str, words)]
     return subprocess.run(
-        run, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=300
+        run, cwd=cwd, env=environment, capture_output=True, encoding="utf-8", timeout=timeout
     )
 
 
@@ -47,7 +50,8 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open(base / "demos.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not printed.exists():
-            done = python("-m", "demos", "--quick", "--out", folder)
+            # A minute on two free cores; ten others at work on them must not fail it.
+            done = python("-m", "demos", "--quick", "--out", folder, timeout=1800)
             assert done.returncode == 0, done.stdout + done.stderr
             printed.write_text(done.stdout, "utf-8")
     assert str(folder / "report.html") in printed.read_text("utf-8")

@@ -41,6 +41,7 @@ def no_collector() -> Iterator[None]:
 # What a graph costs, and when it goes
 
 
+@pytest.mark.untraced
 def test_a_chain_of_100_000_ops_differentiates_and_is_freed() -> None:
     x = leaf(1.0)
     y = x
@@ -80,6 +81,7 @@ def test_no_reference_cycles() -> None:
             assert [ref() for ref in watched] == [None] * 3, way
 
 
+@pytest.mark.untraced
 def test_memory_is_flat_over_training() -> None:
     w, x = leaf(np.ones((4, 4))), mg.tensor(np.ones((2, 4)))
 

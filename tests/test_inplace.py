@@ -258,6 +258,7 @@ def test_second_derivatives_go_through_an_assignment() -> None:
     mg.gradcheck(f, [a, b], order=2)
 
 
+@pytest.mark.untraced
 def test_a_long_loop_of_assignments_is_differentiated_and_freed() -> None:
     w = mg.ones(1, requires_grad=True)
     out = mg.zeros(20_000)

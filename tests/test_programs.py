@@ -28,42 +28,42 @@ ENVIRONMENT = {
 }
 
 
-@pytest.fixture(scope="module")
-def under_pytorch() -> Iterator[Callable[[Path], str]]:
-    """What a program prints under PyTorch."""
-    pytest.importorskip("torch")
-    server = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "under_pytorch.py")],
+Run = Callable[..., str]
+
+
+def server(kind: str) -> Iterator[Run]:
+    """What runs commands under PyTorch or nn.as_torch, with one thread, and returns what they
+    print."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "under_pytorch.py"), kind],
         cwd=ROOT,
         env=ENVIRONMENT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         encoding="utf-8",
     )
-    with server:
-        assert server.stdin is not None and server.stdout is not None
+    with process:
+        assert process.stdin is not None and process.stdout is not None
 
-        def run_one(program: Path) -> str:
-            print(program, file=server.stdin, flush=True)
-            done = json.loads(server.stdout.readline())
+        def run(*arguments: str) -> str:
+            print(json.dumps(arguments), file=process.stdin, flush=True)
+            done = json.loads(process.stdout.readline())
             assert done["status"] == 0, done["printed"]
             return str(done["printed"])
 
-        yield run_one
-        server.stdin.close()
+        yield run
+        process.stdin.close()
 
 
-def run(*command: str) -> str:
-    """What a program prints, with one thread."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", *command],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        capture_output=True,
-        encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture(scope="module")
+def under_pytorch() -> Iterator[Run]:
+    pytest.importorskip("torch")
+    yield from server("torch")
+
+
+@pytest.fixture(scope="module")
+def under_as_torch() -> Iterator[Run]:
+    yield from server("nn.as_torch")
 
 
 def as_number(word: str) -> float | None:
@@ -92,18 +92,18 @@ def check_line(got: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=[program.stem for program in PROGRAMS])
 def test_a_program_prints_what_it_prints_under_pytorch(
-    program: Path, under_pytorch: Callable[[Path], str]
+    program: Path, under_pytorch: Run, under_as_torch: Run
 ) -> None:
-    wanted = under_pytorch(program).splitlines()
-    got = run("-m", "nn.as_torch", str(program)).splitlines()
+    wanted = under_pytorch(str(program)).splitlines()
+    got = under_as_torch(str(program)).splitlines()
     assert len(got) == len(wanted)
     for line, wanted_line in zip(got, wanted, strict=True):
         check_line(line, wanted_line)
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=[program.stem for program in PROGRAMS])
-def test_a_program_has_all_it_needs(program: Path) -> None:
-    assert "; 0 of them are missing" in run("-m", "nn.as_torch", "--check", str(program))
+def test_a_program_has_all_it_needs(program: Path, under_as_torch: Run) -> None:
+    assert "; 0 of them are missing" in under_as_torch("--check", str(program))
 
 
 def test_there_are_programs_of_each_family() -> None:

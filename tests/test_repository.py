@@ -24,6 +24,7 @@ import nn
 from minigrad import byhand
 from minigrad.array import NUMPY, VOCABULARY
 
+pytestmark = pytest.mark.untraced  # what these run of minigrad and nn is run by others too
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")

@@ -19,6 +19,7 @@ from demos.engines import agreement
 from demos.options import SCRIPTS
 from demos.records import Records
 
+pytestmark = pytest.mark.untraced  # what these run of minigrad and nn is run by others too
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 

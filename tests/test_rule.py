@@ -15,6 +15,7 @@ import nn
 from demos import judging, rule
 from nn import optim
 
+pytestmark = pytest.mark.untraced  # what these run of minigrad and nn is run by others too
 Draw = Callable[[np.random.Generator], np.ndarray]  # thirty paired differences
 CLAIMS = 400
 MOST = rule.LOOKS[-1]

@@ -30,6 +30,7 @@ ENVIRONMENT = {
 }
 
 
+@pytest.mark.untraced
 def test_a_long_training_keeps_its_memory_and_its_speed(many: Any, say: Any) -> None:
     """A small LSTM with all that a training has; a tenth of the steps is a block, in seconds of
     processor time."""
