@@ -30,6 +30,7 @@ class Found(NamedTuple):
     rows: Rows
     problems: list[str]
     lacking: set[str]  # the groups of which a workload has no row
+    went_through: bool  # False: of which groups the workloads are that never began is not known
 
 
 def tell(file: Path, **event: Any) -> None:
@@ -51,26 +52,33 @@ def events_of(file: Path) -> list[Event]:
 
 
 def run_apart(command: Sequence[str], file: Path, patience: float = PATIENCE) -> Found:
-    """Run `command FILE BEGIN` until all workloads from 0 on have been begun."""
+    """Run `command FILE BEGIN` until all workloads from 0 on have been begun.
+
+    A worker that ends before it has begun any is tried once more, then given up.
+    """
     file.unlink(missing_ok=True)
     lost = []
     begin = 0
-    while True:
+    in_vain = 0
+    while in_vain < 2:
         end = follow([*command, str(file), str(begin)], file, patience)
         events = events_of(file)
         if end == "":
             break
-        begun = [event for event in events if "begins" in event]
-        if not begun or begun[-1]["begins"] < begin:
-            lost.append(f"the workloads from number {begin} on: refused: the process {end}")
-            break
+        begun = [event for event in events if event.get("begins", -1) >= begin]
+        if not begun:
+            in_vain += 1
+            continue
+        in_vain = 0
         begin = begun[-1]["begins"] + 1
         if "begins" in events[-1]:  # else it said itself what was wrong
             lost.append(f"{events[-1]['name']}: refused: the process {end}")
+    if end:
+        lost.append(f"the workloads from number {begin} on: refused: the process {end}")
     about = [event["about"] for event in events if "about" in event]
     rows = [event["row"] for event in events if event.get("row")]
     problems = [line for event in events for line in event.get("problems", [])]
-    return Found(about[0] if about else {}, rows, problems + lost, lacking(events))
+    return Found(about[0] if about else {}, rows, problems + lost, lacking(events), end == "")
 
 
 def lacking(events: Sequence[Event]) -> set[str]:

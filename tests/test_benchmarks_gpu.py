@@ -235,7 +235,33 @@ def test_a_process_that_does_not_begin_is_said(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "raise SystemExit(1)"]
     found = gpu_apart.run_apart(command, tmp_path / "rows")
     said = "the workloads from number 0 on: refused: the process ended with 1"
-    assert found == ({}, [], [said], set())
+    assert found == ({}, [], [said], set(), False)
+
+
+SECOND_TIME = """
+import json, os, sys
+file, begin = sys.argv[1], int(sys.argv[2])
+if not os.path.exists(file):
+    open(file, "w").close()
+    sys.exit(1)
+with open(file, "a") as opened:
+    for event in ({"begins": 0, "name": "one", "group": "lesson"}, {"row": {"name": "one"}}):
+        opened.write(json.dumps(event) + "\\n")
+"""
+
+
+def test_a_process_that_does_not_begin_is_tried_once_more(tmp_path: Path) -> None:
+    found = gpu_apart.run_apart([sys.executable, "-c", SECOND_TIME], tmp_path / "rows")
+    assert found == ({}, [{"name": "one"}], [], set(), True)
+
+
+def test_no_goal_is_met_where_workloads_never_began(tmp_path: Path) -> None:
+    for went_through, verdict in ((True, " met "), (False, " not all measured ")):
+        found = gpu_apart.Found({}, made_up(0.4), [], set(), went_through)
+        lines = gpu.write(tmp_path, found, {}).splitlines()
+        of_goals = [line for line in lines if "at most" in line]
+        assert len(of_goals) == len(gpu.GOALS)
+        assert all(verdict in line for line in of_goals)
 
 
 def test_goals_are_judged_by_the_rows() -> None:
