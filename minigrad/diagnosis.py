@@ -216,7 +216,8 @@ def sizes_agree_elsewhere(name: str, arrays: Sequence[Array], settings: Settings
         return None
     but = f", but for the size at dim {dim}" if name == "cat" else ""
     of = " of at least one dimension" if name == "cat" else ""
-    return ValueError(f"{name}: expected equal shapes{of}{but}, got {listed(shapes)}")
+    way_out = "; use stack" if name == "cat" and () in shapes else ""
+    return ValueError(f"{name}: expected equal shapes{of}{but}, got {listed(shapes)}{way_out}")
 
 
 def inner_sizes_agree(name: str, arrays: Sequence[Array], settings: Settings) -> Found:

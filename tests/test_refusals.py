@@ -421,6 +421,13 @@ REFUSALS: list[Refusal] = [
         "cat: expected equal shapes of at least one dimension, but for the size at dim 0, got",
     ),
     (
+        "cat of numbers",
+        lambda: ops.cat([X.sum(), X.sum()]),
+        ValueError,
+        "cat: expected equal shapes of at least one dimension, but for the size at dim 0, "
+        "got () and (); use stack",
+    ),
+    (
         "amax of nothing",
         lambda: ops.amax(EMPTY),
         ValueError,
