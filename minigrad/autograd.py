@@ -186,12 +186,12 @@ def differentiable(
             args, settings = split_arguments(apply, args, settings)
         arrays, needs = read(name, args)
         xp = NAMESPACES.get(type(arrays[0])) or namespace_of(arrays)
+        if of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
+            arrays[0] = xp.astype(arrays[0], get_default_dtype())
+        if is_ordered and (arity > 1 or getattr(arrays[0], "dtype", None) is not float32):
+            errors.check_ordered(name, arrays)
+        chosen = choose(versions, rule, xp.kind, *arrays, **settings) if versions else rule
         try:
-            if of_floats and getattr(arrays[0], "dtype", float64).kind in "iub":
-                arrays[0] = xp.astype(arrays[0], get_default_dtype())
-            if is_ordered and (arity > 1 or getattr(arrays[0], "dtype", None) is not float32):
-                errors.check_ordered(name, arrays)
-            chosen = choose(versions, rule, xp.kind, *arrays, **settings) if versions else rule
             if takes_order:
                 arrays[0] = in_order(xp, arrays[0])
             value, pullback = chosen(xp, *arrays, **settings)
