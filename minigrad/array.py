@@ -294,7 +294,7 @@ class LazyScatter:
 class device(str):
     """Where an array lives: `device("cpu")`, `device("cuda")`, `device("cuda:1")`.
 
-    The last is `device("cuda", 1)`, too.
+    The last is `device("cuda", 1)` and `device(1)`, too.
 
     >>> device("cuda:1").type, device("cuda:1").index
     ('cuda', 1)
@@ -304,7 +304,9 @@ class device(str):
     type = property(lambda self: str(self.partition(":")[0]))
     index = property(lambda self: int(self.partition(":")[2]) if ":" in self else None)
 
-    def __new__(cls, name: str = "cpu", index: int | None = None) -> device:
+    def __new__(cls, name: str | int = "cpu", index: int | None = None) -> device:
+        if type(name) is int and 0 <= name < 128 and index is None:
+            return super().__new__(cls, f"cuda:{name}")
         kind, colon, number = str(name).partition(":")
         if kind not in DEVICES or number.isdigit() != bool(colon):
             known = ", ".join(map(repr, DEVICES))

@@ -349,8 +349,8 @@ def real_number(name: str, number: Any) -> Any:
 
 
 def is_device(target: Any) -> bool:
-    """Whether `target` is a device or the name of one."""
-    if isinstance(target, array.device):
+    """Whether `target` is a device, the name of one or the number of a GPU."""
+    if isinstance(target, array.device) or type(target) is int:
         return True
     return isinstance(target, str) and target.partition(":")[0] in array.DEVICES
 

@@ -10,8 +10,9 @@ from minigrad import Tensor, zeros
 
 from . import functional as F
 from . import init
-from .arguments import check_same_dtype, check_sizes, check_tensor
+from .arguments import check_same_dtype, check_sizes, check_tensor, refuse_unsupported
 from .checked import checked
+from .functional.transposed import check_output_padding, convolve_transposed
 from .functional.windows import Sizes, convolve, ends_of, refuse_pooling, size_per_dim
 from .layers import Dropout
 from .module import Module
@@ -61,12 +62,15 @@ class Convolution(Module):
             padding if is_word else size_per_dim(name, "padding", padding, self.n, least=0)
         )
         self.groups = groups
-        shape = (out_channels, in_channels // groups, *self.kernel_size)
+        shape = (*self.channels_of_weight(), *self.kernel_size)
         self.weight = Parameter(zeros(shape, device=device, dtype=dtype))
         self.bias = None
         if bias:
             self.bias = Parameter(zeros(out_channels, device=device, dtype=dtype))
         self.reset_parameters()
+
+    def channels_of_weight(self) -> tuple[int, int]:
+        return self.out_channels, self.in_channels // self.groups
 
     def reset_parameters(self) -> None:
         k = 1 / math.sqrt(math.prod(self.weight.shape[1:]))
@@ -97,6 +101,64 @@ class Conv1d(Convolution):
 
 class Conv2d(Convolution):
     """`Conv1d` in two dimensions: x (B,C,H,W), y (B,O,P,Q)    (LeCun et al. 1989)."""
+
+    n = 2
+
+
+class TransposedConvolution(Convolution):
+    """What ConvTranspose1d and ConvTranspose2d share."""
+
+    @checked
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        settings = (stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+        super().__init__(in_channels, out_channels, kernel_size, *settings)
+        name = type(self).__name__
+        self.output_padding = size_per_dim(name, "output_padding", output_padding, self.n, least=0)
+        check_output_padding(name, self.output_padding, self.stride, self.dilation)
+
+    def channels_of_weight(self) -> tuple[int, int]:
+        return self.in_channels, self.out_channels // self.groups
+
+    def forward(self, input: Tensor, output_size: None = None) -> Tensor:
+        refuse_unsupported(
+            type(self).__name__, "use output_padding in its place", output_size=output_size
+        )
+        settings = (self.stride, self.padding, self.output_padding, self.groups, self.dilation)
+        name = f"conv_transpose{self.n}d"
+        return convolve_transposed(name, self.n, input, self.weight, self.bias, *settings)
+
+    def extra_repr(self) -> str:
+        text = super().extra_repr()
+        if not any(self.output_padding):
+            return text
+        known, groups, rest = text.partition(", groups=")
+        if not groups:
+            known, groups, rest = text.partition(", bias=")
+        return f"{known}, output_padding={self.output_padding}{groups}{rest}"
+
+
+class ConvTranspose1d(TransposedConvolution):
+    """The transpose of Conv1d: x (B,C,P), y (B,O,L); see `functional.conv_transpose1d`."""
+
+    n = 1
+
+
+class ConvTranspose2d(TransposedConvolution):
+    """`ConvTranspose1d` in two dimensions: x (B,C,P,Q), y (B,O,H,W)    (Zeiler et al. 2010)."""
 
     n = 2
 

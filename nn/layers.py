@@ -13,7 +13,7 @@ from minigrad.errors import shown
 
 from . import functional as F
 from . import init
-from .arguments import as_probability, check_sizes, check_tensor, refuse_unsupported
+from .arguments import as_probability, check_sizes, check_tensor
 from .checked import checked
 from .functional.checks import normalize_padding_idx, normalized_sizes
 from .functional.layers import drop
@@ -179,9 +179,8 @@ class Embedding(Module):
     """y = weight[ids]: ids (...) integers from 0 to num_embeddings - 1, y (..., embedding_dim).
 
     weight (num_embeddings, embedding_dim) starts as N(0, 1). Row `padding_idx` starts as 0 and gets
-    no gradient, so it stays 0: use it for padding. max_norm, norm_type,
-    scale_grad_by_freq: see `functional.embedding`. An id out of range raises IndexError, sparse
-    raises NotImplementedError.
+    no gradient, so it stays 0: use it for padding. max_norm, norm_type, scale_grad_by_freq: see
+    `functional.embedding`. sparse has no effect. An id out of range raises IndexError.
     """
 
     @checked
@@ -199,7 +198,6 @@ class Embedding(Module):
         device: Any = None,
         dtype: Any = None,
     ):
-        refuse_unsupported("Embedding", "leave it out: gradients are dense", sparse=sparse)
         sizes = {"num_embeddings": num_embeddings, "embedding_dim": embedding_dim}
         check_sizes("Embedding", 0, **sizes)
         self.num_embeddings = num_embeddings
@@ -208,7 +206,7 @@ class Embedding(Module):
         self.max_norm = max_norm
         self.norm_type = norm_type
         self.scale_grad_by_freq = scale_grad_by_freq
-        self.sparse = False
+        self.sparse = sparse
         if _weight is None:
             _weight = zeros(num_embeddings, embedding_dim, device=device, dtype=dtype)
             self.weight = Parameter(_weight, requires_grad=not _freeze)
@@ -270,7 +268,12 @@ class Embedding(Module):
 
     def extra_repr(self) -> str:
         changed = changed_settings(
-            self, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False
+            self,
+            padding_idx=None,
+            max_norm=None,
+            norm_type=2.0,
+            scale_grad_by_freq=False,
+            sparse=False,
         )
         return f"{self.num_embeddings}, {self.embedding_dim}{changed}"
 
@@ -356,6 +359,60 @@ class RMSNorm(Module):
     def extra_repr(self) -> str:
         affine = f"elementwise_affine={self.elementwise_affine}"
         return f"{self.normalized_shape}, eps={self.eps}, {affine}"
+
+
+class GroupNorm(Module):
+    """y = w (x - mean) / √(var + eps) + b over each of `num_groups` groups of channels.
+
+    x (B,C,...). mean and var (biased) are those of each example alone. w (C,) starts as 1, b as 0;
+    affine=False leaves out both, bias=False the b. Source: Wu & He 2018.
+    """
+
+    weight: Parameter | None
+    bias: Parameter | None
+
+    @checked
+    def __init__(
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ):
+        check_sizes("GroupNorm", 1, num_groups=num_groups, num_channels=num_channels)
+        if num_channels % num_groups:
+            raise ValueError(
+                f"GroupNorm: expected num_channels a multiple of {num_groups} groups, "
+                f"got {num_channels}"
+            )
+        self.num_groups = num_groups
+        self.num_channels = num_channels
+        self.eps = eps
+        self.affine = affine
+        self.weight = None
+        self.bias = None
+        if affine:
+            self.weight = Parameter(zeros(num_channels, device=device, dtype=dtype))
+        if affine and bias:
+            self.bias = Parameter(zeros(num_channels, device=device, dtype=dtype))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        if self.weight is not None:
+            init.ones_(self.weight)
+        if self.bias is not None:
+            init.zeros_(self.bias)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
+    def extra_repr(self) -> str:
+        affine = f"affine={self.affine}, bias={self.bias is not None}"
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, {affine}"
 
 
 class Dropout(Module):

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from minigrad import Tensor, zeros
-from minigrad.errors import shown
+from minigrad.errors import as_device, shown
 from minigrad.grad_mode import mode
 from minigrad.hooks import RemovableHandle
 
@@ -360,8 +360,8 @@ class Module:
     def cpu(self) -> Self:
         return self.to("cpu")
 
-    def cuda(self, device: int | None = None) -> Self:
-        return self.to("cuda" if device is None else f"cuda:{device}")
+    def cuda(self, device: Any = None) -> Self:
+        return self.to("cuda" if device is None else as_device("cuda", device))
 
     # Saving
 

@@ -77,6 +77,12 @@ def test_all_ways_to_import_give_the_same_modules(tmp_path: Path) -> None:
         assert torch.accelerator.current_accelerator() is None and not weight.is_cuda
         cudnn.deterministic = True
         assert torch.backends.cudnn.deterministic and not torch.cuda.is_available()
+        torch.backends.cuda.matmul.allow_tf32 = True
+        kinds = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+        assert weight.dtype == kinds["float32"] != kinds["bfloat16"]
+        assert torch.promote_types(torch.int64, torch.float32) == torch.float32
+        assert torch.promote_types(torch.bool, torch.uint8) == torch.uint8
+        assert not torch.is_complex(weight)
     """
     assert run(program, tmp_path) == ""
 
@@ -551,6 +557,8 @@ REFUSED = {
     ),
     "import torch\ntorch.ones(1).logit()": "torch.Tensor.logit is not supported",
     "import torch\ntorch.ones(2, dtype=torch.float16)": "torch.float16 .*; use torch.float32",
+    "import torch\ntorch.ones(2).to(torch.bfloat16)": "torch.bfloat16 .*; use torch.float32",
+    "import torch\ntorch.nn.Linear(1, 1, dtype=torch.half)": "torch.half .*; use torch.float32",
     "import torch\ntorch.ones(2).reinforce(1)": "torch.Tensor.reinforce .*Categorical",
     "import torch.distributed as dist\ndist.init_process_group()": "group is .* in one process",
     "import torch\ntorch.save(torch.nn.Linear(2, 2), 'm.pt')": "save model.state_dict",

@@ -873,6 +873,21 @@ def test_several_items_of_a_subset_are_taken_at_once():
     assert nn.data.Subset(rows, [1, 0])[[0, 1]][0].tolist() == [[3.0, 4.0, 5.0], [0.0, 1.0, 2.0]]
 
 
+def test_what_a_dataset_refuses_is_said_in_its_own_words():
+    class Rows(nn.data.Dataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            raise IndexError(f"no row {int(index)}")
+
+    for numbers in ([7], mg.tensor([7])):
+        with pytest.raises(IndexError, match="^no row 7$"):
+            nn.data.Subset(Rows(), numbers)[0]
+    with pytest.raises(TypeError, match="^Subset: expected the number of an item"):
+        nn.data.Subset([1, 2], mg.tensor([0.0]))[0]
+
+
 def test_a_packed_sequence_goes_where_its_data_goes():
     packed = nn.utils.rnn.pack_sequence([mg.ones(2, 3)])
     assert packed.cpu().data.tolist() == packed.data.tolist()

@@ -117,6 +117,23 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         (draw(2, 4, 6, 7),),
     ),
     "Conv2d, no batch": (lambda nn: nn.Conv2d(1, 2, 2), (draw(1, 3, 4),)),
+    "ConvTranspose1d": (lambda nn: nn.ConvTranspose1d(3, 4, 2), (draw(2, 3, 5),)),
+    "ConvTranspose1d, all settings": (
+        lambda nn: nn.ConvTranspose1d(4, 6, 3, 3, 2, 2, 2, False, 2),
+        (draw(2, 4, 5),),
+    ),
+    "ConvTranspose2d": (
+        lambda nn: nn.ConvTranspose2d(3, 2, (2, 3), stride=2, padding=(1, 0)),
+        (draw(2, 3, 4, 3),),
+    ),
+    "ConvTranspose2d, all settings": (
+        lambda nn: nn.ConvTranspose2d(4, 2, 3, (2, 1), (0, 1), (1, 0), 2, dilation=(1, 2)),
+        (draw(2, 4, 3, 4),),
+    ),
+    "ConvTranspose2d, no batch": (lambda nn: nn.ConvTranspose2d(1, 2, 2), (draw(1, 3, 4),)),
+    "GroupNorm": (lambda nn: nn.GroupNorm(2, 4, 0.1), (draw(3, 4, 2, 3),)),
+    "GroupNorm, plain": (lambda nn: nn.GroupNorm(3, 3, affine=False), (draw(2, 3, 5),)),
+    "GroupNorm, no bias": (lambda nn: nn.GroupNorm(1, 4, bias=False), (draw(3, 4, 2),)),
     "MaxPool1d": (lambda nn: nn.MaxPool1d(3, 2, 1), (draw(2, 3, 7),)),
     "MaxPool2d": (lambda nn: nn.MaxPool2d(2), (draw(2, 3, 5, 6),)),
     "MaxPool2d, ties": (

@@ -38,9 +38,12 @@ nn.BatchNorm2d: num_features=3
 nn.Bilinear: in1_features=3, in2_features=3, out_features=2
 nn.Conv1d: in_channels=2, out_channels=3, kernel_size=2
 nn.Conv2d: in_channels=2, out_channels=3, kernel_size=2
+nn.ConvTranspose1d: in_channels=2, out_channels=3, kernel_size=2
+nn.ConvTranspose2d: in_channels=2, out_channels=3, kernel_size=2
 nn.Embedding: num_embeddings=5, embedding_dim=3
 nn.GRU: input_size=3, hidden_size=4
 nn.GRUCell: input_size=3, hidden_size=4
+nn.GroupNorm: num_groups=2, num_channels=4
 nn.LSTM: input_size=3, hidden_size=4
 nn.LSTMCell: input_size=3, hidden_size=4
 nn.LayerNorm: normalized_shape=3
@@ -68,6 +71,8 @@ functional.binary_cross_entropy: input=x.sigmoid(), target=y.sigmoid()
 functional.binary_cross_entropy_with_logits: input=x, target=y.sigmoid()
 functional.conv1d: input=image[:, :, 0], weight=image[:, :, :2, 0]
 functional.conv2d: input=image, weight=image[:, :, :2, :2]
+functional.conv_transpose1d: input=image[:, :, 0], weight=image[:, :, :2, 0]
+functional.conv_transpose2d: input=image, weight=image[:, :, :2, :2]
 functional.cosine_similarity: x1=x, x2=y
 functional.cross_entropy: input=x, target=classes
 functional.dropout: input=x
@@ -75,6 +80,7 @@ functional.dropout1d: input=image[0]
 functional.dropout2d: input=image
 functional.embedding: input=classes, weight=x
 functional.glu: input=image
+functional.group_norm: input=image, num_groups=2
 functional.gumbel_softmax: logits=x
 functional.huber_loss: input=x, target=y
 functional.interpolate: input=image, size=3

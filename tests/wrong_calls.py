@@ -269,6 +269,7 @@ ids, x: F.embedding
 ids: F.one_hot
 x, 3: F.layer_norm F.rms_norm
 x, v, v: F.batch_norm
+image, 3: F.group_norm
 x: F.dropout F.relu F.leaky_relu F.elu F.tanh F.sigmoid F.silu F.gelu F.softplus F.logsigmoid
 x: F.relu6
 x: F.hardtanh F.selu F.softsign F.mish F.gumbel_softmax F.normalize
@@ -278,6 +279,8 @@ signal, 2: F.max_pool1d F.avg_pool1d
 image, 2: F.max_pool2d F.avg_pool2d F.interpolate
 signal, mg.ones(2, 3, 2): F.conv1d
 image, mg.ones(2, 3, 2, 2): F.conv2d
+signal, mg.ones(3, 2, 2): F.conv_transpose1d
+image, mg.ones(3, 2, 2, 2): F.conv_transpose2d
 x, (1, 2): F.pad
 image: F.dropout2d
 x, v: F.prelu
@@ -388,7 +391,8 @@ nn.Parameter(x): ParameterList.append
 : nn.L1Loss nn.LeakyReLU nn.LockedDropout nn.LogSigmoid nn.LogSoftmax nn.MarginRankingLoss nn.Mish
 : nn.Module nn.MSELoss nn.NLLLoss nn.PairwiseDistance nn.PReLU nn.ReLU nn.ReLU6 nn.SELU nn.Sigmoid
 : nn.SiLU nn.SmoothL1Loss nn.Softmax nn.Softmin nn.Softplus nn.Softsign nn.Tanh
-3, 4, 2: nn.Conv1d nn.Conv2d
+3, 4, 2: nn.Conv1d nn.Conv2d nn.ConvTranspose1d nn.ConvTranspose2d
+3, 3: nn.GroupNorm
 6, 3: nn.Embedding
 3, 4: nn.GRU nn.LSTM nn.RNN nn.GRUCell nn.LSTMCell nn.RNNCell nn.PeepholeLSTMCell nn.Linear
 3, 4, 1, True, False, 0.0, False, None, None: nn.RNNBase
@@ -410,6 +414,8 @@ nn.Linear(3, 4), (2, 3): nn.summary
 
 x, sequence4: nn.AdditiveAttention()
 sequence: nn.AttentionPooling()
+signal: nn.ConvTranspose1d()
+image: nn.ConvTranspose2d() nn.GroupNorm()
 signal: nn.AvgPool1d() nn.MaxPool1d() nn.Conv1d() nn.Dropout1d() nn.BatchNorm1d()
 image: nn.AvgPool2d() nn.MaxPool2d() nn.Upsample() nn.Conv2d() nn.Dropout2d() nn.BatchNorm2d()
 x, y: nn.BCELoss() nn.BCEWithLogitsLoss() nn.CosineSimilarity() nn.HuberLoss() nn.KLDivLoss()

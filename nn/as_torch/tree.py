@@ -139,6 +139,8 @@ REFUSED = (
     "torch.utils.data.distributed",
     "torch.utils.model_zoo",
 )
+# Names of `torch` that programs mention in tables, and then do not use: refused at the use alone.
+MENTIONED = ("torch.bfloat16", "torch.float16", "torch.half")
 HERE = "nn.as_torch"
 WITH_PYTORCH = ("torchvision", "torchtext", "torchaudio")  # packages compiled against PyTorch
 LIST = "`python -m nn.as_torch --check program.py` lists all that a program needs"
@@ -166,7 +168,7 @@ class MissingModule(NotImplementedError, ImportError):
 
 
 class RefusedName:
-    """A name in a module of `REFUSED`, which can be imported: using it raises MissingName."""
+    """A name of `MENTIONED` or in a module of `REFUSED`: using it raises MissingName."""
 
     def __init__(self, path: str):
         self.path = path
@@ -179,6 +181,14 @@ class RefusedName:
 
     def __exit__(self, *exception: object) -> None:
         """Nothing: no block is entered."""
+
+    @property
+    def dtype(self) -> Any:
+        """What NumPy asks a dtype for. Raises NotImplementedError, which NumPy lets through."""
+        raise NotImplementedError(missing(self.path))
+
+    def __repr__(self) -> str:
+        return self.path
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -210,7 +220,7 @@ class TorchModule(ModuleType):
         if name.startswith("__"):
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         path = f"{self.__name__}.{name}"
-        if is_refused(self.__name__):
+        if path in MENTIONED or is_refused(self.__name__):
             return RefusedName(path)
         raise MissingName(missing(path))
 

@@ -178,9 +178,9 @@ def item_of(name: str, dataset: Any, number: Any) -> Any:
     try:
         return dataset[number]
     except (TypeError, IndexError, KeyError) as error:
-        came_from_python = error.__traceback__ is not None and error.__traceback__.tb_next is None
-        if not came_from_python and not isinstance(number, Tensor):
-            raise
+        inside = error.__traceback__.tb_next if error.__traceback__ else None
+        if inside is not None and inside.tb_frame.f_code is not Tensor.__index__.__code__:
+            raise  # the dataset's own sentence
         raise type(error)(
             f"{name}: expected the number of an item of the dataset, got {shown(number)}"
         ) from error

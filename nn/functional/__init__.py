@@ -11,6 +11,7 @@ from .layers import (
     dropout1d,
     dropout2d,
     embedding,
+    group_norm,
     layer_norm,
     linear,
     one_hot,
@@ -39,6 +40,7 @@ from .activation import (
     tanh,
 )
 from .windows import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d, pad
+from .transposed import conv_transpose1d, conv_transpose2d
 from .resize import interpolate
 from .distance import (
     cosine_similarity,

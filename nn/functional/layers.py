@@ -19,7 +19,7 @@ from ..arguments import (
     check_integers,
     check_one_dtype,
     check_same_dtype,
-    refuse_unsupported,
+    check_sizes,
 )
 from ..checked import checked
 from .checks import (
@@ -82,10 +82,9 @@ def embedding(
 
     Row `padding_idx` of weight gets no gradient. max_norm: first each row that is picked and whose
     norm of order norm_type is larger is scaled to it, in place. scale_grad_by_freq: the gradient of
-    a row is divided by how often it is picked. Raises IndexError for an id outside 0 to V - 1, and
-    NotImplementedError for sparse.
+    a row is divided by how often it is picked. sparse has no effect: gradients are dense. Raises
+    IndexError for an id outside 0 to V - 1.
     """
-    refuse_unsupported("embedding", "leave it out: gradients are dense", sparse=sparse)
     if weight.ndim != 2:
         raise ValueError(f"embedding: expected weight (rows, columns), got {tuple(weight.shape)}")
     if padding_idx is not None:
@@ -186,6 +185,37 @@ def check_last_sizes(
             raise ValueError(f"{function}: expected {name} {shape}, got {tuple(tensor.shape)}")
     check_same_dtype(function, "input", input, scales["weight"])
     return ndim
+
+
+@checked
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """y = w (x - mean) / √(var + eps) + b over a group of channels, in each example alone.
+
+    x (B,C,...); weight and bias (C,). Source: Wu & He 2018.
+    """
+    check_sizes("group_norm", 1, num_groups=num_groups)
+    if input.ndim < 2 or input.shape[1] % num_groups:
+        raise ValueError(
+            f"group_norm: expected input (B,C,...) with C a multiple of {num_groups} groups, "
+            f"got {tuple(input.shape)}"
+        )
+    B, C = input.shape[:2]
+    for name, tensor in {"weight": weight, "bias": bias}.items():
+        if tensor is not None and tuple(tensor.shape) != (C,):
+            raise ValueError(f"group_norm: expected {name} ({C},), got {tuple(tensor.shape)}")
+    check_same_dtype("group_norm", "input", input, weight)
+    groups = input.reshape(B, num_groups, -1)  # (B,G,·)
+    y = byhand.layer_norm(groups, None, None, ndim=1, eps=eps).reshape(input.shape)
+    shape = (-1, *[1] * (input.ndim - 2))
+    if weight is not None:
+        y = y * weight.reshape(shape)
+    return y if bias is None else y + bias.reshape(shape)
 
 
 @checked

@@ -1,9 +1,10 @@
 """`torch.backends`: settings of PyTorch's libraries. They can be set, and change nothing here."""
 
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 
-def settings(name: str, **values: bool) -> ModuleType:
+def settings(name: str, **values: Any) -> ModuleType:
     """A module of settings, for a library that is not used here."""
     module = ModuleType(name, doc=f"Settings of {name}, which is not used here: they do nothing.")
     vars(module).update(values, is_available=is_available)
@@ -18,4 +19,4 @@ def is_available() -> bool:
 
 cudnn = settings("cudnn", benchmark=False, deterministic=False, enabled=True, allow_tf32=False)
 mps = settings("mps")
-cuda = settings("cuda")
+cuda = settings("cuda", matmul=SimpleNamespace(allow_tf32=False))

@@ -33,12 +33,14 @@ __all__ = [
     "inf",
     "inference_mode",
     "initial_seed",
+    "is_complex",
     "is_floating_point",
     "is_tensor",
     "nan",
     "newaxis",
     "numel",
     "pi",
+    "promote_types",
     "seed",
     "set_default_device",
     "set_default_tensor_type",
@@ -53,6 +55,12 @@ __all__ = [
 
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 newaxis = None
+
+
+def promote_types(type1: Any, type2: Any) -> Any:
+    """The dtype of arithmetic with tensors of these two: of int64 and float32 it is float32."""
+    a, b = minigrad.zeros(1, dtype=type1), minigrad.zeros(1, dtype=type2)
+    return minigrad.where(a != 0, a, b).dtype
 
 
 class finfo:
@@ -91,6 +99,11 @@ class iinfo:
 def is_tensor(obj: Any) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, minigrad.Tensor)
+
+
+def is_complex(input: minigrad.Tensor) -> bool:
+    """Whether a tensor holds complex numbers."""
+    return input.dtype.kind == "c"
 
 
 def is_floating_point(input: minigrad.Tensor) -> bool:

@@ -1,0 +1,154 @@
+"""Transposed convolution: the map by which the gradient of a convolution goes back to its input.
+
+Where a convolution reads a window for each place of its result, this adds one for each place of its
+input. Sizes such as `stride` are one number, or one for each dimension.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+import minigrad as mg
+from minigrad import Tensor
+
+from ..arguments import check_integers, check_same_dtype, check_tensor
+from ..checked import checked
+from .windows import Sizes, size_per_dim, with_batch
+
+
+@checked
+def conv_transpose1d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """The transpose of `conv1d`: x (B,C,P), weight (C,O/groups,K), bias (O,), y (B,O,L).
+
+    Each x_cp adds W_cok x_cp to y_o at p·stride + k·dilation. `output_padding` zeros are put at the
+    end of the result, and then `padding` elements cut off at both ends.
+    """
+    settings = (stride, padding, output_padding, groups, dilation)
+    return convolve_transposed("conv_transpose1d", 1, input, weight, bias, *settings)
+
+
+@checked
+def conv_transpose2d(
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: Sizes = 1,
+    padding: Sizes = 0,
+    output_padding: Sizes = 0,
+    groups: int = 1,
+    dilation: Sizes = 1,
+) -> Tensor:
+    """`conv_transpose1d` in two dimensions: x (B,C,P,Q), weight (C,O/groups,K,L), y (B,O,H,W)."""
+    settings = (stride, padding, output_padding, groups, dilation)
+    return convolve_transposed("conv_transpose2d", 2, input, weight, bias, *settings)
+
+
+def convolve_transposed(
+    name: str,
+    n: int,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    stride: Sizes,
+    padding: Sizes,
+    output_padding: Sizes,
+    groups: int,
+    dilation: Sizes,
+) -> Tensor:
+    """A transposed convolution in n dimensions: the window of each element is added to the rest."""
+    x = with_batch(name, input, n)
+    check_weight(name, n, x, weight, bias, groups)
+    stride = size_per_dim(name, "stride", stride, n)
+    dilation = size_per_dim(name, "dilation", dilation, n)
+    padding = size_per_dim(name, "padding", padding, n, least=0)
+    more = size_per_dim(name, "output_padding", output_padding, n, least=0)
+    check_output_padding(name, more, stride, dilation)
+    B, C, *sizes = x.shape
+    O = weight.shape[1] * groups
+    kernel = weight.shape[2:]
+    whole = []  # the sizes of the result before padding is cut off
+    for i in range(n):
+        size = stride[i] * (sizes[i] - 1) + dilation[i] * (kernel[i] - 1) + 1 + more[i]
+        if size <= 2 * padding[i]:
+            raise ValueError(
+                f"{name}: expected padding[{i}] less than half of {size}, got {padding[i]}"
+            )
+        whole.append(size)
+    rows = x.movedim(1, -1).reshape(B, *sizes, groups, C // groups)  # (B,*P,G,C/G)
+    weights = weight.reshape(groups, C // groups, -1)  # (G,C/G,O/G·K)
+    windows = mg.einsum("...gc,gco->...go", rows, weights)  # (B,*P,G,O/G·K)
+    windows = windows.reshape(B, *sizes, O, *kernel).movedim(n + 1, 1)  # (B,O,*P,*K)
+    places = mg.tensor(places_in(whole, sizes, kernel, stride, dilation), device=x.device)
+    y = mg.index_add(x.new_zeros(B, O, math.prod(whole)), 2, places, windows.flatten(2))
+    y = y.reshape(B, O, *whole)
+    for i in range(n):
+        y = y.narrow(2 + i, padding[i], whole[i] - 2 * padding[i])  # (B,O,*L)
+    if bias is not None:
+        y = y + bias.reshape(-1, *[1] * n)
+    return y if input.ndim == n + 2 else y[0]
+
+
+def places_in(
+    whole: Sequence[int],
+    sizes: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> np.ndarray:
+    """Where each element of each window lies, counted along all dimensions of the result at once.
+
+    The windows start at `sizes` places each way, `stride` apart: (*sizes,*kernel), flattened.
+    """
+    n = len(whole)
+    places = np.zeros([1] * (2 * n), dtype=np.int64)
+    for i in range(n):
+        starts = stride[i] * np.arange(sizes[i])
+        along = starts[:, None] + dilation[i] * np.arange(kernel[i])  # (P_i,K_i)
+        shape = [1] * (2 * n)
+        shape[i] = sizes[i]
+        shape[n + i] = kernel[i]
+        places = places * whole[i] + along.reshape(shape)
+    return places.reshape(-1)
+
+
+def check_weight(
+    name: str, n: int, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int
+) -> None:
+    """Raise where weight, bias and groups do not fit an input (B,C,...)."""
+    check_tensor(name, "weight", weight)
+    check_same_dtype(name, "input", x, weight)
+    check_integers(name, 1, groups=groups)
+    C = x.shape[1]
+    if weight.ndim != n + 2 or weight.shape[0] != C or C % groups:
+        raise ValueError(
+            f"{name}: expected weight (in, out / {groups}, ...) for {C} channels in, "
+            f"got {tuple(weight.shape)}"
+        )
+    check_same_dtype(name, "bias", bias, weight)
+    O = weight.shape[1] * groups
+    if bias is not None and tuple(bias.shape) != (O,):
+        raise ValueError(f"{name}: expected bias ({O},), got {tuple(bias.shape)}")
+
+
+def check_output_padding(
+    name: str, more: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
+) -> None:
+    """Raise ValueError where `output_padding` is not less than the stride or the dilation."""
+    for i, size in enumerate(more):
+        if size >= max(stride[i], dilation[i]):
+            raise ValueError(
+                f"{name}: expected output_padding[{i}] less than stride {stride[i]} "
+                f"or dilation {dilation[i]}, got {size}"
+            )
