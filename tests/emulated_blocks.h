@@ -30,8 +30,8 @@ using namespace std;
 #define __shared__
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
-struct Dim {
-    long long x, y;
+struct Dim { // CUDA's are of 32 bits, too
+    unsigned int x, y;
 };
 
 static OF_A_THREAD Dim threadIdx;
@@ -60,7 +60,7 @@ template <class Kernel> static Fault run_block(const Kernel &kernel, bool)
     vector<thread> threads;
     for (long long i = 0; i < blockDim.x; i++)
         threads.emplace_back([&, i] {
-            threadIdx = {i, 0};
+            threadIdx = {(unsigned int)i, 0};
             kernel();
         });
     for (thread &one : threads)
@@ -115,7 +115,7 @@ template <class Kernel> static Fault run_block(const Kernel &kernel, bool descen
     while (ended == 0) {
         for (size_t i = 0; i < count; i++) {
             size_t number = descending ? count - 1 - i : i;
-            threadIdx = {(long long)number, 0};
+            threadIdx = {(unsigned int)number, 0};
             running = &fibers[number];
             swapcontext(&scheduler, &running->context);
             ended += running->ended;
@@ -132,8 +132,8 @@ static Fault run_grid(
 {
     gridDim = grid;
     blockDim = block;
-    for (long long y = 0; y < grid.y; y++) {
-        for (long long x = 0; x < grid.x; x++) {
+    for (unsigned int y = 0; y < grid.y; y++) {
+        for (unsigned int x = 0; x < grid.x; x++) {
             blockIdx = {x, y};
             memset(shared_memory, 0xff, sizeof shared_memory);
             Fault fault = run_block(kernel, descending);
@@ -159,5 +159,6 @@ static Fault launch(
     void (*kernel)(A...), void **args, const long long *sizes, bool descending)
 {
     auto run = [&] { call(kernel, args, index_sequence_for<A...>{}); };
-    return run_grid(run, {sizes[0], sizes[1]}, {sizes[2], 1}, sizes[3], descending);
+    Dim grid = {(unsigned int)sizes[0], (unsigned int)sizes[1]};
+    return run_grid(run, grid, {(unsigned int)sizes[2], 1}, sizes[3], descending);
 }

@@ -29,7 +29,7 @@ using namespace std;
 #define __global__
 #define __device__ static
 #define __forceinline__ inline
-struct Dim { long long x; };
+struct Dim { unsigned int x; };
 static const Dim blockIdx{0}, threadIdx{0}, blockDim{1}, gridDim{1};
 """
 C_TYPES = {
