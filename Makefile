@@ -40,7 +40,7 @@ rooms: $(call with,test demos)  ## run the laws without minigrad/fast and minigr
 trust: $(call with,test demos)  ## try to break it: kills, bad files, interrupts, 200,000 random programs (an hour)
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TRUST=long $(python) -m pytest tests/trust $(ARGS)
 
-mutants: $(call with,test)  ## make small errors in the rules, and see which no test notices (an hour; resumes where it stopped)
+mutants: $(call with,test)  ## make small errors in the rules, and see which no test notices (a quarter of an hour; resumes where it stopped)
 	nice $(python) tests/mutants $(ARGS)
 
 planted: $(call with,test)  ## prove each of these errors wrong, or say why not, in tests/mutants/PROOFS.md (minutes)

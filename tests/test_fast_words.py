@@ -166,3 +166,16 @@ def test_rows_are_told_apart_in_16_bits_and_beyond(n: int) -> None:
     np.add.at(want, ids, added)
     NUMPY.add_at(got, ids, added)
     np.testing.assert_array_equal(got, want)
+
+
+def test_no_rows_are_added_to_none() -> None:
+    out = np.ones((3, 2))
+    rows.add_rows(out, np.zeros(0, int), np.zeros((0, 2)))
+    assert out.tolist() == [[1.0, 1.0]] * 3
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 5), (3, 3, 4)])
+def test_what_does_not_broadcast_is_refused_in_numpys_words(shape: tuple[int, ...]) -> None:
+    assert outcome(lambda: words.broadcast_to(X, shape)) == outcome(
+        lambda: np.broadcast_to(X, shape)
+    )

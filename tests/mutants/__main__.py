@@ -6,11 +6,12 @@ fails.
     make mutants ARGS="--again"            once more, after new tests or reasons, those that no test
                                            has noticed and no reason explains
 
-minigrad/fast/gpu is left out: most of what is written there chooses how many threads a GPU gets,
-or is CUDA, and tests/test_gpu.py needs one. How the tests run is in trial.py, and which tests try
-which mutant in reach.py; the results are kept in the folder --out, so that a run that was
-cut short goes on. What survives is explained in reasons.txt, or in unrefuted.txt where the proof
-runs on the file, too; the table goes to MUTANTS.md.
+minigrad/fast/gpu is left out: much of it says how a GPU divides its work, which only
+tests/test_gpu.py on a GPU can judge; tests/test_cuda*.py run it on the CPU.
+
+How the tests run is in trial.py, and which tests try which mutant in reach.py; the results are kept
+in the folder --out, so that a run that was cut short goes on. What survives is explained in
+reasons.txt, or in unrefuted.txt where the proof runs on the file, too; MUTANTS.md has the table.
 """
 
 import argparse
@@ -92,8 +93,8 @@ def report(found: list[Mutant], kept: Results, why: dict[str, str]) -> str:
         f"{len(alive)} survived.",
         f"Measured on {datetime.date.today()}, at commit {commit()}.",
         "A mutant is tried by the tests that run its line or its function, for some seconds.",
-        f"{LEFT_OUT} is left out: most of it is CUDA, or says how a GPU divides its work, which",
-        "only `python -m pytest -m gpu` on such a machine can judge.\n",
+        f"{LEFT_OUT} is left out: much of it says how a GPU divides its work, which only",
+        "tests/test_gpu.py on a GPU can judge; tests/test_cuda*.py run it on the CPU.\n",
         "| file | mutants | killed | survived | killed, % |",
         "|---|---:|---:|---:|---:|",
     ]

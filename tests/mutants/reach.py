@@ -45,7 +45,7 @@ class Reach:
 
     def tests_of(self, mutant: Mutant) -> list[str]:
         """The tests of a mutant: of its line, then of its function, or of its file for a line
-        outside of functions, which runs when the module is imported.
+        outside of functions, which runs when the module is imported, or of its package.
 
         First come those that have noticed other mutants of its file, the more and the faster the
         sooner; then those that have its function or its file in their name. Each file of tests gets
@@ -55,6 +55,10 @@ class Reach:
         of_line = lines.get(mutant.line, set())
         around = [lines.get(line, set()) for line in function_around(mutant)] or lines.values()
         tests = of_line.union(*around)
+        if not tests:  # a file that runs when its package is imported
+            package = Path(mutant.file).parent
+            others = [self.lines[file] for file in self.lines if package in Path(file).parents]
+            tests = set().union(*[tests for known in others for tests in known.values()])
 
         shortest_first = sorted(tests & self.seconds.keys(), key=self.seconds.__getitem__)
         noticed = self.noticed.setdefault(mutant.file, Counter())
