@@ -199,7 +199,8 @@ class RNNBase(Recurrent):
         state = self.initial_state(x, hx, (runs, B, self.hidden_size))  # (L·D,B,H) each
         if not has_batch:
             state = tuple([part[:, None] for part in state])
-        return list(zip(*[part.unbind(0) for part in state], strict=True))
+        parts_by_run = [part.unbind(0) for part in state]  # of h, and of c: (B,H) for each run
+        return list(zip(*parts_by_run, strict=True))
 
     def check_input(self, input: Tensor, hx: Any, lengths: Any) -> np.ndarray[Any, Any] | None:
         """Check the arguments of a call; the lengths as an array."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from copy import deepcopy
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -78,8 +79,7 @@ class LRScheduler:
         else:
             self.go_to(as_epoch(type(self).__name__, epoch))
         self.last_lrs = as_rates(self, self.get_lr())
-        for group, lr in zip(self.optimizer.param_groups, self.last_lrs, strict=True):
-            group["lr"] = lr
+        set_lrs(self, self.last_lrs)
 
     def go_to(self, epoch: int) -> None:
         """Be at step `epoch`, with the lr of the step before it: counted from step 0 on, where
@@ -88,11 +88,7 @@ class LRScheduler:
         is_next = epoch == self.last_epoch + 1 and present_lrs(self) == list(self.last_lrs)
         if not is_next and type(self).get_lr is LRScheduler.get_lr:
             check_countable(type(self).__name__, epoch)
-            for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-                lr = base
-                for t in range(epoch):
-                    lr = self.next_lr(lr, base, t)
-                group["lr"] = lr
+            set_lrs(self, [counted_lr(self, base, epoch) for base in self.base_lrs])
         self.last_epoch = epoch
 
     def take_back(self) -> None:
@@ -106,8 +102,7 @@ class LRScheduler:
         self.take_new_groups()
         self.last_epoch = -1
         if type(self).get_lr is LRScheduler.get_lr:
-            for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-                group["lr"] = base
+            set_lrs(self, self.base_lrs)
         self.step()
 
     def get_last_lr(self) -> list[float]:
@@ -177,6 +172,20 @@ def present_lrs(scheduler: LRScheduler) -> list[float]:
     """The lr of each group. Raises TypeError if one is not a number."""
     name = type(scheduler).__name__
     return [as_number(name, "lr", group["lr"]) for group in scheduler.optimizer.param_groups]
+
+
+def set_lrs(scheduler: LRScheduler, rates: Sequence[float]) -> None:
+    """Give each group its lr."""
+    for group, lr in zip(scheduler.optimizer.param_groups, rates, strict=True):
+        group["lr"] = lr
+
+
+def counted_lr(scheduler: LRScheduler, base: float, epoch: int) -> float:
+    """The lr of the step before `epoch`, from that of step 0 on."""
+    lr = base
+    for t in range(epoch):
+        lr = scheduler.next_lr(lr, base, t)
+    return lr
 
 
 def as_rates(scheduler: LRScheduler, found: Any) -> tuple[float, ...]:
