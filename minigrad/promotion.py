@@ -1,7 +1,7 @@
 """Which dtype a value has, where NumPy's rule is another than PyTorch's.
 
 Dtypes have a rank: booleans, integers, floats. A sum has the dtype of its terms of the highest
-rank, among them of those that have dimensions, if any has; a Python number leaves it as it is.
+rank. Within a rank those that have dimensions decide; a 0-d one does if there is no other.
 """
 
 from __future__ import annotations
