@@ -832,6 +832,103 @@ for wrong in (
 """
 
 
+FLOWS = """
+import torch
+from torch.distributions import MultivariateNormal, Normal, TransformedDistribution, Uniform
+from torch.distributions.transforms import (
+    AffineTransform, ComposeTransform, ExpTransform, SigmoidTransform, TanhTransform, Transform
+)
+
+loc = torch.tensor([0.5, -1.0], requires_grad=True)
+log_scale = torch.tensor([0.1, 0.3], requires_grad=True)
+base = Normal(torch.zeros(2), torch.ones(2))
+affine = AffineTransform(loc, log_scale.exp())
+values = torch.tensor([[0.2, 0.7], [0.9, 0.4]])
+for transforms in (
+    affine,
+    [affine, ExpTransform()],
+    [affine, TanhTransform(cache_size=1)],
+    [affine, SigmoidTransform()],
+    [ComposeTransform([affine, TanhTransform()]), AffineTransform(0.5, 2.0)],
+    [SigmoidTransform().inv, affine],
+    [ExpTransform().inv.inv],
+    [],
+):
+    d = TransformedDistribution(base, transforms)
+    p = d.log_prob(values)
+    print(d.batch_shape, d.event_shape, p.detach(), d.sample((3,)).shape, d.rsample().requires_grad)
+    p.sum().backward(retain_graph=True) if p.requires_grad else None
+print(loc.grad, log_scale.grad)
+parts = [SigmoidTransform().inv, AffineTransform(1.0, 2.0)]
+logistic = TransformedDistribution(Uniform(0.0, 1.0), parts)
+print(logistic.log_prob(torch.tensor([0.0, 1.0, 5.0])))
+flow = TransformedDistribution(MultivariateNormal(torch.zeros(2), torch.eye(2)), [affine])
+print(flow.batch_shape, flow.event_shape, flow.log_prob(values).detach(), flow.sample((4,)).shape)
+
+class Cube(Transform):
+    bijective = True
+
+    def _call(self, x):
+        return x**3
+
+    def _inverse(self, y):
+        return y.sign() * y.abs() ** (1 / 3)
+
+    def log_abs_det_jacobian(self, x, y):
+        return (3 * x**2).log()
+
+cube = Cube()
+print(cube.inv(cube(values)), cube.inv.log_abs_det_jacobian(values, cube.inv(values)))
+normal = Normal(torch.tensor([20.0]), torch.tensor([0.1]))
+actor = TransformedDistribution(normal, TanhTransform(cache_size=1))
+action = actor.rsample()
+print(action, torch.isfinite(actor.log_prob(action)))
+both = ComposeTransform([affine, ExpTransform()])
+print(both.inv(both(values)).detach(), both.log_abs_det_jacobian(values, both(values)).detach())
+"""
+
+
+def test_transformed_distributions(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    ours = run(FLOWS.replace("bijective = True", "domain = codomain = None"), tmp_path)
+    program = tmp_path / "program.py"
+    program.write_text(
+        FLOWS.replace(
+            "bijective = True",
+            "bijective = True; domain = codomain = torch.distributions.constraints.real",
+        ),
+        "utf-8",
+    )
+    assert ours == python("-W", "ignore", str(program))
+    program.write_text(REFUSED_FLOWS, "utf-8")
+    assert run(REFUSED_FLOWS, tmp_path).splitlines() == [
+        "AffineTransform: event_dim is not supported; sum log_prob over those dimensions",
+        "TransformedDistribution: a transform that widens the shape is not supported; give the "
+        "base distribution that shape",
+        "TransformedDistribution: expected a list of transforms, got 3",
+        "TransformedDistribution: expected a distribution, got 3",
+        "ExpTransform: expected cache_size 0 or 1, got 2",
+    ]
+
+
+REFUSED_FLOWS = """
+import torch
+from torch.distributions import Normal, TransformedDistribution
+from torch.distributions.transforms import AffineTransform, ExpTransform
+for wrong in (
+    lambda: AffineTransform(0.0, 1.0, event_dim=1),
+    lambda: TransformedDistribution(Normal(0.0, 1.0), AffineTransform(torch.zeros(3), 1.0)),
+    lambda: TransformedDistribution(Normal(0.0, 1.0), 3),
+    lambda: TransformedDistribution(3, ExpTransform()),
+    lambda: ExpTransform(cache_size=2),
+):
+    try:
+        print(wrong())
+    except (TypeError, ValueError, NotImplementedError) as error:
+        print(error)
+"""
+
+
 def test_distributions_over_vectors_and_intervals(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     ours = run(DISTRIBUTIONS, tmp_path)

@@ -43,6 +43,7 @@ from .own import (
     serialization,
     tensor,
     tensorboard,
+    transforms,
     words,
 )
 from .own.methods import MODULE_METHODS, OPTIMIZER_METHODS, TENSOR_METHODS
@@ -63,10 +64,12 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.cuda": [cuda],
     "torch.cuda.amp": [cuda_amp],
     "torch.distributed": [distributed],
-    "torch.distributions": [distributions, multivariate],
+    "torch.distributions": [distributions, multivariate, transforms],
     "torch.distributions.categorical": [distributions],
     "torch.distributions.multivariate_normal": [multivariate],
     "torch.distributions.normal": [distributions],
+    "torch.distributions.transformed_distribution": [transforms],
+    "torch.distributions.transforms": [transforms],
     "torch.distributions.uniform": [distributions],
     "torch.functional": [out, minigrad],
     "torch.func": [func, minigrad.func],
