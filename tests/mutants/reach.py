@@ -128,6 +128,9 @@ def record(items: list[pytest.Item], target: Path) -> None:
     cover = coverage.Coverage(data_file=None, include=["minigrad/*"], messages=False)
     seconds = {}
     cover.start()
+    for plugin in items[0].config.pluginmanager.get_plugins():
+        if hasattr(plugin, "tracer"):  # of tests/conftest.py, which traces tests alone
+            plugin.tracer = sys.gettrace()
     for item, following in zip(items, [*items[1:], None], strict=True):
         cover.switch_context(item.nodeid)
         began = time.process_time()
