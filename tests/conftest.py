@@ -14,6 +14,7 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
+import under_pytorch as commands
 
 import minigrad as mg
 from minigrad import array, autograd, faster
@@ -87,6 +88,19 @@ def forget_ops_of_tests() -> None:
     for name, op in list(autograd.OPS.items()):
         if not autograd.origin(op.rule).startswith("minigrad."):
             del autograd.OPS[name]
+
+
+@pytest.fixture(scope="session")
+def under_pytorch() -> Iterator[commands.Run]:
+    """What runs a program under PyTorch and returns what it prints."""
+    pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
+    yield from commands.server("torch")
+
+
+@pytest.fixture(scope="session")
+def under_as_torch() -> Iterator[commands.Run]:
+    """What runs a program under nn.as_torch, or with --check, and returns what it prints."""
+    yield from commands.server("nn.as_torch")
 
 
 @pytest.fixture

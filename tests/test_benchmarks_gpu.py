@@ -83,7 +83,9 @@ def test_each_kernel_runs() -> None:
     gpu_work.each_kernel_once(strict_device.NAME)
 
 
-def test_the_sizes_are_those_of_the_goals() -> None:
+def test_the_sizes_are_those_of_the_goals(monkeypatch: pytest.MonkeyPatch) -> None:
+    for job in ("layer", "copy_task", "sentiment", "linear", "adam"):  # draws its numbers at once
+        monkeypatch.setattr(gpu_work, job, lambda *args, **settings: None)
     found = [(group, name) for group, name, _ in gpu_work.workloads(quick=False)]
     sizes = {"lesson": ["100,500,32,64", "15,32,32,64"], "middle": ["50,64,128,256"]}
     sizes["large"] = ["100,256,512,1024"]

@@ -12,6 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from under_pytorch import Run
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -188,10 +189,9 @@ LEGACY = """
 """
 
 
-def test_the_old_constructors_are_pytorchs(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_the_old_constructors_are_pytorchs(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(LEGACY, tmp_path)
-    assert ours == python(str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
 
 
 SAVING = """
@@ -392,10 +392,9 @@ except RuntimeError:
 """
 
 
-def test_functions_with_a_backward_of_their_own(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_functions_with_a_backward_of_their_own(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(FUNCTIONS, tmp_path)
-    assert ours == python(str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
     second = (
         FUNCTIONS.partition("x = torch")[0]
         + """
@@ -468,10 +467,9 @@ OTHER_WORDS = """
 """
 
 
-def test_other_words_of_torch(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_other_words_of_torch(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(OTHER_WORDS, tmp_path)
-    assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
 
 
 def test_anomalies_are_detected_until_it_is_switched_off(tmp_path: Path) -> None:
@@ -531,10 +529,9 @@ PRINTED = """
 """
 
 
-def test_tensors_are_printed_as_pytorchs(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_tensors_are_printed_as_pytorchs(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(PRINTED, tmp_path)
-    assert ours == python(str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
 
 
 REFUSED = {
@@ -598,10 +595,9 @@ IMPORTED_AND_NOT_USED = """
 """
 
 
-def test_what_is_not_there_can_be_imported(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_what_is_not_there_can_be_imported(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(IMPORTED_AND_NOT_USED, tmp_path)
-    assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
 
 
 MIXED_PRECISION = """
@@ -629,12 +625,13 @@ MIXED_PRECISION = """
 """
 
 
-def test_mixed_precision_is_switched_off_where_there_is_no_gpu(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_mixed_precision_is_switched_off_where_there_is_no_gpu(
+    tmp_path: Path, under_pytorch: Run
+) -> None:
     path = tmp_path / "program.py"
     path.write_text(textwrap.dedent(MIXED_PRECISION), "utf-8")
     ours = python("-W", "ignore", "-m", "nn.as_torch", str(path))
-    assert ours == python("-W", "ignore", str(path))
+    assert ours == under_pytorch(path)
 
 
 INTO_A_TENSOR = """
@@ -661,10 +658,9 @@ INTO_A_TENSOR = """
 """
 
 
-def test_a_value_is_written_into_a_given_tensor(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_a_value_is_written_into_a_given_tensor(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(INTO_A_TENSOR, tmp_path)
-    assert ours == python(str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
     program = "import torch\ntorch.exp(torch.ones(3), out=torch.ones(2))"
     refused = run(program, tmp_path, code=1)
     assert "exp: expected out of shape (3,), got torch.float32(2,)" in refused
@@ -688,10 +684,9 @@ GRAPH = """
 """
 
 
-def test_the_graph_behind_a_value(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_the_graph_behind_a_value(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(GRAPH, tmp_path)
-    assert ours == python(str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
 
 
 def test_a_stand_in_beside_a_program_is_taken(tmp_path: Path) -> None:
@@ -787,10 +782,9 @@ for wrong in (dict(), dict(probs=ones, logits=ones), dict(probs=torch.tensor([-1
 """
 
 
-def test_second_names_lazy_layers_and_distributions(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_second_names_lazy_layers_and_distributions(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run("import warnings\nwarnings.simplefilter('ignore')\n" + SECOND_NAMES, tmp_path)
-    assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
 
 
 DISTRIBUTIONS = """
@@ -929,10 +923,9 @@ for wrong in (
 """
 
 
-def test_distributions_over_vectors_and_intervals(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_distributions_over_vectors_and_intervals(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(DISTRIBUTIONS, tmp_path)
-    assert ours == python("-W", "ignore", str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
     program = """
         import torch
         from torch.distributions import MultivariateNormal
@@ -972,10 +965,9 @@ for wrong in ((ids, weights), (ids.view(2, 3), weights, offsets), (ids, weights,
 """
 
 
-def test_bags_of_embeddings(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
+def test_bags_of_embeddings(tmp_path: Path, under_pytorch: Run) -> None:
     ours = run(BAGS, tmp_path)
-    assert ours == python(str(tmp_path / "program.py"))
+    assert ours == under_pytorch(tmp_path / "program.py")
 
 
 CHECKED = """

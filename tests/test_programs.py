@@ -5,65 +5,14 @@ public programs. Their weights, data and masks come from NumPy's or Python's ran
 both print the same: texts and shapes to the letter, losses to 1e-5 and to the last digit but one.
 """
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from under_pytorch import Run
 
-ROOT = Path(__file__).resolve().parent.parent
-PROGRAMS = sorted((ROOT / "tests" / "programs").glob("*.py"))
+PROGRAMS = sorted(Path(__file__).with_name("programs").glob("*.py"))
 TOLERANCE = 1e-5  # of a number with a point, as a share
 MARKS = str.maketrans("[](),|", "      ")  # what may stand next to a number
-
-
-ENVIRONMENT = {
-    **os.environ,
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "PYTHONPATH": str(ROOT),
-}
-
-
-Run = Callable[..., str]
-
-
-def server(kind: str) -> Iterator[Run]:
-    """What runs commands under PyTorch or nn.as_torch, with one thread, and returns what they
-    print."""
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tests" / "under_pytorch.py"), kind],
-        cwd=ROOT,
-        env=ENVIRONMENT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        encoding="utf-8",
-    )
-    with process:
-        assert process.stdin is not None and process.stdout is not None
-
-        def run(*arguments: str) -> str:
-            print(json.dumps(arguments), file=process.stdin, flush=True)
-            done = json.loads(process.stdout.readline())
-            assert done["status"] == 0, done["printed"]
-            return str(done["printed"])
-
-        yield run
-        process.stdin.close()
-
-
-@pytest.fixture(scope="module")
-def under_pytorch() -> Iterator[Run]:
-    pytest.importorskip("torch")
-    yield from server("torch")
-
-
-@pytest.fixture(scope="module")
-def under_as_torch() -> Iterator[Run]:
-    yield from server("nn.as_torch")
 
 
 def as_number(word: str) -> float | None:
@@ -94,8 +43,8 @@ def check_line(got: str, wanted: str) -> None:
 def test_a_program_prints_what_it_prints_under_pytorch(
     program: Path, under_pytorch: Run, under_as_torch: Run
 ) -> None:
-    wanted = under_pytorch(str(program)).splitlines()
-    got = under_as_torch(str(program)).splitlines()
+    wanted = under_pytorch(program).splitlines()
+    got = under_as_torch(program).splitlines()
     assert len(got) == len(wanted)
     for line, wanted_line in zip(got, wanted, strict=True):
         check_line(line, wanted_line)
@@ -103,7 +52,7 @@ def test_a_program_prints_what_it_prints_under_pytorch(
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=[program.stem for program in PROGRAMS])
 def test_a_program_has_all_it_needs(program: Path, under_as_torch: Run) -> None:
-    assert "; 0 of them are missing" in under_as_torch("--check", str(program))
+    assert "; 0 of them are missing" in under_as_torch("--check", program)
 
 
 def test_there_are_programs_of_each_family() -> None:

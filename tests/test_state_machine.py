@@ -33,7 +33,6 @@ from hypothesis.stateful import (
 import minigrad as mg
 from minigrad import backward
 
-pytestmark = pytest.mark.untraced  # what these run of minigrad and nn is run by others too
 AT: dict[int, int] = {}  # the value of each variable
 
 

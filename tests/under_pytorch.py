@@ -8,11 +8,46 @@ of JSON on stdout.
 import json
 import os
 import runpy
+import subprocess
 import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = {
+    **os.environ,
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PYTHONPATH": str(ROOT),
+}
+Run = Callable[..., str]
+
+
+def server(kind: str) -> Iterator[Run]:
+    """What runs commands under PyTorch or nn.as_torch, with one thread, and returns what they
+    print."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, kind],
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    with process:
+        assert process.stdin is not None and process.stdout is not None
+
+        def run(*arguments: str | Path) -> str:
+            print(json.dumps([*map(str, arguments)]), file=process.stdin, flush=True)
+            done = json.loads(process.stdout.readline())
+            assert done["status"] == 0, done["printed"]
+            return str(done["printed"])
+
+        yield run
+        process.stdin.close()
 
 
 def under_pytorch() -> Callable[[list[str]], int]:
