@@ -15,7 +15,6 @@ import minigrad as mg
 pytest.importorskip("torch", reason="PyTorch is not installed (the extra torch)")
 import random_programs as programs
 
-pytestmark = pytest.mark.untraced  # what these run of minigrad and nn is run by others too
 MATRIX = "x0 = t.tensor([[0.5, -1.0], [0.0, 2.0]], dtype=t.float64).requires_grad_()"
 ROW = "x0 = t.tensor([0.5, -1.0, 0.0], dtype=t.float64).requires_grad_()"
 NUMBER = "x0 = t.tensor(0.75, dtype=t.float64).requires_grad_()"
