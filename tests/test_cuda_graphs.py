@@ -254,3 +254,13 @@ def test_a_product_of_nothing_is_zeros(kernels: Any, shapes: Any) -> None:
 def test_sizes_that_do_not_fit_are_refused_by_cupy(kernels: Any) -> None:
     with pytest.raises(ValueError, match="mismatch"):
         kernels.products.matmul(*(StrictModule.array(np.ones((2, 3))) for _ in range(2)))
+
+
+@pytest.mark.parametrize("other", [np.ones((3, 3)), 2.0], ids=["an array of the host", "a number"])
+def test_what_is_not_on_the_gpu_never_reaches_cublas(kernels: Any, other: Any) -> None:
+    on_gpu = StrictModule.array(np.ones((3, 3)))
+    before = Cublas.launches
+    for pair in (on_gpu, other), (other, on_gpu):
+        with pytest.raises((TypeError, ValueError)):
+            kernels.products.matmul(*pair)
+    assert Cublas.launches == before

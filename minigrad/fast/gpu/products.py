@@ -103,10 +103,12 @@ class Products:
 
     def matmul(self, a: Array, b: Array) -> Array:
         """a b: what takes the place of `xp.matmul`, of matrices that are stored in one piece."""
+        if self.cublas is None or type(a) is not type(b):  # CuPy refuses an array of NumPy
+            return self.cupy.matmul(a, b)
         left = as_stored(a)
         right = as_stored(b)
         is_plain = left is not None and right is not None and a.dtype == b.dtype
-        if self.cublas is None or not is_plain or a.shape[1] != len(b):
+        if not is_plain or a.shape[1] != len(b):
             return self.cupy.matmul(a, b)
         out = self.cupy.empty((len(a), b.shape[1]), a.dtype)
         self.multiply(left[0], right[0], out, transpose_a=left[1], transpose_b=right[1])
