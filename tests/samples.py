@@ -345,6 +345,13 @@ def word(name: str) -> Callable[..., Any]:
     return lambda torch, *args, **settings: getattr(torch, name)(*args, **settings)
 
 
+def around_mean(x: Any, dim: Any, keepdim: bool) -> Any:
+    """Σ (x - x̄)²."""
+    dims = tuple(range(x.ndim)) if dim in (None, ()) else dim
+    centred = x - x.mean(dims, keepdim=True) if x.ndim else x - x
+    return (centred * centred).sum(dims, keepdim=keepdim)
+
+
 def places(t: Any, index: Any, shape: tuple[int, ...]) -> Any:
     """The flat positions that an index names: PyTorch's own indexing has no negative steps."""
     return t.tensor(np.array(np.arange(math.prod(shape)).reshape(shape)[index]))
@@ -423,6 +430,9 @@ TABLE = {
     "move": Row(moves(), lambda t, x, device: x.clone(), looks=True),
     "clone": Row(one(), word("clone")),
     "sum": Row(sums(), word("sum")),
+    "squared_deviations": Row(
+        sums(), lambda t, *args, **dims: around_mean(*args, **dims), analytic=False
+    ),
     "amax": Row(
         maxima(),
         lambda t, x, dim, keepdim: x.amax(() if dim is None else dim, keepdim),

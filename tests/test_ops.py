@@ -138,6 +138,9 @@ VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own 
     "move": lambda x, device: x,
     "clone": lambda x: x,
     "sum": lambda x, dim, keepdim: np.sum(x, None if dim == () else dim, keepdims=keepdim),
+    "squared_deviations": lambda x, dim, keepdim: deviations(
+        x, None if dim == () else dim, keepdim
+    ),
     "amax": lambda x, dim, keepdim: np.amax(x, None if dim == () else dim, keepdims=keepdim),
     "cumsum": lambda x, dim: np.cumsum(x, dim),
     "softmax": lambda x, dim: np.exp(x) / np.exp(x).sum(dim, keepdims=True),
@@ -158,6 +161,12 @@ VALUES = {  # what NumPy calls the value of an op; the others go by NumPy's own 
     "embedding": lambda weight, ids: weight[ids],
     "linear": lambda x, weight, bias: x @ weight.T + (0 if bias is None else bias),
 }
+
+
+def deviations(x: np.ndarray, dim: Any, keepdim: bool) -> np.ndarray:
+    n = np.sum(np.ones_like(x), dim, keepdims=True)
+    centred = x - np.sum(x, dim, keepdims=True) / np.maximum(n, 1)
+    return np.sum(centred * centred, dim, keepdims=keepdim)
 
 
 def set_at(out: np.ndarray, index: Any, v: np.ndarray) -> np.ndarray:

@@ -201,3 +201,14 @@ def test_a_shape_that_may_not_end_is_refused() -> None:
     for name in ("reshape", "broadcast_to"):
         with pytest.raises(TypeError, match=f"^{name}: expected shape to be a tuple of integers"):
             mg.OPS[name](mg.ones(3), iter([3]))
+
+
+def test_the_variance_of_equal_numbers_in_rows_is_zero() -> None:
+    x = mg.tensor([[0.1] * 7, [1e5 + 0.1] * 7, [3e-7] * 7])
+    assert not x.var(1).any() and not x.T.std(0).any()
+
+
+def test_the_variance_of_complex_numbers_is_that_of_both_parts() -> None:
+    x = mg.tensor([1 + 2j, 3 - 1j, 0.5j])
+    parts = mg.tensor([[1.0, 3.0, 0.0], [2.0, -1.0, 0.5]]).var(1).sum().item()
+    assert x.var().item() == pytest.approx(parts) and x.var().dtype == mg.float32

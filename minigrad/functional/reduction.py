@@ -200,9 +200,7 @@ def variance(
         correction = 1 if unbiased else 0
     correction = 1 if correction is None else as_real(name, "correction", correction)
     n = reduced_size(name, x, dim) - correction
-    centred = x - first_of(name, x, dim)  # 0 where all are equal, which x - x̄ is not
-    centred = centred - mean(centred, dim, keepdim=True)
-    squares = ops.sum(squared_magnitude(centred), dim=dim, keepdim=keepdim)
+    squares = squared_deviations(x, dim, keepdim)
     if n > 0:
         return squares / n
     warnings.warn(
@@ -213,20 +211,18 @@ def variance(
     infinite = ops.where(squares.detach() > 0, math.inf, math.nan).to(dtype=squares.dtype)
     if dim is not None and x.ndim and n < 0:  # PyTorch's slope is that of Σ (x - x̄)² / n
         return infinite + (squares - squares.detach()) / n
+    slopes = x.detach() - mean(x.detach(), dim, keepdim=True)
     if dim is None or not x.ndim:  # and here it is ∞, but NaN where x is the mean
-        slopes = ops.ne(centred.detach(), 0).to(dtype=x.dtype)
-    else:
-        slopes = centred.detach()
+        slopes = ops.ne(slopes, 0).to(dtype=x.dtype)
     nothing = ops.sum((x - x.detach()) * slopes, dim=dim, keepdim=keepdim)
     return infinite + ops.sqrt(nothing)  # √0, whose slope is ∞
 
 
-def first_of(name: str, x: Tensor, dim: Dim) -> Tensor:
-    """The first element of each slice over `dim`, with that dimension, as a constant."""
-    dims = reduced_dims(name, x, dim)
-    index = tuple([slice(1) if d in dims else slice(None) for d in range(x.ndim)])
-    found: Tensor = ops.getitem(x.detach(), index=index)
-    return found
+def squared_deviations(x: Tensor, dim: Dim, keepdim: bool) -> Tensor:
+    """Σ |x - x̄|² over `dim`; that of complex numbers is the sum of those of both parts."""
+    parts = [tensor_of(x.array.real), tensor_of(x.array.imag)] if x.dtype.kind == "c" else [x]
+    squares = [ops.squared_deviations(part, dim=dim, keepdim=keepdim) for part in parts]
+    return squares[0] if len(squares) == 1 else squares[0] + squares[1]
 
 
 @with_numpy_names

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from minigrad.array import int64, uint8
 from minigrad.autograd import nondifferentiable, op
 
@@ -16,6 +18,11 @@ def as_dims(dim, x):
     if not x.shape and dims in ((0,), (-1,)):  # a 0-d tensor may be said to have a dim 0
         return None
     return dims or None
+
+
+def as_tuple(dim):
+    """One dimension or several as a tuple."""
+    return dim if isinstance(dim, tuple) else (dim,)
 
 
 def is_none(dim):
@@ -61,6 +68,20 @@ def amax(xp, x, *, dim=None, keepdim=False):
         y_without = xp.amax(x, axis=dim)
         return y_without, (pull,)
     return y, (pull,)
+
+
+@op
+def squared_deviations(xp, x, *, dim=None, keepdim=False):
+    """y = Σ (x - x̄)² over `dim`,    ∂x = 2 ∂y (x - x̄)."""
+    dim = as_dims(dim, x)
+    ndim = len(x.shape)
+    dims = range(ndim) if dim is None else [range(ndim)[d] for d in as_tuple(dim) if ndim]
+    first = x[(..., *[slice(1) if d in dims else slice(None) for d in range(ndim)])]
+    centred = x - first  # 0 where all are equal, which x - x̄ is not
+    n = math.prod([x.shape[d] for d in dims])
+    centred = centred - xp.sum(centred, axis=dim, keepdims=True) / (n or 1)
+    y = xp.sum(centred * centred, axis=dim, keepdims=keepdim)
+    return y, (lambda g: 2 * restore_dims(xp, g, dim, keepdim) * centred,)
 
 
 @op(in_order=True)

@@ -424,6 +424,24 @@ def two_diagonals(s: Symbols) -> Any:
     return [s.array("x", 2, 2, 3)], {"offset": 1}
 
 
+@case("squared_deviations")
+def three_numbers_and_two_rows(s: Symbols) -> Any:
+    """Over the rows of x (2,3)."""
+    return [s.array("x", 2, 3)], {"dim": -1, "keepdim": True}
+
+
+@case("squared_deviations")
+def all_of_them(s: Symbols) -> Any:
+    """Over all of x (2,2), said as no dimensions."""
+    return [s.array("x", 2, 2)], {"dim": ()}
+
+
+@case("squared_deviations")
+def two_columns(s: Symbols) -> Any:
+    """Over the columns of x (2,2)."""
+    return [s.array("x", 2, 2)], {"dim": (0,)}
+
+
 @case("unfold", linear=True)
 def three_that_overlap(s: Symbols) -> Any:
     """Three slices of two of x (2,4), one element in two of them."""
