@@ -40,9 +40,10 @@ INSIDE_CLASSES = {
         "without_extra_dims converted reshape_in_place source_of_floats update write"
     ),
     "Optimizer": (
-        "check_group check_held_settings check_part initial_value load_state numbers_of "
-        "parameters snapshot state_arrays state_names update update_each update_params direction "
-        "flat_gradient move unsupported_settings"
+        "check_arrays check_group check_held_settings check_part initial_value load_state "
+        "numbers_of parameters snapshot state_arrays state_names update update_each update_params "
+        "unsupported_settings "
+        "advance choose_direction flat_gradient move remember_change search write"
     ),
     "LRScheduler": (
         "get_lr next_lr take_new_groups is_better reduce_lr not_saved last_lrs factor factors "
@@ -329,8 +330,7 @@ packed: rnn.pad_packed_sequence rnn.unpack_sequence
 {"params": [nn.Parameter(y)]}: Adam.add_param_group
 closure: LBFGS.step
 : Adam.step Adam.zero_grad Adam.state_dict
-own.state_dict(): Adam.load_state_dict
-{}: LBFGS.load_state_dict
+own.state_dict(): Adam.load_state_dict LBFGS.load_state_dict
 optimizer, 2: sched.StepLR sched.CosineAnnealingLR
 optimizer, 0.5: sched.ExponentialLR
 optimizer, [2, 4]: sched.MultiStepLR

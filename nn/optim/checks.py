@@ -24,7 +24,6 @@ WAYS_OUT = {
     "capturable": "leave it out, a step never waits for a GPU",
     "differentiable": "write the step with tensors: p - lr * grad(loss, p, create_graph=True)[0]",
     "decoupled_weight_decay": "use AdamW",
-    "line_search_fn": "leave it out, and choose lr",
 }
 
 HOW = ("foreach", "fused")  # how PyTorch computes a step, and never what
@@ -99,13 +98,16 @@ def check_group_keys(
 
 
 def as_setting(name: str, key: str, value: Any) -> Any:
-    """A setting as a number of Python's, betas as a pair of them; NumPy's are taken, too.
+    """A setting as a number of Python's, betas as a pair of them, line_search_fn as a word or None;
+    NumPy's numbers are taken, too.
 
     Raises if it is not a number or a pair, or out of range.
     """
     if isinstance(value, Tensor):
         way_out = f"pass a number, {key}.item()"
         raise NotImplementedError(f"{name}: {key} as a tensor is not supported; {way_out}")
+    if key == "line_search_fn":
+        return as_line_search(name, value)
     is_pair = key == "betas"
     if not has_numbers(value) or np.shape(value) != ((2,) if is_pair else ()):
         expected = "a pair of numbers" if is_pair else "a number"
@@ -118,8 +120,20 @@ def as_setting(name: str, key: str, value: Any) -> Any:
     return tuple(plain) if is_pair else plain
 
 
+def as_line_search(name: str, value: Any) -> str | None:
+    """The name of a line search, or None. Raises ValueError for any other."""
+    if value is None or (isinstance(value, str) and value == "strong_wolfe"):
+        return value
+    expected = "expected None or 'strong_wolfe'"
+    raise ValueError(f"{name}: line_search_fn: {expected}, got {shown(value)}")
+
+
 def is_plain(key: str, value: Any) -> bool:
-    """Whether a setting is a number of Python's, which only of lr is below 0, or betas a pair."""
+    """Whether a setting is a number of Python's, which only of lr is below 0, betas a pair, or
+    without a line search.
+    """
+    if key == "line_search_fn":
+        return value is None
     if key == "betas":
         is_pair = type(value) is tuple and len(value) == 2
         return is_pair and type(value[0]) is float and type(value[1]) is float

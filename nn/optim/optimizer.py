@@ -142,13 +142,18 @@ class Optimizer:
 
     def check_part(self, part: Part) -> None:
         """Raise if a gradient is not finite, on a GPU later, or a step could not be written."""
-        _, xp, params, arrays, grads = part
+        self.check_arrays(part)
+        _, xp, params, _, grads = part
         name = type(self).__name__
-        if not checks.are_alike(arrays, grads) or not checks.are_writable(xp, arrays):
-            for p in params:
-                checks.check_step(name, p, self.numbers_of)
         check = choose(CHECK_FINITE, check_finite, xp.kind, grads)
         check(xp, grads, name=name, numbers=partial(self.numbers_of, params))
+
+    def check_arrays(self, part: Part) -> None:
+        """Raise ValueError if a parameter is read-only, or its gradient is not like it."""
+        _, xp, params, arrays, grads = part
+        if not checks.are_alike(arrays, grads) or not checks.are_writable(xp, arrays):
+            for p in params:
+                checks.check_step(type(self).__name__, p, self.numbers_of)
 
     def numbers_of(self, params: Sequence[Tensor]) -> list[int]:
         """The places of these parameters among all of the optimizer."""
@@ -298,7 +303,9 @@ def is_always_kept(optimizer: Optimizer, name: str, group: dict[str, Any]) -> bo
 
 
 def saved_value(value: Any) -> Any:
-    """A copy of what is kept for a parameter, arrays as tensors."""
+    """A copy of what is kept for a parameter, arrays as tensors, also those of a list."""
+    if type(value) is list:
+        return [saved_value(item) for item in value]
     if isinstance(value, Tensor):
         return value.detach().clone()
     return Tensor(value.copy()) if type(value) in NAMESPACES else deepcopy(value)
