@@ -127,12 +127,11 @@ class LBFGS(Optimizer):
         y = g - state["prev_flat_grad"]
         s = state["t"] * state["d"]
         curvature = float(y @ s)
-        if curvature <= 1e-10:
-            return
-        state["H_diag"] = curvature / float(y @ y)
-        for key, value in (("old_dirs", y), ("old_stps", s), ("ro", 1 / curvature)):
-            state[key].append(value)
-            del state[key][: -self.param_groups[0]["history_size"]]
+        if curvature > 1e-10:
+            state["H_diag"] = curvature / float(y @ y)
+            for key, value in (("old_dirs", y), ("old_stps", s), ("ro", 1 / curvature)):
+                state[key].append(value)
+                del state[key][: -self.param_groups[0]["history_size"]]
 
     def advance(
         self,
