@@ -934,6 +934,71 @@ def test_distributions_over_vectors_and_intervals(tmp_path: Path, under_pytorch:
     assert "precision_matrix is not supported; give its inverse" in run(program, tmp_path, code=1)
 
 
+INDEPENDENT = """
+import torch
+from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import TransformedDistribution, Uniform
+from torch.distributions.independent import Independent as Same
+from torch.distributions.transforms import AffineTransform
+
+torch.set_default_dtype(torch.float64)
+torch.manual_seed(0)
+print(Same is Independent)
+loc = torch.linspace(-1, 1, 12).view(2, 3, 2).requires_grad_()
+scale = torch.linspace(0.5, 2, 12).view(2, 3, 2)
+other = Normal(torch.zeros(2, 3, 2), torch.ones(2, 3, 2))
+value = torch.linspace(-2, 2, 12).view(2, 3, 2)
+for count in (0, 1, 2, 3):
+    d = Independent(Normal(loc, scale), count)
+    print(d.batch_shape, d.event_shape, d.reinterpreted_batch_ndims, d.log_prob(value).detach())
+    print(d.entropy().detach(), kl_divergence(d, Independent(other, count)).detach())
+    loc.grad = None
+    (d.log_prob(value) ** 2).sum().backward()
+    print(loc.grad)
+    print(d.sample((4,)).shape, d.sample().requires_grad, d.rsample((4, 1)).requires_grad)
+print(torch.equal(d.mean, loc), torch.equal(d.variance, scale**2), torch.equal(d.stddev, scale))
+print(Independent(Bernoulli(torch.full((3, 2), 0.3)), 1).log_prob(torch.ones(3, 2)))
+rows = Independent(MultivariateNormal(torch.zeros(4, 2), torch.eye(2)), 1)
+print(rows.batch_shape, rows.event_shape, rows.log_prob(torch.ones(4, 2)), rows.sample().shape)
+twice = Independent(Independent(Uniform(torch.zeros(3, 2), 2.0), 1), 1)
+print(twice.event_shape, twice.log_prob(torch.ones(5, 3, 2)))
+base = Independent(Normal(torch.zeros(3), 1.0), 1)
+flow = TransformedDistribution(base, AffineTransform(1.0, 2.0))
+print(flow.log_prob(torch.ones(4, 3)))
+for wrong in (
+    lambda: Independent(other, 4),
+    lambda: Independent(Bernoulli(torch.ones(2) / 2), 1).rsample(),
+    lambda: kl_divergence(Independent(other, 1), Independent(other, 2)),
+    lambda: kl_divergence(Independent(other, 1), other),
+):
+    try:
+        print(wrong())
+    except (NotImplementedError, ValueError) as error:
+        print(type(error).__name__)
+"""
+
+
+def test_independent_numbers_as_one_sample(tmp_path: Path, under_pytorch: Run) -> None:
+    ours = run(INDEPENDENT, tmp_path)
+    assert ours == under_pytorch(tmp_path / "program.py")
+    program = """
+        import torch
+        from torch.distributions import Independent, Normal
+        for base, count in ((3, 1), (Normal(torch.zeros(2), 1.0), -1), (Normal(0.0, 1.0), 1)):
+            try:
+                Independent(base, count)
+            except (TypeError, ValueError) as error:
+                print(error)
+        print(Independent(Normal(torch.zeros(2), 1.0), 1))
+    """
+    assert run(program, tmp_path).splitlines() == [
+        "Independent: expected a distribution as base, got 3",
+        "Independent: expected reinterpreted_batch_ndims of at least 0, got -1",
+        "Independent: expected reinterpreted_batch_ndims up to 0, the base's dimensions, got 1",
+        "Independent(Normal(batch_shape: (2,)), 1)",
+    ]
+
+
 BAGS = """
 import torch
 import torch.nn as nn

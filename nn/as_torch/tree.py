@@ -66,6 +66,7 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.distributed": [distributed],
     "torch.distributions": [distributions, multivariate, transforms],
     "torch.distributions.categorical": [distributions],
+    "torch.distributions.independent": [distributions],
     "torch.distributions.multivariate_normal": [multivariate],
     "torch.distributions.normal": [distributions],
     "torch.distributions.transformed_distribution": [transforms],

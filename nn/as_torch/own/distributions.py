@@ -14,8 +14,17 @@ from minigrad.convert import Size
 from minigrad.errors import shown
 
 from ... import functional as F
+from ...arguments import check_integers
 
-__all__ = ["Bernoulli", "Categorical", "Distribution", "Normal", "Uniform", "kl_divergence"]
+__all__ = [
+    "Bernoulli",
+    "Categorical",
+    "Distribution",
+    "Independent",
+    "Normal",
+    "Uniform",
+    "kl_divergence",
+]
 
 
 class Distribution:
@@ -23,6 +32,21 @@ class Distribution:
 
     batch_shape: Size
     event_shape = Size()  # of one sample
+
+    @property
+    def mean(self) -> Tensor:
+        """The mean of samples."""
+        raise NotImplementedError(f"{type(self).__name__} has no mean")
+
+    @property
+    def variance(self) -> Tensor:
+        """The variance of samples."""
+        raise NotImplementedError(f"{type(self).__name__} has no variance")
+
+    @property
+    def stddev(self) -> Tensor:
+        """The root of variance."""
+        return self.variance.sqrt()
 
     def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
         """Numbers of shape sample_shape + batch_shape, without a graph."""
@@ -221,6 +245,67 @@ class Uniform(Reparametrized):
         return (self.high - self.low).log()
 
 
+class Independent(Distribution):
+    """A distribution over arrays of independent numbers: the last dimensions of the base's
+    batch_shape count as dimensions of one sample, and log_prob adds up over them.
+
+    Raises TypeError if the base is no distribution, ValueError if it has fewer dimensions.
+    """
+
+    def __init__(
+        self,
+        base_distribution: Any,
+        reinterpreted_batch_ndims: int,
+        validate_args: Any = None,
+    ):
+        count = reinterpreted_batch_ndims
+        if not isinstance(base_distribution, Distribution):
+            got = shown(base_distribution)
+            raise TypeError(f"Independent: expected a distribution as base, got {got}")
+        check_integers("Independent", 0, reinterpreted_batch_ndims=count)
+        batch = base_distribution.batch_shape
+        kept = len(batch) - count
+        if kept < 0:
+            raise ValueError(
+                f"Independent: expected reinterpreted_batch_ndims up to {len(batch)}, the base's "
+                f"dimensions, got {count}"
+            )
+        self.base_dist: Distribution = base_distribution
+        self.reinterpreted_batch_ndims = count
+        self.batch_shape = Size(batch[:kept])
+        self.event_shape = Size((*batch[kept:], *base_distribution.event_shape))
+
+    @property
+    def mean(self) -> Tensor:
+        """The base's."""
+        return self.base_dist.mean
+
+    @property
+    def variance(self) -> Tensor:
+        """The base's, number by number."""
+        return self.base_dist.variance
+
+    def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        return self.base_dist.sample(sample_shape)
+
+    def rsample(self, sample_shape: Iterable[int] = ()) -> Tensor:
+        return self.base_dist.rsample(sample_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return sum_over_last(self.base_dist.log_prob(value), self.reinterpreted_batch_ndims)
+
+    def entropy(self) -> Tensor:
+        return sum_over_last(self.base_dist.entropy(), self.reinterpreted_batch_ndims)
+
+    def __repr__(self) -> str:
+        return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"
+
+
+def sum_over_last(x: Tensor, count: int) -> Tensor:
+    """The sum over the last `count` dimensions."""
+    return x.sum(tuple(range(-count, 0))) if count else x
+
+
 def as_floats(value: Any) -> Tensor:
     """The tensor, or a tensor of floats from a number."""
     return value if isinstance(value, Tensor) else minigrad.tensor(float(value))
@@ -235,7 +320,7 @@ def clamped(probs: Tensor) -> Tensor:
 def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     """The mean of log p - log q over samples of p, for two of the same kind.
 
-    Raises NotImplementedError for two of different kinds.
+    Raises NotImplementedError for two of different kinds, or with samples of different dimensions.
     """
     if isinstance(p, Categorical) and isinstance(q, Categorical):
         return (p.probs * (p.logits - q.logits)).sum(-1)
@@ -245,6 +330,10 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
     if isinstance(p, Bernoulli) and isinstance(q, Bernoulli):
         rest = F.logsigmoid(-p.logits) - F.logsigmoid(-q.logits)
         return p.probs * (p.logits - q.logits) + rest
+    if isinstance(p, Independent) and isinstance(q, Independent):
+        count = p.reinterpreted_batch_ndims
+        if q.reinterpreted_batch_ndims == count:
+            return sum_over_last(kl_divergence(p.base_dist, q.base_dist), count)
     raise NotImplementedError(
         f"kl_divergence: {type(p).__name__} and {type(q).__name__} is not supported; write the "
         "mean of p.log_prob(x) - q.log_prob(x) over samples x of p"
