@@ -399,9 +399,10 @@ def jacobians_of(y: Call, output: Tensor) -> list[Tensor]:
     """The derivatives of one output by each input."""
     units = eye(output.numel(), dtype=output.dtype, device=output.device)
     rows = [y.vjp([output], [u.reshape(output.shape)]) for u in units]
+    nothing = output if y.keep_graph else output.detach()  # the J of an output without elements
     found = []
     for k, x in enumerate(y.inputs):
-        J = ops.stack([row[k] for row in rows]) if rows else output.detach()  # of nothing
+        J = ops.stack([row[k] for row in rows]) if rows else nothing
         found.append(ops.reshape(J, (*output.shape, *x.shape)))
     return found
 
