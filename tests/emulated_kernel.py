@@ -31,6 +31,7 @@ using namespace std;
 #define __forceinline__ inline
 struct Dim { unsigned int x; };
 static const Dim blockIdx{0}, threadIdx{0}, blockDim{1}, gridDim{1};
+template <class N> static void atomicAdd(N *sum, N number) { *sum += number; }
 """
 C_TYPES = {
     np.float32: ctypes.c_float,

@@ -16,7 +16,15 @@ import minigrad as mg
 import nn
 from minigrad import array, random
 from minigrad.byhand import gru, lstm, rnn
-from minigrad.fast.gpu import cross_entropy, dropout, gradients, one_launch, optimizers, source
+from minigrad.fast.gpu import (
+    cross_entropy,
+    dropout,
+    embedding,
+    gradients,
+    one_launch,
+    optimizers,
+    source,
+)
 from minigrad.fast.gpu import kernels as gpu
 from minigrad.fast.gpu.both import KINDS
 from nn import optim
@@ -201,6 +209,44 @@ def test_cross_entropy_over_many_classes_takes_no_kernel(kernels: Any) -> None:
     assert RawKernel.launches - before == 1  # what looks whether all targets are in range
     want = nn.functional.cross_entropy(mg.tensor(x), mg.tensor([0, 64, 2]))
     np.testing.assert_allclose(got.item(), want.item())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("padding_idx", [None, 2])
+def test_an_embedding_is_its_definition(kernels: Any, padding_idx: int | None, dtype: Any) -> None:
+    """In one launch, and zeros and one launch for each use on the way back; a table used twice gets
+    both gradients."""
+    rng = np.random.default_rng(0)
+    table = rng.standard_normal((5, 3)).astype(dtype)
+    ids = rng.integers(0, 5, (4, 6))
+    uses = [ids, ids.T[::2].astype(np.int32), ids[:0], np.array(2)]
+    weights = [rng.standard_normal((*use.shape, 3)).astype(dtype) for use in uses]
+    found = []
+    for device in ("cpu", NAME):
+        weight = nn.Parameter(mg.tensor(table, device=device))
+        moved = [mg.tensor(use, device=device) for use in uses]
+        before = RawKernel.launches
+        rows = [nn.functional.embedding(use, weight, padding_idx) for use in moved]
+        terms = [(y * mg.tensor(w, device=device)).sum() for y, w in zip(rows, weights)]
+        sum(terms).backward()
+        assert RawKernel.launches - before == (2 * 3 if device == NAME else 0)
+        found.append([y.detach().cpu().numpy() for y in (*rows, weight.grad)])
+    tolerance = 1e-6 if dtype == np.float32 else 1e-12
+    for want, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance)
+
+
+def test_other_tables_are_read_by_cupy(kernels: Any) -> None:
+    """float16, for which there is no kernel, and a matrix in another order."""
+    ids = there(np.array([1, 2, 1]))
+    halves = there(np.ones((3, 2), np.float16)).requires_grad_()
+    turned = there(np.ones((2, 3))).requires_grad_()
+    before = RawKernel.launches
+    for table in (halves, turned.T):
+        nn.functional.embedding(ids, table).sum().backward()
+    assert RawKernel.launches - before == 2  # what looks whether all ids are in range
+    assert halves.grad.tolist() == [[0, 0], [2, 2], [1, 1]]
+    assert turned.grad.tolist() == [[0, 2, 1]] * 2
 
 
 def test_gradients_are_clipped_in_three_launches(kernels: Any) -> None:
@@ -486,7 +532,7 @@ def test_every_kernel_is_a_function_of_its_file() -> None:
     """And every file of kernels is packaged."""
     used = [
         value
-        for module in (gpu, one_launch, optimizers, dropout, cross_entropy, gradients)
+        for module in (gpu, one_launch, optimizers, dropout, cross_entropy, embedding, gradients)
         for value in vars(module).values()
         if isinstance(value, source.Kernel)
     ]

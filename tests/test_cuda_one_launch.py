@@ -415,7 +415,7 @@ def test_a_training_step_takes_few_launches(kernels: Any) -> None:
         nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
         counts.append(launched() - before)
-    assert counts[1:] == [counts[1]] * 2 and counts[1] <= 32
+    assert counts[1:] == [counts[1]] * 2 and counts[1] <= 30
 
 
 @pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer doubles the time")

@@ -436,6 +436,23 @@ def test_cross_entropy(size: tuple[int, int], reduction: str, dtype: Any) -> Non
         np.testing.assert_allclose(ours, want, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize("padding_idx", [None, 3])
+@pytest.mark.parametrize("dtype", [mg.float32, mg.float64], ids=str)
+def test_an_embedding(padding_idx: int | None, dtype: Any) -> None:
+    """Thousands of ids of few rows: their gradients are added by many threads at once."""
+    ids = mg.randint(0, 7, (60, 100))
+    g = mg.randn(60, 100, 33, dtype=dtype)
+    found = []
+    for device in ("cpu", "cuda"):
+        weight = mg.ones(7, 33, dtype=dtype, device=device, requires_grad=True)
+        rows = nn.functional.embedding(ids.to(device), weight, padding_idx)
+        rows.backward(g.to(device))
+        found.append([here(rows), here(weight.grad)])
+    tolerance = 1e-11 if dtype == mg.float64 else 1e-3  # sums of 900 in an order of their own
+    for ours, want in zip(found[1], found[0], strict=True):
+        np.testing.assert_allclose(ours, want, rtol=tolerance, atol=tolerance)
+
+
 @pytest.mark.parametrize("max_norm", [1.0, 1e9])
 @pytest.mark.parametrize("dtype", [mg.float32, mg.float64], ids=str)
 def test_gradients_are_clipped(max_norm: float, dtype: Any) -> None:

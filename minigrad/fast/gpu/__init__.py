@@ -4,7 +4,8 @@
 where it is dealt with:
 
 - An index out of range wraps: `Kernels.check_index` finds it, and it is raised later.
-- Of places named twice in x[i] += g one wins: `add_at` in minigrad.array adds by atomic additions.
+- Of places named twice in x[i] += g one wins: `add_at` in minigrad.array, and `embedding` for the
+  rows of a table, add by atomic additions.
 - float(x), a mask as an index and nonzero wait: none is in a training step; a test counts them.
 - A reduction gives an array, also of 0-d, on a CPU a number: rules take both.
 - Arrays of the host are no operands: minigrad.diagnosis names both devices, and .to(...).
@@ -36,6 +37,7 @@ def extend(backend: Any, host_fault: Any = None, cublas: Any = None) -> None:
         both,
         cross_entropy,
         dropout,
+        embedding,
         gradients,
         gru,
         lstm,
@@ -56,4 +58,5 @@ def extend(backend: Any, host_fault: Any = None, cublas: Any = None) -> None:
     vars(backend.xp).update(
         kernels=kernels, check_bounds=kernels.check_bounds, check_index=kernels.check_index
     )
+    embedding.extend_add_at(backend.xp, kernels)
     vars(backend.xp).update(sum=kernels.products.sum, matmul=kernels.products.matmul)

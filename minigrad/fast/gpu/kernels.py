@@ -206,9 +206,11 @@ class Kernels:
 
 
 def as_numbers(dtype: Any, *args: Any) -> tuple[Any, ...]:
-    """The arguments of a kernel: a float as a T, an integer as a long long, others as they are."""
-    c_types: dict[type, Any] = {float: dtype.type, int: np.int64}
-    return tuple([c_types[type(a)](a) if type(a) in c_types else a for a in args])
+    """The arguments of a kernel: a float as a T, others as they are; CuPy passes an integer as a
+    long long.
+    """
+    number = dtype.type
+    return tuple([number(a) if type(a) is float else a for a in args])
 
 
 def structure(members: Sequence[int], dtype: Any) -> Any:
