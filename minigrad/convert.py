@@ -297,8 +297,7 @@ class Conversions(TensorBase):
                 "deepcopy: this tensor has a graph behind it; copy .detach() of it, or a leaf"
             )
         t = memo[id(self)] = type_(self).__new__(type_(self))
-        users = {key: value for key, value in vars(self).items() if key not in OF_THE_ENGINE}
-        vars(t).update(copy.deepcopy(users, memo))
+        vars(t).update(copy.deepcopy(attributes_of_users(self), memo))
         TensorBase.__init__(t, self.array.copy())
         t.wants_grad = self.wants_grad
         if self.copies_grad:
@@ -312,12 +311,15 @@ class Conversions(TensorBase):
         return t
 
     def __reduce__(self) -> Any:
-        if self.requires_grad and self.node is not None:
-            raise RuntimeError(
-                "pickle: this tensor has a graph behind it; pickle .detach() of it, or a state_dict"
-            )
+        """A leaf with the attributes that a user gave it, without .grad, as in PyTorch."""
         kind = None if type_(self) is graph.tensor_class else type_(self)
-        return _rebuild, (kind, array.to_numpy(self.array), self.requires_grad)
+        users = attributes_of_users(self)
+        return _rebuild, (kind, array.to_numpy(self.array), self.requires_grad), users or None
+
+
+def attributes_of_users(t: TensorBase) -> dict[str, Any]:
+    """The attributes of a tensor that are not the engine's."""
+    return {key: value for key, value in vars(t).items() if key not in OF_THE_ENGINE}
 
 
 CLASSES = {  # PyTorch's names of the classes of tensors
@@ -356,7 +358,8 @@ def is_device(target: Any) -> bool:
 
 
 def _rebuild(kind: Any, data: Any, requires_grad: bool) -> Any:
-    """The tensor that was pickled; no kind is the class Tensor.
+    """The tensor that was pickled; no kind is the class Tensor. data: its array, or a tensor whose
+    memory it is to have.
 
     Raises TypeError where `nn.as_torch` named its class and PyTorch has that name now.
     """
@@ -367,6 +370,9 @@ def _rebuild(kind: Any, data: Any, requires_grad: bool) -> Any:
             "write `import nn.as_torch` before a tensor is loaded that was pickled under it"
         )
     t = kind.__new__(kind)
-    TensorBase.__init__(t, data)
+    if isinstance(data, TensorBase):
+        t.array, t.version = data.array, data.version
+    else:
+        TensorBase.__init__(t, data)
     t.requires_grad = requires_grad
     return t

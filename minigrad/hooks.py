@@ -24,7 +24,7 @@ class RemovableHandle:
         if not callable(hook):
             raise TypeError(f"register_hook: expected a function, got a {type(hook).__name__}")
         self.hooks = hooks
-        self.id = next(numbers)
+        self.id = next(n for n in numbers if n not in hooks)  # unpickled hooks have numbers, too
         others = dict(hooks) if first else {}
         if first:
             hooks.clear()

@@ -46,7 +46,7 @@ class dtype:
         return f"torch.{self.name}"
 
     def __reduce__(self) -> Any:
-        return of, (self.dtype,)
+        return named, (self.name,)
 
 
 dtype.__module__ = "torch"
@@ -58,6 +58,11 @@ KNOWN: dict[str, dtype] = {}
 def of(own: np.dtype[Any]) -> dtype:
     """The one dtype of PyTorch's for this one of NumPy's."""
     return KNOWN.setdefault(own.name, dtype(own))
+
+
+def named(name: str) -> dtype:
+    """The dtype of that name of NumPy's."""
+    return of(np.dtype(name))
 
 
 class ByLetter(dict[str, dtype]):
