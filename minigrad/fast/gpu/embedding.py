@@ -19,6 +19,7 @@ from minigrad.ops.indexing import embedding
 PICK = Kernel("embedding.cu", "pick_rows")
 ADD = Kernel("embedding.cu", "add_rows")
 NO_ROW = -1
+OF_IDS = np.dtype(np.int64)
 
 
 class Rows(NamedTuple):
@@ -44,7 +45,7 @@ def embedding_on_gpu(
     rows, width = weight.shape
     code = kernels.code_of_range("ids", f"rows 0 to {rows - 1}")
     shape = ids.shape
-    ids = kernels.contiguous(ids, np.int64)
+    ids = kernels.contiguous(ids, OF_IDS)
     out = kernels.cupy.empty((*shape, width), weight.dtype)
     arguments = out, weight, ids, width, rows, *kernels.fault_arguments(), code
     kernels.launch(PICK, weight.dtype, out.size, *arguments)
