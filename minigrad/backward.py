@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from operator import attrgetter
 from typing import Any
 
@@ -66,26 +66,23 @@ def freed(node: Node) -> RuntimeError:
 
 def route(
     outputs: Sequence[TensorBase], inputs: Sequence[TensorBase] | None
-) -> tuple[list[Node], Callable[[Node], list[bool]]]:
-    """The nodes to visit, youngest first, and a function: which gradients a node has to give.
+) -> list[tuple[Node, list[bool]]]:
+    """The nodes to visit, youngest first, each with the list of which arguments need a gradient.
 
-    Without `inputs`, those of all arguments that require one; with them, only those that lead to
-    one of them.
+    Without `inputs`, all that require one; with them, only those that lead to one of them.
     """
     if inputs is None:
-        return nodes_youngest_first(outputs), lambda node: node.needs
+        return [(node, node.needs) for node in nodes_youngest_first(outputs)]
     oldest = min([t.node.birth if t.node else 0 for t in inputs], default=0)
-    nodes = nodes_youngest_first(outputs, oldest)
     on_the_way: set[Any] = {t.node or t for t in inputs}
-
-    def needs_at(node: Node) -> list[bool]:
-        pairs = zip(arguments_of(node), node.needs, strict=True)
-        return [need and (a.node or a) in on_the_way for a, need in pairs]
-
-    for node in reversed(nodes):
-        if True in needs_at(node):
+    visits = []
+    for node in reversed(nodes_youngest_first(outputs, oldest)):
+        pairs = zip(arguments_of(node), node.needs)
+        needs = [need and (a.node or a) in on_the_way for a, need in pairs]
+        if True in needs:
             on_the_way.add(node)
-    return nodes, needs_at
+        visits.append((node, needs))
+    return visits[::-1]
 
 
 def backpropagate(
@@ -99,38 +96,24 @@ def backpropagate(
 
     Pure, except that it frees the graph.
     """
-    nodes, needs_at = route(outputs, inputs)
+    visits = route(outputs, inputs)
     gradients = Gradients(create_graph, kept={slot(t) for t in inputs or ()})
     gradients.add_each(outputs, cotangents)
     is_shown = create_graph or mode.observer  # an observer may keep the arrays that it sees
     with set_grad_enabled(create_graph, immediately=False):
-        for node in nodes:
+        for node, needs in visits:
             gs = gradients.take(node)
             args = arguments_of(node)  # unless a hook, or a thread, has freed it meanwhile
-            needs = needs_at(node)
             if True not in needs:
                 continue
-            if has_arrived(gs):
-                is_new = not is_shown and gives_new_arrays(node.pullback)
+            if gs is not None:
+                is_new = not is_shown and getattr(node.pullback, "gives_new_arrays", False)
                 gradients.add_each(args, vjp_of(node, gs, needs, create_graph), is_new)
             if not retain_graph:
                 node.pullback = None
                 node.args = ()
         gradients.call_hooks_of_leaves()
     return gradients
-
-
-def has_arrived(gs: list[Any]) -> bool:
-    """Whether a gradient has arrived at one of the values of a node."""
-    for g in gs:
-        if g is not None:
-            return True
-    return False
-
-
-def gives_new_arrays(pullback: Any) -> bool:
-    """Whether a pullback says that nothing else refers to the arrays that it returns."""
-    return callable(pullback) and getattr(pullback, "gives_new_arrays", False)
 
 
 def vjp_of(node: Node, gs: list[Any], needs: list[bool], create_graph: bool) -> list[Any]:
@@ -160,9 +143,14 @@ def call_pullback(pullback: Any, gs: list[Any], needs: list[bool]) -> list[Any]:
     if callable(pullback):
         found = pullback(gs, needs)
         return [g if need else None for g, need in zip(found, needs, strict=True)]
+    if len(pullback) != len(needs):
+        raise ValueError(
+            f"expected a rule that returns a pullback for each of the {len(needs)} arrays, "
+            f"got {len(pullback)}"
+        )
     (g,) = gs
     found = []
-    for pull, need in zip(pullback, needs, strict=True):
+    for pull, need in zip(pullback, needs):
         found.append(pull(g) if need and pull else None)
     return found
 
@@ -210,7 +198,7 @@ class Gradients:
 
     def add(self, t: TensorBase, g: Any, is_new: bool = False) -> None:
         """Let `g` arrive at t. is_new: nothing else refers to `g`, so it may be written to."""
-        place = slot(t)
+        place = t if t.node is None else (t.node, t.index)
         before = self.by_slot.get(place)
         if type(g) is LazyScatter:
             if before is not None and place in self.owned and before.shape:
@@ -236,7 +224,7 @@ class Gradients:
         self, tensors: Sequence[TensorBase], gs: Sequence[Any], is_new: bool = False
     ) -> None:
         """Let each gradient that there is arrive at its tensor."""
-        for t, g in zip(tensors, gs, strict=True):
+        for t, g in zip(tensors, gs):
             if g is not None:
                 self.add(t, g, is_new)
 
@@ -248,8 +236,11 @@ class Gradients:
             g = unbroadcast(xp, g, array.shape)
         return xp.astype(g, array.dtype)
 
-    def take(self, node: Node) -> list[Any]:
-        """Remove and return what has arrived at the values of a node; what is asked for stays."""
+    def take(self, node: Node) -> list[Any] | None:
+        """Remove and return what has arrived at each value of a node; None where nothing has.
+
+        What is asked for stays.
+        """
         if node.hooks:
             for i, hooks in node.hooks.items():
                 self.call_hooks((node, i), hooks)
@@ -257,13 +248,16 @@ class Gradients:
             for ref in node.retained.values():
                 accumulate_grad(ref(), self)
         found = []
+        has_arrived = False
         for i in range(len(node.value_versions)):
             place = (node, i)
-            if self.kept and place in self.kept:
-                found.append(self.by_slot.get(place))
-            else:
-                found.append(self.by_slot.pop(place, None))
-        return found
+            g = self.by_slot.get(place)
+            found.append(g)
+            if g is not None:
+                has_arrived = True
+                if place not in self.kept:
+                    del self.by_slot[place]
+        return found if has_arrived else None
 
     def call_hooks(self, place: Slot, hooks: dict[int, Any]) -> None:
         """Let each hook see the gradient that has arrived, and replace it by what it returns."""

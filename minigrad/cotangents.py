@@ -54,8 +54,10 @@ def starting_points(
             check_shape(name, y, y if g is None else g)
         weights = [g for y, g in zip(outputs, weights, strict=True) if y.requires_grad]
         outputs = [y for y in outputs if y.requires_grad]
-    pairs = zip(outputs, weights, strict=True)
-    return outputs, [initial_cotangent(name, y, g, create_graph) for y, g in pairs]
+    cotangents = []
+    for y, g in zip(outputs, weights, strict=True):
+        cotangents.append(initial_cotangent(name, y, g, create_graph))
+    return outputs, cotangents
 
 
 def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> Any:
@@ -77,9 +79,10 @@ def initial_cotangent(name: str, y: TensorBase, g: Any, create_graph: bool) -> A
 
 def check_shape(name: str, y: TensorBase, g: Any) -> None:
     """Raise ValueError if a gradient given for y is of another shape."""
-    shape = tuple(getattr(g, "shape", y.shape))
-    if shape != tuple(y.shape):
-        raise ValueError(errors.WRONG_COTANGENT.format(name, tuple(y.shape), shape))
+    expected = y.array.shape
+    shape = getattr(g, "shape", expected)
+    if shape != expected:
+        raise ValueError(errors.WRONG_COTANGENT.format(name, tuple(expected), tuple(shape)))
 
 
 def given_cotangent(name: str, xp: XP, g: Any) -> Array:

@@ -40,8 +40,9 @@ class set_grad_enabled(ContextDecorator):
         errors.check_flag("set_grad_enabled", "immediately", immediately)
         self.on = mode
         self.immediately = immediately
-        self.before = [this_thread.grad_enabled]
+        self.before: list[bool] = []  # the modes to return to
         if immediately:
+            self.before.append(this_thread.grad_enabled)
             this_thread.grad_enabled = mode
 
     def __call__(self, function: Any) -> Any:
@@ -89,7 +90,8 @@ class set_grad_enabled(ContextDecorator):
         return set_grad_enabled(self.on, immediately=False)
 
     def __enter__(self) -> None:
-        self.before.append(self.before[0] if self.immediately else mode.grad_enabled)
+        if not self.immediately:
+            self.before.append(mode.grad_enabled)
         mode.grad_enabled = self.on
         self.immediately = False
 

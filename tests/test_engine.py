@@ -439,3 +439,15 @@ def test_a_gradient_that_is_no_broadcast_of_its_input_is_refused() -> None:
             AssertionError, match=r"cannot come from broadcasting an input of shape \(2,\)"
         ):
             unbroadcast(np, np.ones(wrong), (2,))
+
+
+def test_a_rule_with_too_few_pullbacks_is_refused() -> None:
+    def product(xp: Any, a: Any, b: Any) -> Any:
+        return a * b, (lambda g: g * b,)
+
+    x = mg.ones(2, requires_grad=True)
+    y = mg.autograd.differentiable(product)(x, x)
+    with pytest.raises(ValueError, match="a pullback for each of the 2 arrays, got 1") as raised:
+        y.backward(mg.ones(2))
+    assert raised.value.__notes__ == ["while differentiating product"]
+    assert x.grad is None
