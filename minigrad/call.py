@@ -108,6 +108,9 @@ def split_rewritten(
             value = rest.pop(key)
             arrays, found = split_arguments(op, args, rest)
             return change(op.__name__, arrays, value), found
+    last = BY_POSITION_TOO.get(op.__name__, "")
+    if last and len(args) == 1 + len(op.signature.parameters) and last not in settings:
+        return split_arguments(op, args[:-1], {**settings, last: args[-1]})
     if op.arity == ANY_NUMBER and not args and "tensors" in settings:  # cat(tensors=[a, b])
         rest = dict(settings)
         return split_arguments(op, (rest.pop("tensors"),), rest)
@@ -165,6 +168,7 @@ CHANGES_FIRST = {
     "dtype": (in_dtype, {"cumsum", "softmax", "sum"}),
     "memory_format": (in_layout, {"clone"}),
 }
+BY_POSITION_TOO = {"softmax": "dtype"}  # which of them PyTorch takes by position, after the others
 
 
 def without_foreign_names(op: Op, settings: dict[str, Any]) -> dict[str, Any]:

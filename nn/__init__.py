@@ -39,6 +39,12 @@ from .activation import (
     Softsign,
     Tanh,
 )
+from .adaptive import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+)
 from .attention import AdditiveAttention, AttentionPooling, MultiheadAttention
 from .cells import GRUCell, LSTMCell, PeepholeLSTMCell, RNNCell, unroll
 from .container import ModuleDict, ModuleList, ParameterDict, ParameterList, Sequential
@@ -97,6 +103,10 @@ from .transformer import (
 )
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
     "AdditiveAttention",
     "AttentionPooling",
     "AvgPool1d",

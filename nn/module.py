@@ -7,6 +7,7 @@ Hooks are in `nn.hooks`, saving is in `nn.state`, printing in `nn.printing`.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
@@ -372,12 +373,12 @@ class Module:
         prefix: str = "",
         keep_vars: bool = False,
     ) -> dict[str, Tensor]:
-        """Every parameter and persistent buffer by its path, in `destination` or a new dict.
+        """Every parameter and persistent buffer by its path, in `destination` or a new OrderedDict.
 
         The tensors share the module's memory; with keep_vars=True they are the parameters
         themselves.
         """
-        found = {} if destination is None else destination
+        found = OrderedDict() if destination is None else destination
         state.collect(self, found, prefix, keep_vars)
         return found
 

@@ -682,6 +682,9 @@ import pickle
 
 import torch
 from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
+from torch.distributions.bernoulli import Bernoulli as TheSame
+from torch.distributions.distribution import Distribution
+from torch.distributions.kl import kl_divergence as the_same
 from torch.nn.modules.linear import Linear, NonDynamicallyQuantizableLinear
 from torch.nn.modules.rnn import LSTM
 from torch.optim.lr_scheduler import _LRScheduler
@@ -753,6 +756,9 @@ n = Normal(0.0, torch.tensor([1.0, 2.0]))
 print(n.log_prob(torch.tensor([0.5, 1.0])), n.entropy(), n.sample((3,)).shape, n.variance)
 print(n.cdf(torch.tensor([0.5, -1.0])))
 print(kl_divergence(n, Normal(torch.ones(2), torch.ones(2))), Normal(0.0, 1.0).rsample().shape)
+print(TheSame is Bernoulli, the_same is kl_divergence, issubclass(Normal, Distribution))
+print(torch.softmax(probs, 1, torch.float64), probs.softmax(0, torch.float64))
+print(torch.nn.PReLU().state_dict())
 b = Bernoulli(torch.tensor([0.3, 0.9]))
 print(b.log_prob(torch.tensor([0.0, 1.0])), b.entropy(), b.sample((3,)).shape)
 print(kl_divergence(b, Bernoulli(logits=torch.tensor([0.5, 1.0]))))

@@ -140,6 +140,13 @@ MODULES: dict[str, tuple[Any, tuple[Any, ...]]] = {
         lambda nn: nn.MaxPool2d((2, 3), 1, dilation=(2, 1)),
         (np.zeros((1, 5, 6)),),
     ),
+    "AdaptiveAvgPool1d": (lambda nn: nn.AdaptiveAvgPool1d(3), (draw(2, 3, 7),)),
+    "AdaptiveAvgPool1d, one": (lambda nn: nn.AdaptiveAvgPool1d((1,)), (draw(2, 3, 7),)),
+    "AdaptiveAvgPool2d": (lambda nn: nn.AdaptiveAvgPool2d((3, None)), (draw(2, 3, 5, 6),)),
+    "AdaptiveAvgPool2d, more": (lambda nn: nn.AdaptiveAvgPool2d((7, 2)), (draw(3, 5, 6),)),
+    "AdaptiveMaxPool1d": (lambda nn: nn.AdaptiveMaxPool1d(4), (draw(2, 3, 6),)),
+    "AdaptiveMaxPool2d": (lambda nn: nn.AdaptiveMaxPool2d(3), (draw(2, 3, 5, 6),)),
+    "AdaptiveMaxPool2d, ties": (lambda nn: nn.AdaptiveMaxPool2d((3, 2)), (np.zeros((1, 5, 6)),)),
     "Upsample": (lambda nn: nn.Upsample(scale_factor=2), (draw(2, 3, 4, 3),)),
     "AvgPool1d": (lambda nn: nn.AvgPool1d(3, 2, 1), (draw(2, 3, 7),)),
     "AvgPool2d": (lambda nn: nn.AvgPool2d(2, padding=1), (draw(2, 3, 5, 6),)),
@@ -306,6 +313,7 @@ def shared(ours: Any, theirs: Any) -> list[str]:
 # have an object of PyTorch's own as a default.
 UNNAMED = """nn.GRU nn.LogSigmoid nn.LSTM nn.Module nn.Parameter nn.RNN nn.Sigmoid nn.Softsign
     nn.Tanh nn.RNNBase functional.one_hot functional.max_pool1d
+    functional.adaptive_max_pool1d functional.adaptive_max_pool2d
     functional.max_pool2d nn.AvgPool1d nn.Transformer nn.TransformerDecoderLayer
     nn.TransformerEncoderLayer data.random_split""".split()
 PAIRS = {

@@ -31,6 +31,10 @@ PARTS = {
 }
 # The arguments without a default: (B,C) = (2,3), images are (2,2,4,4), t is the library
 REQUIRED = """
+nn.AdaptiveAvgPool1d: output_size=2
+nn.AdaptiveAvgPool2d: output_size=2
+nn.AdaptiveMaxPool1d: output_size=2
+nn.AdaptiveMaxPool2d: output_size=2
 nn.AvgPool1d: kernel_size=2
 nn.AvgPool2d: kernel_size=2
 nn.BatchNorm1d: num_features=3
@@ -63,6 +67,10 @@ nn.TransformerDecoderLayer: d_model=4, nhead=2
 nn.TransformerEncoder: encoder_layer=encoder, num_layers=2
 nn.TransformerEncoderLayer: d_model=4, nhead=2
 nn.Unflatten: dim=1, unflattened_size=(1, 3)
+functional.adaptive_avg_pool1d: input=image[0], output_size=3
+functional.adaptive_avg_pool2d: input=image, output_size=3
+functional.adaptive_max_pool1d: input=image[0], output_size=3
+functional.adaptive_max_pool2d: input=image, output_size=3
 functional.avg_pool1d: input=image[0], kernel_size=2
 functional.avg_pool2d: input=image, kernel_size=2
 functional.batch_norm: input=x, running_mean=v, running_var=v * v
@@ -153,6 +161,8 @@ FORMS = {
     "nn.GRU": f"{SIZES}, {LAYERS}, *, device=None, dtype=None",
     "nn.LSTM": f"{SIZES}, {LAYERS}, proj_size=0, *, device=None, dtype=None",
     "nn.RNN": f"{SIZES}, num_layers=1, nonlinearity='tanh', {LAYERS[14:]}, *, device=None",
+    "functional.adaptive_max_pool1d": "input, output_size, return_indices=False",
+    "functional.adaptive_max_pool2d": "input, output_size, return_indices=False",
     "functional.max_pool1d": "input, kernel_size, stride=None, padding=0, dilation=1, "
     "ceil_mode=False, return_indices=False",
     "functional.max_pool2d": "input, kernel_size, stride=None, padding=0, dilation=1, "

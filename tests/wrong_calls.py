@@ -276,8 +276,8 @@ x: F.relu6
 x: F.hardtanh F.selu F.softsign F.mish F.gumbel_softmax F.normalize
 x, 1: F.softmax F.log_softmax F.softmin
 signal: F.dropout1d
-signal, 2: F.max_pool1d F.avg_pool1d
-image, 2: F.max_pool2d F.avg_pool2d F.interpolate
+signal, 2: F.max_pool1d F.avg_pool1d F.adaptive_avg_pool1d F.adaptive_max_pool1d
+image, 2: F.max_pool2d F.avg_pool2d F.interpolate F.adaptive_avg_pool2d F.adaptive_max_pool2d
 signal, mg.ones(2, 3, 2): F.conv1d
 image, mg.ones(2, 3, 2, 2): F.conv2d
 signal, mg.ones(3, 2, 2): F.conv_transpose1d
@@ -386,6 +386,7 @@ nn.Parameter(x): ParameterList.append
 3, 4, 5: nn.AdditiveAttention nn.Bilinear
 3: nn.AttentionPooling nn.BatchNorm1d nn.BatchNorm2d nn.LayerNorm nn.RMSNorm
 2: nn.AvgPool1d nn.AvgPool2d nn.MaxPool1d nn.MaxPool2d nn.Upsample
+2: nn.AdaptiveAvgPool1d nn.AdaptiveAvgPool2d nn.AdaptiveMaxPool1d nn.AdaptiveMaxPool2d
 : nn.BCELoss nn.BCEWithLogitsLoss nn.CosineSimilarity nn.CrossEntropyLoss nn.Dropout nn.Dropout1d
 : nn.Dropout2d nn.ELU nn.Flatten nn.GELU nn.GLU nn.Hardtanh nn.HuberLoss nn.Identity nn.KLDivLoss
 : nn.L1Loss nn.LeakyReLU nn.LockedDropout nn.LogSigmoid nn.LogSoftmax nn.MarginRankingLoss nn.Mish
@@ -417,6 +418,8 @@ sequence: nn.AttentionPooling()
 signal: nn.ConvTranspose1d()
 image: nn.ConvTranspose2d() nn.GroupNorm()
 signal: nn.AvgPool1d() nn.MaxPool1d() nn.Conv1d() nn.Dropout1d() nn.BatchNorm1d()
+signal: nn.AdaptiveAvgPool1d() nn.AdaptiveMaxPool1d()
+image: nn.AdaptiveAvgPool2d() nn.AdaptiveMaxPool2d()
 image: nn.AvgPool2d() nn.MaxPool2d() nn.Upsample() nn.Conv2d() nn.Dropout2d() nn.BatchNorm2d()
 x, y: nn.BCELoss() nn.BCEWithLogitsLoss() nn.CosineSimilarity() nn.HuberLoss() nn.KLDivLoss()
 x, y: nn.L1Loss() nn.MSELoss() nn.PairwiseDistance() nn.SmoothL1Loss()

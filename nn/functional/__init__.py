@@ -40,6 +40,12 @@ from .activation import (
     tanh,
 )
 from .windows import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool1d, max_pool2d, pad
+from .adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+)
 from .transposed import conv_transpose1d, conv_transpose2d
 from .resize import interpolate
 from .distance import (
