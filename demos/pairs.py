@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -49,12 +50,22 @@ def number_pairs(count: int, random: np.random.Generator, below: int = 10**9) ->
 
     Numbers of each size are alike in number: the logarithm of n + 10 is drawn evenly.
     """
-    from num2words import num2words
-
     drawn: dict[int, None] = {}
     while len(drawn) < count:
         drawn[int(np.exp(random.uniform(np.log(10), np.log(below + 10)))) - 10] = None
-    return [(num2words(n).replace(",", ""), num2words(n, lang="fr")) for n in drawn]
+    return [number_pair(n) for n in drawn]
+
+
+@lru_cache(maxsize=2**16)  # of one corpus, which every version of a translator learns from
+def number_pair(n: int) -> Pair:
+    """A number in English and in French.
+
+    >>> number_pair(1023)
+    ('one thousand and twenty-three', 'mille vingt-trois')
+    """
+    from num2words import num2words
+
+    return num2words(n).replace(",", ""), num2words(n, lang="fr")
 
 
 # ---- dates

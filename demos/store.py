@@ -121,7 +121,7 @@ def sources(thing: Any, seen: set[str]) -> Iterator[str]:
             yield "" if own in text else own
         for name in sorted(names_in(function.__code__) - seen):
             seen.add(name)
-            value = function.__globals__.get(name)
+            value = inspect.unwrap(function.__globals__.get(name))  # of a cached function
             if isinstance(value, FunctionType | type) and value.__module__.split(".")[0] in (
                 "__main__",
                 "demos",

@@ -18,6 +18,7 @@ pytest.importorskip("matplotlib", reason="the demos need the extra demos")
 pytest.importorskip("tqdm", reason="the demos need the extra demos")
 pytest.importorskip("joblib", reason="the demos need the extra demos")
 
+from demos import pairs, store
 from demos.claims import table as table_of_claims
 from demos.lab import Runs, summary
 from demos.options import SCRIPTS, parse
@@ -432,6 +433,10 @@ def test_a_run_has_the_same_key_in_every_process(tmp_path: Path) -> None:
     )
     printed = {python("-c", program, tmp_path).stdout for _ in range(3)}
     assert len(printed) == 1 and printed.pop().endswith("False\n")
+
+
+def test_a_function_that_keeps_what_it_returned_counts_as_code() -> None:
+    assert "num2words(n, lang=" in "".join(store.sources(pairs.number_pairs, set()))
 
 
 def test_a_letter_that_the_screen_lacks_ends_nothing(tmp_path: Path) -> None:
