@@ -391,14 +391,14 @@ OPS = """
 FUNCTIONS = {
     functional: """
         addcdiv addcmul addmm addmv allclose amin argsort atan2 baddbmm bincount bmm chunk clamp
-        clamp_max clamp_min cummax cummin cumprod diag diagonal dot equal exp2 expand flatten
-        floor_divide fmod frac gather index_add index_copy index_fill index_select isclose lerp
-        log_softmax logcumsumexp logical_and logical_not logical_or logical_xor logsumexp
-        masked_fill masked_select matmul max mean median min minimum mm movedim mv narrow nonzero
-        norm outer
-        positive prod ravel reciprocal remainder repeat repeat_interleave roll round rsqrt scatter
-        scatter_add select sgn sort square squeeze std t take_along_dim topk transpose tril triu
-        unfold unique unsqueeze var
+        clamp_max clamp_min cummax cummin cumprod diag diagonal dot dsplit equal exp2 expand
+        flatten floor_divide fmod frac gather hsplit index_add index_copy index_fill index_select
+        isclose lerp log_softmax logaddexp logaddexp2 logcumsumexp logical_and logical_not
+        logical_or logical_xor logsumexp masked_fill masked_select matmul max mean median min
+        minimum mm movedim mv narrow nonzero norm outer positive prod ravel reciprocal remainder
+        repeat repeat_interleave roll round rsqrt scatter scatter_add select sgn sort square
+        squeeze std t take_along_dim tensor_split topk transpose tril triu unflatten unfold unique
+        unsqueeze var vsplit
     """,
     creation: "new new_empty new_full new_ones new_tensor new_zeros",
     distributions: "bernoulli multinomial",

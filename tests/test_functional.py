@@ -326,3 +326,17 @@ def test_what_is_minus_infinity_adds_nothing_to_a_running_sum() -> None:
     np.testing.assert_allclose(x.grad.numpy(), [0, 2 + share, 0, 1 - share], rtol=1e-6)
     with pytest.raises(TypeError, match=r"^logcumsumexp: expected floats, got int64; use .float"):
         mg.tensor([1, 2]).logcumsumexp(0)
+
+
+def test_pieces_beyond_all_memory_are_refused() -> None:
+    with pytest.raises(MemoryError, match="^tensor_split: expected at most 1000000 sections"):
+        mg.ones(2).tensor_split(10**9)
+
+
+@pytest.mark.parametrize("word", [mg.logaddexp, mg.logaddexp2])
+def test_a_log_of_two_equal_infinities_has_a_finite_gradient(word: Any) -> None:
+    """Half for each, where PyTorch has NaN."""
+    a, b = (mg.tensor([np.inf, -np.inf, 2.0], requires_grad=True) for _ in range(2))
+    word(a, b).backward(mg.ones(3))
+    assert a.grad is not None and b.grad is not None
+    assert a.grad.tolist() == b.grad.tolist() == [0.5] * 3

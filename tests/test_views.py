@@ -26,7 +26,7 @@ x.view(6, 4); x.view(-1); x.view_as(x); x.reshape(6, 4); x.transpose(0, 1).resha
 x.reshape_as(x); x.flatten(); x.flatten(1); x.transpose(0, 2).flatten(); x.ravel(); x.mT.ravel()
 x.contiguous(); x.transpose(0, 1).contiguous(); x.expand(2, 3, 4); x.expand(1, 2, 3, 4)
 x.expand_as(x); x.unfold(2, 2, 2); x.unfold(2, 1, 3); x.unfold(1, 3, 1)
-x.transpose(0, 2).unfold(0, 2, 2)
+x.transpose(0, 2).unfold(0, 2, 2); x.unflatten(2, (2, 2)); t.atleast_2d(x); t.atleast_3d(x[0])
 x.data; x.detach(); x.double(); x.to(t.float64); x.type_as(x); x.cpu(); x.to("cpu"); x.to(x)
 t.as_tensor(x); +x; x.positive()
 x.clone(); x.flip(0); x.roll(1, 0); x.repeat(1, 1, 1); x[[0]]; x[x > 3]; x[t.tensor([0])]
@@ -44,6 +44,7 @@ x.masked_select(x > 2); x.gather(0, t.tensor([[[0]]])); x.clamp(-100, 100); x.ab
 OF_SEVERAL = """
 x.split(1)[0] is x[:1]; x.split([1, 2], 1)[1] is x[:, 1:]; t.split(x, 1)[1] is x[1:]
 x.chunk(2)[1] is x[1:]; t.chunk(x, 3, 1)[2] is x[:, 2:]; x.unbind()[1] is x[1]
+x.tensor_split(2)[1] is x[1:]; x.hsplit([1])[1] is x[:, 1:]; x.vsplit(2)[0] is x[:1]
 t.unbind(x, 1)[0] is x[:, 0]; list(x)[1] is x[1]; next(iter(x)) is x[0]
 """
 

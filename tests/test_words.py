@@ -136,6 +136,32 @@ t.logcumsumexp(x, 0) ; (x * 50).logcumsumexp(1) ; x.logcumsumexp(dim=-1) ; edge.
 s.logcumsumexp(-1) ; e.logcumsumexp(0) ; c.transpose(0, 2).logcumsumexp(2) ; x.logcumsumexp(2) ;
 n.logcumsumexp(0)
 """
+IN_PARTS = """
+x.tensor_split(2) ; t.tensor_split(x, 5, 1) ; x.tensor_split((1, 2), dim=1) ;
+c.tensor_split([2], 1) ;
+x.tensor_split(t.tensor([1, 3]), 1) ; x.tensor_split(t.tensor(2)) ; x.tensor_split((2, 1), 1) ;
+x.tensor_split((-1, 9), -1) ; x.tensor_split(()) ; x.tensor_split(0) ; s.tensor_split(1) ;
+x.tensor_split(2, 2) ; x.tensor_split("2") ; e.tensor_split(2) ; e.tensor_split(2, 1) ;
+x.hsplit(2) ; t.hsplit(x, [1]) ; v.hsplit(2) ; x.hsplit(3) ; s.hsplit(1) ; c.hsplit((1, 2)) ;
+x.vsplit(3) ; t.vsplit(c, 2) ; v.vsplit(2) ; x.vsplit(2) ; x.vsplit(0) ; c.vsplit([1]) ;
+c.dsplit(3) ; t.dsplit(c, [1, 2]) ; x.dsplit(2) ; c.dsplit(2) ; e.hsplit(3) ; e.vsplit(2) ;
+x.unflatten(1, (2, 2)) ; t.unflatten(x, -1, (2, -1)) ; x.unflatten(1, (-1,)) ;
+x.unflatten(0, [3, 1]) ;
+x.unflatten(1, (3, -1)) ; x.unflatten(1, (3, 2)) ; x.unflatten(1, ()) ; x.unflatten(2, (1, 1)) ;
+x.unflatten(1, 4) ; x.unflatten(dim=1, sizes=(1, 4, 1)) ; e.unflatten(0, (-1, 2)) ;
+e.unflatten(0, (0, 5)) ; e.unflatten(0, (-1, 0)) ; x.unflatten(1, (-2, -2)) ; s.unflatten(0, (1,)) ;
+x.unflatten(1, (-1, -1)) ; x.unflatten(1, (2.0, 2)) ;
+t.atleast_1d(s) ; t.atleast_1d(x) ; t.atleast_2d(v) ; t.atleast_2d(s, v, c) ; t.atleast_3d([s, x]) ;
+t.atleast_3d(v) ; t.atleast_3d(c) ; t.atleast_2d((v,)) ; t.atleast_1d(1.0) ; t.atleast_1d(n)
+"""
+LOG_OF_SUMS = """
+t.logaddexp(x, y) ; x.logaddexp(v) ; t.logaddexp(x * 1000, y * 1000) ; t.logaddexp2(x, y) ;
+x.logaddexp2(v) ; t.logaddexp2(x * 3000, y) ; t.logaddexp(edge, edge) ; t.logaddexp2(edge, edge) ;
+t.logaddexp(x, x) ; t.logaddexp(n, d) ; t.logaddexp2(m, m) ; t.logaddexp(x, i) ;
+t.logaddexp(x, ij) ;
+t.logaddexp(edge, edge.flip(0)) ; t.logaddexp2(edge, edge.flip(0)) ; t.logaddexp(s, x) ;
+t.logaddexp(x.detach().float(), y) ; t.logaddexp2(s, 1.0)
+"""
 LOGIC = """
 t.logical_and(n, d) ; t.logical_or(n, t.zeros(3)) ; t.logical_xor(x, n[:1, :1]) ;
 t.logical_not(n) ; t.logical_and(edge, edge) ; t.logical_not(x) ; n & d ; n | d ; n ^ d ; ~n ;
@@ -255,6 +281,8 @@ EXPRESSIONS = [
         OTHER_NAMES,
         AXIS,
         RUNNING,
+        IN_PARTS,
+        LOG_OF_SUMS,
         LOGIC,
         ORDER,
         PICKING,

@@ -173,6 +173,7 @@ ids: mg.bitwise_not mg.bincount
 x, 0: mg.cumsum mg.softmax mg.log_softmax mg.logsumexp mg.unsqueeze mg.unbind mg.flip mg.roll
 x, y: mg.add mg.sub mg.mul mg.div mg.pow mg.atan2 mg.maximum mg.minimum mg.eq mg.ne mg.lt mg.le
 x, y: mg.gt mg.ge mg.fmod mg.remainder mg.floor_divide mg.isclose mg.allclose mg.equal
+x, y: mg.logaddexp mg.logaddexp2
 x, y: mg.logical_and mg.logical_or mg.logical_xor mg.broadcast_tensors
 x, 0.5: mg.clamp mg.clamp_min mg.clamp_max
 ids, ids: mg.bitwise_and mg.bitwise_or mg.bitwise_xor
@@ -190,7 +191,12 @@ mask, x, y: mg.where
 [x, y]: mg.cat mg.concat mg.concatenate mg.stack
 [x, y]: mg.hstack mg.vstack mg.dstack
 "ij,jk->ik", x, square: mg.einsum
-x, 2: mg.chunk mg.split mg.repeat_interleave mg.topk
+x, 2: mg.tensor_split mg.chunk mg.split mg.repeat_interleave mg.topk
+x, 3: mg.hsplit
+x, 2: mg.vsplit
+batch, 2: mg.dsplit
+x, 0, (2, 1): mg.unflatten
+x: mg.atleast_1d mg.atleast_2d mg.atleast_3d
 x, 0, 1: mg.transpose mg.swapaxes mg.movedim mg.select
 x, 0, 0, 1: mg.narrow
 x, (1, 0): mg.permute

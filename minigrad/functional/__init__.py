@@ -21,6 +21,8 @@ from minigrad.functional.elementwise import (
     frac,
     isclose,
     lerp,
+    logaddexp,
+    logaddexp2,
     logical_and,
     logical_not,
     logical_or,
@@ -36,6 +38,9 @@ from minigrad.functional.elementwise import (
     square,
 )
 from minigrad.functional.joining import (
+    atleast_1d,
+    atleast_2d,
+    atleast_3d,
     broadcast_tensors,
     concat,
     concatenate,
@@ -53,6 +58,14 @@ from minigrad.functional.ordering import (
     sort,
     topk,
     unique,
+)
+from minigrad.functional.parts import (
+    chunk,
+    dsplit,
+    hsplit,
+    split,
+    tensor_split,
+    vsplit,
 )
 from minigrad.functional.picking import (
     diag,
@@ -105,7 +118,6 @@ from minigrad.functional.reduction import (
     var_mean,
 )
 from minigrad.functional.shape import (
-    chunk,
     expand,
     flatten,
     flip,
@@ -114,13 +126,13 @@ from minigrad.functional.shape import (
     repeat,
     repeat_interleave,
     roll,
-    split,
     squeeze,
     t,
     tile,
     transpose,
     tril,
     triu,
+    unflatten,
     unfold,
     unsqueeze,
 )

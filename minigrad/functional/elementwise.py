@@ -168,6 +168,30 @@ def atan2(input: Any, other: Any, *, out: None = None) -> Tensor:
     return ops.atan2(as_floats(a, beside=b), as_floats(b, beside=a))
 
 
+@speaks_for_itself
+def logaddexp(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
+    """log(eᵃ + eᵇ) = max(a, b) + log(1 + e^-|a - b|), without overflow; a and b broadcast."""
+    larger, gap = larger_and_gap("logaddexp", input, other, out)
+    return larger + ops.log1p(ops.exp(-gap))
+
+
+@speaks_for_itself
+def logaddexp2(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
+    """log₂(2ᵃ + 2ᵇ) = max(a, b) + log₂(1 + 2^-|a - b|), without overflow; a and b broadcast."""
+    larger, gap = larger_and_gap("logaddexp2", input, other, out)
+    return larger + ops.log1p(exp2(-gap)) / math.log(2)
+
+
+def larger_and_gap(name: str, input: Any, other: Any, out: Any) -> tuple[Tensor, Tensor]:
+    """max(a, b) and |a - b|, 0 also of two infinities. Raises TypeError if neither is of floats."""
+    a, b = as_input(name, input, out=out), as_input(name, other)
+    if "f" not in a.dtype.kind + b.dtype.kind:
+        raise TypeError(f"{name}: expected floats, got {a.dtype} and {b.dtype}; use .float()")
+    are_equal = a == b
+    gap = ops.where(are_equal, 0.0, a) - ops.where(are_equal, 0.0, b)
+    return ops.maximum(a, b), ops.abs(gap)
+
+
 # As optimizers are written
 
 

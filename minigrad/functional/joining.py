@@ -47,6 +47,31 @@ def dstack(tensors: Any, *, out: None = None) -> Tensor:
     return ops.cat(with_ndim(listed("dstack", tensors, out), 3), 2)
 
 
+def atleast_1d(*tensors: Any) -> Any:
+    """Each tensor with at least 1 dimension: a number is (1,). Of several, or a list, a tuple."""
+    return one_or_several("atleast_1d", tensors, 1)
+
+
+def atleast_2d(*tensors: Any) -> Any:
+    """Each tensor with at least 2 dimensions: a vector is a row. Of several, or a list, a tuple."""
+    return one_or_several("atleast_2d", tensors, 2)
+
+
+def atleast_3d(*tensors: Any) -> Any:
+    """Each tensor with at least 3 dimensions: (n,) is (1, n, 1), and (m, n) is (m, n, 1). Of
+    several, or a list, a tuple.
+    """
+    return one_or_several("atleast_3d", tensors, 3)
+
+
+def one_or_several(name: str, tensors: tuple[Any, ...], ndim: int) -> Any:
+    """The one tensor that is given, or a tuple of those in a list, with at least `ndim` dims."""
+    is_list = len(tensors) == 1 and isinstance(tensors[0], (list, tuple))
+    given = tuple(tensors[0]) if is_list else tensors
+    parts = with_ndim([as_input(name, x) for x in given], ndim)
+    return parts[0] if len(tensors) == 1 and not is_list else tuple(parts)
+
+
 def listed(name: str, tensors: Any, out: None = None) -> list[Any]:
     """A list or tuple of at least one tensor."""
     refuse_out(name, out)

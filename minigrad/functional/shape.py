@@ -1,11 +1,10 @@
-"""The same numbers in another shape or order, repeated, or in parts."""
+"""The same numbers in another shape or order, or repeated."""
 
 from __future__ import annotations
 
 import builtins
 import math
 import operator
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +20,8 @@ from minigrad.arguments import (
     placed_like,
     with_numpy_names,
 )
-from minigrad.errors import speaks_for_itself
+from minigrad.errors import shown, speaks_for_itself
+from minigrad.functional.parts import split
 from minigrad.functional.picking import dim_with_slices, in_order, picked
 from minigrad.graph import TensorBase
 from minigrad.ops.reduction import Dim
@@ -138,56 +138,32 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return ops.reshape(x, shape=(*x.shape[:first], flat, *x.shape[last + 1 :]))
 
 
+@speaks_for_itself
+def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+    """x with one dimension made several of these sizes, of which one may be -1: what is left.
+
+    Raises ValueError if they do not multiply to the size of the dimension.
+    """
+    x = as_input("unflatten", input)
+    dim = dim_with_slices("unflatten", x, dim)
+    n = x.shape[dim]
+    if not isinstance(sizes, (list, tuple)) or not sizes:
+        raise TypeError(f"unflatten: expected a tuple of sizes, got {shown(sizes)}")
+    parts = as_sizes("unflatten", (sizes,))
+    if parts.count(-1) == 1:
+        known = -math.prod(parts)
+        parts = tuple([n // known if known and size == -1 else size for size in parts])
+    if any([size < 0 for size in parts]) or math.prod(parts) != n:
+        raise ValueError(
+            f"unflatten: expected sizes that multiply to {n}, the size of dimension {dim}, "
+            f"got {tuple(sizes)}"
+        )
+    return ops.reshape(x, (*x.shape[:dim], *parts, *x.shape[dim + 1 :]))
+
+
 def ravel(input: Tensor) -> Tensor:
     """All elements along one dimension, in order; a view where the memory of x is in order."""
     return ops.reshape(as_input("ravel", input).contiguous(), (-1,))
-
-
-def split(
-    tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
-) -> tuple[Tensor, ...]:
-    """Pieces of x along `dim`: of one size (the last may be smaller), or of the sizes given.
-
-    Raises ValueError if the sizes do not add up to that of the dimension.
-    """
-    x = as_input("split", tensor)
-    dim = dim_with_slices("split", x, dim)
-    n = x.shape[dim]
-    sections = sections_of(n, split_size_or_sections)
-    if builtins.sum(sections) != n or any([size < 0 for size in sections]):
-        raise ValueError(
-            f"split: expected sections that add up to {n}, the size of dimension {dim}, "
-            f"got {sections}"
-        )
-    pieces: tuple[Tensor, ...] = ops.split(x, sizes=tuple(sections), dim=dim)
-    return pieces
-
-
-def sections_of(n: int, given: Any) -> list[int]:
-    """The sizes into which `split` cuts n."""
-    if isinstance(given, (list, tuple)):
-        return [as_integer("split", "each section", size) for size in given]
-    size = as_integer("split", "split_size", given)
-    if size < 0 or (size == 0 and n > 0):
-        raise ValueError(f"split: expected a split_size of 1 or more, got {size}")
-    if n == 0:
-        return [0]
-    whole = [size] * (n // size)
-    return [*whole, n % size] if n % size else whole
-
-
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """At most `chunks` pieces of x along `dim`, all of one size but perhaps the last."""
-    x = as_input("chunk", input)
-    dim = normalize_dim("chunk", x, dim)
-    chunks = as_integer("chunk", "chunks", chunks)
-    if chunks < 1 or not x.ndim:
-        raise ValueError(
-            f"chunk: expected 1 chunk or more of a tensor with dimensions, got {chunks} "
-            f"of shape {tuple(x.shape)}"
-        )
-    n = x.shape[dim]
-    return split(x, -(-n // chunks) if n else [0] * chunks, dim)
 
 
 @speaks_for_itself

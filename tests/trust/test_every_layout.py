@@ -33,7 +33,8 @@ a.sum(); a.sum(D); a.sum(D, keepdim=True); a.sum(()); a.sum(D, dtype=t.float64);
 a.prod(); a.prod(D); a.amax(); a.amax(D, True); a.amin(); a.amin(D); a.max(); a.min(); a.max(D)[0]
 a.min(D)[0]; a.argmax(); a.argmin(); a.argmax(D); a.argmin(D, True); a.all(); a.any(D); a.all(())
 a.median(); a.median(D)[0]; a.cumsum(D); a.cumprod(D); a.cummax(D); a.cummin(D); a.norm()
-a.logcumsumexp(D)
+a.logcumsumexp(D); t.logaddexp(a, b); a.tensor_split(2, D); a.hsplit(1)
+a.unflatten(D, (1, -1)); t.atleast_3d(a)
 a.norm(1, D); a.norm(math.inf, D); a.logsumexp(D); a.softmax(D); a.log_softmax(D); a.var(0, False)
 a.sort(D, stable=True); a.sort(D, descending=True, stable=True); a.argsort(D, stable=True)
 t.unique(a.detach()); a.nonzero(); a.topk(1, D)[0]; t.bincount(a)
@@ -55,7 +56,7 @@ a.copy_(b); a.exp_(); a.square_(); a.index_fill_(D, t.tensor([0]), 1)
 """.replace("\n", ";")
 
 # What PyTorch computes by a product or a quotient that overflows, or in integers that wrap
-INEXACT = ("%", "fmod", "isclose", "atan2", "logsumexp", "logcumsumexp")
+INEXACT = ("%", "fmod", "isclose", "atan2", "logsumexp", "logcumsumexp", "logaddexp")
 INF, NAN = math.inf, math.nan
 NUMBERS = {
     "float32": [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, -2.5, 7.0, -3.75, NAN, INF, -INF, 1e38, 1e-40],
