@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from emulated_kernel import COMPILER, RawKernel
+from emulated_kernel import COMPILER, Cublas, RawKernel
 from strict_device import NAME, StrictArray, StrictModule
 
 import minigrad as mg
@@ -247,6 +247,59 @@ def test_other_tables_are_read_by_cupy(kernels: Any) -> None:
     assert RawKernel.launches - before == 2  # what looks whether all ids are in range
     assert halves.grad.tolist() == [[0, 0], [2, 2], [1, 1]]
     assert turned.grad.tolist() == [[0, 2, 1]] * 2
+
+
+@pytest.mark.parametrize("bias", [True, False], ids=["bias", "no bias"])
+@pytest.mark.parametrize("shape", [(6, 4), (2, 3, 4), (4,), (0, 4)], ids=str)
+def test_a_linear_layer_is_its_definition(kernels: Any, shape: Any, bias: bool) -> None:
+    """In four products at most, whose results are the gradients themselves: nothing is copied."""
+    rng = np.random.default_rng(0)
+    x, weight, b = [rng.standard_normal(size) for size in (shape, (5, 4), (5,))]
+    g = rng.standard_normal((*shape[:-1], 5))
+    kernels.products.ones(g.size // 5, g.dtype)  # which are kept
+    found = []
+    for device in ("cpu", NAME):
+        given = [
+            mg.tensor(a, device=device, requires_grad=True) for a in (x, weight, b)[: 2 + bias]
+        ]
+        seed = mg.tensor(g, device=device)
+        products, others = Cublas.launches, StrictArray.launches
+        y = nn.functional.linear(*given)
+        y.backward(seed)
+        if device == NAME and x.size:
+            assert Cublas.launches - products == 3 + bias
+            assert StrictArray.launches - others == bias  # Y += b
+        found.append([y.detach().cpu().numpy(), *[a.grad.cpu().numpy() for a in given]])
+    for want, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
+def test_a_linear_layer_of_other_memory_is_its_definition(kernels: Any) -> None:
+    """A matrix in another order, two dtypes, and a layer of which only the bias learns."""
+    x, weight, b = np.ones((4, 3)), np.arange(15.0).reshape(5, 3), np.ones(5)
+    y = nn.functional.linear(there(x.T.copy()).T, there(weight), there(b))
+    assert y.tolist() == (x @ weight.T + b).tolist()
+    with pytest.raises(TypeError, match="^linear: expected"):
+        nn.functional.linear(there(x.astype(np.float32)), there(weight))
+    bias = there(b).requires_grad_()
+    nn.functional.linear(there(x), there(weight), bias).sum().backward()
+    assert bias.grad.tolist() == [4] * 5
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1, -3])
+def test_a_stack_is_a_copy_of_each_part(kernels: Any, axis: int) -> None:
+    parts = [np.arange(6.0).reshape(2, 3), np.ones((2, 3)), np.ones((2, 3), np.float32)]
+    moved = [StrictModule.array(part) for part in parts]
+    stack = array.backend(NAME).xp.stack
+    for count in (1, 2, 3):  # the third is of another dtype: CuPy's own
+        before = StrictArray.launches
+        got = stack(moved[:count], axis=axis)
+        assert StrictArray.launches - before == count
+        np.testing.assert_array_equal(got.get(), np.stack(parts[:count], axis))
+    with pytest.raises(ValueError, match="out of bounds|axis"):
+        stack(moved, axis=3)
+    with pytest.raises(ValueError, match="same shape"):
+        stack([moved[0], moved[0][:1]])
 
 
 def test_gradients_are_clipped_in_three_launches(kernels: Any) -> None:

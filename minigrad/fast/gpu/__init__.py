@@ -40,9 +40,11 @@ def extend(backend: Any, host_fault: Any = None, cublas: Any = None) -> None:
         embedding,
         gradients,
         gru,
+        linear,
         lstm,
         optimizers,
         rnn,
+        words,
     )
     from minigrad.fast.gpu.kernels import Kernels
     from minigrad.fast.gpu.products import load_cublas
@@ -59,4 +61,5 @@ def extend(backend: Any, host_fault: Any = None, cublas: Any = None) -> None:
         kernels=kernels, check_bounds=kernels.check_bounds, check_index=kernels.check_index
     )
     embedding.extend_add_at(backend.xp, kernels)
+    words.extend_stack(backend)
     vars(backend.xp).update(sum=kernels.products.sum, matmul=kernels.products.matmul)
