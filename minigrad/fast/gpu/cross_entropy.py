@@ -57,8 +57,8 @@ class CrossEntropy:
         self.weight = None  # of a row in the result
         code = self.kernels.code_of_range("targets", f"classes 0 to {self.V - 1}")
         arguments = losses, self.softmax, self.logits, self.targets, self.V, self.ignore_index
-        faults = self.kernels.fault_arguments()
-        self.kernels.launch(LOSSES, self.dtype, self.N, *arguments, *faults, code)
+        faults = *self.kernels.fault_arguments, code
+        self.kernels.launch(LOSSES, self.dtype, self.N, *arguments, *faults)
         del self.logits  # the way back does without them
         if reduction == "none":
             return losses

@@ -47,7 +47,7 @@ def embedding_on_gpu(
     shape = ids.shape
     ids = kernels.contiguous(ids, OF_IDS)
     out = kernels.cupy.empty((*shape, width), weight.dtype)
-    arguments = out, weight, ids, width, rows, *kernels.fault_arguments(), code
+    arguments = out, weight, ids, width, rows, *kernels.fault_arguments, code
     kernels.launch(PICK, weight.dtype, out.size, *arguments)
     index = Rows(ids, NO_ROW if padding_idx is None else padding_idx)
 

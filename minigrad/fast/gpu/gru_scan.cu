@@ -124,7 +124,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) gru_scan_back(
     }
     if (!mine)
         return;
-    d.dh0[s.number * H + k] = dh;
+    if (d.dh0)
+        d.dh0[s.number * H + k] = dh;
     T *db_out = bias_gradients(scan, s);
     db_out[0] = db_out[K] = db_r;
     db_out[H] = db_out[K + H] = db_z;

@@ -50,6 +50,8 @@ class Kernels:
         self.host_fault = host_fault
         self.device_fault = cupy.zeros(1, np.int64)
         self.faults: list[tuple[type[Exception], str]] = []  # the fault of code 1, 2 ...
+        # what a kernel that finds faults takes
+        self.fault_arguments = self.device_fault, host_fault.ctypes.data
 
     def launch(self, kernel: Kernel, dtype: Any, n: int, *args: Any) -> None:
         """Run a kernel for n numbers. A float among `args` becomes a T, an integer a long long.
@@ -150,10 +152,6 @@ class Kernels:
             self.faults.append(fault)
         return self.faults.index(fault) + 1
 
-    def fault_arguments(self) -> tuple[Any, Any]:
-        """What a kernel that finds faults takes."""
-        return self.device_fault, self.host_fault.ctypes.data
-
     def raise_faults(self) -> None:
         """Raise what was found wrong since the last call."""
         word = int(self.host_fault[0])
@@ -176,7 +174,7 @@ class Kernels:
         """Find ids outside [low, high): CuPy would wrap them."""
         ids = self.cupy.asarray(ids).astype(np.int64, copy=False).ravel()
         code = self.code_of_range(name, limits)
-        arguments = *self.fault_arguments(), ids, low, high, code
+        arguments = *self.fault_arguments, ids, low, high, code
         self.launch(OUTSIDE, ANY_DTYPE, ids.size, *arguments)
 
     def code_of_range(self, name: str, limits: str) -> int:

@@ -133,8 +133,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) lstm_scan_back
     }
     if (!mine)
         return;
-    d.dh0[s.number * H + k] = dh;
-    d.dc0[s.number * H + k] = dc;
+    if (d.dh0)
+        d.dh0[s.number * H + k] = dh;
+    if (d.dc0)
+        d.dc0[s.number * H + k] = dc;
     T *db_out = bias_gradients(scan, s);
 #pragma unroll
     for (int gate = 0; gate < 4; gate++)

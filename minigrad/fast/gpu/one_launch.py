@@ -12,7 +12,7 @@ from its end or where sequences have lengths. Everything is as x is in memory, (
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ SCAN = "steps batch time_stride batch_stride width relu order lengths hs dhs db"
 DIRECTION = """
     reverse gates w_hh b_ih b_hh h0 c0 h_before saved h_n c_n dh_n dc_n da du dh0 dc0
 """.split()
+WEIGHTS = "w_ih", "w_hh", "b_ih", "b_hh"
 MAX_DIRECTIONS = 2
 TABLE = np.dtype((np.void, 8 * (len(SCAN) + MAX_DIRECTIONS * len(DIRECTION))))
 
@@ -118,6 +119,7 @@ class OneLaunch:
         self.empty = self.kernels.cupy.empty
         arrays = [a for d in directions for a in (*d.states, *d.weights[:2])]
         self.dtype = xp.result_type(x, *arrays)
+        self.states = "hc"[: len(directions[0].states)]
         self.T, self.B, self.I = x.shape
         self.K, self.H = directions[0].weights[1].shape
         self.batch_major = not x.flags.c_contiguous and x.transpose(1, 0, 2).flags.c_contiguous
@@ -188,17 +190,15 @@ class OneLaunch:
 
     def prepare(self, direction: Direction) -> dict[str, Any]:
         """The members of a Direction: its arguments, and memory for what the kernel writes."""
-        w_ih, w_hh, b_ih, b_hh = [a if a is None else self.contiguous(a) for a in direction.weights]
         found = {
             "reverse": int(direction.reverse),
-            "w_ih": w_ih,
-            "w_hh": w_hh,
-            "b_ih": b_ih,
-            "b_hh": b_hh,
             "gates": self.rows_of(self.K),
             "h_before": self.rows_of(self.H),
         }
-        for name, state in zip("hc", direction.states):
+        for name, weight in zip(WEIGHTS, direction.weights):
+            if weight is not None:
+                found[name] = self.contiguous(weight)
+        for name, state in zip(self.states, direction.states):
             found[f"{name}0"] = self.contiguous(state)
             found[f"{name}_n"] = self.state()
         if self.kind.gates > 1:
@@ -209,11 +209,11 @@ class OneLaunch:
         """Run a kernel of scan.cuh over all sequences in all directions."""
         if self.B == 0:
             return
-        members = {**self.scan, **more}
-        numbers = [members.get(name, 0) for name in SCAN]
+        scan = {**self.scan, **more}
+        members = [scan.get(name, 0) for name in SCAN]
         for direction in self.directions:
-            numbers += [direction.get(name, 0) for name in DIRECTION]
-        table = structure([a if type(a) is int else address(a) for a in numbers], TABLE)
+            members += [direction.get(name, 0) for name in DIRECTION]
+        table = structure([a if type(a) is int else a.data.ptr for a in members], TABLE)
         grid = -(-self.B // self.how.ROWS), len(self.directions)
         self.kernels.launch_blocks(kernel, self.dtype, self.how, grid, table)
 
@@ -236,26 +236,29 @@ class OneLaunch:
 
     def backward(self, gs: Any, needs: Sequence[bool]) -> list[Any]:
         """The gradients of x, and of the states and weights of each direction."""
-        dhs = None if gs[0] is None else self.read(gs[0], self.scan["width"])
+        above = {} if gs[0] is None else {"dhs": self.read(gs[0], self.scan["width"])}
+        count = (len(needs) - 1) // len(self.directions)  # arguments of a direction
+        needs_of = [needs[1 + d * count :][:count] for d in range(len(self.directions))]
         last = iter(gs[1:])
-        for direction in self.directions:
-            self.prepare_backward(direction, last)
+        for direction, wanted in zip(self.directions, needs_of):
+            self.prepare_backward(direction, last, wanted)
         db = self.empty((self.B, len(self.directions) * 2 * self.K), self.dtype)
-        self.launch(self.kind.scan_back, dhs=dhs, db=db)
+        self.launch(self.kind.scan_back, db=db, **above)
         found = [self.input_gradient() if needs[0] else None]
         sums = self.bias_gradients(db)
-        count = (len(needs) - 1) // len(self.directions)
-        for d, direction in enumerate(self.directions):
-            wanted = needs[1 + d * count : 1 + (d + 1) * count]
-            found += self.gradients_of(direction, wanted, sums[d])
+        for direction, wanted, db in zip(self.directions, needs_of, sums):
+            found += self.gradients_of(direction, wanted, db)
         return found
 
-    def prepare_backward(self, direction: dict[str, Any], last: Any) -> None:
+    def prepare_backward(
+        self, direction: dict[str, Any], last: Iterator[Any], needs: Sequence[bool]
+    ) -> None:
         """The gradients of the last states, and memory for what the kernel writes."""
-        for name in ("h", "c"):
-            if f"{name}0" in direction:
-                g = next(last)
-                direction[f"d{name}_n"] = None if g is None else self.contiguous(g)
+        for name, is_needed in zip(self.states, needs):
+            g = next(last)
+            if g is not None:
+                direction[f"d{name}_n"] = self.contiguous(g)
+            if is_needed:
                 direction[f"d{name}0"] = self.state()
         direction["da"] = self.rows_of(self.K)
         direction["du"] = self.rows_of(self.K) if self.kind.gates == 3 else direction["da"]
@@ -269,7 +272,7 @@ class OneLaunch:
 
     def bias_gradients(self, db: Array) -> Array:
         """∂b_ih and ∂b_hh of each direction, (D,2,K), from those of each sequence."""
-        if self.directions[0]["b_ih"] is None:
+        if "b_ih" not in self.directions[0]:
             return [(None, None)] * len(self.directions)
         return self.kernels.products.sum_rows(db).reshape(len(self.directions), 2, self.K)
 
@@ -277,7 +280,7 @@ class OneLaunch:
         self, direction: dict[str, Any], needs: Sequence[bool], db: Any
     ) -> list[Array | None]:
         """The gradients of the states and weights of one direction."""
-        dstates = [direction.pop(name) for name in ("dh0", "dc0") if name in direction]
+        dstates = [direction.pop(f"d{name}0", None) for name in self.states]
         da = direction.pop("da")
         du = direction.pop("du")
         needs_w_ih, needs_w_hh = needs[len(dstates) : len(dstates) + 2]
@@ -290,8 +293,3 @@ class OneLaunch:
         dw = self.empty((self.K, x.shape[1]), self.dtype)
         self.kernels.products.multiply(da, x, dw, transpose_a=True)
         return dw
-
-
-def address(a: Array | None) -> int:
-    """Where an array is; 0 for None."""
-    return 0 if a is None else int(a.data.ptr)

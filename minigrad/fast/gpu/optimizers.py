@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.fast.gpu.kernels import NOT_FINITE, kernels_of
+from minigrad.fast.gpu.kernels import NOT_FINITE, Kernels, kernels_of
 from minigrad.fast.gpu.source import Kernel
 from minigrad.fast.optimizers import bias_corrected
 from minigrad.faster import faster
@@ -26,11 +26,20 @@ def check_finite(xp, grads, *, name, numbers):
     sentence = f"GPU: {name}: the gradient of parameter {{}} has NaN or infinities, "
     code = kernels.fault_code(FloatingPointError, sentence + "and no parameter was changed")
     rows: dict[Any, list[Any]] = {}
-    for number, g in zip(numbers(), grads):
-        g = kernels.cupy.ascontiguousarray(g)
+    for number, g in zip(numbers(), in_order(kernels, grads)):
         rows.setdefault(g.dtype, []).append((number, g, g))
     for same_dtype in rows.values():
-        kernels.launch_for_each_parameter(NOT_FINITE, same_dtype, kernels.fault_arguments(), code)
+        kernels.launch_for_each_parameter(NOT_FINITE, same_dtype, kernels.fault_arguments, code)
+
+
+def in_order(kernels: Kernels, arrays: Sequence[Any]) -> Sequence[Any]:
+    """The arrays as a kernel takes them: each itself, or a copy where it is not contiguous. All are
+    None for a state that is not kept.
+    """
+    if arrays[0] is None:
+        return arrays
+    contiguous = kernels.cupy.ascontiguousarray
+    return [contiguous(a) if a.ndim else a for a in arrays]
 
 
 def update_all(
@@ -45,21 +54,20 @@ def update_all(
 ) -> None:
     """Launch a kernel for the parameters of each dtype and step t, with `arguments(t)`."""
     kernels = kernels_of(xp)
+    columns = [params, grads, *states]
+    used = [in_order(kernels, column) for column in columns]
     rows: dict[Any, list[Any]] = {}
-    copies = []
-    for number, (t, *arrays) in enumerate(zip(steps, params, grads, *states)):
-        for k, array in enumerate(arrays):
-            if array is not None and not array.flags.c_contiguous:
-                arrays[k] = kernels.cupy.ascontiguousarray(array)
-                if k != 1:  # the gradient is only read
-                    copies.append((array, arrays[k]))
+    for number, (t, *arrays) in enumerate(zip(steps, *used)):
         rows.setdefault((arrays[0].dtype, t), []).append((number, *arrays))
     sign = -1.0 if maximize else 1.0
     for (_, t), group in rows.items():
         faults = [kernels.device_fault]
         kernels.launch_for_each_parameter(kernel, group, faults, sign, *arguments(t))
-    for array, copy in copies:
-        array[...] = copy
+    del columns[1], used[1]  # the gradients, which are only read
+    for column, copies in zip(columns, used):
+        for array, copy in zip(column, copies):
+            if copy is not array:
+                array[...] = copy
 
 
 @faster("sgd", device="cuda")

@@ -92,7 +92,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, MIN_BLOCKS) rnn_scan_back(
     }
     if (!mine)
         return;
-    d.dh0[s.number * H + k] = dh;
+    if (d.dh0)
+        d.dh0[s.number * H + k] = dh;
     T *db_out = bias_gradients(scan, s);
     db_out[0] = db_out[K] = db;
     for (int time = s.steps; time < scan.steps; time++)

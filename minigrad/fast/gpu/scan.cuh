@@ -29,7 +29,7 @@ struct Direction {
     T *h_n, *c_n;              // (B,H)
     const T *dh_n, *dc_n;      // (B,H)
     T *da, *du;                // (T,B,K): the gradients of w_ih x and of w_hh h_{t-1}
-    T *dh0, *dc0;              // (B,H)
+    T *dh0, *dc0;              // (B,H), where they are asked for
 };
 
 // A layer. (T,B,·) is a matrix with a row for each time of each sequence, in any order.
