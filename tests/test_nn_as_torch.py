@@ -536,6 +536,9 @@ REFUSED = {
         "torch.optim.Optimizer.register_step_post_hook is not supported"
     ),
     "import torch\ntorch.ones(1).logit()": "torch.Tensor.logit is not supported",
+    "import torch\ntorch.optim.SparseAdam([])": "SparseAdam .*; use torch.optim.Adam",
+    "import torch\ntorch.sparse.FloatTensor(2)": "torch.sparse .*; use a dense matrix",
+    "import torch\ntorch.ones(2).to_sparse()": "to_sparse .*; leave it out",
     "import torch\ntorch.ones(2, dtype=torch.float16)": "torch.float16 .*; use torch.float32",
     "import torch\ntorch.ones(2).to(torch.bfloat16)": "torch.bfloat16 .*; use torch.float32",
     "import torch\ntorch.nn.Linear(1, 1, dtype=torch.half)": "torch.half .*; use torch.float32",
@@ -685,6 +688,7 @@ from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
 from torch.distributions.bernoulli import Bernoulli as TheSame
 from torch.distributions.distribution import Distribution
 from torch.distributions.kl import kl_divergence as the_same
+from torch.functional import F
 from torch.nn.modules.linear import Linear, NonDynamicallyQuantizableLinear
 from torch.nn.modules.rnn import LSTM
 from torch.optim.lr_scheduler import _LRScheduler
@@ -758,7 +762,7 @@ print(n.cdf(torch.tensor([0.5, -1.0])))
 print(kl_divergence(n, Normal(torch.ones(2), torch.ones(2))), Normal(0.0, 1.0).rsample().shape)
 print(TheSame is Bernoulli, the_same is kl_divergence, issubclass(Normal, Distribution))
 print(torch.softmax(probs, 1, torch.float64), probs.softmax(0, torch.float64))
-print(torch.nn.PReLU().state_dict())
+print(torch.nn.PReLU().state_dict(), F is torch.nn.functional)
 b = Bernoulli(torch.tensor([0.3, 0.9]))
 print(b.log_prob(torch.tensor([0.0, 1.0])), b.entropy(), b.sample((3,)).shape)
 print(kl_divergence(b, Bernoulli(logits=torch.tensor([0.5, 1.0]))))

@@ -146,6 +146,8 @@ REFUSED = (
     "torch.utils.data.distributed",
     "torch.utils.model_zoo",
 )
+# Modules that PyTorch's modules import, from where editors import them into programs.
+PASSED_ON = {"torch.functional.F": "torch.nn.functional"}
 # Names of `torch` that programs mention in tables, and then do not use: refused at the use alone.
 MENTIONED = ("torch.bfloat16", "torch.float16", "torch.half")
 HERE = "nn.as_torch"
@@ -162,6 +164,10 @@ WAYS_OUT = {
     "torch.multiprocessing": "train in one process",
     "torch.nn.Module.register_backward_hook": "use register_full_backward_hook",
     "torch.nn.parallel": "train in one process",
+    "torch.optim.SparseAdam": "use torch.optim.Adam, gradients are dense here",
+    "torch.sparse": "use a dense matrix",
+    "torch.sparse_coo_tensor": "use a dense matrix",
+    "torch.Tensor.to_sparse": "leave it out, matrices are dense here",
     "torch.Tensor.reinforce": "use log_prob of torch.distributions.Categorical",
 }
 
@@ -268,6 +274,9 @@ def build() -> dict[str, TorchModule]:
         parent, _, name = path.rpartition(".")
         if parent:
             setattr(modules[parent], name, modules[path])
+    for path, place in PASSED_ON.items():
+        parent, _, name = path.rpartition(".")
+        setattr(modules[parent], name, modules[place])
     return modules
 
 
