@@ -108,8 +108,6 @@ def run_steps(
         xp.subtract(h, n, out=h_next)
         h_next *= z
         h_next += n
-    seq.zero_finished(states[1:])
-    seq.zero_finished(blocks)
 
 
 def run_back(
@@ -125,16 +123,18 @@ def run_back(
 ) -> tuple[Array, Array]:
     """Every step back: ∂U and ∂V. Turns the last ∂h into the first one, and fills in ∂x."""
     H, B = seq.H, seq.B
-    blocks = xp.reshape(blocks, (seq.T, 4, H, B))
+    gates = xp.reshape(blocks, (seq.T, 4, H, B))
     chunk_da = workspace.empty(xp, (seq.chunk, 4 * H, B), seq.dtype)
     step_e = workspace.empty(xp, (H, B), seq.dtype)
     gradients = WeightGradients(xp, seq, U, V, reset_after)
     UT, U_nT, U_rzT = U[:, :H].T, U[:H, :H].T, U[H:, :H].T
     w_ih = V[:, 1:]
     for steps, n in seq.chunks():
-        a = blocks[steps, :, :, :n]  # (m,4,H,n)
+        a = gates[steps, :, :, :n]  # (m,4,H,n)
         m = len(a)
         da = xp.reshape(chunk_da, (seq.chunk, 4, H, B))[:m, :, :, :n]
+        seq.zero_finished_inputs(steps, n)
+        seq.zero_finished(blocks[steps, :, :n], steps.start)
         fill_slopes(xp, a, seq.states[steps, :, :n], da, reset_after)
         seq.zero_finished(chunk_da[:m, :, :n], steps.start)
         for t in reversed(range(steps.start, steps.stop)):

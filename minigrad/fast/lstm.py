@@ -90,9 +90,6 @@ def run_steps(xp: XP, seq: ColumnSequence, W: Array, gates_and_cells: Array) -> 
         xp.add(ig_fc[:H], ig_fc[H:], out=c)
         xp.tanh(c, out=y)
         xp.multiply(a[:H], y, out=states[t + 1, :, :n])
-    seq.zero_finished(states[1:])
-    seq.zero_finished(gates[: seq.T])
-    seq.zero_finished(cells[1:])
 
 
 def run_back(
@@ -116,6 +113,9 @@ def run_back(
         m = steps.stop - steps.start
         da = xp.reshape(chunk_da, (seq.chunk, 4, H, B))[:m, :, :, :n]
         q = chunk_q[:m, :, :n]
+        seq.zero_finished_inputs(steps, n)
+        seq.zero_finished(gates_and_cells[steps, : 4 * H, :n], steps.start)
+        seq.zero_finished(gates_and_cells[1:][steps, 4 * H :, :n], steps.start)
         fill_slopes(xp, seq, blocks, steps, da, q, chunk_y[:m, :, :n])
         for t in reversed(range(steps.start, steps.stop)):
             k = t - steps.start

@@ -67,7 +67,6 @@ def run_steps(xp: XP, seq: ColumnSequence, W: Array, nonlinearity: str) -> None:
             xp.tanh(h, out=h)
         else:
             xp.maximum(h, 0, out=h)
-    seq.zero_finished(states[1:])
 
 
 def run_back(
@@ -85,6 +84,7 @@ def run_back(
     gradient = WeightGradient(xp, seq, W)
     w_hhT, w_ih = W[:, :H].T, W[:, H + 1 :]
     for steps, n in seq.chunks():
+        seq.zero_finished_inputs(steps, n)
         h = seq.states[1:][steps, :, :n]  # (m,H,n)
         da = chunk_da[: len(h), :, :n]
         if nonlinearity == "tanh":  # ∂a / ∂h

@@ -44,26 +44,45 @@ class ColumnSequence(ReadingOrder):
         self.states = self.inputs[:, :H]  # (T+1,H,B)
         self.states[0] = h0[self.permutation].T
         self.inputs[:, H] = 1
-        xs = self.inputs[:T, H + 1 :]  # (T,I,B)
-        xs[...] = xp.swapaxes(x[self.times, self.permutation], 1, 2)
-        self.zero_finished(xs)
+        self.xs = self.inputs[:T, H + 1 :]  # (T,I,B)
+        self.read_columns(x)
         self.chunk = max(1, min(T, CHUNK // max(1, B)))  # steps in a chunk
 
-    def zero_finished(self, steps: Array, first: int = 0) -> None:
-        """Zeros in the columns that have ended, for consecutive steps (m,·,n) from `first` on."""
-        if self.has_lengths:
-            for step, n in zip(steps, self.active_rows[first:]):
-                step[:, n:] = 0
+    def read_columns(self, x: Array) -> None:
+        """x (T,B,I) into `xs`; a column that has ended is left as it was."""
+        if not self.has_lengths:
+            self.xs[...] = self.xp.swapaxes(x[self.times], 1, 2)
+            return
+        for t, n in enumerate(self.active_rows):
+            self.xs[t, :, :n] = x[self.times[t, :n], self.permutation[:n]].T
 
     def outputs(self) -> Array:
-        """All states h_1 ... h_T in the order of time: (T,B,H)."""
-        return self.write(self.xp.swapaxes(self.states[1:], 1, 2))
+        """All states h_1 ... h_T in the order of time: (T,B,H); 0 where a row has ended."""
+        if not self.has_lengths:
+            return self.write(self.xp.swapaxes(self.states[1:], 1, 2))
+        out = self.xp.zeros((self.T, self.B, self.H), dtype=self.dtype)
+        for t, n in enumerate(self.active_rows):
+            out[self.times[t, :n], self.permutation[:n]] = self.states[t + 1, :, :n].T
+        return out
 
     def last_columns(self, states: Array) -> Array:
         """The state (B,H) after the last step of each row, from the states (T+1,H,B)."""
         return self.last(self.xp.swapaxes(states, 1, 2))
 
-    # Backward. A column keeps the gradient of its last state until its own last step is reached.
+    # Backward. A column keeps the gradient of its last state until its own last step is reached. A
+    # chunk has as many columns as run at its first step: where one ends within the chunk, what it
+    # has not read or computed is made 0 first.
+
+    def zero_finished(self, steps: Array, first: int) -> None:
+        """Zeros in the columns that have ended, for consecutive steps (m,·,n) from `first` on."""
+        if self.has_lengths:
+            for step, n in zip(steps, self.active_rows[first:]):
+                step[:, n:] = 0
+
+    def zero_finished_inputs(self, steps: slice, n: int) -> None:
+        """The same for x_t and h_t, in the n columns of a chunk of steps."""
+        self.zero_finished(self.xs[steps, :, :n], steps.start)
+        self.zero_finished(self.states[1:][steps, :, :n], steps.start)
 
     def read_state_gradient(self, g: Array) -> Array:
         """The gradient (B,H) of a last state as (H,B), to be written to; zeros for None."""
