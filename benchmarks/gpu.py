@@ -6,8 +6,9 @@
     python -m benchmarks.gpu --kernels    each kernel once: for compute-sanitizer
     python -m benchmarks.gpu --out DIR --seconds 400      results and logs into DIR, in so many s
 
-Results are in their files as soon as the workloads are done, and a row is in DIR/gpu_rows.jsonl as
-soon as it is measured: what cuts the command off costs only what was still to come.
+Results are in their files as soon as the workloads are done, and until then a row is in
+DIR/gpu_rows.jsonl as soon as it is measured: what cuts the command off costs only what was still to
+come. Where no GPU can be used, DIR/no_gpu.txt says why, and what is installed.
 
 Float32 without TF32, which PyTorch would use for cuDNN's layers unless told otherwise. Results are
 held to one another first. Then the two take turns, each call between two events on the device's own
@@ -21,13 +22,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import importlib.metadata
 import json
 import math
 import os
-import platform
-import shutil
-import subprocess
 import sys
 import time
 import warnings
@@ -41,6 +38,7 @@ from benchmarks.goals import Rows, check, group, worst
 from benchmarks.gpu_apart import Found, run_apart, tell
 from benchmarks.gpu_checks import run_checks
 from benchmarks.gpu_clock import Clock
+from benchmarks.gpu_machine import device_conditions, diagnosis, one_line, versions, why_unusable
 from benchmarks.gpu_work import Call, Job, OnGpu, each_kernel_once, workloads
 from benchmarks.libraries import Library, twins
 from benchmarks.measure import OURS, REFERENCE, Disagreement, agree, quartiles, turns
@@ -171,11 +169,6 @@ def fill(
     return problems + [f"warned: {line}" for line in said]
 
 
-def one_line(said: Any) -> str:
-    """The first line of a message: a compiler's log has hundreds."""
-    return str(said).strip().split("\n")[0][:300]
-
-
 def uncaptured(graphs: Any) -> list[str]:
     """What is wrong where steps were launched one by one, and none of those loops as a graph.
 
@@ -199,20 +192,28 @@ def minigrads_graphs() -> Any:
 
 def work(options: argparse.Namespace) -> None:
     """What a worker does: tell about the device, then run its workloads."""
-    import cupy
-
     file, begin = Path(options.worker[0]), int(options.worker[1])
-    libraries = gpu_twins(options.tf32)
-    torch = libraries[-1].torch if len(libraries) > 1 else None
-    tell(file, about={**device_conditions(cupy.cuda), "versions": versions(torch)})
-    clock = Clock(cupy)
-    if torch is None and begin == 0:
-        tell(file, problems=[ALONE])
-    graphs = minigrads_graphs()
+    try:
+        libraries, clock, graphs = prepare(options.tf32, file, begin)
+    except Exception as error:  # the device is another's, or a library does not fit the driver
+        tell(file, problems=[f"no workload: refused: {type(error).__name__}: {one_line(error)}"])
+        raise
     for event in run(options.quick, libraries, clock, options.tf32, begin, options.until, graphs):
         tell(file, **event)
         if event.get("problems") and not is_usable(clock):
             sys.exit(BROKEN)
+
+
+def prepare(tf32: bool, file: Path, begin: int) -> tuple[list[Library], Clock, Any]:
+    """Who takes part, the clock, and minigrad's graphs. Tells on what and with what it runs."""
+    import cupy
+
+    libraries = gpu_twins(tf32)
+    torch = libraries[-1].torch if len(libraries) > 1 else None
+    tell(file, about={**device_conditions(cupy.cuda), "versions": versions(torch)})
+    if torch is None and begin == 0:
+        tell(file, problems=[ALONE])
+    return libraries, Clock(cupy), minigrads_graphs()
 
 
 def is_usable(clock: Any) -> bool:
@@ -236,43 +237,6 @@ def goals(rows: Rows, lacking: Container[str] = ()) -> list[tuple[str, str, str]
             verdict = "not all measured"
         found.append((text, verdict, measured))
     return found
-
-
-def device_conditions(cuda: Any) -> dict[str, str]:
-    """The device, its driver and memory; `cuda` is cupy.cuda."""
-    runtime, name = cuda.runtime, cuda.runtime.getDeviceProperties(0)["name"]
-    driver, toolkit = runtime.driverGetVersion(), runtime.runtimeGetVersion()
-    return {
-        "device": (
-            f"{name.decode() if isinstance(name, bytes) else name}, "
-            f"{runtime.memGetInfo()[1] / 2**30:.0f} GiB"
-        ),
-        "driver": f"{driver_version()}for CUDA {driver // 1000}.{driver % 1000 // 10}",
-        "CUDA": f"{toolkit // 1000}.{toolkit % 1000 // 10}",
-    }
-
-
-def driver_version() -> str:
-    """The number of the driver itself, which only nvidia-smi says."""
-    if not shutil.which("nvidia-smi"):
-        return ""
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    return (
-        subprocess.run(query, capture_output=True, encoding="utf-8").stdout.split("\n")[0] + " "
-    ).lstrip()
-
-
-def versions(torch: Any) -> str:
-    """Those of Python and of what takes part."""
-    found = [f"Python {platform.python_version()}", f"NumPy {np.__version__}"]
-    for package in ("cupy-cuda12x", "cupy-cuda13x"):
-        try:
-            found.append(f"{package} {importlib.metadata.version(package)}")
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    if torch is not None:
-        found.append(f"PyTorch {torch.__version__}, cuDNN {torch.backends.cudnn.version()}")
-    return ", ".join(found)
 
 
 def conditions(
@@ -378,13 +342,15 @@ def gpu_twins(tf32: bool) -> list[Library]:
 def main() -> None:
     options, began = parse(), time.perf_counter()
     os.environ["CUPY_TF32"] = "1" if options.tf32 else "0"  # read when CuPy first multiplies
-    import minigrad as mg
-
-    if not mg.cuda.is_available():
+    why = why_unusable()
+    if why:
+        if options.out:
+            options.out.mkdir(parents=True, exist_ok=True)
+            (options.out / "no_gpu.txt").write_text(diagnosis(why), "utf-8")
         sys.exit(
-            "python -m benchmarks.gpu: no GPU is usable here; it needs an NVIDIA driver and "
-            "CuPy, the extra "
-            "cuda12 or cuda13, and for comparison a PyTorch for CUDA. Nothing was measured."
+            f"python -m benchmarks.gpu: no GPU is usable here ({why}); it needs an NVIDIA driver "
+            "and CuPy, the extra cuda12 or cuda13, and for comparison a PyTorch for CUDA. Nothing "
+            "was measured."
         )
     if options.kernels:
         if options.unpooled:
@@ -396,10 +362,12 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     PART.mkdir(parents=True, exist_ok=True)
     logs = options.out or PART
-    found = run_apart(worker(options), logs / "gpu_rows.jsonl")
+    rows = logs / "gpu_rows.jsonl"
+    found = run_apart(worker(options), rows)
     seconds = time.perf_counter() - began
     about = conditions(found.about, options.tf32, {}, seconds)
     write(out, found, about)  # here already, for a command that is cut off
+    rows.unlink(missing_ok=True)  # all of it is in the results
     checks = {} if options.quick else run_checks(logs, max(FOR_CHECKS, options.seconds - seconds))
     about = conditions(found.about, options.tf32, checks, time.perf_counter() - began)
     print(write(out, found, about))

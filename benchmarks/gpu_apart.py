@@ -77,7 +77,8 @@ def run_apart(command: Sequence[str], file: Path, patience: float = PATIENCE) ->
         lost.append(f"the workloads from number {begin} on: refused: the process {end}")
     about = [event["about"] for event in events if "about" in event]
     rows = [event["row"] for event in events if event.get("row")]
-    problems = [line for event in events for line in event.get("problems", [])]
+    told = [line for event in events for line in event.get("problems", [])]
+    problems = list(dict.fromkeys(told))  # a worker that is tried again may say the same
     return Found(about[0] if about else {}, rows, problems + lost, lacking(events), end == "")
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import strict_device
 
 import minigrad as mg
-from benchmarks import gpu, gpu_apart, gpu_checks, gpu_work
+from benchmarks import gpu, gpu_apart, gpu_checks, gpu_machine, gpu_work
 from benchmarks.gpu_clock import Clock
 from benchmarks.libraries import twins
 from minigrad.fast.gpu import fit as fitting
@@ -290,7 +291,7 @@ CUDA = SimpleNamespace(
 
 
 def test_the_report_says_what_when_and_on_what() -> None:
-    device = gpu.device_conditions(CUDA)
+    device = gpu_machine.device_conditions(CUDA)
     assert (
         device["device"] == "Some GPU, 128 GiB"
         and device["CUDA"] == "12.9"
@@ -300,7 +301,7 @@ def test_the_report_says_what_when_and_on_what() -> None:
         __version__="2.13.0", backends=SimpleNamespace(cudnn=SimpleNamespace(version=lambda: 91900))
     )
     checks = {"compute-sanitizer memcheck": "clean"}
-    device["versions"] = gpu.versions(torch)
+    device["versions"] = gpu_machine.versions(torch)
     about = gpu.conditions(device, False, checks, 321.0)
     text = gpu.report(made_up(1.2), about, ["some: left out"])
     assert re.search(r"^- date: 20\d\d-\d\d-\d\d \d\d:\d\d UTC$", text, re.MULTILINE)
@@ -420,7 +421,7 @@ def test_the_command_from_end_to_end(
     )
     kernel = SimpleNamespace(RawKernel=lambda code, name: lambda grid, block, arguments: None)
     monkeypatch.setitem(sys.modules, "cupy", SimpleNamespace(cuda=cuda, **vars(kernel)))
-    monkeypatch.setattr(mg.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(gpu, "why_unusable", lambda: "")
     monkeypatch.setattr(gpu, "gpu_twins", lambda tf32: twins()[:1])
     monkeypatch.setattr(gpu, "minigrads_graphs", lambda: None)
     monkeypatch.setattr(gpu, "workloads", lambda quick: QUICK[-1:])
@@ -440,6 +441,7 @@ def test_the_command_from_end_to_end(
     text = (tmp_path / "new" / "RESULTS_GPU.md").read_text("utf-8")
     assert text.strip() == capsys.readouterr().out.strip() and "- device: Some GPU" in text
     assert "- PyTorch: it is not installed, or not for CUDA, so nothing is compared" in text
+    assert not (tmp_path / "new" / "gpu_rows.jsonl").exists()  # all of it is in the results
     (row,) = json.loads((tmp_path / "new" / "results_gpu.json").read_text("utf-8"))["rows"]
     assert row["title"] == QUICK[-1][1] and row["values"]["minigrad"]["median"] > 0
     assert row["host"]["minigrad"] > 0 and row["device"]["minigrad"] == 1e-3
@@ -467,11 +469,69 @@ def test_a_device_that_takes_no_more_work_is_found() -> None:
 def test_without_a_gpu_it_says_what_it_needs(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.gpu", "--out", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8")
-    assert (
-        done.returncode == 1
-        and "no GPU is usable here; it needs an NVIDIA driver and CuPy" in done.stderr
-    )
-    assert not list(tmp_path.iterdir())
+    assert done.returncode == 1
+    assert "no GPU is usable here (" in done.stderr and "needs an NVIDIA driver" in done.stderr
+    (left,) = tmp_path.iterdir()
+    said = left.read_text("utf-8")
+    assert said.startswith("no GPU is usable: ") and f"\nnumpy {np.__version__}\n" in said
+
+
+class Broken:
+    """A CuPy whose library for another CUDA cannot be loaded."""
+
+    def is_available(self) -> bool:
+        raise ImportError("libnvrtc.so.12: cannot open shared object file\nand more")
+
+
+class WithoutDriver:
+    """A CuPy that finds no device, and where the driver says why, or does not."""
+
+    def __init__(self, count: Any):
+        self.cuda = SimpleNamespace(runtime=SimpleNamespace(getDeviceCount=count))
+
+    def is_available(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("cupy", "why"),
+    [
+        (SimpleNamespace(is_available=lambda: True), ""),
+        (Broken(), "ImportError: libnvrtc.so.12: cannot open shared object file"),
+        (WithoutDriver(lambda: 1 / 0), "ZeroDivisionError: division by zero"),
+        (WithoutDriver(lambda: 0), "CuPy finds no device"),
+        (None, "ModuleNotFoundError: import of cupy halted; None in sys.modules"),
+    ],
+    ids=["usable", "another CUDA", "no driver", "no device", "no CuPy"],
+)
+def test_why_no_gpu_is_usable(cupy: Any, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    assert gpu_machine.why_unusable() == why
+
+
+def test_a_device_that_another_process_holds_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once, in the results, by a worker that cannot begin."""
+
+    def refuse(*args: Any) -> None:
+        raise RuntimeError("cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy")
+
+    monkeypatch.setattr(gpu, "prepare", refuse)
+    options = gpu.parse(["--worker", str(tmp_path / "rows"), "0"])
+
+    def follow(command: list[str], file: Path, patience: float) -> str:
+        with pytest.raises(RuntimeError, match="busy"):
+            gpu.work(options)
+        return "ended with 1"
+
+    monkeypatch.setattr(gpu_apart, "follow", follow)
+    found = gpu_apart.run_apart([], tmp_path / "rows")
+    busy = "RuntimeError: cudaErrorDevicesUnavailable: CUDA-capable device(s) is/are busy"
+    ended = "the workloads from number 0 on: refused: the process ended with 1"
+    assert found.problems == [f"no workload: refused: {busy}", ended]
+    gpu.write(tmp_path, found, {})
+    assert "refused: RuntimeError: cuda" in (tmp_path / "RESULTS_GPU.md").read_text("utf-8")
 
 
 @pytest.mark.gpu
