@@ -8,7 +8,7 @@ without a GPU.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 XP = Any  # a namespace: NumPy, CuPy, or the same words over Tensors
 # numpy.ndarray or cupy.ndarray; a Tensor when a rule is replayed for a higher derivative
 Array = Any
+Sizes = Sequence[int]  # one for each dimension
 
 VOCABULARY = """
     abs add all amax any arange argmax argmin argsort array asarray ascontiguousarray broadcast_to
@@ -49,12 +50,14 @@ class Namespace:
         self.cat = module.concatenate
         self.clone = module.copy
         self.permute = module.transpose
+        self.add_windows = add_windows
         self.astype = astype
         self.check_bounds = check_bounds
         self.check_index = check_index
         self.erf = erf
         self.lazy_scatter = LazyScatter
         self.move = move
+        self.take_windows = take_windows
 
     def __getattr__(self, word: str) -> Any:
         raise AttributeError(
@@ -139,6 +142,42 @@ def view_of_slices(x: Array, number: int, size: int, step: int) -> Array:
     y = np.ndarray(shape, x.dtype, whole, address(x) - address(whole), strides)
     y.flags.writeable = x.flags.writeable and (size <= step or number == 1)
     return y
+
+
+def take_windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Array:
+    """The windows of the last dimensions, (.., *sizes) -> (.., *kernel, *places).
+
+    They are `stride` apart, and their elements `dilation`.
+    """
+    n = len(kernel)
+    places = []
+    for size, k, step, gap in zip(x.shape[-n:], kernel, stride, dilation, strict=True):
+        places.append((size - gap * (k - 1) - 1) // step + 1)
+    xp = NAMESPACES[type(x)]
+    y = xp.empty((*x.shape[:-n], *kernel, *places), x.dtype)
+    for element in np.ndindex(*kernel):
+        y[(..., *element, *[slice(None)] * n)] = x[in_window(element, places, stride, dilation)]
+    return y
+
+
+def add_windows(g: Array, sizes: Sizes, stride: Sizes, dilation: Sizes) -> Array:
+    """The adjoint of `take_windows`: zeros (.., *sizes) with g (.., *kernel, *places) added there."""
+    n = len(sizes)
+    kernel = g.shape[-2 * n : -n]
+    places = g.shape[-n:]
+    xp = NAMESPACES[type(g)]
+    x = xp.zeros((*g.shape[: -2 * n], *sizes), g.dtype)
+    for element in np.ndindex(*kernel):
+        x[in_window(element, places, stride, dilation)] += g[(..., *element, *[slice(None)] * n)]
+    return x
+
+
+def in_window(element: Sizes, places: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Any, ...]:
+    """The index of one element of each window in what the windows are of."""
+    index: list[Any] = [...]
+    for k, count, step, gap in zip(element, places, stride, dilation, strict=True):
+        index.append(slice(k * gap, k * gap + (count - 1) * step + 1, step))
+    return tuple(index)
 
 
 def sum_of_many_rows(x: Array, axis: Any) -> Array | None:

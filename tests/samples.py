@@ -102,6 +102,56 @@ def slices_of_a_row(draw):
 
 
 @sample
+def rows_with_windows(draw):
+    """An array, and windows of its last dimension, or of its last two, some of which overlap."""
+    lead, sizes, settings = draw(windows_that_fit())
+    return [array(draw, (*lead, *sizes))], settings
+
+
+@sample
+def windows_to_add(draw):
+    """The windows of an array that is to be made, their elements and their places last."""
+    lead, sizes, settings = draw(windows_that_fit())
+    places = []
+    for size, k, step, gap in zip(sizes, *settings.values(), strict=True):
+        places.append((size - gap * (k - 1) - 1) // step + 1)
+    shape = (*lead, *settings.pop("kernel"), *places)
+    return [array(draw, shape)], {"sizes": sizes, **settings}
+
+
+@st.composite
+def windows_that_fit(draw):
+    """Leading sizes, those the windows are of, and kernel, stride and dilation."""
+    n = draw(st.integers(1, 2))
+    kernel, stride, dilation = draw(st.tuples(*[st.tuples(*[st.integers(1, 3)] * n)] * 3))
+    lead = draw(st.sampled_from([(), (2,), (0,), (1, 2)]))
+    sizes = [gap * (k - 1) + draw(st.integers(1, 4)) for k, gap in zip(kernel, dilation)]
+    return lead, tuple(sizes), {"kernel": kernel, "stride": stride, "dilation": dilation}
+
+
+def unfolded(t, x, kernel, stride, dilation):
+    """PyTorch's slices dimension by dimension, the places moved behind the elements."""
+    n = len(kernel)
+    for i, (k, step, gap) in enumerate(zip(kernel, stride, dilation)):
+        x = x.unfold(i - n if i == 0 else -n, gap * (k - 1) + 1, step)[..., ::gap]
+    return x.movedim(tuple(range(-2 * n, -n)), tuple(range(-n, 0)))
+
+
+def added_windows(t, x, sizes, stride, dilation):
+    """The sum of what each element of the windows adds where it was taken from."""
+    n = len(sizes)
+    y = x.new_zeros(*x.shape[: -2 * n], *sizes)
+    for element in np.ndindex(*x.shape[-2 * n : -n]):
+        place = [...]
+        for k, count, step, gap in zip(element, x.shape[-n:], stride, dilation):
+            place.append(slice(k * gap, k * gap + (count - 1) * step + 1, step))
+        part = t.zeros_like(y)
+        part[tuple(place)] = x[(..., *element, *[slice(None)] * n)]
+        y = y + part
+    return y
+
+
+@sample
 def powers_of_zero(draw):
     """0 among the bases. (For a negative base PyTorch has no derivative with respect to the
     exponent, nor have we.)
@@ -458,6 +508,8 @@ TABLE = {
     ),
     "assign": Row(assignments(), assigned, looks=True),
     "scatter_add": Row(scatters(), scatter, looks=True),
+    "take_windows": Row(rows_with_windows(), unfolded),
+    "add_windows": Row(windows_to_add(), added_windows),
     "embedding": Row(
         lookups(),
         lambda t, w, ids, **padding: t.nn.functional.embedding(ids, w, **padding),

@@ -63,6 +63,29 @@ def unfold(xp, x, *, size, step):
     return y, (lambda g: xp.scatter_add(g, index, shape),)
 
 
+@op
+def take_windows(xp, x, *, kernel, stride, dilation):
+    """y_{..kp} = x_{..q}, q = p stride + k dilation in the last dims,    ∂x_{..q} = Σ ∂y_{..kp}.
+
+    (.., *sizes) -> (.., *kernel, *places): the windows that a convolution or a pooling reads.
+    """
+    sizes = x.shape[-len(kernel) :]
+    pull = lambda g: xp.add_windows(g, sizes=sizes, stride=stride, dilation=dilation)
+    return xp.take_windows(x, kernel=kernel, stride=stride, dilation=dilation), (pull,)
+
+
+@op
+def add_windows(xp, x, *, sizes, stride, dilation):
+    """y_{..q} = Σ x_{..kp} of equal q = p stride + k dilation,    ∂x_{..kp} = ∂y_{..q}.
+
+    (.., *kernel, *places) -> (.., *sizes): the adjoint of `take_windows`.
+    """
+    n = len(sizes)
+    kernel = x.shape[-2 * n : -n]
+    pull = lambda g: xp.take_windows(g, kernel=kernel, stride=stride, dilation=dilation)
+    return xp.add_windows(x, sizes=sizes, stride=stride, dilation=dilation), (pull,)
+
+
 # On Tensors: scatter at once; bounds were checked in the first pass. An index is no Tensor.
 NONDIFFERENTIABLE["arange"] = NUMPY.arange
 NONDIFFERENTIABLE["lazy_scatter"] = scatter_add

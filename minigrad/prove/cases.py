@@ -448,6 +448,31 @@ def three_that_overlap(s: Symbols) -> Any:
     return [s.array("x", 2, 4)], {"size": 2, "step": 1}
 
 
+@case("take_windows", linear=True)
+def that_overlap(s: Symbols) -> Any:
+    """Two windows of 2×2 in x (2,3), which share a column."""
+    return [s.array("x", 2, 3)], {"kernel": (2, 2), "stride": (1, 1), "dilation": (1, 1)}
+
+
+@case("take_windows", linear=True)
+def with_gaps(s: Symbols) -> Any:
+    """Two windows of two elements in x (1,5), with gaps in and between them."""
+    return [s.array("x", 1, 5)], {"kernel": (2,), "stride": (2,), "dilation": (2,)}
+
+
+@case("add_windows", linear=True)
+def added_where_they_overlap(s: Symbols) -> Any:
+    """Two windows of 2×2, x (2,2,1,2), into (2,3)."""
+    settings = {"sizes": (2, 3), "stride": (1, 1), "dilation": (1, 1)}
+    return [s.array("x", 2, 2, 1, 2)], settings
+
+
+@case("add_windows", linear=True)
+def added_with_gaps(s: Symbols) -> Any:
+    """Two windows of two elements, x (1,2,2), into (1,6), whose last element gets nothing."""
+    return [s.array("x", 1, 2, 2)], {"sizes": (6,), "stride": (2,), "dilation": (2,)}
+
+
 @case("scatter_add", linear=True)
 def added_twice(s: Symbols) -> Any:
     """x (3,2) into (2,2), a row that is named twice."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.array import DEVICE_OF, NAMESPACES, Namespace
+from minigrad.array import DEVICE_OF, NAMESPACES, Namespace, add_windows, take_windows
 
 OBJECT = np.dtype(object)
 COMPARISONS: dict[Any, Callable[[Any, Any], bool]] = {
@@ -256,6 +256,8 @@ def namespace() -> Namespace:
         full_like=lambda x, value: elementwise(lambda _, v: v, object, x, value),
         diagonal=lambda x, offset: x.diagonal(offset, -2, -1),
         unfold=unfold,
+        take_windows=take_windows,
+        add_windows=add_windows,
         assign=assign,
     )
     return xp

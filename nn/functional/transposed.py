@@ -9,10 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
-import minigrad as mg
-from minigrad import Tensor
+from minigrad import Tensor, ops
 
 from ..arguments import check_integers, check_same_dtype, check_tensor
 from ..checked import checked
@@ -86,41 +83,15 @@ def convolve_transposed(
                 f"{name}: expected padding[{i}] less than half of {size}, got {padding[i]}"
             )
         whole.append(size)
-    rows = x.movedim(1, -1).reshape(B, *sizes, groups, C // groups)  # (B,*P,G,C/G)
-    weights = weight.reshape(groups, C // groups, -1)  # (G,C/G,O/G·K)
-    windows = mg.einsum("...gc,gco->...go", rows, weights)  # (B,*P,G,O/G·K)
-    windows = windows.reshape(B, *sizes, O, *kernel).movedim(n + 1, 1)  # (B,O,*P,*K)
-    places = mg.tensor(places_in(whole, sizes, kernel, stride, dilation), device=x.device)
-    y = mg.index_add(x.new_zeros(B, O, math.prod(whole)), 2, places, windows.flatten(2))
-    y = y.reshape(B, O, *whole)
+    columns = x.reshape(B, groups, C // groups, math.prod(sizes))  # (B,G,C/G,P)
+    weights = weight.reshape(groups, C // groups, -1).mT  # (G,O/G·K,C/G)
+    windows = (weights @ columns).reshape(B, O, *kernel, *sizes)  # (B,O,*K,*P)
+    y = ops.add_windows(windows, sizes=tuple(whole), stride=stride, dilation=dilation)
     for i in range(n):
         y = y.narrow(2 + i, padding[i], whole[i] - 2 * padding[i])  # (B,O,*L)
     if bias is not None:
         y = y + bias.reshape(-1, *[1] * n)
     return y if input.ndim == n + 2 else y[0]
-
-
-def places_in(
-    whole: Sequence[int],
-    sizes: Sequence[int],
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    dilation: Sequence[int],
-) -> np.ndarray:
-    """Where each element of each window lies, counted along all dimensions of the result at once.
-
-    The windows start at `sizes` places each way, `stride` apart: (*sizes,*kernel), flattened.
-    """
-    n = len(whole)
-    places = np.zeros([1] * (2 * n), dtype=np.int64)
-    for i in range(n):
-        starts = stride[i] * np.arange(sizes[i])
-        along = starts[:, None] + dilation[i] * np.arange(kernel[i])  # (P_i,K_i)
-        shape = [1] * (2 * n)
-        shape[i] = sizes[i]
-        shape[n + i] = kernel[i]
-        places = places * whole[i] + along.reshape(shape)
-    return places.reshape(-1)
 
 
 def check_weight(

@@ -1,8 +1,8 @@
 """Functions over the windows of an input: convolution, pooling, and padding before both.
 
 x (B,C,L) in one dimension, (B,C,H,W) in two, or without the batch; sizes such as `kernel_size` are
-one number, or one for each dimension. They are short rather than fast: each window is copied, so
-that a convolution is one product with the weights.
+one number, or one for each dimension. Each window is copied, so that a convolution is one product
+with the weights for each sample.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad import Tensor
+from minigrad import Tensor, ops
 from minigrad.creation import check_holdable
 from minigrad.errors import shown
 
@@ -47,9 +47,8 @@ def size_per_dim(name: str, key: str, value: Any, count: int, least: int = 1) ->
 def windows_of(
     name: str, x: Tensor, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
 ) -> Tensor:
-    """(B,C,*sizes) -> (B,C,*places,*kernel): the windows that fit, `stride` apart."""
+    """(B,C,*sizes) -> (B,C,*kernel,*places): the windows that fit, `stride` apart."""
     n = len(kernel)
-    index: list[Any] = [slice(None), slice(None)]  # and for each dim i an array that broadcasts
     for i in range(n):
         span = dilation[i] * (kernel[i] - 1) + 1
         size = x.shape[2 + i]
@@ -58,13 +57,7 @@ def windows_of(
                 f"{name}: expected an input, with its padding, of at least {span} at dim {2 + i}, "
                 f"got {size}"
             )
-        starts = np.arange(0, size - span + 1, stride[i])
-        places = starts[:, None] + dilation[i] * np.arange(kernel[i])  # (P_i,K_i)
-        shape = [1] * (2 * n)  # (*places,*kernel)
-        shape[i] = len(starts)
-        shape[n + i] = kernel[i]
-        index.append(places.reshape(shape))
-    return x[tuple(index)]
+    return ops.take_windows(x, kernel=tuple(kernel), stride=tuple(stride), dilation=tuple(dilation))
 
 
 def with_batch(name: str, x: Any, n: int) -> Tensor:
@@ -146,17 +139,15 @@ def convolve(
     ends = ends_of(name, padding, kernel, stride, dilation)
     if any(ends):
         x = pad(x, ends)
-    x = windows_of(name, x, kernel, stride, dilation)  # (B,C,*P,*K)
-    x = x.movedim(1, n + 1)  # (B,*P,C,*K)
-    if groups == 1:
-        y = mg.linear(x.flatten(n + 1), weight.flatten(1), bias)  # (B,*P,O)
-    else:
-        size = math.prod(weight.shape[1:])  # of a window in one group
-        rows = x.reshape(*x.shape[: n + 1], groups, size)  # (B,*P,G,·)
-        weights = weight.reshape(groups, len(weight) // groups, size)  # (G,O/G,·)
-        y = mg.einsum("...gi,goi->...go", rows, weights).flatten(n + 1)  # (B,*P,O)
-        y = y if bias is None else y + bias
-    y = y.movedim(-1, 1)  # (B,O,*P)
+    x = windows_of(name, x, kernel, stride, dilation)  # (B,C,*K,*P)
+    B, O = len(x), len(weight)
+    places = x.shape[2 + n :]
+    size = math.prod(weight.shape[1:])  # of a window in one group
+    columns = x.reshape(B, groups, size, math.prod(places))  # (B,G,C/G·K,P)
+    weights = weight.reshape(groups, O // groups, size)  # (G,O/G,C/G·K)
+    y = (weights @ columns).reshape(B, O, *places)  # (B,O,*P)
+    if bias is not None:
+        y = y + bias.reshape(-1, *[1] * n)
     return y if input.ndim == n + 2 else y[0]
 
 
@@ -259,8 +250,8 @@ def max_pool(
 ) -> Tensor:
     """The largest element of each window; of equal ones the first gets the gradient."""
     sizes = size_per_dim(name, "dilation", dilation, n)
-    rows = pooled_windows(name, n, input, kernel_size, stride, padding, sizes, -math.inf)
-    y = rows.max(-1)[0]  # (B,C,*P)
+    windows = pooled_windows(name, n, input, kernel_size, stride, padding, sizes, -math.inf)
+    y = windows.max(2)[0]  # (B,C,*P)
     return y if input.ndim == n + 2 else y[0]
 
 
@@ -275,9 +266,9 @@ def avg_pool(
 ) -> Tensor:
     """The mean of each window, its padding counted or not."""
     sizes = (kernel_size, stride, padding, (1,) * n)
-    y = pooled_windows(name, n, input, *sizes, 0.0).mean(-1)  # (B,C,*P)
+    y = pooled_windows(name, n, input, *sizes, 0.0).mean(2)  # (B,C,*P)
     if not with_padding:
-        y = y / pooled_windows(name, n, mg.ones_like(input).detach(), *sizes, 0.0).mean(-1)
+        y = y / pooled_windows(name, n, mg.ones_like(input).detach(), *sizes, 0.0).mean(2)
     return y if input.ndim == n + 2 else y[0]
 
 
@@ -291,7 +282,8 @@ def pooled_windows(
     dilation: Sequence[int],
     value: float,
 ) -> Tensor:
-    """Each window as one row: (B,C,*P,·). `value` fills the padding, at most half a window."""
+    """The elements of each window in dim 2: (B,C,·,*P). `value` fills the padding, at most half a
+    window."""
     x = with_batch(name, input, n)
     kernel = size_per_dim(name, "kernel_size", kernel_size, n)
     strides = kernel if stride is None else size_per_dim(name, "stride", stride, n)
@@ -302,7 +294,7 @@ def pooled_windows(
         )
     if any(ends):
         x = pad(x, on_both_sides(ends), value=value)
-    return windows_of(name, x, kernel, strides, dilation).flatten(2 + n)
+    return windows_of(name, x, kernel, strides, dilation).flatten(2, 1 + n)
 
 
 def refuse_pooling(name: str, **settings: Any) -> None:
