@@ -8,9 +8,9 @@ ARGS =
 python = $(VENV)/bin/python
 # Two makes in one folder take turns to install, where there is a flock.
 alone = $(if $(shell command -v flock),flock $(VENV).lock)
-with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS))
+with = $(addprefix $(VENV)/with-,$(1) $(EXTRAS)) installed
 
-.PHONY: help demos notebooks test oldest prove rooms trust mutants planted lint bench clean
+.PHONY: installed help demos notebooks test oldest prove rooms trust mutants planted lint bench clean
 .NOTPARALLEL:
 
 help:  ## print this list
@@ -58,11 +58,18 @@ clean:  ## remove the environment and every cache, keep what the demos wrote
 	rm -rf $(VENV) $(VENV).lock $(VENV)-oldest* build dist *.egg-info .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find minigrad nn demos tests benchmarks -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
-# One stamp for each extra; a change of the dependencies makes them all stale.
+# One stamp for each extra; a change of the dependencies makes them all stale. Stale extras are noted, then installed by
+# one call of pip, which builds minigrad each time. It compiles on one core, so compileall does that.
 $(VENV)/with-%: setup.cfg pyproject.toml | $(VENV)/bin/python
-	@echo 'Installing minigrad with [$*] into $(VENV) ...'
-	@$(alone) $(python) -m pip install --quiet --disable-pip-version-check --editable '.[$*]'
-	@touch $@
+	@echo $* >>$(VENV)/stale
+
+installed:
+	@$(alone) sh -c 'test -s $(VENV)/stale || exit 0; \
+		stale=$$(sort -u $(VENV)/stale); extras=$$(echo $$stale | tr " " ,); \
+		echo "Installing minigrad with [$$extras] into $(VENV) ..."; \
+		$(python) -m pip install --quiet --disable-pip-version-check --no-compile --editable ".[$$extras]" || exit 1; \
+		$(python) -m compileall -q -j 0 -x "/tests?/" $(VENV)/lib >$(VENV)/compiled 2>&1; \
+		for extra in $$stale; do touch $(VENV)/with-$$extra; done; rm $(VENV)/stale'
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo 'No $(PYTHON) here: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3'; exit 1; }
