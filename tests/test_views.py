@@ -27,6 +27,7 @@ x.reshape_as(x); x.flatten(); x.flatten(1); x.transpose(0, 2).flatten(); x.ravel
 x.contiguous(); x.transpose(0, 1).contiguous(); x.expand(2, 3, 4); x.expand(1, 2, 3, 4)
 x.expand_as(x); x.unfold(2, 2, 2); x.unfold(2, 1, 3); x.unfold(1, 3, 1)
 x.transpose(0, 2).unfold(0, 2, 2); x.unflatten(2, (2, 2)); t.atleast_2d(x); t.atleast_3d(x[0])
+x.broadcast_to((2, 3, 4)); t.broadcast_to(x, (1, 2, 3, 4)); t.broadcast_tensors(x, x[0])[0]
 x.data; x.detach(); x.double(); x.to(t.float64); x.type_as(x); x.cpu(); x.to("cpu"); x.to(x)
 t.as_tensor(x); +x; x.positive()
 x.clone(); x.flip(0); x.roll(1, 0); x.repeat(1, 1, 1); x[[0]]; x[x > 3]; x[t.tensor([0])]
