@@ -7,7 +7,7 @@ from typing import Any
 
 from minigrad import Tensor
 
-from ... import convolution, init, layers, utils
+from ... import attention, convolution, init, utils
 from ...optim.scheduler import LRScheduler
 from ...recurrent import RNNBase
 
@@ -39,7 +39,7 @@ init = holding(
     _calculate_fan_in_and_fan_out=fan_in_and_fan_out,
 )
 utils = holding(**without_underscore(utils, "clip_grad_norm"))
-linear = holding(NonDynamicallyQuantizableLinear=layers.Linear)
+linear = holding(NonDynamicallyQuantizableLinear=attention.NonDynamicallyQuantizableLinear)
 batchnorm = holding(_BatchNorm=convolution.BatchNorm1d)
 conv = holding(_ConvNd=convolution.Convolution)
 schedulers = holding(_LRScheduler=LRScheduler)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 from collections import Counter, OrderedDict
 from types import FunctionType
 from typing import Any, ClassVar
@@ -67,8 +68,8 @@ class Pickler(pickle.Pickler):
         return (make, (kind, Memory(array), requires_grad), *rest)
 
     def persistent_id(self, obj: Any) -> Any:
-        """Where the array of a `Memory` is: the number of its owner, its offset in bytes, its shape
-        and strides.
+        """Where the array of a `Memory` is: the number of its owner, its offset, its shape and its
+        strides, in elements.
         """
         if not isinstance(obj, Memory):
             return None
@@ -81,7 +82,8 @@ class Pickler(pickle.Pickler):
             self.arrays.append(owner.ravel(order="K"))
         number, _ = self.owners[id(owner)]
         offset = array.ctypes.data - owner.ctypes.data if array.size else 0
-        return number, offset, array.shape, array.strides
+        strides = [step // array.itemsize for step in array.strides]
+        return number, offset // array.itemsize, array.shape, tuple(strides)
 
 
 def is_storable(dtype: np.dtype[Any]) -> bool:
@@ -132,11 +134,7 @@ class Unpickler(pickle._Unpickler):  # Python's own, of which BUILD can be chang
     def persistent_load(self, pid: Any) -> Tensor:
         """A tensor over the memory that was left out, for `_rebuild`."""
         number, offset, shape, strides = pid
-        owner = self.arrays[number]
-        flat = owner.array
-        part = np.ndarray(shape, flat.dtype, flat if flat.size else None, offset, strides)
-        t = Tensor(part)
-        t.version = owner.version  # a change of the one is a change of the other
+        t = part_of(self.arrays[number], offset, shape, strides)
         return t if self.place is None else t.to(self.place)
 
     def find_class(self, module: str, name: str) -> Any:
@@ -150,6 +148,32 @@ class Unpickler(pickle._Unpickler):  # Python's own, of which BUILD can be chang
             ) from error
 
 
+def part_of(owner: Tensor, offset: int, shape: Any, strides: Any) -> Tensor:
+    """A tensor over the memory of a vector, with an offset and strides in elements."""
+    flat = owner.array
+    size = flat.itemsize
+    buffer = flat if flat.size else None
+    steps = [step * size for step in strides]
+    part = Tensor(np.ndarray(shape, flat.dtype, buffer, offset * size, steps))
+    part.version = owner.version  # a change of the one is a change of the other
+    return part
+
+
+def is_not_known(file: str, module: str, name: str) -> Exception:
+    """The error about a name in a file that is not trusted."""
+    return pickle.UnpicklingError(
+        f"torch.load: {file} holds whole objects: reading it would run code that it names, such as "
+        f"{module}.{name}; if you trust it, pass weights_only=False, or say what may be run: "
+        f"torch.serialization.add_safe_globals([{name}])"
+    )
+
+
+def check_is_object(file: str, target: Any) -> None:
+    """Raise UnpicklingError for a class or a function, which would be changed."""
+    if isinstance(target, type | FunctionType):
+        raise pickle.UnpicklingError(f"torch.load: {file} would change a class")
+
+
 class SafeUnpickler(Unpickler):
     """Reads the same of a file that is not trusted, with the names that are known to be safe."""
 
@@ -161,17 +185,12 @@ class SafeUnpickler(Unpickler):
         """One of the objects that are known. Raises UnpicklingError for any other."""
         path = f"{module}.{name}"
         if path not in self.known:
-            raise pickle.UnpicklingError(
-                f"torch.load: {self.name} holds whole objects: reading it would run code that "
-                f"it names, such as {path}; if you trust it, pass weights_only=False, or say what "
-                f"may be run: torch.serialization.add_safe_globals([{name}])"
-            )
+            raise is_not_known(self.name, module, name)
         return self.known[path]
 
     def load_build(self) -> None:
         """Give an object its attributes. Raises UnpicklingError for a class or a function."""
-        if isinstance(self.stack[-2], type | FunctionType):  # type: ignore[attr-defined]
-            raise pickle.UnpicklingError(f"torch.load: {self.name} would change a class")
+        check_is_object(self.name, self.stack[-2])  # type: ignore[attr-defined]
         super().load_build()  # type: ignore[misc]
 
     dispatch: ClassVar[dict[int, Any]] = {
@@ -190,9 +209,14 @@ def load(saved: Objects, name: str, place: Any, added: Objects | None) -> Any:
     arguments = (content, name, saved["arrays"], place)
     if added is None:
         return Unpickler(*arguments).load()
+    return loaded_safely(SafeUnpickler(*arguments, added=added))
+
+
+def loaded_safely(reader: Unpickler) -> Any:
+    """The object of a file that is not trusted. Raises ValueError for one that is damaged."""
     try:
-        return SafeUnpickler(*arguments, added=added).load()
-    except pickle.UnpicklingError:
+        return reader.load()
+    except (pickle.UnpicklingError, NotImplementedError, zipfile.BadZipFile):
         raise
-    except Exception as error:  # a pickle that no `dump` made can bring about any
-        raise ValueError(f"torch.load: {name} could not be read: {error}") from error
+    except Exception as error:  # a pickle that `dump` did not write can bring about any
+        raise ValueError(f"torch.load: {reader.name} could not be read: {error}") from error

@@ -27,7 +27,7 @@ from minigrad.convert import Size, attributes_of_users
 
 from ... import io
 from ...parameter import Parameter
-from . import dtypes, pickled
+from . import archive, dtypes, pickled
 
 __all__ = [
     "add_safe_globals",
@@ -39,7 +39,8 @@ __all__ = [
 ]
 
 File = str | PathLike[str] | IO[bytes]
-PICKLES = (b"PK", b"\x80")  # how the files of PyTorch's `torch.save` start: a zip, a bare pickle
+ZIP = b"PK"  # how a file of PyTorch's `torch.save` starts
+PICKLE = b"\x80"  # and one of PyTorch before 1.6
 
 # A value of one of these kinds is saved as a dict of one item: the kind, and what the value holds.
 # For each: its type, what a value holds, and the way back.
@@ -173,31 +174,25 @@ def load(
     mmap: bool | None = None,
     **pickle_load_args: Any,
 ) -> Any:
-    """What `save` wrote, or a safetensors file of another origin as a dict of tensors.
+    """What `save` wrote, here or in PyTorch, or a safetensors file of another origin as a dict of
+    tensors.
 
     map_location: "cuda" or that device for tensors on the GPU; everything else means the CPU.
     weights_only: whether the file is not trusted, by default so: of a file with whole objects, code
     that it names would be run. mmap and others have no effect. Raises UnpicklingError for whole
     objects in a file that is not trusted, AttributeError or ImportError where the program lacks
-    their classes, NotImplementedError for a file that PyTorch pickled, ValueError for one that is
-    damaged, OSError if it cannot be read.
+    their classes, NotImplementedError for a file of PyTorch's with something that is not here,
+    ValueError for one that is damaged, OSError if it cannot be read.
     """
-    is_trusted = not only_weights(weights_only, pickle_module)
-    if isinstance(f, str | PathLike):
-        name = repr(str(f))
-        obj = load_path(Path(f))
-    else:
-        name = "the file"
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder, "loaded")
-            path.write_bytes(f.read())
-            obj = load_path(path)
+    added = known_globals() if only_weights(weights_only, pickle_module) else None
     is_place = isinstance(map_location, str | device)
     place = device(map_location) if is_place else None
-    if isinstance(obj, dict) and list(obj) == [WHOLE]:
-        return pickled.load(obj[WHOLE], name, place, None if is_trusted else known_globals())
-    obj = unmarked(obj)
-    return obj if place is None else moved(obj, place)
+    if isinstance(f, str | PathLike):
+        return load_path(Path(f), repr(str(f)), place, added)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "loaded")
+        path.write_bytes(f.read())
+        return load_path(path, "the file", place, added)
 
 
 def only_weights(weights_only: bool | None, pickle_module: Any) -> bool:
@@ -255,19 +250,27 @@ def safe_globals(safe_globals: list[Any]) -> Iterator[None]:
         added_globals[:] = before
 
 
-def load_path(path: Path) -> Any:
-    """`io.load`, with a sentence about files that PyTorch pickled."""
+def load_path(path: Path, name: str, place: device | None, added: Any) -> Any:
+    """`load` of a path, with the name that messages have for it.
+
+    added: what may be named in the file beside what is safe; None if it is trusted.
+    """
     if path.is_file():
         with open(path, "rb") as file:
             start = file.read(9)
+        if start.startswith(ZIP) and start[8:] != b"{":
+            return archive.load(path, name, place, added)
         # a safetensors file starts with 8 bytes of a number, which may be a pickle's first ones
-        if start.startswith(PICKLES) and start[8:] != b"{":
+        if start.startswith(PICKLE) and start[8:] != b"{":
             raise NotImplementedError(
-                f"torch.load: {str(path)!r} is a pickle, which could execute anything and is not "
-                "read here; write it anew where PyTorch is: "
-                "safetensors.torch.save_file(torch.load(path), 'new.safetensors')"
+                f"torch.load: {name} is a bare pickle, as PyTorch wrote before version 1.6, which "
+                "is not supported; load it in PyTorch, and save it there again"
             )
-    return io.load(path)
+    obj = io.load(path)
+    if isinstance(obj, dict) and list(obj) == [WHOLE]:
+        return pickled.load(obj[WHOLE], name, place, added)
+    obj = unmarked(obj)
+    return obj if place is None else moved(obj, place)
 
 
 def moved(obj: Any, place: device) -> Any:
