@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -416,6 +417,75 @@ def test_a_training_step_takes_few_launches(kernels: Any) -> None:
         optimizer.step()
         counts.append(launched() - before)
     assert counts[1:] == [counts[1]] * 2 and counts[1] <= 30
+
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = str(ROOT / "minigrad"), str(ROOT / "nn")
+
+
+def functions_called(call: Callable[[], None]) -> int:
+    """How many functions of minigrad and nn a call runs: the Python that a GPU waits for."""
+    count = 0
+
+    def note(frame: Any, event: str, argument: Any) -> None:
+        nonlocal count
+        count += event == "call" and frame.f_code.co_filename.startswith(FOLDERS)
+
+    sys.setprofile(note)
+    try:
+        call()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def sentiment_step() -> Callable[[], None]:
+    """A step of the lesson's sentiment network: embedding with padding, BiLSTM, the last states
+    side by side, Linear, cross-entropy and Adam."""
+    embedding = nn.Embedding(30, 32, padding_idx=0).to(NAME)
+    rnn = nn.LSTM(32, 64, batch_first=True, bidirectional=True).to(NAME)
+    head = nn.Linear(128, 2).to(NAME)
+    optimizer = nn.optim.Adam([p for part in (embedding, rnn, head) for p in part.parameters()])
+    criterion = nn.CrossEntropyLoss()
+    ids = mg.zeros(32, 15, dtype=mg.int64, device=NAME)
+    y = mg.zeros(32, dtype=mg.int64, device=NAME)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        _, (h, _) = rnn(embedding(ids))
+        loss = criterion(head(mg.cat([h[-2], h[-1]], dim=1)), y)
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def test_a_training_step_runs_little_python(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes few launches, waits for nothing, and calls few functions: a number that does not
+    depend on what else the machine does."""
+    monkeypatch.setattr(RawKernel, "computes", False)
+    step = sentiment_step()
+    for _ in range(2):  # the first makes the states, and kernels are compiled
+        step()
+    before, syncs = launched(), StrictArray.syncs
+    step()
+    assert launched() - before <= 37 and StrictArray.syncs == syncs
+    assert functions_called(step) <= 760
+
+
+FUNCTIONS = {"one direction": ({}, 230), "lengths": ({"lengths": True}, 240)}
+FUNCTIONS["two directions"] = ({"bidirectional": True}, 300)
+
+
+@pytest.mark.parametrize(("settings", "most"), FUNCTIONS.values(), ids=FUNCTIONS)
+def test_a_layer_runs_little_python(
+    kernels: Any, settings: Any, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RawKernel, "computes", False)
+    call = layer_call("LSTM", settings)
+    call()
+    found = functions_called(call)
+    assert found <= most, found
 
 
 @pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer doubles the time")
