@@ -128,14 +128,16 @@ def test_a_layer_is_its_composition(
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 def test_a_step_is_one_product_and_one_kernel(stepwise: Any, kind: str) -> None:
+    """Beside them: w_ih x, ∂x and two products for the weights; ∂b_ih as one with ones, and ∂b_hh
+    of a GRU, which differs from it."""
     stepwise.graphs.enabled = False
     layer = getattr(nn, kind)(3, 4).to(NAME)
-    launched = []
     for T in (5, 25):
-        x, before = mg.randn(T, 2, 3, device=NAME), RawKernel.launches
+        x = mg.randn(T, 2, 3, device=NAME, requires_grad=True)
+        kernels, products = RawKernel.launches, Cublas.launches
         layer(x)[0].sum().backward()
-        launched.append(RawKernel.launches - before)
-    assert launched[1] - launched[0] == 2 * 20
+        assert RawKernel.launches - kernels == 2 * T
+        assert Cublas.launches - products == 2 * T + 4 + (2 if kind == "GRU" else 1)
 
 
 def test_a_mask_is_a_function_of_the_seed(kernels: Any) -> None:

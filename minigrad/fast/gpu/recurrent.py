@@ -72,10 +72,11 @@ class GpuScan:
         w_ih, w_hh, b_ih, b_hh = weights
         self.w_ih = self.contiguous(w_ih)
         self.w_hh = self.contiguous(w_hh)
-        self.has_biases = b_ih is not None, b_hh is not None
-        no_bias = xp.zeros(len(w_hh), dtype=self.dtype)
-        self.b_ih = no_bias if b_ih is None else self.contiguous(b_ih)
-        self.b_hh = no_bias if b_hh is None else self.contiguous(b_hh)
+        self.has_biases = b_ih is not None
+        if not self.has_biases:
+            b_ih = b_hh = xp.zeros(len(w_hh), dtype=self.dtype)
+        self.b_ih = self.contiguous(b_ih)
+        self.b_hh = self.contiguous(b_hh)
         self.T, self.B, self.I = x.shape
         self.K, self.H = w_hh.shape
         self.order = ReadingOrder(xp, self.T, self.B, lengths, reverse)
@@ -164,7 +165,7 @@ class GpuScan:
         return self.xp.reshape(steps, (self.T * self.B, steps.shape[-1]))
 
     def weight_gradients(self, dz: Array, du: Array) -> list[Array | None]:
-        """∂w_ih = ∂zᵀ x,  ∂w_hh = ∂uᵀ h_{t-1},  and the biases' sums, or None without a bias."""
+        """∂w_ih = ∂zᵀ x,  ∂w_hh = ∂uᵀ h_{t-1},  and the biases' sums, or None without biases."""
         products = self.kernels.products
         flat_dz = self.flat(dz)
         flat_du = self.flat(du)
@@ -173,6 +174,8 @@ class GpuScan:
         dw_hh = self.xp.empty((self.K, self.H), dtype=self.dtype)
         products.multiply(flat_dz, self.flat_x, dw_ih, transpose_a=True)
         products.multiply(flat_du, h_before, dw_hh, transpose_a=True)
-        db_ih = products.sum_rows(flat_dz) if self.has_biases[0] else None
-        db_hh = products.sum_rows(flat_du) if self.has_biases[1] else None
+        if not self.has_biases:
+            return [dw_ih, dw_hh, None, None]
+        db_ih = products.sum_rows(flat_dz)
+        db_hh = products.sum_rows(flat_du) if self.is_gru else db_ih.copy()
         return [dw_ih, dw_hh, db_ih, db_hh]
