@@ -10,6 +10,8 @@ from typing import Any
 import minigrad
 from minigrad import Tensor
 
+from . import words
+
 __all__ = ["add", "dist", "sub"]
 
 
@@ -59,6 +61,7 @@ sub = alpha_first(minigrad.sub)
 ALPHA_FIRST = ("add", "add_", "sub", "sub_")
 METHODS: dict[str, Callable[..., Any]] = {
     "dist": dist,
+    "qr": words.qr,
     "resize_": resize_,
     **{name: alpha_first(getattr(Tensor, name)) for name in ALPHA_FIRST},
 }

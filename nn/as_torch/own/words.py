@@ -13,12 +13,13 @@ import numpy as np
 
 import minigrad
 from minigrad import no_grad, set_default_dtype
+from minigrad.arguments import refuse_out
 from minigrad.convert import Size
 from minigrad.errors import shown
 from minigrad.func import vmap
 from minigrad.random import generator
 
-from . import printing
+from . import linalg, printing
 
 __version__ = "2.13.0+minigrad"  # the version that the tests compare with
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "numel",
     "pi",
     "promote_types",
+    "qr",
     "seed",
     "set_default_device",
     "set_default_tensor_type",
@@ -61,6 +63,12 @@ def promote_types(type1: Any, type2: Any) -> Any:
     """The dtype of arithmetic with tensors of these two: of int64 and float32 it is float32."""
     a, b = minigrad.zeros(1, dtype=type1), minigrad.zeros(1, dtype=type2)
     return minigrad.where(a != 0, a, b).dtype
+
+
+def qr(input: Any, some: bool = True, *, out: None = None) -> linalg.QR:
+    """`torch.linalg.qr`, by its older name. Raises NotImplementedError for some=False."""
+    refuse_out("qr", out)
+    return linalg.qr(input, "reduced" if some else "complete")
 
 
 class finfo:
