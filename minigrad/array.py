@@ -144,12 +144,16 @@ def view_of_slices(x: Array, number: int, size: int, step: int) -> Array:
     return y
 
 
-def take_windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Array:
+def take_windows(
+    x: Array, kernel: Sizes, stride: Sizes | None = None, dilation: Sizes | None = None
+) -> Array:
     """The windows of the last dimensions, (.., *sizes) -> (.., *kernel, *places).
 
-    They are `stride` apart, and their elements `dilation`.
+    They are `stride` apart, and their elements `dilation`, 1 by default.
     """
     n = len(kernel)
+    stride = stride or (1,) * n
+    dilation = dilation or (1,) * n
     places = []
     for size, k, step, gap in zip(x.shape[-n:], kernel, stride, dilation, strict=True):
         places.append((size - gap * (k - 1) - 1) // step + 1)
@@ -160,9 +164,13 @@ def take_windows(x: Array, kernel: Sizes, stride: Sizes, dilation: Sizes) -> Arr
     return y
 
 
-def add_windows(g: Array, sizes: Sizes, stride: Sizes, dilation: Sizes) -> Array:
-    """The adjoint of `take_windows`: zeros (.., *sizes) with g (.., *kernel, *places) added there."""
+def add_windows(
+    g: Array, sizes: Sizes, stride: Sizes | None = None, dilation: Sizes | None = None
+) -> Array:
+    """The adjoint of `take_windows`: (.., *kernel, *places) -> (.., *sizes), zeros with g added."""
     n = len(sizes)
+    stride = stride or (1,) * n
+    dilation = dilation or (1,) * n
     kernel = g.shape[-2 * n : -n]
     places = g.shape[-n:]
     xp = NAMESPACES[type(g)]

@@ -129,6 +129,21 @@ def windows_that_fit(draw):
     return lead, tuple(sizes), {"kernel": kernel, "stride": stride, "dilation": dilation}
 
 
+@sample
+def convolutions(draw):
+    """x (B,C,*sizes) and weights of up to two groups of channels."""
+    _, sizes, settings = draw(windows_that_fit())
+    B, groups, C, O = (draw(st.integers(least, 2)) for least in (0, 1, 1, 1))  # of each group
+    x = array(draw, (B, groups * C, *sizes))
+    weight = array(draw, (groups * O, C, *settings.pop("kernel")))
+    return [x, weight], settings
+
+
+def convolved(t, x, weight, **settings):
+    convolve = t.conv1d if weight.ndim == 3 else t.conv2d
+    return convolve(x, weight, groups=x.shape[1] // weight.shape[1], **settings)
+
+
 def unfolded(t, x, kernel, stride, dilation):
     """PyTorch's slices dimension by dimension, the places moved behind the elements."""
     n = len(kernel)
@@ -520,6 +535,7 @@ TABLE = {
     "linear": Row(layers(), lambda t, x, w, b: t.nn.functional.linear(x, w, b)),
     "nll_loss": Row(classes(), likelihood, looks=not strict_device.HAS_KERNELS),
     "softmax_cross_entropy": Row(classes(), entropy, looks=not strict_device.HAS_KERNELS),
+    "convolution": Row(convolutions(), convolved),
     "layer_norm": Row(
         norms(), lambda t, x, w, b, ndim: t.nn.functional.layer_norm(x, x.shape[-ndim:], w, b)
     ),

@@ -1,5 +1,6 @@
 """Ops differentiated by hand: each line is an equation, and each op names its composition."""
 
+from minigrad.byhand.convolution import convolution
 from minigrad.byhand.directions import both_directions
 from minigrad.byhand.gru import gru
 from minigrad.byhand.layer_norm import layer_norm

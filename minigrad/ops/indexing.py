@@ -64,7 +64,7 @@ def unfold(xp, x, *, size, step):
 
 
 @op
-def take_windows(xp, x, *, kernel, stride, dilation):
+def take_windows(xp, x, *, kernel, stride=None, dilation=None):
     """y_{..kp} = x_{..q}, q = p stride + k dilation in the last dims,    ∂x_{..q} = Σ ∂y_{..kp}.
 
     (.., *sizes) -> (.., *kernel, *places): the windows that a convolution or a pooling reads.
@@ -75,7 +75,7 @@ def take_windows(xp, x, *, kernel, stride, dilation):
 
 
 @op
-def add_windows(xp, x, *, sizes, stride, dilation):
+def add_windows(xp, x, *, sizes, stride=None, dilation=None):
     """y_{..q} = Σ x_{..kp} of equal q = p stride + k dilation,    ∂x_{..kp} = ∂y_{..q}.
 
     (.., *kernel, *places) -> (.., *sizes): the adjoint of `take_windows`.

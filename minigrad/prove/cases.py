@@ -528,6 +528,20 @@ def without_a_bias(s: Symbols) -> Any:
 # By hand
 
 
+@case("convolution")
+def over_two_dims(s: Symbols) -> Any:
+    """Two windows of 1×2, with a gap in each, in x (1,2,1,4), w (1,2,1,2)."""
+    settings = {"stride": (1, 1), "dilation": (1, 2)}
+    return [s.array("x", 1, 2, 1, 4), s.array("w", 1, 2, 1, 2)], settings
+
+
+@case("convolution")
+def in_groups(s: Symbols) -> Any:
+    """Two windows of two, two apart, in x (2,2,4), w (2,1,2): each channel by itself."""
+    settings = {"stride": (2,), "dilation": (1,)}
+    return [s.array("x", 2, 2, 4), s.array("w", 2, 1, 2)], settings
+
+
 @case("layer_norm")
 def normalized(s: Symbols) -> Any:
     """x (1,2), w and b (2,)."""

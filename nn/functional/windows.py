@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 import minigrad as mg
-from minigrad import Tensor, ops
+from minigrad import Tensor, byhand, ops
 from minigrad.creation import check_holdable
 from minigrad.errors import shown
 
@@ -44,12 +44,9 @@ def size_per_dim(name: str, key: str, value: Any, count: int, least: int = 1) ->
     return tuple([int(size) for size in sizes])
 
 
-def windows_of(
-    name: str, x: Tensor, kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]
-) -> Tensor:
-    """(B,C,*sizes) -> (B,C,*kernel,*places): the windows that fit, `stride` apart."""
-    n = len(kernel)
-    for i in range(n):
+def check_fits(name: str, x: Tensor, kernel: Sequence[int], dilation: Sequence[int]) -> None:
+    """Raise ValueError unless x (B,C,*sizes) has room for a window."""
+    for i in range(len(kernel)):
         span = dilation[i] * (kernel[i] - 1) + 1
         size = x.shape[2 + i]
         if size < span:
@@ -57,7 +54,6 @@ def windows_of(
                 f"{name}: expected an input, with its padding, of at least {span} at dim {2 + i}, "
                 f"got {size}"
             )
-    return ops.take_windows(x, kernel=tuple(kernel), stride=tuple(stride), dilation=tuple(dilation))
 
 
 def with_batch(name: str, x: Any, n: int) -> Tensor:
@@ -139,13 +135,8 @@ def convolve(
     ends = ends_of(name, padding, kernel, stride, dilation)
     if any(ends):
         x = pad(x, ends)
-    x = windows_of(name, x, kernel, stride, dilation)  # (B,C,*K,*P)
-    B, O = len(x), len(weight)
-    places = x.shape[2 + n :]
-    size = math.prod(weight.shape[1:])  # of a window in one group
-    columns = x.reshape(B, groups, size, math.prod(places))  # (B,G,C/G·K,P)
-    weights = weight.reshape(groups, O // groups, size)  # (G,O/G,C/G·K)
-    y = (weights @ columns).reshape(B, O, *places)  # (B,O,*P)
+    check_fits(name, x, kernel, dilation)
+    y = byhand.convolution(x, weight, stride=stride, dilation=dilation)  # (B,O,*P)
     if bias is not None:
         y = y + bias.reshape(-1, *[1] * n)
     return y if input.ndim == n + 2 else y[0]
@@ -294,7 +285,9 @@ def pooled_windows(
         )
     if any(ends):
         x = pad(x, on_both_sides(ends), value=value)
-    return windows_of(name, x, kernel, strides, dilation).flatten(2, 1 + n)
+    check_fits(name, x, kernel, dilation)
+    windows = ops.take_windows(x, kernel=kernel, stride=strides, dilation=tuple(dilation))
+    return windows.flatten(2, 1 + n)
 
 
 def refuse_pooling(name: str, **settings: Any) -> None:
