@@ -245,9 +245,7 @@ class Lab:
             plt.close(figure)
             return
         path = self.out / "figures" / f"{self.name}_{name}.png"
-        drawn = io.BytesIO()
-        figure.savefig(drawn, format="png")
-        store.write(path, drawn.getvalue())
+        store.write(path, png(figure))
         if "ipykernel" not in sys.modules:
             plt.close(figure)
         caption = " ".join(caption.split())
@@ -399,6 +397,17 @@ def ranged(values: Any, unit: str = "{:.0%}") -> str:
 def number_only(unit: str) -> str:
     """ "{:.0%}" of "{:.0%} of it is left"."""
     return re.sub(r".*?({.*?}).*", r"\1", unit)
+
+
+def png(figure: Any) -> bytes:
+    """A figure as a PNG file."""
+    drawn = io.BytesIO()
+    if "ipykernel" in sys.modules:
+        figure.savefig(drawn, format="png")
+    else:  # what savefig does after it has drawn the figure once without ink
+        figure.set_dpi(plt.rcParams["savefig.dpi"])
+        figure.canvas.print_png(drawn)
+    return drawn.getvalue()
 
 
 def scalars(result: dict[str, Any]) -> dict[str, Any]:

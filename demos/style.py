@@ -82,7 +82,7 @@ def band(ax: Axes, x: Any, runs: Any, colour: str, **settings: Any) -> np.ndarra
 def label_ends(ax: Axes, labels: Sequence[tuple[float, str, str]], x: float = 1.015) -> None:
     """Write (y, text, colour) to the right of the axes at height y, moved apart where they would
     overlap."""
-    ax.figure.canvas.draw()  # places the axes
+    ax.figure.get_layout_engine().execute(ax.figure)  # places the axes
     line = 13 * ax.figure.dpi / 72  # 13 points, in pixels
     gap = line / ax.get_window_extent().height
     to_share = ax.transData + ax.transAxes.inverted()
