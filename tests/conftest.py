@@ -6,6 +6,7 @@ import itertools
 import os
 import random
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -207,6 +208,11 @@ def traced_at_first(test: Any) -> Any:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Traced())
+    is_a_worker = hasattr(config, "workerinput")
+    if not is_a_worker and "EMULATED_KERNELS" not in os.environ:
+        folder = tempfile.TemporaryDirectory()
+        os.environ["EMULATED_KERNELS"] = folder.name  # a kernel is compiled once for all workers
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

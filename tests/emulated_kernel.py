@@ -83,9 +83,6 @@ def folder() -> Path:
 @functools.cache
 def compiled(source: str) -> ctypes.CDLL:
     """The library of a file of kernels."""
-    target = folder() / f"{hashlib.sha256(source.encode()).hexdigest()[:16]}.so"
-    if target.exists():
-        return ctypes.CDLL(str(target))
     command = [
         COMPILER,
         "-x",
@@ -102,6 +99,10 @@ def compiled(source: str) -> ctypes.CDLL:
     if has_barriers(source):
         runs = [RUN.format(name=name) for name in KERNEL.findall(source)]
         text = "".join([BLOCKS, source, *runs])
+    digest = hashlib.sha256("\0".join([*command, text]).encode()).hexdigest()
+    target = folder() / f"{digest[:16]}.so"
+    if target.exists():
+        return ctypes.CDLL(str(target))
     part = target.with_suffix(f".{os.getpid()}")
     # A sanitizer's runtime is for this process; in the compiler's it takes half of their time.
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
