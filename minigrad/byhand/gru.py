@@ -1,7 +1,8 @@
-"""The GRU over a whole sequence, forward and backward by hand.
+"""The GRU by hand: one step forward, the same step backward, and both over a whole sequence.
 
-demos/x1_backward_by_hand.py derives the equations of the LSTM, and these follow in the same way.
-demos/s4_gru_cell.py writes the cell as the lesson does, whose z is the 1 - z of this file.
+`minigrad.cells.gru_cell` defines the step. Its gradient follows as that of the LSTM does, which
+demos/x1_backward_by_hand.py derives. demos/s4_gru_cell.py writes the cell as the lesson does, whose
+z is the 1 - z of this file. The second half of the file is the same for Cho's GRU.
 """
 
 from __future__ import annotations
@@ -9,15 +10,42 @@ from __future__ import annotations
 from minigrad.autograd import op
 from minigrad.byhand.sequence import (
     ReadingOrder,
-    bias_blocks,
+    affine,
+    blocks,
     check_shapes,
-    gate_blocks,
     gradient_or_zeros,
-    product,
-    product_dw,
-    product_dx,
 )
 from minigrad.cells import gru_composed
+
+
+def gru_step(xp, a, u, h):
+    """h', and what the way back needs, from a = w_ih x + b_ih and u = w_hh h + b_hh (B,3H)."""
+    a_r, a_z, a_n = blocks(a, 3)  # (B,H) each
+    u_r, u_z, u_n = blocks(u, 3)
+    r = xp.sigmoid(a_r + u_r)
+    z = xp.sigmoid(a_z + u_z)
+    n = xp.tanh(a_n + r * u_n)
+    h_next = z * h + (1 - z) * n
+    return h_next, (r, z, n, u_n)
+
+
+def gru_step_back(xp, kept, h, dh_next):
+    """∂a, ∂u and the part of ∂h that comes along z h: the lines of `gru_step`, last line first."""
+    r, z, n, u_n = kept
+    # h' = z h + (1 - z) n
+    dz = dh_next * (h - n)
+    dn = dh_next * (1 - z)
+    dh = dh_next * z
+    # n = tanh(a_n + r u_n)
+    da_n = dn * (1 - n * n)
+    dr = da_n * u_n
+    du_n = da_n * r
+    # r, z = σ(a_r + u_r), σ(a_z + u_z)
+    da_r = dr * r * (1 - r)
+    da_z = dz * z * (1 - z)
+    da = xp.concatenate([da_r, da_z, da_n], axis=1)  # (B,3H)
+    du = xp.concatenate([da_r, da_z, du_n], axis=1)  # (B,3H)
+    return da, du, dh
 
 
 @op(composed=gru_composed, over_time=True)
@@ -30,13 +58,8 @@ def gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, reset
         n = tanh(a_n + r u_n)                ∂a_n = ∂n (1 - n²),    ∂u_n = ∂a_n r,    ∂r = ∂a_n u_n
         h_t = z h_{t-1} + (1 - z) n          ∂n = ∂h_t (1 - z),    ∂z = ∂h_t (h_{t-1} - n)
 
-    reset_after=False resets the state before its product with w_hn, the block n of w_hh:
-
-        m = r h_{t-1}                        ∂r = ∂m h_{t-1},    ∂h_{t-1} += ∂m r
-        n = tanh(a_n + w_hn m + b_hn)        ∂u_n = ∂a_n,    ∂m = w_hnᵀ ∂u_n
-
-    and ∂w_ih = Σ_t ∂a x_tᵀ,  ∂w_hh = Σ_t ∂u h_{t-1}ᵀ (∂w_hn = Σ_t ∂u_n mᵀ),  ∂b_ih = Σ_t ∂a,
-    ∂b_hh = Σ_t ∂u, summed over the batch.
+    and ∂w_ih = Σ_t ∂a x_tᵀ,  ∂w_hh = Σ_t ∂u h_{t-1}ᵀ,  ∂b_ih = Σ_t ∂a,  ∂b_hh = Σ_t ∂u,
+    summed over the batch.
 
     x (T,B,I), h0 (B,H), w_ih (3H,I), w_hh (3H,H), b_ih and b_hh (3H,) or None, in blocks r, z, n
     -> hs (T,B,H), h_n (B,H).
@@ -44,78 +67,132 @@ def gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, reset
     reverse: each row is read from its end to its start.
     """
     check_shapes("gru", 3, x, [h0], w_ih, w_hh, b_ih, b_hh, lengths)
+    if not reset_after:
+        return gru_of_cho(xp, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse)
     T, B, I = x.shape
     H = h0.shape[1]
-    w_ih = gate_blocks(xp, w_ih, H)  # (3,H,I)
-    w_hh = gate_blocks(xp, w_hh, H)  # (3,H,H)
-    w_hrz, w_hn = w_hh[:2], w_hh[2]
-    b_i = bias_blocks(xp, b_ih, w_ih)  # (3,1,H)
-    b_h = bias_blocks(xp, b_hh, w_hh)  # (3,1,H)
     dtype = xp.result_type(x, h0, w_ih, w_hh)
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)
-    gates = xp.zeros((T, 4, B, H), dtype=dtype)  # r, z, n and u_n
     h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t]: the state before step t
     h[0] = order.read_state(h0)
+    kept = xp.zeros((T, 4, B, H), dtype=dtype)  # r, z, n, u_n
     for t, rows in order.steps():
-        h_before = h[t, rows]
-        a = product(xp, w_ih, x[t, rows]) + b_i  # (3,n,H)
-        u = product(xp, w_hrz, h_before) + b_h[:2]  # (2,n,H)
-        r = xp.sigmoid(a[0] + u[0])
-        z = xp.sigmoid(a[1] + u[1])
-        if reset_after:
-            u_n = xp.matmul(h_before, w_hn.T) + b_h[2]
-            n = xp.tanh(a[2] + r * u_n)
-        else:
-            u_n = xp.matmul(r * h_before, w_hn.T) + b_h[2]
-            n = xp.tanh(a[2] + u_n)
-        h[t + 1, rows] = z * h_before + (1 - z) * n
-        gates[t, :, rows] = xp.stack([r, z, n, u_n])
+        a = affine(xp, x[t, rows], w_ih, b_ih)  # (n,3H)
+        u = affine(xp, h[t, rows], w_hh, b_hh)  # (n,3H)
+        h[t + 1, rows], kept_t = gru_step(xp, a, u, h[t, rows])
+        kept[t, :, rows] = xp.stack(kept_t)
 
     def pullback(gs, needs):
         dhs = order.read(gradient_or_zeros(xp, gs[0], (T, B, H), dtype))
         dh = order.read_state(gradient_or_zeros(xp, gs[1], (B, H), dtype))  # from step t + 1
         dx = xp.zeros((T, B, I), dtype=dtype)
-        dw_ih = xp.zeros((3, H, I), dtype=dtype)
-        dw_hh = xp.zeros((3, H, H), dtype=dtype)
-        db_ih = xp.zeros((3, H), dtype=dtype)
-        db_hh = xp.zeros((3, H), dtype=dtype)
+        dw_ih = xp.zeros((3 * H, I), dtype=dtype)
+        dw_hh = xp.zeros((3 * H, H), dtype=dtype)
+        db_ih = xp.zeros((3 * H,), dtype=dtype)
+        db_hh = xp.zeros((3 * H,), dtype=dtype)
         for t, rows in reversed(order.steps()):
-            r, z, n, u_n = gates[t, :, rows]
-            h_before = h[t, rows]
             dh_t = dh[rows] + dhs[t, rows]
-            dn = dh_t * (1 - z)
-            dz = dh_t * (h_before - n)
-            da_n = dn * (1 - n * n)
-            da_z = dz * z * (1 - z)
-            if reset_after:
-                dr = da_n * u_n
-                du_n = da_n * r
-                dh_n = xp.matmul(du_n, w_hn)  # ∂h_{t-1} by way of n
-                dw_hh[2] += xp.matmul(du_n.T, h_before)
-            else:
-                du_n = da_n
-                dm = xp.matmul(du_n, w_hn)
-                dr = dm * h_before
-                dh_n = dm * r
-                dw_hh[2] += xp.matmul(du_n.T, r * h_before)
-            da_r = dr * r * (1 - r)
-            da = xp.stack([da_r, da_z, da_n])  # (3,n,H)
-            du = xp.stack([da_r, da_z, du_n])  # (3,n,H)
-            dh[rows] = dh_t * z + dh_n + product_dx(xp, w_hrz, du[:2])
-            dw_hh[:2] += product_dw(xp, du[:2], h_before)
-            dw_ih += product_dw(xp, da, x[t, rows])
-            db_ih += xp.sum(da, axis=1)
-            db_hh += xp.sum(du, axis=1)
+            da, du, dh_direct = gru_step_back(xp, kept[t, :, rows], h[t, rows], dh_t)
+            dh[rows] = dh_direct + xp.matmul(du, w_hh)
+            dw_ih += xp.matmul(da.T, x[t, rows])
+            dw_hh += xp.matmul(du.T, h[t, rows])
+            db_ih += xp.sum(da, axis=0)
+            db_hh += xp.sum(du, axis=0)
             if needs[0]:
-                dx[t, rows] = product_dx(xp, w_ih, da)
+                dx[t, rows] = xp.matmul(da, w_ih)
         return [
             order.write(dx) if needs[0] else None,
             order.write_state(dh),
-            xp.reshape(dw_ih, (3 * H, I)),
-            xp.reshape(dw_hh, (3 * H, H)),
-            None if b_ih is None else xp.reshape(db_ih, (3 * H,)),
-            None if b_hh is None else xp.reshape(db_hh, (3 * H,)),
+            dw_ih,
+            dw_hh,
+            None if b_ih is None else db_ih,
+            None if b_hh is None else db_hh,
+        ]
+
+    return (order.write(h[1:]), order.last(h)), pullback
+
+
+# Cho's GRU resets the state before its product with w_hn, the block n of w_hh.
+
+
+def cho_step(xp, a, h, w_hh, b_hh):
+    """`gru_step` with n = tanh(a_n + w_hn m + b_hn), where m = r h."""
+    H = h.shape[1]
+    w_hrz, w_hn = w_hh[: 2 * H], w_hh[2 * H :]
+    b_hrz, b_hn = (None, None) if b_hh is None else (b_hh[: 2 * H], b_hh[2 * H :])
+    a_r, a_z, a_n = blocks(a, 3)  # (B,H) each
+    u_r, u_z = blocks(affine(xp, h, w_hrz, b_hrz), 2)
+    r = xp.sigmoid(a_r + u_r)
+    z = xp.sigmoid(a_z + u_z)
+    m = r * h
+    n = xp.tanh(a_n + affine(xp, m, w_hn, b_hn))
+    h_next = z * h + (1 - z) * n
+    return h_next, (r, z, n, m)
+
+
+def cho_step_back(xp, kept, h, w_hh, dh_next):
+    """∂a and ∂h: the lines of `cho_step`, last line first."""
+    H = h.shape[1]
+    w_hrz, w_hn = w_hh[: 2 * H], w_hh[2 * H :]
+    r, z, n, _ = kept
+    # h' = z h + (1 - z) n
+    dz = dh_next * (h - n)
+    dn = dh_next * (1 - z)
+    dh = dh_next * z
+    # n = tanh(a_n + w_hn m + b_hn)
+    da_n = dn * (1 - n * n)
+    dm = xp.matmul(da_n, w_hn)
+    # m = r h
+    dr = dm * h
+    dh = dh + dm * r
+    # r, z = σ(a_r + w_hr h + b_hr), σ(a_z + w_hz h + b_hz)
+    da_r = dr * r * (1 - r)
+    da_z = dz * z * (1 - z)
+    da_rz = xp.concatenate([da_r, da_z], axis=1)  # (B,2H)
+    dh = dh + xp.matmul(da_rz, w_hrz)
+    return xp.concatenate([da_rz, da_n], axis=1), dh  # (B,3H), (B,H)
+
+
+def gru_of_cho(xp, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse):
+    """`gru` with reset_after=False: ∂w_hn = Σ_t ∂a_n mᵀ, all else as there."""
+    T, B, I = x.shape
+    H = h0.shape[1]
+    dtype = xp.result_type(x, h0, w_ih, w_hh)
+    order = ReadingOrder(xp, T, B, lengths, reverse)
+    x = order.read(x)
+    h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t]: the state before step t
+    h[0] = order.read_state(h0)
+    kept = xp.zeros((T, 4, B, H), dtype=dtype)  # r, z, n, m
+    for t, rows in order.steps():
+        a = affine(xp, x[t, rows], w_ih, b_ih)  # (n,3H)
+        h[t + 1, rows], kept_t = cho_step(xp, a, h[t, rows], w_hh, b_hh)
+        kept[t, :, rows] = xp.stack(kept_t)
+
+    def pullback(gs, needs):
+        dhs = order.read(gradient_or_zeros(xp, gs[0], (T, B, H), dtype))
+        dh = order.read_state(gradient_or_zeros(xp, gs[1], (B, H), dtype))  # from step t + 1
+        dx = xp.zeros((T, B, I), dtype=dtype)
+        dw_ih = xp.zeros((3 * H, I), dtype=dtype)
+        dw_hh = xp.zeros((3 * H, H), dtype=dtype)
+        dw_hrz, dw_hn = dw_hh[: 2 * H], dw_hh[2 * H :]
+        db = xp.zeros((3 * H,), dtype=dtype)
+        for t, rows in reversed(order.steps()):
+            dh_t = dh[rows] + dhs[t, rows]
+            da, dh[rows] = cho_step_back(xp, kept[t, :, rows], h[t, rows], w_hh, dh_t)
+            dw_ih += xp.matmul(da.T, x[t, rows])
+            dw_hrz += xp.matmul(da[:, : 2 * H].T, h[t, rows])
+            dw_hn += xp.matmul(da[:, 2 * H :].T, kept[t, 3, rows])
+            db += xp.sum(da, axis=0)
+            if needs[0]:
+                dx[t, rows] = xp.matmul(da, w_ih)
+        return [
+            order.write(dx) if needs[0] else None,
+            order.write_state(dh),
+            dw_ih,
+            dw_hh,
+            None if b_ih is None else db,
+            None if b_hh is None else xp.clone(db),  # two gradients never share memory
         ]
 
     return (order.write(h[1:]), order.last(h)), pullback

@@ -1,7 +1,7 @@
-"""The LSTM over a whole sequence, forward and backward by hand.
+"""The LSTM by hand: one step forward, the same step backward, and both over a whole sequence.
 
-demos/x1_backward_by_hand.py derives the equations step by step, and demos/s2_lstm_cell.py writes
-the cell as the lesson does.
+`minigrad.cells.lstm_cell` defines the step. demos/x1_backward_by_hand.py derives its gradient, and
+demos/s2_lstm_cell.py writes the cell as the lesson does.
 """
 
 from __future__ import annotations
@@ -9,15 +9,46 @@ from __future__ import annotations
 from minigrad.autograd import op
 from minigrad.byhand.sequence import (
     ReadingOrder,
-    bias_blocks,
+    affine,
+    blocks,
     check_shapes,
-    gate_blocks,
     gradient_or_zeros,
-    product,
-    product_dw,
-    product_dx,
 )
 from minigrad.cells import lstm_composed
+
+
+def lstm_step(xp, a, c):
+    """h', c' and the gates i, f, g, o from a = w_ih x + w_hh h + b_ih + b_hh (B,4H)."""
+    a_i, a_f, a_g, a_o = blocks(a, 4)  # (B,H) each
+    i = xp.sigmoid(a_i)
+    f = xp.sigmoid(a_f)
+    g = xp.tanh(a_g)
+    o = xp.sigmoid(a_o)
+    c_next = f * c + i * g
+    h_next = o * xp.tanh(c_next)
+    return h_next, c_next, (i, f, g, o)
+
+
+def lstm_step_back(xp, gates, c, c_next, dh_next, dc_next):
+    """∂a and ∂c from ∂h' and ∂c': the lines of `lstm_step`, last line first."""
+    i, f, g, o = gates
+    y = xp.tanh(c_next)
+    # h' = o y
+    do = dh_next * y
+    dy = dh_next * o
+    # y = tanh c'
+    dc_next = dc_next + dy * (1 - y * y)  # a sum: the next step reads c' too
+    # c' = f c + i g
+    df = dc_next * c
+    dc = dc_next * f
+    di = dc_next * g
+    dg = dc_next * i
+    # i, f, o = σ(a_i), σ(a_f), σ(a_o),  g = tanh a_g
+    da_i = di * i * (1 - i)
+    da_f = df * f * (1 - f)
+    da_g = dg * (1 - g * g)
+    da_o = do * o * (1 - o)
+    return xp.concatenate([da_i, da_f, da_g, da_o], axis=1), dc  # (B,4H), (B,H)
 
 
 @op(composed=lstm_composed, over_time=True)
@@ -42,59 +73,44 @@ def lstm(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False):
     check_shapes("lstm", 4, x, [h0, c0], w_ih, w_hh, b_ih, b_hh, lengths)
     T, B, I = x.shape
     H = h0.shape[1]
-    w_ih = gate_blocks(xp, w_ih, H)  # (4,H,I)
-    w_hh = gate_blocks(xp, w_hh, H)  # (4,H,H)
-    b = bias_blocks(xp, b_ih, w_ih) + bias_blocks(xp, b_hh, w_hh)  # (4,1,H)
+    b = None if b_ih is None else b_ih + b_hh
     dtype = xp.result_type(x, h0, c0, w_ih, w_hh)
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)
-    gates = xp.zeros((T, 4, B, H), dtype=dtype)
     h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t] and c[t]: the state before step t
     c = xp.zeros((T + 1, B, H), dtype=dtype)
     h[0] = order.read_state(h0)
     c[0] = order.read_state(c0)
+    gates = xp.zeros((T, 4, B, H), dtype=dtype)
     for t, rows in order.steps():
-        a = product(xp, w_ih, x[t, rows]) + product(xp, w_hh, h[t, rows]) + b  # (4,n,H)
-        i = xp.sigmoid(a[0])
-        f = xp.sigmoid(a[1])
-        g = xp.tanh(a[2])
-        o = xp.sigmoid(a[3])
-        c[t + 1, rows] = f * c[t, rows] + i * g
-        h[t + 1, rows] = o * xp.tanh(c[t + 1, rows])
-        gates[t, :, rows] = xp.stack([i, f, g, o])
+        a = xp.matmul(x[t, rows], w_ih.T) + affine(xp, h[t, rows], w_hh, b)  # (n,4H)
+        h[t + 1, rows], c[t + 1, rows], gates_t = lstm_step(xp, a, c[t, rows])
+        gates[t, :, rows] = xp.stack(gates_t)
 
     def pullback(gs, needs):
         dhs = order.read(gradient_or_zeros(xp, gs[0], (T, B, H), dtype))
         dh = order.read_state(gradient_or_zeros(xp, gs[1], (B, H), dtype))  # from step t + 1
         dc = order.read_state(gradient_or_zeros(xp, gs[2], (B, H), dtype))
         dx = xp.zeros((T, B, I), dtype=dtype)
-        dw_ih = xp.zeros((4, H, I), dtype=dtype)
-        dw_hh = xp.zeros((4, H, H), dtype=dtype)
-        db = xp.zeros((4, H), dtype=dtype)
+        dw_ih = xp.zeros((4 * H, I), dtype=dtype)
+        dw_hh = xp.zeros((4 * H, H), dtype=dtype)
+        db = xp.zeros((4 * H,), dtype=dtype)
         for t, rows in reversed(order.steps()):
-            i, f, g, o = gates[t, :, rows]
-            y = xp.tanh(c[t + 1, rows])
             dh_t = dh[rows] + dhs[t, rows]
-            dc_t = dc[rows] + dh_t * o * (1 - y * y)
-            da_i = dc_t * g * i * (1 - i)
-            da_f = dc_t * c[t, rows] * f * (1 - f)
-            da_g = dc_t * i * (1 - g * g)
-            da_o = dh_t * y * o * (1 - o)
-            da = xp.stack([da_i, da_f, da_g, da_o])  # (4,n,H)
-            dc[rows] = dc_t * f
-            dh[rows] = product_dx(xp, w_hh, da)
-            dw_ih += product_dw(xp, da, x[t, rows])
-            dw_hh += product_dw(xp, da, h[t, rows])
-            db += xp.sum(da, axis=1)
+            c_t, c_next = c[t, rows], c[t + 1, rows]
+            da, dc[rows] = lstm_step_back(xp, gates[t, :, rows], c_t, c_next, dh_t, dc[rows])
+            dh[rows] = xp.matmul(da, w_hh)
+            dw_ih += xp.matmul(da.T, x[t, rows])
+            dw_hh += xp.matmul(da.T, h[t, rows])
+            db += xp.sum(da, axis=0)
             if needs[0]:
-                dx[t, rows] = product_dx(xp, w_ih, da)
-        db = xp.reshape(db, (4 * H,))
+                dx[t, rows] = xp.matmul(da, w_ih)
         return [
             order.write(dx) if needs[0] else None,
             order.write_state(dh),
             order.write_state(dc),
-            xp.reshape(dw_ih, (4 * H, I)),
-            xp.reshape(dw_hh, (4 * H, H)),
+            dw_ih,
+            dw_hh,
             None if b_ih is None else db,
             None if b_hh is None else xp.clone(db),  # two gradients never share memory
         ]

@@ -1,13 +1,33 @@
-"""The RNN over a whole sequence, forward and backward by hand.
+"""The RNN by hand: one step forward, the same step backward, and both over a whole sequence.
 
-demos/x1_backward_by_hand.py derives the equations of the LSTM; these are their simplest case.
+`minigrad.cells.rnn_cell` defines the step. This is the simplest case of what
+demos/x1_backward_by_hand.py derives for the LSTM.
 """
 
 from __future__ import annotations
 
 from minigrad.autograd import op
-from minigrad.byhand.sequence import ReadingOrder, check_shapes, gradient_or_zeros
+from minigrad.byhand.sequence import (
+    ReadingOrder,
+    affine,
+    check_shapes,
+    gradient_or_zeros,
+)
 from minigrad.cells import check_nonlinearity, rnn_composed
+
+
+def rnn_step(xp, a, nonlinearity):
+    """h' from a = w_ih x + w_hh h + b_ih + b_hh (B,H)."""
+    if nonlinearity == "tanh":
+        return xp.tanh(a)
+    return xp.maximum(a, 0)
+
+
+def rnn_step_back(h_next, dh_next, nonlinearity):
+    """∂a from ∂h'; all that it needs of the step is h'."""
+    if nonlinearity == "tanh":
+        return dh_next * (1 - h_next * h_next)
+    return dh_next * (h_next.real > 0)  # .real: the complex step has no order
 
 
 @op(composed=rnn_composed, over_time=True)
@@ -30,15 +50,15 @@ def rnn(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, nonli
     check_nonlinearity("rnn", nonlinearity)
     T, B, I = x.shape
     H = h0.shape[1]
-    b = 0 if b_ih is None else b_ih + b_hh  # (H,)
+    b = None if b_ih is None else b_ih + b_hh
     dtype = xp.result_type(x, h0, w_ih, w_hh)
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)
     h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t]: the state before step t
     h[0] = order.read_state(h0)
     for t, rows in order.steps():
-        a = xp.matmul(x[t, rows], w_ih.T) + xp.matmul(h[t, rows], w_hh.T) + b  # (n,H)
-        h[t + 1, rows] = xp.tanh(a) if nonlinearity == "tanh" else xp.maximum(a, 0)
+        a = xp.matmul(x[t, rows], w_ih.T) + affine(xp, h[t, rows], w_hh, b)  # (n,H)
+        h[t + 1, rows] = rnn_step(xp, a, nonlinearity)
 
     def pullback(gs, needs):
         dhs = order.read(gradient_or_zeros(xp, gs[0], (T, B, H), dtype))
@@ -48,12 +68,8 @@ def rnn(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, nonli
         dw_hh = xp.zeros((H, H), dtype=dtype)
         db = xp.zeros((H,), dtype=dtype)
         for t, rows in reversed(order.steps()):
-            h_t = h[t + 1, rows]
             dh_t = dh[rows] + dhs[t, rows]
-            if nonlinearity == "tanh":
-                da = dh_t * (1 - h_t * h_t)
-            else:
-                da = dh_t * (h_t.real > 0)  # .real: the complex step has no order
+            da = rnn_step_back(h[t + 1, rows], dh_t, nonlinearity)
             dh[rows] = xp.matmul(da, w_hh)
             dw_ih += xp.matmul(da.T, x[t, rows])
             dw_hh += xp.matmul(da.T, h[t, rows])

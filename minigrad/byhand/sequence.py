@@ -97,35 +97,16 @@ def gradient_or_zeros(xp: XP, g: Array, shape: tuple[int, ...], dtype: Any) -> A
     return g
 
 
-def gate_blocks(xp: XP, w: Array, H: int) -> Array:
-    """A weight (kH,·) as one block for each gate, (k,H,·)."""
-    K, I = w.shape
-    return xp.reshape(w, (K // H, H, I))
+def affine(xp: XP, x: Array, w: Array, b: Array) -> Array:
+    """a = w x + b for each row of x (...,I): (...,kH)."""
+    a = xp.matmul(x, w.T)
+    return a if b is None else a + b
 
 
-def bias_blocks(xp: XP, b: Array, w: Array) -> Array:
-    """A bias (kH,) as one block for each gate of w (k,H,·), (k,1,H); zeros where there is none."""
-    k, H, _ = w.shape
-    b = xp.zeros((k * H,), dtype=w.dtype) if b is None else b
-    return xp.reshape(b, (k, 1, H))
-
-
-# The product a_k = w_k x of each gate k, and its two derivatives. x (n,I), w (k,H,I), a (k,n,H).
-
-
-def product(xp: XP, w: Array, x: Array) -> Array:
-    """a_k = w_k x for each gate k."""
-    return xp.matmul(x, xp.swapaxes(w, 1, 2))
-
-
-def product_dx(xp: XP, w: Array, da: Array) -> Array:
-    """∂x = Σ_k w_kᵀ ∂a_k: every gate has read x."""
-    return xp.sum(xp.matmul(da, w), axis=0)
-
-
-def product_dw(xp: XP, da: Array, x: Array) -> Array:
-    """∂w_k = ∂a_k xᵀ, summed over the rows of the batch."""
-    return xp.matmul(xp.swapaxes(da, 1, 2), x)
+def blocks(a: Array, k: int) -> list[Array]:
+    """The k blocks (...,H) of a (...,kH), one for each gate."""
+    H = a.shape[-1] // k
+    return [a[..., i * H : (i + 1) * H] for i in range(k)]
 
 
 def check_shapes(

@@ -1,8 +1,7 @@
-"""One step of an RNN, an LSTM and a GRU, forward and backward by hand.
+"""One step of an RNN, an LSTM and a GRU as an op: the steps of the files rnn, lstm and gru, once.
 
-The equations and their derivatives are those of the files rnn, lstm and gru, at one t. nn.RNNCell
-and nn.GRUCell are these ops, and a layer over one step runs these rules in the fast tier;
-nn.LSTMCell is composed, so that its h' depends on the tensor c'.
+nn.RNNCell and nn.GRUCell are these ops, and a layer over one step runs these rules in the fast
+tier; nn.LSTMCell is composed, so that its h' depends on the tensor c'.
 
 B batch, I input size, H hidden size. x (B,I), h and c (B,H), w_ih (kH,I), w_hh (kH,H), b_ih and
 b_hh (kH,) or None, in k blocks of H rows: 1 for the RNN; 4 (i, f, g, o) for the LSTM; 3 (r, z, n)
@@ -13,7 +12,10 @@ from __future__ import annotations
 
 from minigrad import cells
 from minigrad.autograd import op
-from minigrad.byhand.sequence import check_shapes, gradient_or_zeros
+from minigrad.byhand.gru import gru_step, gru_step_back
+from minigrad.byhand.lstm import lstm_step, lstm_step_back
+from minigrad.byhand.rnn import rnn_step, rnn_step_back
+from minigrad.byhand.sequence import affine, check_shapes, gradient_or_zeros
 
 
 @op(composed=cells.rnn_cell)
@@ -25,14 +27,11 @@ def rnn_cell(xp, x, h, w_ih, w_hh, b_ih, b_hh, *, nonlinearity="tanh"):
     check_step("rnn_cell", 1, x, [h], w_ih, w_hh, b_ih, b_hh)
     cells.check_nonlinearity("rnn_cell", nonlinearity)
     a = affine(xp, x, w_ih, b_ih) + affine(xp, h, w_hh, b_hh)  # (B,H)
-    h_next = xp.tanh(a) if nonlinearity == "tanh" else xp.maximum(a, 0)
+    h_next = rnn_step(xp, a, nonlinearity)
 
     def pullback(gs, needs):
         (dh_next,) = gs
-        if nonlinearity == "tanh":
-            da = dh_next * (1 - h_next * h_next)
-        else:
-            da = dh_next * (h_next.real > 0)  # .real: the complex step has no order
+        da = rnn_step_back(h_next, dh_next, nonlinearity)
         dx, dw_ih, db_ih = affine_gradients(xp, da, x, w_ih, b_ih, needs[0])
         dh, dw_hh, db_hh = affine_gradients(xp, da, h, w_hh, b_hh, needs[1])
         return [dx, dh, dw_ih, dw_hh, db_ih, db_hh]
@@ -48,29 +47,18 @@ def lstm_cell(xp, x, h, c, w_ih, w_hh, b_ih, b_hh):
     """
     check_step("lstm_cell", 4, x, [h, c], w_ih, w_hh, b_ih, b_hh)
     a = affine(xp, x, w_ih, b_ih) + affine(xp, h, w_hh, b_hh)  # (B,4H)
-    a_i, a_f, a_g, a_o = blocks(a, 4)  # (B,H) each
-    i = xp.sigmoid(a_i)
-    f = xp.sigmoid(a_f)
-    g = xp.tanh(a_g)
-    o = xp.sigmoid(a_o)
-    c_next = f * c + i * g
-    y = xp.tanh(c_next)
+    h_next, c_next, gates = lstm_step(xp, a, c)
+    shape, dtype = h_next.shape, h_next.dtype
 
     def pullback(gs, needs):
-        dh_next, dc_next = gs  # None for one that was not used
-        dh_next = gradient_or_zeros(xp, dh_next, y.shape, y.dtype)
-        dc_next = gradient_or_zeros(xp, dc_next, y.shape, y.dtype)
-        dc_next = dc_next + dh_next * o * (1 - y * y)
-        da_i = dc_next * g * i * (1 - i)
-        da_f = dc_next * c * f * (1 - f)
-        da_g = dc_next * i * (1 - g * g)
-        da_o = dh_next * y * o * (1 - o)
-        da = xp.concatenate([da_i, da_f, da_g, da_o], axis=1)  # (B,4H)
+        dh_next = gradient_or_zeros(xp, gs[0], shape, dtype)
+        dc_next = gradient_or_zeros(xp, gs[1], shape, dtype)
+        da, dc = lstm_step_back(xp, gates, c, c_next, dh_next, dc_next)
         dx, dw_ih, db_ih = affine_gradients(xp, da, x, w_ih, b_ih, needs[0])
         dh, dw_hh, db_hh = affine_gradients(xp, da, h, w_hh, b_hh, needs[1])
-        return [dx, dh, dc_next * f, dw_ih, dw_hh, db_ih, db_hh]
+        return [dx, dh, dc, dw_ih, dw_hh, db_ih, db_hh]
 
-    return (o * y, c_next), pullback
+    return (h_next, c_next), pullback
 
 
 @op(composed=cells.gru_cell)
@@ -81,34 +69,20 @@ def gru_cell(xp, x, h, w_ih, w_hh, b_ih, b_hh):
     n = tanh(a_n + r u_n).
     """
     check_step("gru_cell", 3, x, [h], w_ih, w_hh, b_ih, b_hh)
-    a_r, a_z, a_n = blocks(affine(xp, x, w_ih, b_ih), 3)  # (B,H) each
-    u_r, u_z, u_n = blocks(affine(xp, h, w_hh, b_hh), 3)
-    r = xp.sigmoid(a_r + u_r)
-    z = xp.sigmoid(a_z + u_z)
-    n = xp.tanh(a_n + r * u_n)
+    a = affine(xp, x, w_ih, b_ih)  # (B,3H)
+    u = affine(xp, h, w_hh, b_hh)  # (B,3H)
+    h_next, kept = gru_step(xp, a, u, h)
 
     def pullback(gs, needs):
         (dh_next,) = gs
-        dn = dh_next * (1 - z)
-        dz = dh_next * (h - n)
-        da_n = dn * (1 - n * n)
-        da_z = dz * z * (1 - z)
-        da_r = da_n * u_n * r * (1 - r)
-        da = xp.concatenate([da_r, da_z, da_n], axis=1)  # (B,3H)
-        du = xp.concatenate([da_r, da_z, da_n * r], axis=1)  # (B,3H)
+        da, du, dh_direct = gru_step_back(xp, kept, h, dh_next)
         dx, dw_ih, db_ih = affine_gradients(xp, da, x, w_ih, b_ih, needs[0])
         dh, dw_hh, db_hh = affine_gradients(xp, du, h, w_hh, b_hh, needs[1])
         if needs[1]:
-            dh = dh + dh_next * z
+            dh = dh + dh_direct
         return [dx, dh, dw_ih, dw_hh, db_ih, db_hh]
 
-    return z * h + (1 - z) * n, pullback
-
-
-def affine(xp, x, w, b):
-    """a = w x + b for each row of the batch."""
-    a = xp.matmul(x, w.T)  # (B,kH)
-    return a if b is None else a + b
+    return h_next, pullback
 
 
 def affine_gradients(xp, da, x, w, b, x_is_needed):
@@ -116,12 +90,6 @@ def affine_gradients(xp, da, x, w, b, x_is_needed):
     dx = xp.matmul(da, w) if x_is_needed else None
     db = None if b is None else xp.sum(da, axis=0)
     return dx, xp.matmul(da.T, x), db
-
-
-def blocks(a, k):
-    """The k blocks (B,H) of a (B,kH), one for each gate."""
-    H = a.shape[1] // k
-    return [a[:, i * H : (i + 1) * H] for i in range(k)]
 
 
 def check_step(name, gates, x, states, w_ih, w_hh, b_ih, b_hh):
