@@ -37,17 +37,15 @@ def parameters_of(rule: Any) -> Parameters:
         found = list(inspect.signature(rule).parameters.values()) if is_function else []
     except ValueError:  # of a function written in C
         found = []
-    if not found or found[0].kind in (
-        inspect.Parameter.KEYWORD_ONLY,
-        inspect.Parameter.VAR_KEYWORD,
-    ):
+    positional = [p for p in found if p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD)]
+    is_variadic = any([p.kind is p.VAR_POSITIONAL for p in positional])
+    if len(positional) < 2 and not is_variadic:
         raise TypeError(
             "op: expected a rule, which is a function (xp, *arrays, **settings) with a name, "
             f"got {errors.describe(rule):.80}"
         )
     parameters = found[1:]  # without xp
     settings = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
-    is_variadic = any([p.kind is p.VAR_POSITIONAL for p in parameters])
     keywords = [p.name for p in settings]
     return Parameters(
         arity=ANY_NUMBER if is_variadic else len(parameters) - len(settings),

@@ -31,6 +31,11 @@ def explain(op: Any, arrays: Sequence[Array], settings: Settings, error: Excepti
     text = str(error)
     if text.startswith("GPU: ") or is_fault_of_the_rule(arrays, error):
         return error
+    if "unpack" in text and is_raised_by_caller(error):
+        return TypeError(
+            f"{name}: expected a rule that returns its value and its pullbacks, as "
+            "(y, (lambda g: ...,)) for one array, got something else"
+        )
     if ": expected " in text:  # a sentence of ours
         return error if text.startswith(f"{name}: ") else with_text(type(error), f"{name}: {text}")
     for check in checks_of(op):
@@ -71,6 +76,11 @@ def is_fault_of_the_rule(arrays: Sequence[Array], error: Exception) -> bool:
         return False
     known = [a for a in arrays if type(a) not in NAMESPACES]
     return not any([error.obj is a for a in known])
+
+
+def is_raised_by_caller(error: Exception) -> bool:
+    """Whether the line that failed is that of the op, which takes apart what the rule returns."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is None
 
 
 def with_text(kind: type[Exception], text: str) -> Exception:

@@ -208,10 +208,13 @@ def check_one_dtype(name: str, **tensors: Tensor | None) -> None:
             )
 
 
-def as_lengths(name: str, lengths: Any, T: int, B: int) -> np.ndarray[Any, Any] | None:
+def as_lengths(
+    name: str, lengths: Any, T: int, B: int, reading: str = ""
+) -> np.ndarray[Any, Any] | None:
     """Lengths (B,) of the rows of a padded batch as integers of NumPy; None stays None.
 
-    Raises ValueError if they are not B integers from 0 to T.
+    reading: how the input was read, for the message. Raises ValueError if they are not B integers
+    from 0 to T.
     """
     if lengths is None:
         return None
@@ -222,7 +225,8 @@ def as_lengths(name: str, lengths: Any, T: int, B: int) -> np.ndarray[Any, Any] 
         array = np.array(None)
     are_integers = array.dtype.kind in "iu" or array.size == 0
     if array.shape != (B,) or not are_integers or any(array < 0) or any(array > T):
+        end = f"; {reading}" if reading else ""
         raise ValueError(
-            f"{name}: expected lengths of {B} integers from 0 to {T}, got {values!r:.60}"
+            f"{name}: expected lengths of {B} integers from 0 to {T}, got {values!r:.60}{end}"
         )
     return array.astype(np.int64)

@@ -87,6 +87,8 @@ class Recurrent(Module):
         if len(state) == len(self.state_names) and all(fits):
             return
         got = ", ".join([shown(part) for part in state])
+        if state is hx:
+            got = f"({got})"
         expected = f"{dtype}{shape}"
         if len(self.state_names) > 1:
             expected = f"({', '.join(self.state_names)}) of {expected} each"

@@ -224,7 +224,8 @@ class RNNBase(Recurrent):
             return as_lengths(name, lengths, T, 1)
         B = shape[1 - time_dim]
         self.check_state(hx, (runs, B, H), input.dtype)
-        return as_lengths(name, lengths, T, B)
+        reading = f"input {shape} is ({order}, size) with batch_first={self.batch_first}"
+        return as_lengths(name, lengths, T, B, reading)
 
     def flatten_parameters(self) -> None:
         """Do nothing: PyTorch's is for cuDNN, and programs call it."""

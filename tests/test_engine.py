@@ -441,6 +441,15 @@ def test_a_gradient_that_is_no_broadcast_of_its_input_is_refused() -> None:
             unbroadcast(np, np.ones(wrong), (2,))
 
 
+@pytest.mark.parametrize("returned", [None, np.ones(3), (1, 2, 3)], ids=["none", "value", "three"])
+def test_a_rule_that_does_not_return_a_pair_is_told_what_it_should(returned: Any) -> None:
+    def tanh(xp: Any, x: Any) -> Any:
+        return returned
+
+    with pytest.raises(TypeError, match="^tanh: expected a rule that returns its value and its p"):
+        mg.autograd.differentiable(tanh)(mg.ones(3))
+
+
 def test_a_rule_with_too_few_pullbacks_is_refused() -> None:
     def product(xp: Any, a: Any, b: Any) -> Any:
         return a * b, (lambda g: g * b,)

@@ -389,7 +389,7 @@ def test_misuse_of_layers() -> None:
         UserWarning, match="dropout acts only between layers, and there is one layer"
     ):
         nn.GRU(3, 4, dropout=0.5)
-    with pytest.raises(ValueError, match=r"got float64\(1, 2, 4\), float64\(1, 2, 4\)"):
+    with pytest.raises(ValueError, match=r"got \(float64\(1, 2, 4\), float64\(1, 2, 4\)\)"):
         layer(mg.ones(2, 5, 3), (mg.zeros(1, 2, 4).double(), mg.zeros(1, 2, 4).double()))
     with pytest.raises(TypeError, match=r"^LSTM: expected a Tensor as input, got a list"):
         layer([[[1.0, 2.0, 3.0]]])

@@ -736,6 +736,12 @@ REFUSALS: list[Refusal] = [
         "op: expected a rule, which is a function (xp, *arrays, **settings) with a name, got",
     ),
     (
+        "op of a function that forgets xp",
+        lambda: mg.op(lambda x: x),
+        TypeError,
+        "op: expected a rule, which is a function (xp, *arrays, **settings) with a name, got",
+    ),
+    (
         "op with a number as composition",
         lambda: mg.op(composed=1.5),
         TypeError,

@@ -98,15 +98,15 @@ def gradient_or_zeros(xp: XP, g: Array, shape: tuple[int, ...], dtype: Any) -> A
 
 
 def affine(xp: XP, x: Array, w: Array, b: Array) -> Array:
-    """a = w x + b for each row of x (...,I): (...,kH)."""
+    """a = w x + b (n,kH) for each row of x (n,I)."""
     a = xp.matmul(x, w.T)
     return a if b is None else a + b
 
 
 def blocks(a: Array, k: int) -> list[Array]:
-    """The k blocks (...,H) of a (...,kH), one for each gate."""
-    H = a.shape[-1] // k
-    return [a[..., i * H : (i + 1) * H] for i in range(k)]
+    """The k blocks (n,H) of a (n,kH), one for each gate."""
+    H = a.shape[1] // k
+    return [a[:, i * H : (i + 1) * H] for i in range(k)]
 
 
 def check_shapes(

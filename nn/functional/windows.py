@@ -120,11 +120,15 @@ def convolve(
     check_same_dtype(name, "input", x, weight)
     check_integers(name, 1, groups=groups)
     C = x.shape[1]
-    sizes_fit = weight.ndim == n + 2 and C == weight.shape[1] * groups
-    if not sizes_fit or weight.shape[0] % groups:
+    if weight.ndim != n + 2 or weight.shape[0] % groups:
         raise ValueError(
             f"{name}: expected weight (out, in / {groups}, ...) for {C} channels in, "
             f"got {tuple(weight.shape)}"
+        )
+    if C != weight.shape[1] * groups:
+        raise ValueError(
+            f"{name}: expected input of {weight.shape[1] * groups} channels at dim {-n - 1}, for "
+            f"weight {tuple(weight.shape)} and groups={groups}, got {tuple(input.shape)}"
         )
     check_same_dtype(name, "bias", bias, weight)
     if bias is not None and tuple(bias.shape) != (weight.shape[0],):
