@@ -74,8 +74,7 @@ def gru(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, reset
     dtype = xp.result_type(x, h0, w_ih, w_hh)
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)
-    h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t]: the state before step t
-    h[0] = order.read_state(h0)
+    h = order.states_from(h0, dtype)  # (T+1,B,H); h[t]: the state before step t
     kept = xp.zeros((T, 4, B, H), dtype=dtype)  # r, z, n, u_n
     for t, rows in order.steps():
         a = affine(xp, x[t, rows], w_ih, b_ih)  # (n,3H)
@@ -161,8 +160,7 @@ def gru_of_cho(xp, x, h0, w_ih, w_hh, b_ih, b_hh, lengths, reverse):
     dtype = xp.result_type(x, h0, w_ih, w_hh)
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)
-    h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t]: the state before step t
-    h[0] = order.read_state(h0)
+    h = order.states_from(h0, dtype)  # (T+1,B,H); h[t]: the state before step t
     kept = xp.zeros((T, 4, B, H), dtype=dtype)  # r, z, n, m
     for t, rows in order.steps():
         a = affine(xp, x[t, rows], w_ih, b_ih)  # (n,3H)

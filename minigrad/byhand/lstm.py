@@ -77,10 +77,8 @@ def lstm(xp, x, h0, c0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False):
     dtype = xp.result_type(x, h0, c0, w_ih, w_hh)
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)
-    h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t] and c[t]: the state before step t
-    c = xp.zeros((T + 1, B, H), dtype=dtype)
-    h[0] = order.read_state(h0)
-    c[0] = order.read_state(c0)
+    h = order.states_from(h0, dtype)  # (T+1,B,H); h[t] and c[t]: the state before step t
+    c = order.states_from(c0, dtype)
     gates = xp.zeros((T, 4, B, H), dtype=dtype)
     for t, rows in order.steps():
         a = xp.matmul(x[t, rows], w_ih.T) + affine(xp, h[t, rows], w_hh, b)  # (n,4H)

@@ -54,8 +54,7 @@ def rnn(xp, x, h0, w_ih, w_hh, b_ih, b_hh, *, lengths=None, reverse=False, nonli
     dtype = xp.result_type(x, h0, w_ih, w_hh)
     order = ReadingOrder(xp, T, B, lengths, reverse)
     x = order.read(x)
-    h = xp.zeros((T + 1, B, H), dtype=dtype)  # h[t]: the state before step t
-    h[0] = order.read_state(h0)
+    h = order.states_from(h0, dtype)  # (T+1,B,H); h[t]: the state before step t
     for t, rows in order.steps():
         a = xp.matmul(x[t, rows], w_ih.T) + affine(xp, h[t, rows], w_hh, b)  # (n,H)
         h[t + 1, rows] = rnn_step(xp, a, nonlinearity)

@@ -76,6 +76,12 @@ class ReadingOrder:
         """A state (B,H) of the batch, in the order of rows; memory of its own."""
         return self.xp.array(state[self.permutation])
 
+    def states_from(self, initial: Array, dtype: Any) -> Array:
+        """The states (T+1,B,H) from before step 0 to after the last; 0 but for the initial one."""
+        states = self.xp.zeros((len(self.active_rows) + 1, *initial.shape), dtype=dtype)
+        states[0] = initial[self.permutation]
+        return states
+
     def write_state(self, state: Array) -> Array:
         """The inverse of `read_state`; memory of its own."""
         out = self.xp.empty(state.shape, dtype=state.dtype)
