@@ -41,8 +41,8 @@ from minigrad.array import (
     float64,
     get_default_dtype,
 )
-from minigrad.call import ANY_NUMBER, parameters_of, split_arguments
-from minigrad.faster import choose, versions_of
+from minigrad.call import ANY_NUMBER, Parameters, parameters_of, split_arguments
+from minigrad.faster import Version, choose, versions_of
 from minigrad.grad_mode import mode
 from minigrad.graph import Node, Op, TensorBase, changes, tensor_of
 from minigrad.promotion import as_result, as_results, in_dtypes_with_dims
@@ -170,8 +170,22 @@ def differentiable(
     is_registered: whether the faster versions of this name serve it, see minigrad.faster.
     """
     parameters = parameters_of(rule)
+    versions = versions_of(rule.__name__) if is_registered else []
+    function = caller_of(rule, parameters, traits, versions)
+    vars(function).update(vars(parameters), **vars(traits), rule=rule)
+    vars(function)["__signature__"] = parameters.signature
+    vars(function).pop("__wrapped__")  # help() would show the rule's parameters
+    return function
+
+
+def caller_of(
+    rule: Any, parameters: Parameters, traits: Traits, versions: list[Version]
+) -> Callable[..., Any]:
+    """The function that calls a rule with the arrays of its arguments and records what it did.
+
+    What is the same for all calls is looked up here, once.
+    """
     name = rule.__name__
-    versions = versions_of(name) if is_registered else []
     arity, required = parameters.arity, parameters.required
     of_floats = traits.of_floats
     is_ordered = name in errors.ORDERED
@@ -219,9 +233,6 @@ def differentiable(
             tell(mode.observer, node, apply, arrays, settings, out)
         return out
 
-    vars(apply).update(vars(parameters), **vars(traits), rule=rule)
-    vars(apply)["__signature__"] = parameters.signature
-    vars(apply).pop("__wrapped__")  # help() would show the rule's parameters
     return apply
 
 

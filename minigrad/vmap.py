@@ -93,7 +93,7 @@ def check_dims(word: str, dims: Any) -> None:
         raise ValueError(f"vmap: expected integers or None as {word}, got {describe(dims)}")
 
 
-def parts_of(word: str, value: Any, dims: Any) -> Iterator[tuple[Any, Any, Any]]:
+def parts_with_dims(word: str, value: Any, dims: Any) -> Iterator[tuple[Any, Any, Any]]:
     """The key, the part and the dimension of each part of a tuple, list or dict.
 
     Raises ValueError if there are dimensions for other parts.
@@ -113,7 +113,7 @@ def parts_of(word: str, value: Any, dims: Any) -> Iterator[tuple[Any, Any, Any]]
 def sizes_of(value: Any, dim: Any) -> Iterator[int]:
     """How many examples there are in each tensor that is split. Raises ValueError for no tensor."""
     if isinstance(value, CONTAINERS):
-        for _, part, dim_of_part in parts_of("in_dims", value, dim):
+        for _, part, dim_of_part in parts_with_dims("in_dims", value, dim):
             yield from sizes_of(part, dim_of_part)
     elif dim is not None:
         if not isinstance(value, Tensor):
@@ -136,7 +136,7 @@ def count_of_examples(sizes: list[int]) -> int:
 def example_of(value: Any, dim: Any, i: int | None) -> Any:
     """Example i of the arguments; None, where there are none: zeros."""
     if isinstance(value, CONTAINERS):
-        parts = [example_of(part, d, i) for _, part, d in parts_of("in_dims", value, dim)]
+        parts = [example_of(part, d, i) for _, part, d in parts_with_dims("in_dims", value, dim)]
         return like(value, parts)
     if dim is None:
         return value
@@ -152,7 +152,7 @@ def stacked(results: Sequence[Any], count: int, dim: Any) -> Any:
     first = results[0]
     if isinstance(first, CONTAINERS):
         parts = []
-        for key, _, dim_of_part in parts_of("out_dims", first, dim):
+        for key, _, dim_of_part in parts_with_dims("out_dims", first, dim):
             parts.append(stacked([result[key] for result in results], count, dim_of_part))
         return like(first, parts)
     if isinstance(dim, tuple) and len(dim) == 1:

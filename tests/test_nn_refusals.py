@@ -263,6 +263,12 @@ REFUSED = [
     ),
     (
         ValueError,
+        r"conv1d: expected input of 6 channels at dim -2, for weight \(4, 3, 2\) and groups=2, "
+        r"got \(1, 2, 3\)",
+        lambda: F.conv1d(mg.ones(1, 2, 3), mg.ones(4, 3, 2), groups=2),
+    ),
+    (
+        ValueError,
         r"conv1d: expected bias \(4,\), got \(\)",
         lambda: F.conv1d(mg.ones(1, 2, 3), mg.ones(4, 2, 2), mg.tensor(1.0)),
     ),

@@ -345,7 +345,8 @@ def test_misuse_of_layers() -> None:
         ),
         (
             lambda: layer(mg.ones(2, 5, 3), lengths=[5]),
-            r"^LSTM: expected lengths of 2 integers from 0 to 5, got \[5\]",
+            r"^LSTM: expected lengths of 2 integers from 0 to 5, got \[5\]; "
+            r"input \(2, 5, 3\) is \(batch, time, size\) with batch_first=True$",
         ),
         (lambda: layer(mg.ones(2, 5, 3), lengths=[5, 6]), r"lengths of .*, got \[5, 6\]"),
         (lambda: layer(mg.ones(2, 5, 3), lengths=[5, -1]), r"lengths of .*, got \[5, -1\]"),

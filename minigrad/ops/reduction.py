@@ -10,7 +10,7 @@ from minigrad.autograd import nondifferentiable, op
 Dim = int | tuple[int, ...] | None  # which dimensions to reduce: None is all of them
 
 
-def as_dims(dim, x):
+def as_axis(dim, x):
     """`dim` as NumPy takes it, also from a list; () is all of them, as in PyTorch."""
     if not isinstance(dim, (list, tuple)):
         return dim
@@ -20,9 +20,19 @@ def as_dims(dim, x):
     return dims or None
 
 
-def as_tuple(dim):
-    """One dimension or several as a tuple."""
+def dims_of_axis(dim, ndim):
+    """The dimensions that `dim`, as NumPy takes it, names among `ndim`."""
+    if dim is None or not ndim:
+        return range(ndim)
     return dim if isinstance(dim, tuple) else (dim,)
+
+
+def first_along(x, dims):
+    """x at index 0 of these dimensions, which stay with size 1."""
+    index = [slice(None)] * len(x.shape)
+    for dim in dims:
+        index[dim] = slice(1)
+    return x[tuple(index)]
 
 
 def is_none(dim):
@@ -45,7 +55,7 @@ def as_signed(xp, y):
 @op
 def sum(xp, x, *, dim=None, keepdim=False):
     """y = Σ x over `dim`,    ∂x = ∂y, repeated along `dim`."""
-    dim = as_dims(dim, x)
+    dim = as_axis(dim, x)
     y = as_signed(xp, xp.sum(x, axis=dim, keepdims=keepdim))
     shape = x.shape
     if not shape:
@@ -56,7 +66,7 @@ def sum(xp, x, *, dim=None, keepdim=False):
 @op
 def amax(xp, x, *, dim=None, keepdim=False):
     """y = max x over `dim`,    ∂x = ∂y at the maximum, shared evenly among ties."""
-    dim = as_dims(dim, x)
+    dim = as_axis(dim, x)
     y = xp.amax(x, axis=dim, keepdims=True)
 
     def pull(g):
@@ -73,11 +83,9 @@ def amax(xp, x, *, dim=None, keepdim=False):
 @op
 def squared_deviations(xp, x, *, dim=None, keepdim=False):
     """y = Σ (x - x̄)² over `dim`,    ∂x = 2 ∂y (x - x̄)."""
-    dim = as_dims(dim, x)
-    ndim = len(x.shape)
-    dims = range(ndim) if dim is None else [range(ndim)[d] for d in as_tuple(dim) if ndim]
-    first = x[(..., *[slice(1) if d in dims else slice(None) for d in range(ndim)])]
-    centred = x - first  # 0 where all are equal, which x - x̄ is not
+    dim = as_axis(dim, x)
+    dims = dims_of_axis(dim, len(x.shape))
+    centred = x - first_along(x, dims)  # 0 where all are equal, which x - x̄ is not
     n = math.prod([x.shape[d] for d in dims])
     centred = centred - xp.sum(centred, axis=dim, keepdims=True) / (n or 1)
     y = xp.sum(centred * centred, axis=dim, keepdims=keepdim)
@@ -141,14 +149,14 @@ def any(xp, x, *, dim=None, keepdim=False):
 
     Along no dim, dim=(), each element by itself.
     """
-    y = x != 0 if is_none(dim) else xp.any(x, axis=as_dims(dim, x), keepdims=keepdim)
+    y = x != 0 if is_none(dim) else xp.any(x, axis=as_axis(dim, x), keepdims=keepdim)
     return as_truth(xp, y, x)
 
 
 @nondifferentiable
 def all(xp, x, *, dim=None, keepdim=False):
     """y = whether no element along `dim` is 0; along no dim, dim=(), each element by itself."""
-    y = x != 0 if is_none(dim) else xp.all(x, axis=as_dims(dim, x), keepdims=keepdim)
+    y = x != 0 if is_none(dim) else xp.all(x, axis=as_axis(dim, x), keepdims=keepdim)
     return as_truth(xp, y, x)
 
 
