@@ -7,7 +7,7 @@ about the op or the sample NotApplicable. How an op is called is in `running`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, product
 from typing import Any
 
@@ -169,17 +169,23 @@ def kink(op: Op, sample: Sample) -> None:
     ones = [np.ones(a.shape) for a in floats]
     for directions in (ones, random(sample, floats, 1), random(sample, floats, 3)):
         ahead, behind = one_sided(f, floats, directions, values)
-        for i, y in enumerate(values):
-            for place in np.ndindex(*y.shape):
-                a, b = float(ahead[i][place]), float(behind[i][place])
-                if not (abs(a) < JUMP and abs(b) < JUMP):
-                    continue
-                got = slope_of_entry(f, floats, directions, values, i, place)
-                slack = 1e-4 * max(1.0, abs(a), abs(b))
-                if not min(a, b) - slack <= got <= max(a, b) + slack:
-                    what = f"the slope of {entry_name(values, i, place)}{direction(directions)}"
-                    by = "the slopes to either side"
-                    raise LawBroken(op, sample, what, between(a, b), got, by)
+        for i, place in entries_of(values):
+            a, b = float(ahead[i][place]), float(behind[i][place])
+            if not (abs(a) < JUMP and abs(b) < JUMP):
+                continue
+            got = slope_of_entry(f, floats, directions, values, i, place)
+            slack = 1e-4 * max(1.0, abs(a), abs(b))
+            if not min(a, b) - slack <= got <= max(a, b) + slack:
+                what = f"the slope of {entry_name(values, i, place)}{direction(directions)}"
+                by = "the slopes to either side"
+                raise LawBroken(op, sample, what, between(a, b), got, by)
+
+
+def entries_of(values: Sequence[Any]) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Each entry of each value: which value it is of, and its place there."""
+    for i, y in enumerate(values):
+        for place in np.ndindex(*y.shape):
+            yield i, place
 
 
 def slope_of_entry(
