@@ -203,6 +203,10 @@ def test_a_shape_that_may_not_end_is_refused() -> None:
             mg.OPS[name](mg.ones(3), iter([3]))
 
 
+def test_a_number_may_be_said_to_have_a_dim_0() -> None:
+    assert mg.OPS["squared_deviations"](mg.tensor(3.0), dim=0).item() == 0.0
+
+
 def test_the_variance_of_equal_numbers_in_rows_is_zero() -> None:
     x = mg.tensor([[0.1] * 7, [1e5 + 0.1] * 7, [3e-7] * 7])
     assert not x.var(1).any() and not x.T.std(0).any()
