@@ -570,6 +570,7 @@ IMPORTED_AND_NOT_USED = """
 
     model = torch.nn.Linear(2, 2)
     print(isinstance(model, DistributedDataParallel), isinstance(model, ScriptModule))
+    print(torch.nn.parallel.DataParallel is torch.nn.DataParallel)
     print(Adam is torch.optim.Adam, torch.distributed.is_initialized() or dist.is_initialized())
 """
 

@@ -21,6 +21,7 @@ PROGRAM = """
     import io
     import pickle
     from collections import OrderedDict, namedtuple
+    import numpy as np
     import torch
     from torch import nn
     from torch.nn.utils.rnn import pack_sequence
@@ -118,6 +119,27 @@ PROGRAM = """
         print(again(leaf).tag, again(nn.Parameter(torch.ones(2))).grad, again(Pair(1, 2)))
         print(again(torch.arange(6.0).view(2, 3).t()).tolist())
         print(again(torch.ones(1, 2).expand(3, 2)).tolist(), again(torch.zeros(0, 3)).shape)
+
+    class Box:
+        pass
+
+    box = Box()
+    box.complex, box.objects = np.array([1 + 2j]), np.array(["a", None], dtype=object)
+    box.every_second, box.strided = torch.arange(12.0).view(3, 4)[:, ::2], np.arange(6.0)[::2]
+    fortran = torch.from_numpy(np.asfortranarray(np.arange(6.0).reshape(2, 3)))
+    box.views = [fortran, fortran[:, 1:], fortran[0]]
+    box.apart = torch.from_numpy(np.arange(10.0)[::2])
+    box.part = box.apart[1:]
+    box.key = {(1, "a"): 2, 3.5: torch.ones(1), Box: 1}
+    box.itself = box
+    found = trusted(box)
+    found.views[1][0, 0] = found.part[0] = 9
+    print(found.complex, found.objects, found.every_second, found.strided, found.views)
+    print(found.apart, found.key, found.itself is found, type(trusted([box])[0]) is Box)
+    cycle = []
+    cycle.append(cycle)
+    found = trusted(cycle)
+    print(found[0] is found, trusted({(1, "a"): 2, 3.5: torch.ones(1)}), trusted({Pair: 1}))
 
     # Memory that was shared is shared again.
     net = trusted(Net())

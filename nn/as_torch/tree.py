@@ -98,6 +98,7 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.nn.modules.sparse": [nn.layers, bag],
     "torch.nn.modules.transformer": [nn.transformer],
     "torch.nn.modules.upsampling": [nn.upsample],
+    "torch.nn.parallel": [parallel],
     "torch.nn.parameter": [nn.parameter],
     "torch.nn.utils": [nn.utils, old.utils],
     "torch.nn.utils.clip_grad": [nn.utils, old.utils],
