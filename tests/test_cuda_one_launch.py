@@ -236,6 +236,34 @@ def test_gradients_share_no_memory(kernels: Any, op: Any) -> None:
         np.testing.assert_allclose(leaf.grad.cpu().numpy(), 2 * g, rtol=1e-12)
 
 
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_a_second_way_back_knows_nothing_of_the_first(
+    kernels: Any, kind: str, bidirectional: bool
+) -> None:
+    """From the last states first, with gradients of the first ones; then from the outputs alone."""
+    rng = np.random.default_rng(0)
+    directions = 1 + bidirectional
+    near = getattr(nn, kind)(3, 4, bidirectional=bidirectional).to(mg.float64)
+    far = getattr(nn, kind)(3, 4, bidirectional=bidirectional).to(NAME, mg.float64)
+    far.load_state_dict(near.state_dict())
+    x, start = rng.standard_normal((5, 2, 3)), rng.standard_normal((directions, 2, 4))
+    found = []
+    for device, layer in (("cpu", near), (NAME, far)):
+        h0 = mg.tensor(start, device=device, requires_grad=True)
+        y, last = layer(mg.tensor(x, device=device), (h0, h0) if kind == "LSTM" else h0)
+        leaves = [h0, *layer.parameters()]
+        states = sum([(h * h).sum() for h in (last if kind == "LSTM" else [last])])
+        ways = [
+            mg.grad(states, leaves, retain_graph=True),
+            mg.grad(mg.sin(y).sum(), leaves[1:], retain_graph=True),
+            mg.grad(mg.sin(y).sum(), leaves),
+        ]
+        found.append([g.cpu().numpy() for way in ways for g in way])
+    for want, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
+
+
 def test_weights_used_twice_get_both_gradients(kernels: Any) -> None:
     leaves = [mg.tensor(x, device=NAME, requires_grad=True) for x in Case(rnn, I=5).numbers(1)]
     x, *rest = leaves

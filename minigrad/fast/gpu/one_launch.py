@@ -203,16 +203,16 @@ class OneLaunch:
             found["saved"] = self.rows_of(self.H)
         return found
 
-    def launch(self, kernel: Kernel, **more: Any) -> None:
+    def launch(self, kernel: Kernel, directions: list[dict[str, Any]], **more: Any) -> None:
         """Run a kernel of scan.cuh over all sequences in all directions."""
         if self.B == 0:
             return
         scan = {**self.scan, **more}
         members = [scan.get(name, 0) for name in SCAN]
-        for direction in self.directions:
+        for direction in directions:
             members += [direction.get(name, 0) for name in DIRECTION]
         table = structure([a if type(a) is int else a.data.ptr for a in members], TABLE)
-        grid = -(-self.B // self.how.ROWS), len(self.directions)
+        grid = -(-self.B // self.how.ROWS), len(directions)
         self.kernels.launch_blocks(kernel, self.dtype, self.how, grid, table)
 
     def forward(self) -> None:
@@ -221,7 +221,7 @@ class OneLaunch:
         for direction in self.directions:
             multiply(self.flat_x, direction["w_ih"], direction["gates"], transpose_b=True)
         self.hs = self.rows_of(self.scan["width"])
-        self.launch(self.kind.scan, hs=self.hs)
+        self.launch(self.kind.scan, self.directions, hs=self.hs)
 
     def values(self) -> tuple[Array, ...]:
         """hs in time, and the last states of each direction."""
@@ -238,33 +238,39 @@ class OneLaunch:
         count = (len(needs) - 1) // len(self.directions)  # arguments of a direction
         needs_of = [needs[1 + d * count :][:count] for d in range(len(self.directions))]
         last = iter(gs[1:])
-        for direction, wanted in zip(self.directions, needs_of):
+        directions = [
             self.prepare_backward(direction, last, wanted)
-        db = self.empty((self.B, len(self.directions) * 2 * self.K), self.dtype)
-        self.launch(self.kind.scan_back, db=db, **above)
-        found = [self.input_gradient() if needs[0] else None]
+            for direction, wanted in zip(self.directions, needs_of)
+        ]
+        db = self.empty((self.B, len(directions) * 2 * self.K), self.dtype)
+        self.launch(self.kind.scan_back, directions, db=db, **above)
+        found = [self.input_gradient(directions) if needs[0] else None]
         sums = self.bias_gradients(db)
-        for direction, wanted, db in zip(self.directions, needs_of, sums):
-            found += self.gradients_of(direction, wanted, db)
+        for direction, wanted, of_biases in zip(directions, needs_of, sums):
+            found += self.gradients_of(direction, wanted, of_biases)
         return found
 
     def prepare_backward(
         self, direction: dict[str, Any], last: Iterator[Any], needs: Sequence[bool]
-    ) -> None:
-        """The gradients of the last states, and memory for what the kernel writes."""
+    ) -> dict[str, Any]:
+        """The members of a Direction on the way back: besides its own the gradients of the last
+        states, and memory for what the kernel writes.
+        """
+        da = self.rows_of(self.K)
+        du = self.rows_of(self.K) if self.kind.gates == 3 else da
+        found = {**direction, "da": da, "du": du}
         for name, is_needed in zip(self.states, needs):
             g = next(last)
             if g is not None:
-                direction[f"d{name}_n"] = self.contiguous(g)
+                found[f"d{name}_n"] = self.contiguous(g)
             if is_needed:
-                direction[f"d{name}0"] = self.state()
-        direction["da"] = self.rows_of(self.K)
-        direction["du"] = self.rows_of(self.K) if self.kind.gates == 3 else direction["da"]
+                found[f"d{name}0"] = self.state()
+        return found
 
-    def input_gradient(self) -> Array:
+    def input_gradient(self, directions: list[dict[str, Any]]) -> Array:
         """∂x = ∂z w_ih, summed over the directions, in time."""
         dx = self.rows_of(self.I)
-        for i, direction in enumerate(self.directions):
+        for i, direction in enumerate(directions):
             self.kernels.products.multiply(direction["da"], direction["w_ih"], dx, add=i > 0)
         return self.in_time(dx, self.I)
 
@@ -278,9 +284,9 @@ class OneLaunch:
         self, direction: dict[str, Any], needs: Sequence[bool], db: Any
     ) -> list[Array | None]:
         """The gradients of the states and weights of one direction."""
-        dstates = [direction.pop(f"d{name}0", None) for name in self.states]
-        da = direction.pop("da")
-        du = direction.pop("du")
+        dstates = [direction.get(f"d{name}0") for name in self.states]
+        da = direction["da"]
+        du = direction["du"]
         needs_w_ih, needs_w_hh = needs[len(dstates) : len(dstates) + 2]
         dw_ih = self.weight_gradient(da, self.flat_x) if needs_w_ih else None
         dw_hh = self.weight_gradient(du, direction["h_before"]) if needs_w_hh else None
