@@ -26,14 +26,6 @@ Lengths = Sequence[int] | np.ndarray[Any, Any] | None
 States = tuple[Tensor, ...]
 
 
-def check_nonlinearity(name: str, nonlinearity: Any) -> None:
-    """Raise ValueError if the nonlinearity of an RNN is neither "tanh" nor "relu"."""
-    if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
-        raise ValueError(
-            f"{name}: expected nonlinearity 'tanh' or 'relu', got {shown(nonlinearity)}"
-        )
-
-
 def rnn_cell(
     x: Tensor,
     h: Tensor,
@@ -164,7 +156,7 @@ def unroll(
             hs[t] = after[0]
             state = after
         else:
-            runs = x.beside(active[t])  # (B,1)
+            runs = x.beside(active[t])  # (B,1), on the device of x
             hs[t] = where(runs, after[0], 0.0)
             state = tuple([where(runs, new, old) for new, old in zip(after, state)])
     return stack(hs), *state
@@ -211,3 +203,11 @@ def lstm_composed(
         return lstm_cell(x, h, c, *weights)
 
     return unroll(step, x, (h0, c0), lengths, reverse)
+
+
+def check_nonlinearity(name: str, nonlinearity: Any) -> None:
+    """Raise ValueError if the nonlinearity of an RNN is neither "tanh" nor "relu"."""
+    if not isinstance(nonlinearity, str) or nonlinearity not in ("tanh", "relu"):
+        raise ValueError(
+            f"{name}: expected nonlinearity 'tanh' or 'relu', got {shown(nonlinearity)}"
+        )

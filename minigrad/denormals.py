@@ -1,4 +1,7 @@
-"""Numbers too small for all their digits, as a gradient over hundreds of steps, taken for 0."""
+"""set_flush_denormal: whether the CPU takes denormal numbers for 0.
+
+A gradient over hundreds of steps is soon that small, and computing with such numbers is slow.
+"""
 
 from __future__ import annotations
 

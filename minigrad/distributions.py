@@ -1,4 +1,4 @@
-"""Numbers drawn at random with the chances that a tensor gives.
+"""bernoulli and multinomial: random numbers whose probabilities a tensor gives.
 
 Arguments and errors are those of minigrad.functional; `generator` is a minigrad.Generator, None for
 the source of this thread.

@@ -1,4 +1,4 @@
-"""Random numbers: all come from the host, from one source for each thread.
+"""Where random numbers come from: one generator for each thread, on the host.
 
 CuPy's generator has another stream and lacks half of the methods; and so a run on a GPU can be held
 against the same run on a CPU. Only a mask of dropout is drawn on the GPU itself, from 64 bits of

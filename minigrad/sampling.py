@@ -1,4 +1,4 @@
-"""Tensors drawn at random.
+"""rand, randn, randint and their like: tensors of random numbers.
 
 The numbers come from the source of this thread, which manual_seed starts, or from `generator=`. The
 other keywords are those of minigrad.creation.

@@ -1,4 +1,4 @@
-"""The parts into which a tensor is cut: they show its memory."""
+"""split, chunk and their like: the parts into which a tensor is cut, which are views of it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Parts of a tensor by their places.
+"""select, gather, nonzero and their like: elements of a tensor, picked by their places.
 
-What only says where to look (select, narrow, diagonal) shows a part of the memory of x; what picks
-by indices or a mask is a copy.
+What only says where to look (select, narrow, diagonal) is a view of x; what picks by indices or a
+mask is a copy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A tensor with other values at some places: by a mask, by indices, or along a dimension."""
+"""where, scatter and their like: a tensor with other values at the places that are named."""
 
 from __future__ import annotations
 
