@@ -392,6 +392,10 @@ class Module:
         """
         return state.load(self, state_dict, strict, assign)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the attributes of a pickled module; a subclass may add to them, as in PyTorch."""
+        vars(self).update(state)
+
     # Printing
 
     def extra_repr(self) -> str:

@@ -27,6 +27,16 @@ QR = """
     found = torch.qr(torch.eye(2) * 2)
     print(found.Q.abs().tolist(), found.R.abs().tolist(), torch.eye(2).qr()[1].abs().tolist())
     print(shown(torch.linalg.qr(torch.zeros(2, 2)).R))
+    for shape in [(1, 1), (3, 3), (6, 6), (3, 2, 4, 4)]:
+        a = torch.arange(1.0, 1 + torch.Size(shape).numel(), dtype=torch.float64)
+        a = (a * a * 0.37).sin().view(shape)
+        for x in (a, -a, a.triu(), torch.eye(shape[-1], dtype=torch.float64).flip(0) - 0 * a):
+            x = x.clone().requires_grad_()
+            sign, log = torch.slogdet(x)
+            log.sum().backward()
+            print(shown(sign), shown(log), shown(x.grad))
+    singular = torch.linalg.slogdet(torch.tensor([[0.0, 1.0], [0.0, 2.0]]))
+    print(singular.sign.abs().item(), singular.logabsdet.item(), torch.eye(2).slogdet().sign.item())
     for wrong in (torch.ones(2), torch.ones(2, 2).long(), 3):
         try:
             torch.linalg.qr(wrong)
@@ -106,7 +116,7 @@ REFUSED = """
     import torch
     qr = torch.linalg.qr
     x = torch.ones(2, 2)
-    for call in ("qr(x, 'complete')", "x.qr(False)", "qr(x[:0])", "qr(x[0])"):
+    for call in ("qr(x, 'complete')", "x.qr(False)", "qr(x[:0])", "qr(x[0])", "x[:1].slogdet()"):
         try:
             eval(call)
         except (NotImplementedError, ValueError) as error:
@@ -118,6 +128,7 @@ def test_what_qr_refuses(tmp_path: Path, under_as_torch: Run) -> None:
     assert under_as_torch(written(REFUSED, tmp_path / "program.py")).splitlines() == [
         "torch.linalg.qr: mode='complete' is not supported; leave it out",
         "torch.linalg.qr: mode='complete' is not supported; leave it out",
-        "torch.linalg.qr: expected elements, got shape (0, 2)",
-        "torch.linalg.qr: expected a matrix or several, got shape (2,)",
+        "torch.linalg.qr: expected matrices that are not empty, got shape (0, 2)",
+        "torch.linalg.qr: expected matrices that are not empty, got shape (2,)",
+        "torch.linalg.slogdet: expected square matrices, got shape (1, 2)",
     ]

@@ -9,6 +9,7 @@ import pickle
 import re
 import textwrap
 from pathlib import Path
+from typing import Any
 
 from under_pytorch import Run
 
@@ -308,6 +309,20 @@ def test_a_pickled_module_keeps_its_hooks_beside_new_ones() -> None:
         hooks_module.numbers = itertools.count(number)  # as in another process
         twin.register_forward_hook(hook)
         assert twin(mg.ones(1)).item() == 4 and layer(mg.ones(1)).item() == 2
+
+
+class Versioned(nn.Linear):
+    """A layer whose older pickles lack an attribute."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.scale = vars(self).get("scale", 1.0)
+
+
+def test_a_subclass_adds_to_what_is_unpickled() -> None:
+    layer = Versioned(2, 2)
+    again = pickle.loads(pickle.dumps(layer))
+    assert again.scale == 1.0 and mg.equal(again.weight, layer.weight)
 
 
 def test_a_pickled_tensor_keeps_what_a_user_gave_it() -> None:

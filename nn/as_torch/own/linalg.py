@@ -1,4 +1,4 @@
-"""`torch.linalg`: norms of tensors, and the QR decomposition, which `torch.qr` is, too."""
+"""`torch.linalg`: norms, the QR decomposition and determinants, which are in `torch`, too."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import minigrad
 from minigrad import Tensor
 
-__all__ = ["norm", "qr", "vector_norm"]
+__all__ = ["norm", "qr", "slogdet", "vector_norm"]
 
 
 def vector_norm(
@@ -57,32 +57,31 @@ def qr(A: Tensor, mode: str = "reduced") -> QR:
     """
     if mode != "reduced":
         raise NotImplementedError(f"torch.linalg.qr: mode={mode!r} is not supported; leave it out")
-    if not isinstance(A, Tensor) or A.dtype.kind != "f":
-        got = A.dtype if isinstance(A, Tensor) else type(A).__name__
-        raise TypeError(f"torch.linalg.qr: expected a tensor of floats, got {got}")
-    if A.ndim < 2:
-        shape = tuple(A.shape)
-        raise ValueError(f"torch.linalg.qr: expected a matrix or several, got shape {shape}")
-    m, n = A.shape[-2:]
-    if not A.numel():
-        raise ValueError(f"torch.linalg.qr: expected elements, got shape {tuple(A.shape)}")
-    rest = A  # the rows that are left, (.., m - j, n)
-    rows: list[Tensor] = []
-    mirrors: list[Tensor] = []
-    signs: list[Tensor] = []
-    for j in range(min(m, n)):
-        mirror, sign = mirror_of(rest[..., j])
-        rest = reflected(rest, mirror)
-        rows.append(sign.unsqueeze(-1) * rest[..., 0, :])
-        rest = rest[..., 1:, :]
-        mirrors.append(mirror)
-        signs.append(sign)
-    R = minigrad.triu(minigrad.stack(rows, -2))
-    sign_of_column = minigrad.stack(signs, -1).unsqueeze(-2)  # (.., 1, k)
-    Q = minigrad.eye(m, len(rows), dtype=A.dtype, device=A.device) * sign_of_column
+    check_matrix("qr", A)
+    mirrors, signs, R = triangle(A)
+    Q = minigrad.eye(A.shape[-2], len(mirrors), dtype=A.dtype, device=A.device) * signs
     for j, mirror in reversed(list(enumerate(mirrors))):
         Q = minigrad.cat([Q[..., :j, :], reflected(Q[..., j:, :], mirror)], -2)
     return QR(Q, R)
+
+
+def triangle(A: Tensor) -> tuple[list[Tensor], Tensor, Tensor]:
+    """The mirrors of a QR decomposition; for each of Q's columns -1 if its sign is turned, else 1,
+    (.., 1, k); and R.
+    """
+    rest = A  # the rows that are left, (.., m - j, n)
+    mirrors: list[Tensor] = []
+    signs: list[Tensor] = []
+    rows: list[Tensor] = []
+    for j in range(min(A.shape[-2:])):
+        mirror, sign = mirror_of(rest[..., j])
+        rest = reflected(rest, mirror)
+        mirrors.append(mirror)
+        signs.append(sign)
+        rows.append(sign.unsqueeze(-1) * rest[..., 0, :])
+        rest = rest[..., 1:, :]
+    R = minigrad.triu(minigrad.stack(rows, -2))
+    return mirrors, minigrad.stack(signs, -1).unsqueeze(-2), R
 
 
 def mirror_of(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -101,3 +100,37 @@ def reflected(rows: Tensor, v: Tensor) -> Tensor:
     """(I - 2 v vᵀ / vᵀv) X, for rows X (.., l, n) and v (.., l)."""
     product = (v.unsqueeze(-2) @ rows) * 2 / (v * v).sum(-1)[..., None, None]  # (.., 1, n)
     return rows - v.unsqueeze(-1) * product
+
+
+class SignAndLog(NamedTuple):
+    """The sign of a determinant, and the logarithm of its size."""
+
+    sign: Tensor
+    logabsdet: Tensor
+
+
+def slogdet(A: Tensor) -> SignAndLog:
+    """The determinant of each square matrix (.., n, n), as a sign and the logarithm of its size.
+
+    It is that of R in A = Q R, times that of Q: -1 for each mirror, and for each sign that is
+    turned. Raises as `qr`, and ValueError for a matrix that is not square.
+    """
+    check_matrix("slogdet", A)
+    if A.shape[-1] != A.shape[-2]:
+        got = tuple(A.shape)
+        raise ValueError(f"torch.linalg.slogdet: expected square matrices, got shape {got}")
+    _, signs, R = triangle(A)
+    diagonal = R.diagonal(0, -2, -1)
+    sign = (-signs[..., 0, :] * diagonal.detach().sign()).prod(-1)
+    return SignAndLog(sign, diagonal.abs().log().sum(-1))
+
+
+def check_matrix(name: str, A: Any) -> None:
+    """Raise TypeError for what is no tensor of floats, ValueError for no matrix or an empty one."""
+    name = f"torch.linalg.{name}"
+    if not isinstance(A, Tensor) or A.dtype.kind != "f":
+        got = A.dtype if isinstance(A, Tensor) else type(A).__name__
+        raise TypeError(f"{name}: expected a tensor of floats, got {got}")
+    if A.ndim < 2 or not A.numel():
+        shape = tuple(A.shape)
+        raise ValueError(f"{name}: expected matrices that are not empty, got shape {shape}")

@@ -63,5 +63,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "dist": dist,
     "qr": words.qr,
     "resize_": resize_,
+    "slogdet": words.slogdet,
     **{name: alpha_first(getattr(Tensor, name)) for name in ALPHA_FIRST},
 }

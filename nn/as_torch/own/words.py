@@ -44,6 +44,7 @@ __all__ = [
     "promote_types",
     "qr",
     "seed",
+    "slogdet",
     "set_default_device",
     "set_default_tensor_type",
     "set_float32_matmul_precision",
@@ -63,6 +64,9 @@ def promote_types(type1: Any, type2: Any) -> Any:
     """The dtype of arithmetic with tensors of these two: of int64 and float32 it is float32."""
     a, b = minigrad.zeros(1, dtype=type1), minigrad.zeros(1, dtype=type2)
     return minigrad.where(a != 0, a, b).dtype
+
+
+slogdet = linalg.slogdet
 
 
 def qr(input: Any, some: bool = True, *, out: None = None) -> linalg.QR:
