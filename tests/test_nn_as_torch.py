@@ -530,6 +530,7 @@ REFUSED = {
         "torch.optim.Optimizer.register_step_post_hook is not supported"
     ),
     "import torch\ntorch.ones(1).logit()": "torch.Tensor.logit is not supported",
+    "import torch\ntorch.det(torch.zeros(2, 2, requires_grad=True))": "^det: the gradient of",
     "import torch\ntorch.optim.SparseAdam([])": "SparseAdam .*; use torch.optim.Adam",
     "import torch\ntorch.sparse.FloatTensor(2)": "torch.sparse .*; use a dense matrix",
     "import torch\ntorch.ones(2).to_sparse()": "to_sparse .*; leave it out",
@@ -792,6 +793,15 @@ many = MultivariateNormal(torch.zeros(4, 2), torch.eye(2))
 print(many.batch_shape, many.log_prob(torch.ones(2)), many.sample((3,)).shape, many.entropy())
 lower = MultivariateNormal(torch.zeros(2), scale_tril=torch.tensor([[1.0, 0.0], [0.5, 2.0]]))
 print(lower.log_prob(torch.ones(3, 2)), lower.covariance_matrix)
+m = torch.tensor([[0.0, 2.0, 1.0], [3.0, 0.5, -1.0], [1.0, 1.0, 4.0]], requires_grad=True)
+print(torch.det(m).detach(), torch.inverse(m).detach(), torch.linalg.inv(m.detach()[None]))
+(m.det() * torch.linalg.det(m * m) / 500 + m.inverse().exp().sum()).backward()
+print(m.grad, torch.det(torch.ones(2, 4, 4)), torch.det(-torch.eye(3).flip(0)))
+for wrong in (torch.ones(2, 3), torch.ones(2, 2)):
+    try:
+        print(torch.inverse(wrong))
+    except RuntimeError:
+        print("RuntimeError")
 u = Uniform(torch.tensor([0.0, 1.0]), 3.0)
 print(u.log_prob(torch.tensor([0.0, 2.0])), u.entropy(), u.mean, u.variance)
 print(u.cdf(torch.tensor([1.0, 2.5])), u.sample((4,)).shape, Uniform(0.0, 2.0).rsample().shape)

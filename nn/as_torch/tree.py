@@ -32,6 +32,7 @@ from .own import (
     func,
     function,
     graph,
+    inverses,
     lazy,
     legacy,
     linalg,
@@ -52,7 +53,7 @@ from .own.methods import MODULE_METHODS, OPTIMIZER_METHODS, TENSOR_METHODS
 # The modules of PyTorch's, and the modules here whose public names each has: the first one counts.
 # Those without any can be imported, as programs do that use them in one mode alone.
 TREE: dict[str, list[ModuleType]] = {
-    "torch": [words, dtypes, out, tensor, legacy, serialization, amp, minigrad],
+    "torch": [words, dtypes, out, tensor, legacy, serialization, amp, old.matrices, minigrad],
     "torch.accelerator": [accelerator],
     "torch.amp": [amp],
     "torch.autograd": [autograd],
@@ -79,7 +80,7 @@ TREE: dict[str, list[ModuleType]] = {
     "torch.distributions.uniform": [distributions],
     "torch.functional": [out, minigrad],
     "torch.func": [func, minigrad.func],
-    "torch.linalg": [linalg],
+    "torch.linalg": [linalg, inverses],
     "torch.nn": [nn, bag, lazy, parallel],
     "torch.nn.functional": [nn.functional, bag],
     "torch.nn.init": [nn.init, old.init],

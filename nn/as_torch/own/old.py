@@ -10,6 +10,7 @@ from minigrad import Tensor
 from ... import attention, convolution, init, utils
 from ...optim.scheduler import LRScheduler
 from ...recurrent import RNNBase
+from . import inverses
 
 
 def holding(**names: Any) -> ModuleType:
@@ -29,6 +30,7 @@ def fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     return fans("_calculate_fan_in_and_fan_out", tensor)
 
 
+matrices = holding(det=inverses.det, inverse=inverses.inverse)
 fans = init.fans
 init = holding(
     **without_underscore(

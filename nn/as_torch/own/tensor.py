@@ -10,7 +10,7 @@ from typing import Any
 import minigrad
 from minigrad import Tensor
 
-from . import words
+from . import inverses, words
 
 __all__ = ["add", "dist", "sub"]
 
@@ -60,7 +60,9 @@ add = alpha_first(minigrad.add)
 sub = alpha_first(minigrad.sub)
 ALPHA_FIRST = ("add", "add_", "sub", "sub_")
 METHODS: dict[str, Callable[..., Any]] = {
+    "det": inverses.det,
     "dist": dist,
+    "inverse": inverses.inverse,
     "qr": words.qr,
     "resize_": resize_,
     "slogdet": words.slogdet,
