@@ -154,9 +154,7 @@ def take_windows(
     n = len(kernel)
     stride = stride or (1,) * n
     dilation = dilation or (1,) * n
-    places = []
-    for size, k, step, gap in zip(x.shape[-n:], kernel, stride, dilation, strict=True):
-        places.append((size - gap * (k - 1) - 1) // step + 1)
+    places = places_of(x.shape, kernel, stride, dilation)
     xp = NAMESPACES[type(x)]
     y = xp.empty((*x.shape[:-n], *kernel, *places), x.dtype)
     for element in np.ndindex(*kernel):
@@ -178,6 +176,14 @@ def add_windows(
     for element in np.ndindex(*kernel):
         x[in_window(element, places, stride, dilation)] += g[(..., *element, *[slice(None)] * n)]
     return x
+
+
+def places_of(shape: Sizes, kernel: Sizes, stride: Sizes, dilation: Sizes) -> list[int]:
+    """How many windows there are in each of the last dimensions."""
+    found = []
+    for size, k, step, gap in zip(shape[-len(kernel) :], kernel, stride, dilation, strict=True):
+        found.append((size - gap * (k - 1) - 1) // step + 1)
+    return found
 
 
 def in_window(element: Sizes, places: Sizes, stride: Sizes, dilation: Sizes) -> tuple[Any, ...]:

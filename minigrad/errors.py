@@ -163,7 +163,7 @@ def as_device(name: str, given: Any) -> device:
 ORDERED = set(  # ops of real numbers
     """
     lt le gt ge maximum minimum amax argmax argmin relu floor ceil trunc floor_divide remainder
-    fmod atan2 sign softmax log_softmax
+    fmod atan2 sign softmax log_softmax max_pool
     """.split()
 )
 

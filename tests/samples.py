@@ -144,6 +144,27 @@ def convolved(t, x, weight, **settings):
     return convolve(x, weight, groups=x.shape[1] // weight.shape[1], **settings)
 
 
+@sample
+def poolings(draw):
+    """An array of which no two elements are equal."""
+    lead, sizes, settings = draw(windows_that_fit())
+    return distinct(draw, (*lead, *sizes)), settings
+
+
+@sample
+def poolings_of_few(draw):
+    """An array in which the largest element of a window may come twice."""
+    lead, sizes, settings = draw(windows_that_fit())
+    return [array(draw, (*lead, *sizes), "few")], settings
+
+
+def pooled(t, x, kernel, stride, dilation):
+    """The largest of PyTorch's windows, the first where there are several."""
+    n = len(kernel)
+    windows = unfolded(t, x, kernel, stride, dilation)
+    return windows.flatten(-2 * n, -n - 1).max(-n - 1)[0]
+
+
 def unfolded(t, x, kernel, stride, dilation):
     """PyTorch's slices dimension by dimension, the places moved behind the elements."""
     n = len(kernel)
@@ -535,6 +556,7 @@ TABLE = {
     "linear": Row(layers(), lambda t, x, w, b: t.nn.functional.linear(x, w, b)),
     "nll_loss": Row(classes(), likelihood, looks=not strict_device.HAS_KERNELS),
     "softmax_cross_entropy": Row(classes(), entropy, looks=not strict_device.HAS_KERNELS),
+    "max_pool": Row(poolings(), pooled, kinks=poolings_of_few(), analytic=False),
     "convolution": Row(convolutions(), convolved),
     "layer_norm": Row(
         norms(), lambda t, x, w, b, ndim: t.nn.functional.layer_norm(x, x.shape[-ndim:], w, b)

@@ -1,4 +1,4 @@
-"""A convolution in both tiers: by hand, and fast in blocks. The fast one must equal the other.
+"""Convolution and pooling in both tiers: by hand, and fast in blocks, which must be equal.
 
 That by hand equals the composition is a law of tests/test_ops.py.
 """
@@ -13,6 +13,7 @@ import minigrad as mg
 from minigrad import byhand
 from minigrad.array import NUMPY
 
+pooling = pytest.importorskip("minigrad.fast.pooling", reason="minigrad/fast is left out")
 fast = pytest.importorskip("minigrad.fast.convolution", reason="minigrad/fast is left out")
 
 SETTINGS: list[dict[str, Any]] = [  # x (5,4,..)
@@ -27,6 +28,7 @@ SETTINGS: list[dict[str, Any]] = [  # x (5,4,..)
 def cache(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Blocks of one sample, of some with a rest, and of all."""
     monkeypatch.setattr(fast, "CACHE", request.param)
+    monkeypatch.setattr(pooling, "CACHE", request.param)
     yield
 
 
@@ -79,3 +81,28 @@ def test_gradients_in_blocks_are_those_of_the_function(monkeypatch: pytest.Monke
     x, weight, rest = arguments(SETTINGS[2])
     tensors = [mg.tensor(a, requires_grad=True) for a in (x, weight)]
     mg.gradcheck(lambda *args: byhand.convolution(*args, **rest), tensors)
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=str)
+def test_pooling_in_blocks_is_the_same(settings: dict[str, Any], cache: None) -> None:
+    x, _, rest = arguments(settings)
+    x = x.round()  # with ties
+    x[1:3, :, 2] = np.nan
+    want, (pull,) = byhand.max_pool.rule(NUMPY, x, kernel=settings["kernel"], **rest)
+    y, (fast_pull,) = pooling.max_pool(NUMPY, x, kernel=settings["kernel"], **rest)
+    np.testing.assert_array_equal(y, want)
+    g = np.random.default_rng(1).standard_normal(y.shape)
+    np.testing.assert_array_equal(fast_pull(g), pull(g))
+    np.testing.assert_allclose(pull(g).sum(), g.sum(), rtol=0, atol=1e-12)
+
+
+def test_pooling_in_blocks_is_chosen_for_several_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.ones((2, 3, 4))
+    monkeypatch.setattr(pooling, "CACHE", x.nbytes - 1)
+    assert pooling.is_large(x, kernel=(2,))
+    assert not pooling.is_large(x[:1], kernel=(2,))
+    assert not pooling.is_large(x, kernel=(2, 2, 2))
+    monkeypatch.setattr(pooling, "CACHE", x.nbytes)
+    assert not pooling.is_large(x, kernel=(2,))
+    large = mg.ones(2, 3, 2**15)  # and it is used
+    assert byhand.max_pool(large, kernel=(2,)).shape == (2, 3, 2**15 - 1)

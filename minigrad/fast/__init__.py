@@ -6,6 +6,7 @@ sequence          their layout in memory
 workspace         their work arrays
 halves            a large batch on two cores
 convolution       a convolution in blocks of samples
+pooling           the same of pooling by the maximum
 one_step          a layer over a single step
 rows              the gradient of an embedding
 words             NumPy's functions that take longer to call than a small array to compute
@@ -14,7 +15,7 @@ gpu               CUDA: kernels, the time loop of a layer, graphs
 """
 
 from minigrad import array
-from minigrad.fast import convolution, gpu, gru, lstm, optimizers, rnn, rows, words
+from minigrad.fast import convolution, gpu, gru, lstm, optimizers, pooling, rnn, rows, words
 
 rows.extend(array.backend("cpu"))
 words.extend(array.backend("cpu"))

@@ -542,6 +542,18 @@ def in_groups(s: Symbols) -> Any:
     return [s.array("x", 2, 2, 4), s.array("w", 2, 1, 2)], settings
 
 
+@case("max_pool")
+def that_share_the_largest(s: Symbols) -> Any:
+    """Two windows of 1×2 in x (1,3), whose largest element is in both."""
+    return [s.array("x", 1, 3, at=[1, 3, 2])], {"kernel": (1, 2)}
+
+
+@case("max_pool")
+def each_with_its_largest(s: Symbols) -> Any:
+    """Two windows of two, two apart, in x (1,4)."""
+    return [s.array("x", 1, 4, at=[1, 3, 4, 2])], {"kernel": (2,), "stride": (2,)}
+
+
 @case("layer_norm")
 def normalized(s: Symbols) -> Any:
     """x (1,2), w and b (2,)."""

@@ -185,6 +185,19 @@ def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     return x
 
 
+def argmax(x: Any, axis: int, keepdims: bool = False) -> Any:
+    """The index of the first of the greatest along one axis, by comparing."""
+    d = axis % x.ndim
+    rows = np.moveaxis(x, d, 0)
+    greatest = rows[:1]
+    found = np.zeros(greatest.shape, int)
+    for i in range(1, len(rows)):
+        row = rows[i : i + 1]
+        found[compared(operator.gt, row, greatest)] = i
+        greatest = np.maximum(greatest, row)
+    return np.moveaxis(found, 0, d) if keepdims else found[0]
+
+
 def where(condition: Any, a: Any, b: Any) -> Any:
     """numpy.where over exact numbers; integers, which are indices, stay NumPy's."""
     chosen = np.asarray(condition).view(np.ndarray)
@@ -247,6 +260,7 @@ def namespace() -> Namespace:
         result_type=lambda *arrays: OBJECT,
         astype=lambda x, dtype: exact(x),
         amax=amax,
+        argmax=argmax,
         where=where,
         scatter_add=scatter_add,
         add_at=add_at,

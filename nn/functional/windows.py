@@ -245,8 +245,8 @@ def max_pool(
 ) -> Tensor:
     """The largest element of each window; of equal ones the first gets the gradient."""
     sizes = size_per_dim(name, "dilation", dilation, n)
-    windows = pooled_windows(name, n, input, kernel_size, stride, padding, sizes, -math.inf)
-    y = windows.max(2)[0]  # (B,C,*P)
+    x, windows = padded_for(name, n, input, kernel_size, stride, padding, sizes, -math.inf)
+    y: Tensor = byhand.max_pool(x, **windows)  # (B,C,*P)
     return y if input.ndim == n + 2 else y[0]
 
 
@@ -261,13 +261,18 @@ def avg_pool(
 ) -> Tensor:
     """The mean of each window, its padding counted or not."""
     sizes = (kernel_size, stride, padding, (1,) * n)
-    y = pooled_windows(name, n, input, *sizes, 0.0).mean(2)  # (B,C,*P)
+
+    def mean(input: Tensor) -> Tensor:
+        x, windows = padded_for(name, n, input, *sizes, 0.0)
+        return ops.take_windows(x, **windows).flatten(2, 1 + n).mean(2)
+
+    y = mean(input)  # (B,C,*P)
     if not with_padding:
-        y = y / pooled_windows(name, n, mg.ones_like(input).detach(), *sizes, 0.0).mean(2)
+        y = y / mean(mg.ones_like(input).detach())
     return y if input.ndim == n + 2 else y[0]
 
 
-def pooled_windows(
+def padded_for(
     name: str,
     n: int,
     input: Tensor,
@@ -276,9 +281,11 @@ def pooled_windows(
     padding: Any,
     dilation: Sequence[int],
     value: float,
-) -> Tensor:
-    """The elements of each window in dim 2: (B,C,·,*P). `value` fills the padding, at most half a
-    window."""
+) -> tuple[Tensor, dict[str, Any]]:
+    """The input of a pooling as a batch with its padding, and what its windows are.
+
+    `value` fills the padding, which is at most half a window.
+    """
     x = with_batch(name, input, n)
     kernel = size_per_dim(name, "kernel_size", kernel_size, n)
     strides = kernel if stride is None else size_per_dim(name, "stride", stride, n)
@@ -290,8 +297,7 @@ def pooled_windows(
     if any(ends):
         x = pad(x, on_both_sides(ends), value=value)
     check_fits(name, x, kernel, dilation)
-    windows = ops.take_windows(x, kernel=kernel, stride=strides, dilation=tuple(dilation))
-    return windows.flatten(2, 1 + n)
+    return x, {"kernel": kernel, "stride": strides, "dilation": tuple(dilation)}
 
 
 def refuse_pooling(name: str, **settings: Any) -> None:

@@ -47,8 +47,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 INSIDE = re.compile(
     "check|refuse|not_supported|normalize|reduced|target_weights|pad_dim|filled_like|class_dim|"
     "masked_softmax|attend|collate|default_collate|with_gradients|norm_of|scale_all|reason_of|"
-    "generator_at|as_functions|listed|as_sizes|ends_of|windows_of|with_batch|convolve|max_pool$|"
-    "avg_pool$|pooled_windows|kaiming_std|changed_in_place|limit_norms|packed_places|lengths_of|"
+    "generator_at|as_functions|listed|as_sizes|ends_of|with_batch|convolve|max_pool$|"
+    "avg_pool$|padded_for|kaiming_std|changed_in_place|limit_norms|packed_places|lengths_of|"
     "PackedParts|padded|softmax_dim|reduction_of|bounded_log|"
     "(Dataset|IterableDataset|Sampler|LRScheduler|Optimizer)$"
 )
