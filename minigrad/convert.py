@@ -130,7 +130,7 @@ class Conversions(TensorBase):
         x: Any = self
         if dtype is not None:
             if dtype is not EXACT:
-                wanted = "a dtype, a tensor or a device" if targets else "a dtype"
+                wanted = "a dtype, a tensor or a device ('cpu', 'cuda')" if targets else "a dtype"
                 dtype = arguments.as_dtype(name, dtype, wanted)
             x = self if self.dtype == dtype else ops.astype(self, dtype=dtype)
         if device is None:

@@ -468,7 +468,7 @@ SENTENCES: dict[str, tuple[Any, type[Exception], str]] = {
     "to what": (
         lambda: X.to("floatt"),
         TypeError,
-        "to: expected a dtype, a tensor or a device, got 'floatt'; minigrad.float32, say",
+        r"to: expected a dtype, a tensor or a device \('cpu', 'cuda'\), got 'floatt'; ",
     ),
     "a copy too large": (
         lambda: mg.zeros(2).copy_(V),

@@ -268,6 +268,11 @@ REFUSED = [
         lambda: F.conv1d(mg.ones(1, 2, 3), mg.ones(4, 3, 2), groups=2),
     ),
     (
+        TypeError,
+        "cross_entropy: expected input of floats, got int64; use .float()",
+        lambda: F.cross_entropy(mg.tensor([0, 1]), mg.ones(2, 3)),  # the target comes second
+    ),
+    (
         ValueError,
         r"conv1d: expected bias \(4,\), got \(\)",
         lambda: F.conv1d(mg.ones(1, 2, 3), mg.ones(4, 2, 2), mg.tensor(1.0)),

@@ -349,6 +349,12 @@ REFUSALS: list[Refusal] = [
         "matmul: expected equal inner sizes, got (2, 3) and (2, 3): 3 and 2",
     ),
     (
+        "matmul with a vector, inner sizes",
+        lambda: X @ mg.ones(2),
+        ValueError,
+        "matmul: expected equal inner sizes, got (2, 3) and (2,): 3 and 2",
+    ),
+    (
         "matmul, leading sizes",
         lambda: ops.matmul(mg.ones(2, 2, 3), mg.ones(3, 3, 2)),
         ValueError,

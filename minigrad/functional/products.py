@@ -46,6 +46,8 @@ def matmul(input: Tensor, other: Tensor, *, out: None = None) -> Tensor:
             f"matmul: expected tensors of at least 1 dimension, got {tuple(a.shape)} and "
             f"{tuple(b.shape)}; a 0-d tensor is no matrix, multiply with *"
         )
+    if m == 1 or n == 1:
+        check_inner_sizes("matmul", a, b)
     if m == 1:
         row = ops.reshape(a, shape=(1, -1))
         return squeeze(matmul(row, b), -2 if n > 1 else 0)
@@ -85,17 +87,23 @@ def matmul_of_ndims(name: str, a: Tensor, b: Tensor, m: int, n: int) -> Tensor:
             f"{name}: expected {m}-d and {n}-d tensors, got {tuple(a.shape)} and {tuple(b.shape)}; "
             "matmul takes others"
         )
-    inner = b.shape[-2] if n > 1 else b.shape[0]
-    if a.shape[-1] != inner:
-        raise ValueError(
-            f"{name}: expected equal inner sizes, got {tuple(a.shape)} and {tuple(b.shape)}"
-        )
+    check_inner_sizes(name, a, b)
     if name == "bmm" and a.shape[0] != b.shape[0]:
         raise ValueError(
             f"bmm: expected equal batch sizes, got {tuple(a.shape)} and {tuple(b.shape)}; "
             "matmul broadcasts them"
         )
     return matmul(a, b)
+
+
+def check_inner_sizes(name: str, a: Tensor, b: Tensor) -> None:
+    """Raise ValueError if a row of a is not as long as a column of b."""
+    inner = b.shape[-2] if b.ndim > 1 else b.shape[0]
+    if a.shape[-1] != inner:
+        raise ValueError(
+            f"{name}: expected equal inner sizes, got {tuple(a.shape)} and {tuple(b.shape)}: "
+            f"{a.shape[-1]} and {inner}"
+        )
 
 
 def outer(input: Tensor, vec2: Tensor, *, out: None = None) -> Tensor:

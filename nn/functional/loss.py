@@ -14,6 +14,7 @@ from ..checked import checked
 from .activation import logsigmoid
 from .checks import (
     check_broadcasts,
+    check_floats,
     check_nothing_ignored,
     check_reduction,
     check_same_shape,
@@ -293,6 +294,7 @@ def cross_entropy(
     """
     reduction = reduction_of("cross_entropy", reduction, size_average, reduce)
     as_probability("cross_entropy", "label_smoothing", label_smoothing)
+    check_floats("cross_entropy", input=input)
     dim = class_dim("cross_entropy", input, weight)
     s, C = label_smoothing, input.shape[dim]
     w: Any = 1.0 if weight is None else weight.reshape(-1, *[1] * (input.ndim - 1 - dim))
