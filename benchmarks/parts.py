@@ -32,6 +32,9 @@ def cases(quick: bool) -> Iterator[Case]:
     yield Case(
         "parts", "MultiheadAttention (32,15,128), 4 heads", partial(multihead, 32, 15, 128, 4)
     )
+    yield Case("parts", "Conv1d (64,300,50) to 100 channels, 4 wide", partial(conv1d, 64, 300, 50))
+    yield Case("parts", "Conv2d (64,32,26,26) to 64 channels, 3×3", partial(conv2d, 64, 32, 26))
+    yield Case("parts", "MaxPool2d (64,64,24,24), 2×2", partial(max_pool, 64, 64, 24))
     yield Case("parts", "Adam step, sentiment BiLSTM", partial(adam, 30, 32, 64, True))
     if not quick:
         yield Case(
@@ -137,6 +140,24 @@ def multihead(B: int, T: int, E: int, heads: int) -> Contest:
         return attention(x, x, x, need_weights=False)[0]
 
     return module_contest(make, call, normal(B, T, E), normal(B, T, E))
+
+
+def conv1d(B: int, C: int, T: int) -> Contest:
+    """A layer of a text classifier: windows of four words."""
+    x, g = normal(B, C, T), normal(B, 100, T - 3)
+    return module_contest(lambda lib: lib.nn.Conv1d(C, 100, 4), lambda lib, f, x: f(x), x, g)
+
+
+def conv2d(B: int, C: int, H: int) -> Contest:
+    """The second layer of a classifier of digits."""
+    x, g = normal(B, C, H, H), normal(B, 2 * C, H - 2, H - 2)
+    return module_contest(lambda lib: lib.nn.Conv2d(C, 2 * C, 3), lambda lib, f, x: f(x), x, g)
+
+
+def max_pool(B: int, C: int, H: int) -> Contest:
+    """What follows it."""
+    x, g = normal(B, C, H, H), normal(B, C, H // 2, H // 2)
+    return module_contest(lambda lib: lib.nn.MaxPool2d(2), lambda lib, f, x: f(x), x, g)
 
 
 def adam(V: int, E: int, H: int, both: bool) -> Contest:
