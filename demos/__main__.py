@@ -40,15 +40,16 @@ def run(chosen: options.Options) -> None:
             print(f"{name} is not run on PyTorch: {engines.NOT_RUN[name]}.")
         names = tuple(name for name in names if name not in engines.NOT_RUN)
     try:
-        from demos import lab, report  # not before: drawing takes a second to import
+        from demos import lab, report, store  # not before: drawing takes a second to import
 
         lab.check(chosen)
         lab.given = chosen
         if chosen.quick:
             print(lab.QUICK)
-        for number, name in enumerate(names, start=1):
-            print(f"\n[{number} of {len(names)}]", end="")
-            runpy.run_path(str(options.SCRIPTS[name]), run_name="__main__")
+        with store.rarely_collected():
+            for number, name in enumerate(names, start=1):
+                print(f"\n[{number} of {len(names)}]", end="")
+                runpy.run_path(str(options.SCRIPTS[name]), run_name="__main__")
         print(report.write(chosen.out))
     except (KeyboardInterrupt, OSError) as error:
         if not options.ending(error):

@@ -3,6 +3,7 @@ that answers in sentences."""
 
 import doctest
 import fcntl
+import gc
 import importlib
 import json
 import math
@@ -437,6 +438,16 @@ def test_a_run_has_the_same_key_in_every_process(tmp_path: Path) -> None:
 
 def test_a_function_that_keeps_what_it_returned_counts_as_code() -> None:
     assert "num2words(n, lang=" in "".join(store.sources(pairs.number_pairs, set()))
+
+
+def test_python_looks_for_cycles_as_before_after_a_run(tmp_path: Path) -> None:
+    def experiment() -> dict[str, int]:
+        return {"first": gc.get_threshold()[0]}
+
+    before = gc.get_threshold()
+    _, record = store.perform(experiment, {}, tmp_path)
+    assert json.loads(record)["result"]["first"] > 10_000
+    assert gc.get_threshold() == before
 
 
 def test_a_letter_that_the_screen_lacks_ends_nothing(tmp_path: Path) -> None:
