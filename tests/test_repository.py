@@ -451,7 +451,7 @@ def test_the_readme_counts_the_public_programs_as_their_list_does() -> None:
         assert re.findall(in_the_list, listed) == re.findall(in_the_readme, said)
     samples = re.findall(r"Of the (\d+), (\d+) \(\d+ %\) ran here as they", listed)
     drawn, ran = [sum(map(int, counts)) for counts in zip(*samples, strict=True)]
-    assert len(samples) == 2
+    assert len(samples) == 3
     assert f"Of {drawn} public PyTorch programs" in said
     assert f"{ran} did what they do under PyTorch, and {drawn - ran} stopped" in said
 
