@@ -16,6 +16,7 @@ where it is dealt with:
 - errstate is missing, and nothing ever warns: no rule divides by 0 on purpose.
 - Results may be in another order in memory: kernels are given contiguous arrays.
 - matmul is refused while a graph is captured, and slow to call: `Products` calls cuBLAS itself.
+- stack first makes a view of each part, which takes longer than the copies: words.py leaves it out.
 - A sum over a long first axis takes many times as long as it should: `Products.sum` is a product.
 """
 

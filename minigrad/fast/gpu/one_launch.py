@@ -13,7 +13,6 @@ from its end or where sequences have lengths. Everything is as x is in memory, (
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,7 +119,6 @@ class OneLaunch:
         self.empty = self.kernels.cupy.empty
         arrays = [a for d in directions for a in (*d.states, *d.weights[:2])]
         self.dtype = xp.result_type(x, *arrays)
-        self.contiguous = partial(self.kernels.contiguous, dtype=self.dtype)
         self.states = "hc"[: len(directions[0].states)]
         self.T, self.B, self.I = x.shape
         self.K, self.H = directions[0].weights[1].shape
@@ -140,6 +138,10 @@ class OneLaunch:
         self.directions = [self.prepare(d) for d in directions]
 
     # Memory. `rows` is T · B: a matrix (rows,·) has a row for each time of each sequence.
+
+    def contiguous(self, a: Array) -> Array:
+        """`a` as a kernel takes it, in the layer's dtype."""
+        return self.kernels.contiguous(a, self.dtype)
 
     def read(self, a: Array, width: int) -> Array:
         """a (T,B,width) as a matrix (rows,width), in the order of memory of this run."""

@@ -15,8 +15,8 @@ def are_alike(parts: Sequence[Array]) -> bool:
 
 
 def extend_stack(backend: Backend) -> None:
-    """Let the word `stack` copy part by part: CuPy's first makes a view of each, and takes eight
-    times as long to call.
+    """Let the word `stack` copy part by part: CuPy's first makes a view of each, and takes twice as
+    long to call.
     """
     plain_stack = backend.xp.stack
     empty = backend.module.empty
