@@ -84,6 +84,10 @@ SAVES = f"""{WITH_EACH}
     hooked = nn.Linear(2, 2)
     hooked.register_forward_hook(print)
     torch.save(hooked, "hooked.pt")
+    torch.save(optimizer, "optimizer.pt")
+    torch.save(torch.optim.lr_scheduler.StepLR(optimizer, 1), "scheduler.pt")
+    torch.save(torch.utils.data.TensorDataset(torch.arange(3)), "dataset.pt")
+    torch.save(nn.utils.rnn.pack_sequence([torch.arange(3.0)]), "packed.pt")
     torch.save(nn.Conv1d(1, 1, 1, padding_mode="reflect"), "reflect.pt")
 """
 READS = f"""{WITH_EACH}
@@ -105,9 +109,11 @@ READS = f"""{WITH_EACH}
     x, part, *others = torch.load("tensors.pt")
     part[0, 0] = 9
     print(x, part, others)
+    print(torch.load("dataset.pt", weights_only=False)[1], *torch.load("packed.pt", None, "pickle"))
     with torch.serialization.safe_globals([Net, nn.Linear]):
         print(type(torch.load("net.pt")))
-    for name in ("net", "modules", "halves", "old", "hooked", "reflect", "script", "cut", "other"):
+    for name in ("net", "modules", "halves", "old", "hooked", "reflect", "script", "cut", "other",
+                 "optimizer", "scheduler"):
         for trusted in (False, True):
             try:
                 torch.load(f"{{name}}.pt", weights_only=not trusted)
@@ -133,6 +139,10 @@ REFUSED = {
     "cut True": "ValueError .*is damaged, or no file of PyTorch's",
     "other False": "ValueError .*is damaged, or no file of PyTorch's: it was not written by",
     "other True": "ValueError .*is damaged, or no file of PyTorch's: it was not written by",
+    "optimizer False": r"UnpicklingError .*such as torch\.optim\.adam\.Adam",
+    "optimizer True": "NotImplementedError .*holds a whole Adam of PyTorch's, which is not",
+    "scheduler False": r"UnpicklingError .*such as torch\.optim\.lr_scheduler\.StepLR",
+    "scheduler True": "NotImplementedError .*holds a whole Adam of PyTorch's, which is not",
 }
 
 
@@ -154,6 +164,7 @@ def test_files_of_pytorch_are_read(tmp_path: Path, under_pytorch: Run, under_as_
         "        [3., 5.]], dtype=torch.float64) [tensor([True]), tensor([], dtype=torch.float64), "
         "tensor([1.], requires_grad=True), Parameter containing:",
         "tensor([0., 1., 9., 3., 4., 5.], dtype=torch.float64, requires_grad=True), tensor(3)]",
+        "(tensor(1),) tensor([0., 1., 2.]) tensor([1, 1, 1]) None None",
         "<class '__main__.Net'>",
     ]
     for line, (start, expected) in zip(lines[-len(REFUSED) :], REFUSED.items(), strict=True):

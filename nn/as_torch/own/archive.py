@@ -20,6 +20,8 @@ from minigrad import Tensor, device
 from minigrad.convert import Size
 
 from ...module import Module
+from ...optim.optimizer import Optimizer
+from ...optim.scheduler import LRScheduler
 from ...parameter import Parameter
 from . import dtypes, pickled
 
@@ -132,6 +134,11 @@ class Unpickler(pickled.Unpickler):
         """Give an object its attributes; a module of PyTorch's those that it has here."""
         *_, target, state = self.stack  # type: ignore[attr-defined]
         pickled.check_is_object(self.name, target)
+        if isinstance(target, Optimizer | LRScheduler):
+            raise NotImplementedError(
+                f"torch.load: {self.name} holds a whole {type(target).__name__} of PyTorch's, "
+                "which is not supported; save its state_dict() there"
+            )
         if isinstance(target, Module) and isinstance(state, dict) and "_parameters" in state:
             self.stack.pop()  # type: ignore[attr-defined]
             restore(self.name, target, state)
