@@ -225,8 +225,10 @@ def rests_on(block: Block) -> str:
 
 
 def sides_html(block: Block) -> str:
-    measure = "" if is_fact(block) else f' <span class="place">{text(measure_told(block))}</span>'
-    return text(sides_told(block)) + measure
+    sides = text(sides_told(block))
+    if is_fact(block):
+        return sides
+    return f'{sides}<br><span class="place">{text(measure_told(block))}</span>'
 
 
 def claim_html(block: Block, out: Path) -> Iterator[str]:

@@ -60,8 +60,8 @@ def as_written(kind: str, length: int, seed: int, steps: int, device: str) -> di
 
 written = lab.run(
     as_written,
-    kind=KINDS,
     length=LENGTHS,
+    kind=KINDS,
     seed=lab.seeds(),
     steps=40 if lab.quick else 150,
     device=lab.device,

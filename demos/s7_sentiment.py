@@ -130,10 +130,10 @@ def sentiment(version: str, seed: int, count: int, steps: int, device: str) -> d
 COUNT, (EARLY, STEPS) = (200, (75, 150)) if lab.quick else (800, (100, 1250))
 runs = lab.run(
     sentiment,
-    version=[*VERSIONS, "bag of words"],
+    steps=lab.pick(quick=[EARLY, STEPS], full=[EARLY, STEPS], ledger=[STEPS]),
+    version=["bag of words", *VERSIONS],
     seed=lab.seeds(),
     count=COUNT,
-    steps=lab.pick(quick=[EARLY, STEPS], full=[EARLY, STEPS], ledger=[STEPS]),
     device=lab.device,
 )
 by_version = {

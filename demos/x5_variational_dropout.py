@@ -130,8 +130,10 @@ setting = {
     "device": lab.device,
 }
 WAYS = list(SHADES)
-plain = lab.run(overfitting, way="none", p=0.0, **setting)
-runs = Runs([*plain, *lab.run(overfitting, way=WAYS[1:], p=RATES, **setting)])
+runs = lab.run_all(
+    overfitting,
+    [{"way": "none", "p": 0.0, **setting}, {"way": WAYS[1:], "p": RATES, **setting}],
+)
 
 
 def best(way: str, when: str = "valid at end") -> Runs:
@@ -151,7 +153,7 @@ def rates(chosen: Runs) -> str:
 
 
 lab.say(f"""The text: {path or "Python's help texts, each paragraph once"}, SHA-256
-    {fingerprint(text)}. An LSTM of {int(plain["parameters"][0]):,} parameters reads {SHORT:,}
+    {fingerprint(text)}. An LSTM of {int(runs["parameters"][0]):,} parameters reads {SHORT:,}
     characters of it {STEPS * T * B / SHORT:.0f} times.""")
 lab.table(
     f"Bits per character on the test part ({RUNS})",
