@@ -3,6 +3,7 @@ looking can go, the code is plain, a rule uses only words that a GPU has, no fil
 and the README's commands and code work."""
 
 import ast
+import functools
 import graphlib
 import importlib.util
 import inspect
@@ -79,9 +80,15 @@ REMOVABLE = {
     "minigrad.testing": set(),
 }
 MODULES = {
-    name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): ast.parse(text)
-    for name, text in in_part("minigrad/", "nn/", "demos/").items()
+    name.removesuffix(".py").replace("/", ".").removesuffix(".__init__"): name
+    for name in in_part("minigrad/", "nn/", "demos/")
 }
+
+
+@functools.cache
+def parsed(name: str) -> ast.Module:
+    """The syntax tree of a file."""
+    return ast.parse(SOURCE[name])
 
 
 def height(module: str) -> int:
@@ -98,12 +105,13 @@ def at_run_time(node: ast.AST) -> Iterator[ast.AST]:
             yield from at_run_time(child)
 
 
+@functools.cache
 def imported(module: str) -> set[str]:
     """The modules of this repository that `module` imports, also inside functions."""
     is_package = module.replace(".", "/") + "/__init__.py" in SOURCE
     package = module if is_package else module.rpartition(".")[0]
     found = set()
-    for node in at_run_time(MODULES[module]):
+    for node in at_run_time(parsed(MODULES[module])):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -190,7 +198,7 @@ def names_no_encoding(call: ast.Call) -> bool:
 
 @pytest.mark.parametrize("name", [name for name in SOURCE if "/programs/" not in name])
 def test_a_text_names_its_encoding(name: str) -> None:
-    calls = [node for node in ast.walk(ast.parse(SOURCE[name])) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parsed(name)) if isinstance(node, ast.Call)]
     lines = [call.lineno for call in calls if names_no_encoding(call)]
     assert not lines, f'{name}, lines {lines}: no encoding="utf-8"'
 
@@ -199,7 +207,7 @@ def test_a_text_names_its_encoding(name: str) -> None:
 def test_an_assignment_is_a_statement_of_its_own(name: str) -> None:
     lines = [
         node.lineno
-        for node in ast.walk(ast.parse(ENGINE_AND_LAYERS[name]))
+        for node in ast.walk(parsed(name))
         if isinstance(node, ENCLOSING) and contains(node, ast.NamedExpr)
     ]
     assert not lines, f"{name}, lines {lines}: a walrus inside an expression"
@@ -209,7 +217,7 @@ def test_an_assignment_is_a_statement_of_its_own(name: str) -> None:
 def test_a_conditional_expression_is_never_inside_another(name: str) -> None:
     lines = [
         node.lineno
-        for node in ast.walk(ast.parse(ENGINE_AND_LAYERS[name]))
+        for node in ast.walk(parsed(name))
         if isinstance(node, ast.IfExp) and contains(node, ast.IfExp)
     ]
     assert not lines, f"{name}, lines {lines}: an if-else inside an if-else"
@@ -222,7 +230,7 @@ NAMED_CASES = {"minigrad/prove/cases.py"}  # its functions are cases, named by w
 def test_a_public_name_says_what_it_is(name: str) -> None:
     public = [
         node
-        for node in ast.parse(ENGINE_AND_LAYERS[name]).body
+        for node in parsed(name).body
         if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
     ]
     bare = [node.name for node in public if not ast.get_docstring(node)]
@@ -302,7 +310,7 @@ def test_cupys_words_take_the_keywords_that_a_rule_gives(name: str) -> None:
         if name in ("minigrad/array.py", "minigrad/fast/gpu/kernels.py")
         else "xp"
     )
-    for node in ast.walk(ast.parse(RULES[name])):
+    for node in ast.walk(parsed(name)):
         word = (
             re.fullmatch(rf"(?:{places})\.([\w.]+)", ast.unparse(node.func))
             if isinstance(node, ast.Call)
@@ -329,7 +337,7 @@ def test_the_frozen_keywords_are_cupys() -> None:
 
 @pytest.mark.parametrize("name", RULES)
 def test_a_rule_never_names_a_library(name: str) -> None:
-    for node in ast.walk(ast.parse(RULES[name])):
+    for node in ast.walk(parsed(name)):
         if isinstance(node, ast.FunctionDef) and node.args.args and node.args.args[0].arg == "xp":
             names = {child.id for child in ast.walk(node) if isinstance(child, ast.Name)}
             assert not names & {"np", "numpy", "cupy"}, f"{node.name}: take the word from xp"
