@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
-from scipy import stats
 
 from demos import rule
 from demos.verdicts import Verdict, counted
@@ -219,6 +218,8 @@ def without_the_first(verdict: Verdict) -> str:
 
 def by_bootstrap(verdict: Verdict) -> str:
     """The verdict by the interval of a bootstrap; that of the rule where nothing differs."""
+    from scipy import stats  # here, since it takes a second to import
+
     row = verdict.row
     differences = row.differences(verdict.a, verdict.b)
     if np.ptp(differences) == 0:
