@@ -194,7 +194,7 @@ mask, x, y: mg.where
 x, 2: mg.tensor_split mg.chunk mg.split mg.repeat_interleave mg.topk
 x, 3: mg.hsplit
 x, 2: mg.vsplit
-batch, 2: mg.dsplit
+batch, 3: mg.dsplit
 x, 0, (2, 1): mg.unflatten
 x: mg.atleast_1d mg.atleast_2d mg.atleast_3d
 x, 0, 1: mg.transpose mg.swapaxes mg.movedim mg.select
