@@ -101,10 +101,80 @@ CONSTRAINTS = """
     squashed = pyd.transformed_distribution.TransformedDistribution(normal, [TanhTransform()])
     print((squashed.log_prob(torch.tensor([0.1, -0.7])) * 1e4).round())
 """
+VALIDATION = """
+    import torch
+    import torch.distributions as D
+    from torch.distributions import constraints as C
+    T, nan = torch.tensor, float("nan")
+    half, none, one, two = T(0.5), T(nan), T(1.0), T([0.5, 0.5])
+    pair = D.Independent(D.Normal(torch.zeros(2), torch.ones(2)), 1)
+    plane = D.MultivariateNormal(torch.zeros(2), torch.eye(2))
+    logits = T([0.0, -float("inf"), 1.0])
+
+    class Even(C.Constraint):
+        def check(self, value):
+            return value % 2 == 0
+
+    class Own(D.Distribution):
+        arg_constraints = {"rate": C.positive}
+        support = Even()
+
+        def __init__(self, rate, validate_args=None):
+            self.rate = rate
+            super().__init__(rate.shape, validate_args=validate_args)
+
+        def log_prob(self, value):
+            if self._validate_args:
+                self._validate_sample(value)
+            return value * self.rate
+
+    made = [
+        lambda: D.Normal(none, one), lambda: D.Normal(one, none), lambda: D.Normal(0.0, -1.0),
+        lambda: D.Normal(0.0, 0.0), lambda: D.Normal(none, -one, validate_args=False),
+        lambda: D.Categorical(T([-0.5, 0.5])), lambda: D.Categorical(T([nan, 0.5])),
+        lambda: D.Categorical(torch.zeros(2)), lambda: D.Categorical(logits=T([nan, 0.5])),
+        lambda: D.Categorical(logits=logits), lambda: D.Bernoulli(T(1.5)),
+        lambda: D.Bernoulli(none), lambda: D.Bernoulli(logits=none), lambda: D.Bernoulli(one),
+        lambda: D.Uniform(one, half), lambda: D.Uniform(one, half, validate_args=False),
+        lambda: D.MultivariateNormal(T([nan, 0.0]), torch.eye(2)), lambda: Own(-one),
+    ]
+    probabilities = [
+        lambda: D.Normal(0.0, 1.0).log_prob(none), lambda: D.Normal(0.0, 1.0).log_prob(0.5),
+        lambda: D.Normal(0.0, 1.0).cdf(none), lambda: D.Normal(two, 1.0).log_prob(torch.ones(3)),
+        lambda: D.Categorical(two).log_prob(T(2)), lambda: D.Categorical(two).log_prob(T(-1)),
+        lambda: D.Categorical(two).log_prob(half), lambda: D.Categorical(two).log_prob(one),
+        lambda: D.Categorical(logits=logits).log_prob(T([0, 1, 2])),
+        lambda: D.Categorical(logits=logits).log_prob(torch.ones(2, 3)),
+        lambda: D.Bernoulli(half).log_prob(half), lambda: D.Bernoulli(half).log_prob(one),
+        lambda: D.Bernoulli(half, validate_args=False).log_prob(half),
+        lambda: D.Uniform(0.0, 1.0).log_prob(T(2.0)), lambda: D.Uniform(0.0, 1.0).log_prob(none),
+        lambda: D.Uniform(0.0, 1.0).cdf(T(2.0)), lambda: D.Uniform(0.0, 1.0).log_prob(half),
+        lambda: pair.log_prob(T([nan, 0.0])), lambda: pair.log_prob(two),
+        lambda: plane.log_prob(T([nan, 0.0])), lambda: plane.log_prob(torch.zeros(3)),
+        lambda: plane.log_prob(two), lambda: Own(one).log_prob(T(3.0)),
+        lambda: Own(one).log_prob(T(4.0)), lambda: Own(one, False).log_prob(T(3.0)),
+    ]
+    for asked in (True, False):
+        D.Distribution.set_default_validate_args(asked)
+        for make in made:
+            try:
+                print(make().batch_shape)
+            except ValueError:
+                print("refused")
+    D.Distribution.set_default_validate_args(True)
+    for probability in probabilities:
+        try:
+            print((probability() * 1e4).round())
+        except ValueError:
+            print("refused")
+    print(pair.event_shape, D.Categorical(two).support, D.Bernoulli(half).support)
+"""
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("program", [QR, CONSTRAINTS], ids=["qr", "constraints"])
+@pytest.mark.parametrize(
+    "program", [QR, CONSTRAINTS, VALIDATION], ids=["qr", "constraints", "validation"]
+)
 def test_a_program_prints_what_it_prints_under_pytorch(
     program: str, tmp_path: Path, under_pytorch: Run, under_as_torch: Run
 ) -> None:

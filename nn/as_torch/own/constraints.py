@@ -1,7 +1,7 @@
 """`torch.distributions.constraints`: what numbers a distribution, or a transform, takes or gives.
 
-Programs name them in classes of their own (`arg_constraints`, `support`, `domain`); nothing here
-asks for them. `constraint.check(value)` tells where a value is in order.
+A distribution names them as `arg_constraints` and `support`, and asks them of its parameters and of
+the values of log_prob. `constraint.check(value)` tells where a value is in order.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad import Tensor
+from minigrad.errors import shown
 
 __all__ = [
     "Constraint",
@@ -34,13 +35,35 @@ __all__ = [
 
 
 class Constraint:
-    """Whether values are in order: the numbers, or with event_dim=1 the vectors of the last dim."""
+    """Whether values are in order: the numbers, or with event_dim=1 the vectors of the last dim.
+
+    A class of one's own defines `check`.
+    """
 
     is_discrete = False
     event_dim = 0
 
-    def __init__(self, text: str, check: Callable[[Tensor], Tensor], **attributes: Any):
+    def check(self, value: Tensor) -> Tensor:
+        """True for each number, or vector, that is in order."""
+        raise NotImplementedError(f"{type(self).__name__} has no check")
+
+    @property
+    def words(self) -> str:
+        """What is in order, for messages."""
+        return f"values that satisfy {self}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+
+class Known(Constraint):
+    """One of the constraints below. text: as PyTorch prints it."""
+
+    words = ""
+
+    def __init__(self, text: str, words: str, check: Callable[[Tensor], Tensor], **attributes: Any):
         self.text = text
+        self.words = words
         self.is_in_order = check
         vars(self).update(attributes)
 
@@ -55,29 +78,34 @@ class Constraint:
 def greater_than(lower_bound: Any) -> Constraint:
     """x > lower_bound."""
     text = f"GreaterThan(lower_bound={lower_bound})"
-    return Constraint(text, lambda x: lower_bound < x, lower_bound=lower_bound)
+    words = f"numbers above {bound(lower_bound)}"
+    return Known(text, words, lambda x: lower_bound < x, lower_bound=lower_bound)
 
 
 def greater_than_eq(lower_bound: Any) -> Constraint:
     """x ≥ lower_bound."""
     text = f"GreaterThanEq(lower_bound={lower_bound})"
-    return Constraint(text, lambda x: lower_bound <= x, lower_bound=lower_bound)
+    words = f"numbers of at least {bound(lower_bound)}"
+    return Known(text, words, lambda x: lower_bound <= x, lower_bound=lower_bound)
 
 
 def less_than(upper_bound: Any) -> Constraint:
     """x < upper_bound."""
     text = f"LessThan(upper_bound={upper_bound})"
-    return Constraint(text, lambda x: x < upper_bound, upper_bound=upper_bound)
+    words = f"numbers below {bound(upper_bound)}"
+    return Known(text, words, lambda x: x < upper_bound, upper_bound=upper_bound)
 
 
 def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """lower_bound ≤ x ≤ upper_bound."""
-    return between("Interval", lower_bound, upper_bound, lambda x: x <= upper_bound)
+    words = f"numbers from {bound(lower_bound)} to {bound(upper_bound)}"
+    return between("Interval", words, lower_bound, upper_bound, lambda x: x <= upper_bound)
 
 
 def half_open_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """lower_bound ≤ x < upper_bound."""
-    return between("HalfOpenInterval", lower_bound, upper_bound, lambda x: x < upper_bound)
+    words = f"numbers from {bound(lower_bound)} to below {bound(upper_bound)}"
+    return between("HalfOpenInterval", words, lower_bound, upper_bound, lambda x: x < upper_bound)
 
 
 def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
@@ -86,16 +114,25 @@ def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     def is_in_order(x: Tensor) -> Tensor:
         return (x % 1 == 0) & (x <= upper_bound)
 
-    found = between("IntegerInterval", lower_bound, upper_bound, is_in_order)
+    words = f"integers from {bound(lower_bound)} to {bound(upper_bound)}"
+    found = between("IntegerInterval", words, lower_bound, upper_bound, is_in_order)
     found.is_discrete = True
     return found
 
 
-def between(kind: str, lower: Any, upper: Any, below: Callable[[Tensor], Tensor]) -> Constraint:
+def between(
+    kind: str, words: str, lower: Any, upper: Any, below: Callable[[Tensor], Tensor]
+) -> Constraint:
     """At least `lower`, and what `below` says."""
     text = f"{kind}(lower_bound={lower}, upper_bound={upper})"
     bounds = {"lower_bound": lower, "upper_bound": upper}
-    return Constraint(text, lambda x: (lower <= x) & below(x), **bounds)
+    return Known(text, words, lambda x: (lower <= x) & below(x), **bounds)
+
+
+def bound(value: Any) -> str:
+    """A bound in words: the number, or of several what kind of tensor they are in."""
+    is_one = isinstance(value, int | float) or value.numel() == 1
+    return f"{float(value):g}" if is_one else shown(value)
 
 
 def integers_from(lower_bound: int) -> Constraint:
@@ -105,7 +142,8 @@ def integers_from(lower_bound: int) -> Constraint:
         return (x % 1 == 0) & (x >= lower_bound)
 
     text = f"IntegerGreaterThan(lower_bound={lower_bound})"
-    return Constraint(text, is_in_order, is_discrete=True, lower_bound=lower_bound)
+    words = f"integers of at least {lower_bound}"
+    return Known(text, words, is_in_order, is_discrete=True, lower_bound=lower_bound)
 
 
 def is_on_simplex(x: Tensor) -> Tensor:
@@ -118,17 +156,20 @@ def depends_on_parameters(value: Tensor) -> Tensor:
     raise ValueError("check: expected the constraint of a distribution, got that of its class")
 
 
-boolean = Constraint("Boolean()", lambda x: (x == 0) | (x == 1), is_discrete=True)
-dependent = Constraint("Dependent()", depends_on_parameters)
+boolean = Known("Boolean()", "0 or 1", lambda x: (x == 0) | (x == 1), is_discrete=True)
+dependent = Known("Dependent()", "values that depend on the parameters", depends_on_parameters)
 nonnegative = greater_than_eq(0.0)
 nonnegative_integer = integers_from(0)
 positive = greater_than(0.0)
 positive_integer = integers_from(1)
-real = Constraint("Real()", lambda x: x == x)
-real_vector = Constraint(
-    "IndependentConstraint(Real(), 1)", lambda x: (x == x).all(-1), event_dim=1
+real = Known("Real()", "numbers other than NaN", lambda x: x == x)
+real_vector = Known(
+    "IndependentConstraint(Real(), 1)",
+    "numbers other than NaN",
+    lambda x: (x == x).all(-1),
+    event_dim=1,
 )
-simplex = Constraint("Simplex()", is_on_simplex, event_dim=1)
+simplex = Known("Simplex()", "numbers of at least 0 that add up to 1", is_on_simplex, event_dim=1)
 unit_interval = interval(0.0, 1.0)
 
 

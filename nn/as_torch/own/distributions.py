@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from minigrad.errors import shown
 
 from ... import functional as F
 from ...arguments import check_integers
+from . import constraints
+from .constraints import Constraint
 
 __all__ = [
     "Bernoulli",
@@ -28,10 +30,74 @@ __all__ = [
 
 
 class Distribution:
-    """A distribution over numbers, or several at once: batch_shape is their shape."""
+    """A distribution over numbers, or several at once: batch_shape is their shape.
 
-    batch_shape: Size
-    event_shape = Size()  # of one sample
+    arg_constraints: what is asked of the parameters; support: of the values of log_prob and cdf.
+    Raises ValueError for others, unless validate_args is False.
+    """
+
+    arg_constraints: ClassVar[dict[str, Constraint]] = {}
+    support: Any = None  # a Constraint, or None, which asks nothing
+    _validate_args = True
+
+    def __init__(
+        self,
+        batch_shape: Iterable[int] = (),
+        event_shape: Iterable[int] = (),
+        validate_args: bool | None = None,
+    ):
+        self._batch_shape, self._event_shape = Size(batch_shape), Size(event_shape)
+        if validate_args is not None:
+            self._validate_args = validate_args
+        for name, constraint in self.arg_constraints.items():
+            is_given = name in vars(self)  # and not computed from another
+            if self._validate_args and is_given and constraint is not constraints.dependent:
+                self._check(name, constraint, vars(self)[name])
+
+    @staticmethod
+    def set_default_validate_args(value: bool) -> None:
+        """Whether a distribution that is not told validates its arguments; at first it does."""
+        if value not in (True, False):
+            raise ValueError(f"set_default_validate_args: expected a bool, got {shown(value)}")
+        Distribution._validate_args = value
+
+    @property
+    def batch_shape(self) -> Size:
+        """How many distributions there are, as a shape."""
+        return self._batch_shape
+
+    @property
+    def event_shape(self) -> Size:
+        """The shape of one sample."""
+        return self._event_shape
+
+    def _check(self, name: str, constraint: Constraint, value: Tensor) -> None:
+        """Raise ValueError with the first number, or vector, that breaks the constraint."""
+        value = value.detach()
+        is_in_order = constraint.check(value)
+        if bool(is_in_order.all()):
+            return
+        event = value.shape[value.ndim - constraint.event_dim :]
+        broken = value.expand(*is_in_order.shape, *event)[~is_in_order]
+        raise ValueError(
+            f"{type(self).__name__}: {name}: expected {constraint.words}, got {broken[0].tolist()}"
+        )
+
+    def _validate_sample(self, value: Any) -> None:
+        """Raise ValueError for what is no tensor of samples of this distribution."""
+        name = type(self).__name__
+        if not isinstance(value, Tensor):
+            raise ValueError(f"{name}: value: expected a tensor, got {shown(value)}")
+        shape = (*self.batch_shape, *self.event_shape)
+        event = value.shape[value.ndim - len(self.event_shape) :]
+        pairs = zip(reversed(value.shape), reversed(shape))
+        if event != self.event_shape or any([n != m and 1 not in (n, m) for n, m in pairs]):
+            raise ValueError(
+                f"{name}: value: expected a shape that broadcasts with {shape}, "
+                f"got {tuple(value.shape)}"
+            )
+        if self.support is not None:
+            self._check("value", self.support, value)
 
     @property
     def mean(self) -> Tensor:
@@ -101,19 +167,26 @@ class Categorical(Distribution):
     Those need not add up to 1. logits: their logarithms, up to a constant.
     """
 
+    arg_constraints: ClassVar = {"probs": constraints.simplex, "logits": constraints.real_vector}
+
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: Any = None):
         given = one_of("Categorical", probs, logits)
         if given.ndim == 0:
             raise ValueError("Categorical: expected at least one dimension, got shape ()")
-        if probs is not None:
-            if not bool((given.detach() >= 0).all()):
-                raise ValueError("Categorical: probs: expected numbers of at least 0, got others")
-            self.probs = given / given.sum(-1, keepdim=True)
-            given = clamped(self.probs).log()
-        self.logits = given - given.logsumexp(-1, keepdim=True)
         if probs is None:
-            self.probs = F.softmax(given, -1)
-        self.batch_shape = Size(given.shape[:-1])
+            self.logits = given - given.logsumexp(-1, keepdim=True)
+        else:
+            self.probs = given / given.sum(-1, keepdim=True)
+        super().__init__(given.shape[:-1], (), validate_args)
+        if probs is None:
+            self.probs = F.softmax(self.logits, -1)
+        else:
+            self.logits = clamped(self.probs).log()
+
+    @property
+    def support(self) -> Constraint:
+        """The integers from 0 to K - 1."""
+        return constraints.integer_interval(0, self.probs.shape[-1] - 1)
 
     def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
         shape = (*sample_shape, *self.batch_shape)
@@ -123,6 +196,8 @@ class Categorical(Distribution):
         return drawn.t().reshape(*shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
         ids = value.long().unsqueeze(-1)
         shape = (*np.broadcast_shapes(ids.shape[:-1], self.batch_shape), -1)
         return self.logits.expand(*shape).gather(-1, ids.expand(*shape)).squeeze(-1)
@@ -134,20 +209,29 @@ class Categorical(Distribution):
 class Bernoulli(Distribution):
     """1 with probability `probs`, else 0. logits: log(probs / (1 - probs))."""
 
+    arg_constraints: ClassVar = {"probs": constraints.unit_interval, "logits": constraints.real}
+    support = constraints.boolean
+
     def __init__(self, probs: Any = None, logits: Any = None, validate_args: Any = None):
         given = one_of("Bernoulli", probs, logits)
         if probs is None:
-            self.logits, self.probs = given, given.sigmoid()
+            self.logits = given
+        else:
+            self.probs = given
+        super().__init__(given.shape, (), validate_args)
+        if probs is None:
+            self.probs = given.sigmoid()
         else:
             safe = clamped(given)
-            self.logits, self.probs = safe.log() - (1 - safe).log(), given
-        self.batch_shape = Size(given.shape)
+            self.logits = safe.log() - (1 - safe).log()
 
     def sample(self, sample_shape: Iterable[int] = ()) -> Tensor:
         shape = (*sample_shape, *self.batch_shape)
         return minigrad.bernoulli(self.probs.detach().expand(*shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
         logits, value = minigrad.broadcast_tensors(self.logits, value)
         return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
 
@@ -158,12 +242,13 @@ class Bernoulli(Distribution):
 class Normal(Reparametrized):
     """The normal distribution with mean `loc` and standard deviation `scale`."""
 
+    arg_constraints: ClassVar = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.real
+
     def __init__(self, loc: Any, scale: Any, validate_args: Any = None):
         loc, scale = [as_floats(value) for value in (loc, scale)]
-        if not bool((scale.detach() > 0).all()):
-            raise ValueError("Normal: scale: expected numbers above 0, got others")
         self.loc, self.scale = minigrad.broadcast_tensors(loc, scale)
-        self.batch_shape = Size(self.loc.shape)
+        super().__init__(self.loc.shape, (), validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -187,10 +272,14 @@ class Normal(Reparametrized):
         return self.loc + self.scale * noise
 
     def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
         distance = (value - self.loc) / self.scale
         return -0.5 * distance**2 - self.scale.log() - 0.5 * math.log(2 * math.pi)
 
     def cdf(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
         return 0.5 * (1 + ((value - self.loc) / (self.scale * math.sqrt(2))).erf())
 
     def entropy(self) -> Tensor:
@@ -200,13 +289,20 @@ class Normal(Reparametrized):
 class Uniform(Reparametrized):
     """The uniform distribution over the numbers from `low` to below `high`."""
 
+    arg_constraints: ClassVar = {"low": constraints.dependent, "high": constraints.dependent}
+
     def __init__(self, low: Any, high: Any, validate_args: Any = None):
         low, high = [as_floats(value) for value in (low, high)]
         self.low, self.high = minigrad.broadcast_tensors(low, high)
-        self.validates = validate_args is not False
-        self.batch_shape = Size(self.low.shape)
-        if not bool((self.low.detach() < self.high.detach()).all()):
+        super().__init__(self.low.shape, (), validate_args)
+        is_below = self.low.detach() < self.high.detach()
+        if self._validate_args and not bool(is_below.all()):
             raise ValueError("Uniform: expected low below high, got others")
+
+    @property
+    def support(self) -> Constraint:
+        """The numbers from low to high."""
+        return constraints.interval(self.low.detach(), self.high.detach())
 
     @property
     def mean(self) -> Tensor:
@@ -226,19 +322,15 @@ class Uniform(Reparametrized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-log(high - low), at high -∞. Raises ValueError beyond them, if it is to validate."""
-        self.check(value)
+        if self._validate_args:
+            self._validate_sample(value)
         is_inside = (self.low <= value) & (value < self.high)
         inside = minigrad.zeros_like(self.low).masked_fill(~is_inside, -math.inf)
         return inside - (self.high - self.low).log()
 
-    def check(self, value: Tensor) -> None:
-        """Raise ValueError for a value that is not a sample, if it is to validate."""
-        is_beyond = (value < self.low) | (value > self.high)
-        if self.validates and bool(is_beyond.any()):
-            raise ValueError("Uniform: expected values from low to high, got others")
-
     def cdf(self, value: Tensor) -> Tensor:
-        self.check(value)
+        if self._validate_args:
+            self._validate_sample(value)
         return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
 
     def entropy(self) -> Tensor:
@@ -272,8 +364,8 @@ class Independent(Distribution):
             )
         self.base_dist: Distribution = base_distribution
         self.reinterpreted_batch_ndims = count
-        self.batch_shape = Size(batch[:kept])
-        self.event_shape = Size((*batch[kept:], *base_distribution.event_shape))
+        event = (*batch[kept:], *base_distribution.event_shape)
+        super().__init__(batch[:kept], event, validate_args)
 
     @property
     def mean(self) -> Tensor:

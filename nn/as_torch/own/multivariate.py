@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import minigrad
 from minigrad import Tensor
-from minigrad.convert import Size
 from minigrad.errors import shown
 
 from ... import functional as F
+from . import constraints
 from .distributions import Reparametrized
 
 __all__ = ["MultivariateNormal"]
@@ -61,6 +61,9 @@ class MultivariateNormal(Reparametrized):
     NotImplementedError for precision_matrix.
     """
 
+    arg_constraints: ClassVar = {"loc": constraints.real_vector}
+    support = constraints.real_vector
+
     def __init__(
         self,
         loc: Tensor,
@@ -91,7 +94,7 @@ class MultivariateNormal(Reparametrized):
         batch = minigrad.broadcast_tensors(loc[..., 0], L[..., 0, 0])[0].shape
         self.loc = loc.expand(*batch, n)
         self.scale_tril = L.expand(*batch, n, n)
-        self.batch_shape, self.event_shape = Size(batch), Size((n,))
+        super().__init__(batch, (n,), validate_args)
 
     @property
     def mean(self) -> Tensor:
@@ -116,6 +119,8 @@ class MultivariateNormal(Reparametrized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-½ (|z|² + n log 2π) - log det L, with L z = value - loc."""
+        if self._validate_args:
+            self._validate_sample(value)
         z = solve_lower(self.scale_tril, value - self.loc)
         constant = self.event_shape[0] * math.log(2 * math.pi)
         return -0.5 * ((z**2).sum(-1) + constant) - self.log_det()

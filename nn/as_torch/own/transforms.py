@@ -205,8 +205,9 @@ class TransformedDistribution(Distribution):
         parts = [transforms] if isinstance(transforms, Transform) else transforms
         self.transforms = listed("TransformedDistribution", parts)
         self.base_dist = base_distribution
-        self.event_shape = base_distribution.event_shape
-        self.batch_shape = base_distribution.batch_shape
+        super().__init__(
+            base_distribution.batch_shape, base_distribution.event_shape, validate_args
+        )
         shape = (*self.batch_shape, *self.event_shape)
         if tuple(self.transformed(minigrad.zeros(*shape)).shape) != shape:
             raise NotImplementedError(
