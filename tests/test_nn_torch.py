@@ -675,7 +675,11 @@ def test_dropout_of_channels_drops_whole_ones() -> None:
 @pytest.mark.parametrize(
     ("wrong", "error", "words"),
     [
-        (lambda: nn.Conv1d(3, 4, 2)(mg.ones(2, 2, 5)), ValueError, "^conv1d: expected input of 3 channels"),
+        (
+            lambda: nn.Conv1d(3, 4, 2)(mg.ones(2, 2, 5)),
+            ValueError,
+            "^conv1d: expected input of 3 channels",
+        ),
         (
             lambda: nn.Conv1d(3, 4, 9)(mg.ones(2, 3, 5)),
             ValueError,
