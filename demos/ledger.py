@@ -61,15 +61,17 @@ class Script:
     def wanted(self, known: records.Records, engine: str) -> tuple[int, int]:
         """Seeds of dear and of cheap runs for the next look that is due.
 
-        A claim with many seeds is a cheap one: its next look never asks for more dear runs.
+        A claim with many seeds is taken for a cheap one: its next look asks for cheap runs first.
+        If it has no more seeds once these are done, its runs are dear.
         """
         dear, cheap = rule.LOOKS[0], CHEAP_FROM
+        _, cheap_done = self.seeds
         found = verdicts.of(known, engine)
         for name, row in claims.table().items():
             if row.script != self.name or not found[name].look_is_due:
                 continue
             pairs = len(known.sides(name, engine)[0])
-            if pairs >= CHEAP_FROM:
+            if pairs >= CHEAP_FROM and cheap_done < rule.next_look(pairs):
                 cheap = rule.next_look(pairs)
             elif pairs:
                 dear = max(dear, rule.next_look(pairs))

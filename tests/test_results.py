@@ -321,6 +321,17 @@ def test_the_ledger_asks_for_the_next_look_only_while_one_is_due(tmp_path: Path)
     assert script.wanted(alike, "minigrad") == (5, 20)
 
 
+def test_a_dear_claim_of_twenty_seeds_gets_its_last_look_too(tmp_path: Path) -> None:
+    script = ledger.Script("s6")
+    known = recorded(tmp_path, {"copy-alike-chrono": (1.0, 0.93)}, n=20)
+    assert script.wanted(known, "minigrad") == (5, 30)  # if its runs are cheap, these are they
+    script.seeds = (5, 30)
+    assert script.wanted(known, "minigrad") == (30, 30)  # they were not
+    script.seeds = (30, 30)
+    decided = recorded(tmp_path, {"copy-alike-chrono": (1.0, 0.93)}, n=30)
+    assert script.wanted(decided, "minigrad") == (5, 20)
+
+
 def test_the_plan_names_what_waits_for_a_look_and_nothing_that_has_had_them_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
