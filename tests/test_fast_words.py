@@ -133,6 +133,20 @@ def test_rows_added_by_number(count: int) -> None:
     np.testing.assert_allclose(got, wanted, rtol=1e-13)
 
 
+@pytest.mark.parametrize(("count", "width"), [(16, 300), (17, 300), (50, 299), (33, 1), (2, 3000)])
+def test_rows_in_blocks_are_all_added(
+    count: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the last block is full, has one row, or each row is more than a block."""
+    monkeypatch.setattr(rows, "BLOCK", 8 * 300 * 8)  # eight rows of 300 numbers
+    ids = np.arange(count) * 7 % 5
+    added = np.random.default_rng(count).normal(size=(count, width))
+    got, want = np.ones((6, width)), np.ones((6, width))
+    rows.add_rows(got, ids, added)
+    np.add.at(want, ids, added)
+    np.testing.assert_allclose(got, want, rtol=1e-12)
+
+
 PLACES: dict[str, tuple[tuple[int, ...], Any]] = {
     "rows of a matrix": ((50, 60), np.arange(100) % 50),
     "rows in two dimensions": ((50, 60), np.arange(100).reshape(4, 25) % 50 - 25),
