@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -411,14 +411,22 @@ COUNTS = {"one direction": ({}, 8), "lengths": ({"lengths": True}, 10)}
 COUNTS["two directions"] = ({"bidirectional": True}, 14)
 
 
+@pytest.fixture
+def idle_kernels(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Kernels that are launched and counted, and compute nothing: new memory keeps whatever is in
+    it, which NumPy is not to warn of."""
+    monkeypatch.setattr(RawKernel, "computes", False)
+    with np.errstate(all="ignore"):
+        yield
+
+
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize(("settings", "most"), COUNTS.values(), ids=COUNTS)
 def test_a_layer_takes_few_launches(
-    kernels: Any, kind: str, settings: Any, most: int, monkeypatch: pytest.MonkeyPatch
+    idle_kernels: None, kind: str, settings: Any, most: int
 ) -> None:
     """Forward and backward at the lesson's size: two kernels, the products, the zeros of the first
     state, and with two directions their last states side by side."""
-    monkeypatch.setattr(RawKernel, "computes", False)
     call = layer_call(kind, settings)
     call()
     before, kernels_before = launched(), RawKernel.launches
@@ -488,10 +496,9 @@ def sentiment_step() -> Callable[[], None]:
     return step
 
 
-def test_a_training_step_runs_little_python(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_step_runs_little_python(idle_kernels: None) -> None:
     """It makes few launches, waits for nothing, and calls few functions: a number that does not
     depend on what else the machine does."""
-    monkeypatch.setattr(RawKernel, "computes", False)
     step = sentiment_step()
     for _ in range(2):  # the first makes the states, and kernels are compiled
         step()
@@ -506,10 +513,7 @@ FUNCTIONS["two directions"] = ({"bidirectional": True}, 315)
 
 
 @pytest.mark.parametrize(("settings", "most"), FUNCTIONS.values(), ids=FUNCTIONS)
-def test_a_layer_runs_little_python(
-    kernels: Any, settings: Any, most: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(RawKernel, "computes", False)
+def test_a_layer_runs_little_python(idle_kernels: None, settings: Any, most: int) -> None:
     call = layer_call("LSTM", settings)
     call()
     found = functions_called(call)
@@ -517,10 +521,9 @@ def test_a_layer_runs_little_python(
 
 
 @pytest.mark.skipif(sys.gettrace() is not None, reason="a tracer doubles the time")
-def test_the_host_takes_little_time(kernels: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_host_takes_little_time(idle_kernels: None) -> None:
     """The Python of an LSTM forward and backward, that of the strict device included: what CuPy
     takes in its place only a GPU can tell. The best of many, since other processes run here too."""
-    monkeypatch.setattr(RawKernel, "computes", False)
     call = layer_call("LSTM", {})
     times = []
     for _ in range(200):
