@@ -198,7 +198,7 @@ class Gradients:
 
     def add(self, t: TensorBase, g: Any, is_new: bool = False) -> None:
         """Let `g` arrive at t. is_new: nothing else refers to `g`, so it may be written to."""
-        place = t if t.node is None else (t.node, t.index)
+        place = t if t.node is None else (t.node, t.index)  # slot(t), without a call a gradient
         before = self.by_slot.get(place)
         if type(g) is LazyScatter:
             if before is not None and place in self.owned and before.shape:

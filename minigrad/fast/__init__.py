@@ -7,8 +7,9 @@ workspace         their work arrays
 halves            a large batch on two cores
 convolution       a convolution in blocks of samples
 pooling           the same of pooling by the maximum
-one_step          a layer over a single step
 rows              the gradient of an embedding
+blocks            how the last three divide their work
+one_step          a layer over a single step
 words             NumPy's functions that take longer to call than a small array to compute
 optimizers        steps in place, registered against nn.optim
 gpu               CUDA: kernels, the time loop of a layer, graphs

@@ -12,6 +12,7 @@ from typing import Any
 
 from minigrad.array import Array
 from minigrad.byhand.convolution import groups_of
+from minigrad.fast.blocks import blocks
 from minigrad.faster import faster
 
 CACHE = 2**20  # bytes: of the windows of a block, which a core keeps near
@@ -44,19 +45,17 @@ def convolution(
 
     places = windows_of(slice(1)).shape[2 + len(kernel) :]
     P = math.prod(places)
-    bytes_of_a_sample = groups * size * P * x.itemsize
-    per_block = max(1, CACHE // bytes_of_a_sample)
-    blocks = [slice(b, b + per_block) for b in range(0, B, per_block)]
+    samples = blocks(B, groups * size * P * x.itemsize, CACHE)
     shape = (B, groups, O // groups, P)
     y = xp.empty(shape, x.dtype)
-    for block in blocks:
+    for block in samples:
         xp.matmul(w, windows_of(block).reshape(-1, groups, size, P), out=y[block])
 
     def dx(g: Array) -> Array:
         found = xp.empty_like(x)
         g = g.reshape(shape)
         transposed = xp.ascontiguousarray(w.swapaxes(1, 2))
-        for block in blocks:
+        for block in samples:
             dcolumns = xp.matmul(transposed, g[block])
             dwindows = dcolumns.reshape(-1, x.shape[1], *kernel, *places)
             found[block] = xp.add_windows(dwindows, x.shape[2:], stride, dilation)
@@ -65,7 +64,7 @@ def convolution(
     def dweight(g: Array) -> Array:
         found = xp.zeros(w.shape, x.dtype)
         g = g.reshape(shape)
-        for block in blocks:
+        for block in samples:
             columns = windows_of(block).reshape(-1, groups, size, P)
             found += xp.matmul(g[block], columns.swapaxes(2, 3)).sum(0)
         return found.reshape(weight.shape)

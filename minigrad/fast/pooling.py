@@ -9,6 +9,7 @@ from typing import Any
 
 from minigrad.array import Array
 from minigrad.byhand.pooling import max_pool as by_hand
+from minigrad.fast.blocks import blocks
 from minigrad.faster import faster
 
 CACHE = 2**18  # bytes: of a block, of which as many are read and written at once
@@ -23,17 +24,16 @@ def is_large(x: Any, *, kernel: tuple[int, ...] = (1,), **settings: Any) -> bool
 def max_pool(xp: Any, x: Array, **settings: Any) -> Any:
     """The value of minigrad.byhand.max_pool, and its pullback."""
     B = len(x)
-    per_block = max(1, CACHE * B // x.nbytes)
-    blocks = [slice(b, b + per_block) for b in range(0, B, per_block)]
+    samples = blocks(B, x.nbytes // B, CACHE)
     values = []
     pulls = []
-    for block in blocks:
+    for block in samples:
         value, (pull,) = by_hand.rule(xp, x[block], **settings)
         values.append(value)
         pulls.append(pull)
 
     def dx(g: Array) -> Array:
-        parts = [pull(g[block]) for pull, block in zip(pulls, blocks, strict=True)]
+        parts = [pull(g[block]) for pull, block in zip(pulls, samples, strict=True)]
         return xp.concatenate(parts)
 
     return xp.concatenate(values), (dx,)

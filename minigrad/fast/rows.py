@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.array import Array, Backend
+from minigrad.fast.blocks import blocks
 
 FEW = 2048  # numbers that NumPy's ufunc.at has added before they would be sorted
 RADIX_SORTED = 2**16  # NumPy sorts 16-bit integers by radix
@@ -36,10 +37,7 @@ def extend(backend: Backend) -> None:
 
 def add_rows(out: Array, ids: Array, rows: Array) -> None:
     """out[ids[k]] += rows[k] for each k. out (N,D), ids (n,) in [0, N), rows (n,D)."""
-    bytes_of_a_row = max(1, rows.shape[1] * rows.itemsize)
-    per_block = max(1, BLOCK // bytes_of_a_row)
-    for start in range(0, len(ids), per_block):
-        block = slice(start, start + per_block)
+    for block in blocks(len(ids), rows.shape[1] * rows.itemsize, BLOCK):
         add_sorted(out, ids[block], rows[block])
 
 

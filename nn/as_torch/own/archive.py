@@ -10,7 +10,6 @@ import importlib
 import inspect
 import pickle
 import zipfile
-from collections import Counter, OrderedDict
 from functools import partial
 from typing import Any, ClassVar
 
@@ -67,14 +66,9 @@ def rebuilt_parameter(
 
 # What may be named in a file that is not trusted, beside dtypes and storages
 SAFE: dict[str, Any] = {
-    "builtins.bytearray": bytearray,
-    "builtins.complex": complex,
-    "builtins.set": set,
-    "collections.Counter": Counter,
-    "collections.OrderedDict": OrderedDict,
+    **pickled.SAFE_EVERYWHERE,
     "torch.Size": Size,
     "torch.device": device,
-    "torch.nn.parameter.Parameter": Parameter,
     "torch._utils._rebuild_parameter": rebuilt_parameter,
     "torch._utils._rebuild_parameter_with_state": rebuilt_parameter,
 }

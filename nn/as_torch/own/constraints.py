@@ -57,93 +57,119 @@ class Constraint:
 
 
 class Known(Constraint):
-    """One of the constraints below. text: as PyTorch prints it."""
+    """One of the constraints below. text: as PyTorch prints it, and told: in words for messages.
 
-    words = ""
+    Both have the names of the bounds in braces: log_prob makes constraints that it never prints.
+    """
 
-    def __init__(self, text: str, words: str, check: Callable[[Tensor], Tensor], **attributes: Any):
-        self.text = text
-        self.words = words
+    def __init__(
+        self,
+        text: str,
+        told: str,
+        check: Callable[[Tensor], Tensor],
+        *,
+        is_discrete: bool = False,
+        event_dim: int = 0,
+        **bounds: Any,
+    ):
+        self.text, self.told = text, told
         self.is_in_order = check
-        vars(self).update(attributes)
+        self.is_discrete, self.event_dim = is_discrete, event_dim
+        self.bounds = bounds
+        vars(self).update(bounds)
 
     def check(self, value: Tensor) -> Tensor:
         """True for each number, or vector, that is in order."""
         return self.is_in_order(value)
 
+    @property
+    def words(self) -> str:
+        """What is in order, for messages."""
+        return self.told.format(**{name: bound(value) for name, value in self.bounds.items()})
+
     def __repr__(self) -> str:
-        return self.text
+        return self.text.format(**self.bounds)
 
 
 def greater_than(lower_bound: Any) -> Constraint:
     """x > lower_bound."""
-    text = f"GreaterThan(lower_bound={lower_bound})"
-    words = f"numbers above {bound(lower_bound)}"
-    return Known(text, words, lambda x: lower_bound < x, lower_bound=lower_bound)
+    return Known(
+        "GreaterThan(lower_bound={lower_bound})",
+        "numbers above {lower_bound}",
+        lambda x: lower_bound < x,
+        lower_bound=lower_bound,
+    )
 
 
 def greater_than_eq(lower_bound: Any) -> Constraint:
     """x ≥ lower_bound."""
-    text = f"GreaterThanEq(lower_bound={lower_bound})"
-    words = f"numbers of at least {bound(lower_bound)}"
-    return Known(text, words, lambda x: lower_bound <= x, lower_bound=lower_bound)
+    return Known(
+        "GreaterThanEq(lower_bound={lower_bound})",
+        "numbers of at least {lower_bound}",
+        lambda x: lower_bound <= x,
+        lower_bound=lower_bound,
+    )
 
 
 def less_than(upper_bound: Any) -> Constraint:
     """x < upper_bound."""
-    text = f"LessThan(upper_bound={upper_bound})"
-    words = f"numbers below {bound(upper_bound)}"
-    return Known(text, words, lambda x: x < upper_bound, upper_bound=upper_bound)
+    return Known(
+        "LessThan(upper_bound={upper_bound})",
+        "numbers below {upper_bound}",
+        lambda x: x < upper_bound,
+        upper_bound=upper_bound,
+    )
 
 
 def interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """lower_bound ≤ x ≤ upper_bound."""
-    words = f"numbers from {bound(lower_bound)} to {bound(upper_bound)}"
-    return between("Interval", words, lower_bound, upper_bound, lambda x: x <= upper_bound)
+    return Known(
+        "Interval(lower_bound={lower_bound}, upper_bound={upper_bound})",
+        "numbers from {lower_bound} to {upper_bound}",
+        lambda x: (lower_bound <= x) & (x <= upper_bound),
+        lower_bound=lower_bound,
+        upper_bound=upper_bound,
+    )
 
 
 def half_open_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """lower_bound ≤ x < upper_bound."""
-    words = f"numbers from {bound(lower_bound)} to below {bound(upper_bound)}"
-    return between("HalfOpenInterval", words, lower_bound, upper_bound, lambda x: x < upper_bound)
+    return Known(
+        "HalfOpenInterval(lower_bound={lower_bound}, upper_bound={upper_bound})",
+        "numbers from {lower_bound} to below {upper_bound}",
+        lambda x: (lower_bound <= x) & (x < upper_bound),
+        lower_bound=lower_bound,
+        upper_bound=upper_bound,
+    )
 
 
 def integer_interval(lower_bound: Any, upper_bound: Any) -> Constraint:
     """The integers from lower_bound to upper_bound, both included."""
+    return Known(
+        "IntegerInterval(lower_bound={lower_bound}, upper_bound={upper_bound})",
+        "integers from {lower_bound} to {upper_bound}",
+        lambda x: (x % 1 == 0) & (lower_bound <= x) & (x <= upper_bound),
+        is_discrete=True,
+        lower_bound=lower_bound,
+        upper_bound=upper_bound,
+    )
 
-    def is_in_order(x: Tensor) -> Tensor:
-        return (x % 1 == 0) & (x <= upper_bound)
 
-    words = f"integers from {bound(lower_bound)} to {bound(upper_bound)}"
-    found = between("IntegerInterval", words, lower_bound, upper_bound, is_in_order)
-    found.is_discrete = True
-    return found
-
-
-def between(
-    kind: str, words: str, lower: Any, upper: Any, below: Callable[[Tensor], Tensor]
-) -> Constraint:
-    """At least `lower`, and what `below` says."""
-    text = f"{kind}(lower_bound={lower}, upper_bound={upper})"
-    bounds = {"lower_bound": lower, "upper_bound": upper}
-    return Known(text, words, lambda x: (lower <= x) & below(x), **bounds)
+def integers_from(lower_bound: int) -> Constraint:
+    """The integers that are at least lower_bound."""
+    return Known(
+        "IntegerGreaterThan(lower_bound={lower_bound})",
+        "integers of at least {lower_bound}",
+        lambda x: (x % 1 == 0) & (x >= lower_bound),
+        is_discrete=True,
+        lower_bound=lower_bound,
+    )
 
 
 def bound(value: Any) -> str:
     """A bound in words: the number, or of several what kind of tensor they are in."""
     is_one = isinstance(value, int | float) or value.numel() == 1
     return f"{float(value):g}" if is_one else shown(value)
-
-
-def integers_from(lower_bound: int) -> Constraint:
-    """The integers that are at least lower_bound."""
-
-    def is_in_order(x: Tensor) -> Tensor:
-        return (x % 1 == 0) & (x >= lower_bound)
-
-    text = f"IntegerGreaterThan(lower_bound={lower_bound})"
-    words = f"integers of at least {lower_bound}"
-    return Known(text, words, is_in_order, is_discrete=True, lower_bound=lower_bound)
 
 
 def is_on_simplex(x: Tensor) -> Tensor:

@@ -83,6 +83,11 @@ class Distribution:
             f"{type(self).__name__}: {name}: expected {constraint.words}, got {broken[0].tolist()}"
         )
 
+    def _check_value(self, value: Any) -> None:
+        """`_validate_sample`, where this distribution is to validate."""
+        if self._validate_args:
+            self._validate_sample(value)
+
     def _validate_sample(self, value: Any) -> None:
         """Raise ValueError for what is no tensor of samples of this distribution."""
         name = type(self).__name__
@@ -196,8 +201,7 @@ class Categorical(Distribution):
         return drawn.t().reshape(*shape)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         ids = value.long().unsqueeze(-1)
         shape = (*np.broadcast_shapes(ids.shape[:-1], self.batch_shape), -1)
         return self.logits.expand(*shape).gather(-1, ids.expand(*shape)).squeeze(-1)
@@ -230,8 +234,7 @@ class Bernoulli(Distribution):
         return minigrad.bernoulli(self.probs.detach().expand(*shape))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         logits, value = minigrad.broadcast_tensors(self.logits, value)
         return -F.binary_cross_entropy_with_logits(logits, value, reduction="none")
 
@@ -272,14 +275,12 @@ class Normal(Reparametrized):
         return self.loc + self.scale * noise
 
     def log_prob(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         distance = (value - self.loc) / self.scale
         return -0.5 * distance**2 - self.scale.log() - 0.5 * math.log(2 * math.pi)
 
     def cdf(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         return 0.5 * (1 + ((value - self.loc) / (self.scale * math.sqrt(2))).erf())
 
     def entropy(self) -> Tensor:
@@ -322,15 +323,13 @@ class Uniform(Reparametrized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-log(high - low), at high -∞. Raises ValueError beyond them, if it is to validate."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         is_inside = (self.low <= value) & (value < self.high)
         inside = minigrad.zeros_like(self.low).masked_fill(~is_inside, -math.inf)
         return inside - (self.high - self.low).log()
 
     def cdf(self, value: Tensor) -> Tensor:
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         return ((value - self.low) / (self.high - self.low)).clamp(0, 1)
 
     def entropy(self) -> Tensor:

@@ -119,8 +119,7 @@ class MultivariateNormal(Reparametrized):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """-½ (|z|² + n log 2π) - log det L, with L z = value - loc."""
-        if self._validate_args:
-            self._validate_sample(value)
+        self._check_value(value)
         z = solve_lower(self.scale_tril, value - self.loc)
         constant = self.event_shape[0] * math.log(2 * math.pi)
         return -0.5 * ((z**2).sum(-1) + constant) - self.log_det()

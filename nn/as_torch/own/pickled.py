@@ -26,18 +26,21 @@ from . import dtypes
 Objects = dict[str, Any]
 
 # What may be named in a file that is not trusted: nothing of it runs code of the file.
-SAFE: Objects = {
+SAFE_EVERYWHERE: Objects = {
     "builtins.bytearray": bytearray,
     "builtins.complex": complex,
-    "builtins.frozenset": frozenset,
     "builtins.set": set,
     "collections.Counter": Counter,
     "collections.OrderedDict": OrderedDict,
+    "torch.nn.parameter.Parameter": parameter.Parameter,
+}
+SAFE: Objects = {
+    **SAFE_EVERYWHERE,
+    "builtins.frozenset": frozenset,
     "minigrad.array.device": device,
     "minigrad.convert.Size": Size,
     "minigrad.convert._rebuild": _rebuild,
     "nn.as_torch.own.dtypes.named": dtypes.named,
-    "torch.nn.parameter.Parameter": parameter.Parameter,
 }
 
 
