@@ -73,8 +73,7 @@ def along(x: Tensor, dim: int, size: int, reduce: Callable[[Tensor, int], Tensor
     """`reduce` over each of `size` windows along `dim`."""
     n = x.shape[dim]
     if n % size == 0:  # equal windows, side by side
-        shape = tuple(x.shape)
-        return reduce(x.reshape(*shape[:dim], size, n // size, *shape[dim + 1 :]), dim + 1)
+        return reduce(x.unflatten(dim, (size, n // size)), dim + 1)
     rows = []
     for i in range(size):
         start = i * n // size
